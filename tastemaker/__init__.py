@@ -1,0 +1,3 @@
+"""Tastemaker: self-hosted influencer discovery on PostgreSQL."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""What everything stands on: settings, errors, clock, ids, logging, text. Imports nothing of ours."""

