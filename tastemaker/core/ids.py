@@ -1,4 +1,4 @@
-"""Identifiers with their own types, so that two kinds can never be mixed up, and the one source of new ones."""
+"""Identifiers with their own types, so that two kinds are never mixed up, and the one source of new ones."""
 
 import secrets
 import uuid

