@@ -1,0 +1,100 @@
+"""Which database, and as whom: the embedded server, or the one that DATABASE_URL names."""
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tastemaker.core.errors import DatabaseUnavailable
+from tastemaker.core.settings import Settings
+from tastemaker.db import embedded
+
+APP_ROLE = "tastemaker_app"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """`app_url` is for everything; `admin_url` for migrations only, None where nobody gave it.
+
+    `app_password` is what the application role's password has to be; None where the operator set it.
+    """
+
+    app_url: str
+    admin_url: str | None
+    app_password: str | None
+    embedded: bool
+
+
+@contextmanager
+def database_access(settings: Settings) -> Iterator[Access]:
+    """Keeps the embedded server running while the block lasts. Raises DatabaseUnavailable."""
+    if settings.database_url is not None:
+        yield _external(settings)
+        return
+    with embedded.running(settings.home, bin_dir=settings.postgres_bin) as server:
+        yield Access(
+            app_url=server.url(role=APP_ROLE),
+            admin_url=server.url(role="postgres"),
+            app_password=embedded.app_password(settings.home),
+            embedded=True,
+        )
+
+
+def _external(settings: Settings) -> Access:
+    if settings.database_url is None:
+        raise DatabaseUnavailable("DATABASE_URL is not set.")
+    url = settings.database_url.get_secret_value()
+    if settings.database_admin_url is not None:
+        admin = settings.database_admin_url.get_secret_value()
+        return Access(app_url=url, admin_url=admin, app_password=_password(url), embedded=False)
+    if not _is_privileged(url):
+        return Access(app_url=url, admin_url=None, app_password=None, embedded=False)
+    password = _derived_password(url)
+    return Access(
+        app_url=_with_role(url, APP_ROLE, password), admin_url=url, app_password=password, embedded=False
+    )
+
+
+def _is_privileged(url: str) -> bool:
+    """Whether the role may do what only migrations need: then the application connects as another."""
+    try:
+        with psycopg.connect(url, connect_timeout=10, autocommit=True) as connection:
+            row = connection.execute(
+                "SELECT rolsuper OR rolbypassrls OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+            ).fetchone()
+    except psycopg.Error as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise DatabaseUnavailable(f"DATABASE_URL cannot be reached: {reason}") from None
+    return bool(row and row[0])
+
+
+def _derived_password(url: str) -> str:
+    """The same on every machine that knows the administrator's URL, and useless for finding that one."""
+    secret = _password(url)
+    if not secret:
+        raise DatabaseUnavailable(
+            "DATABASE_URL names an administrator without a password. Set DATABASE_ADMIN_URL to it and "
+            f"DATABASE_URL to a login of the role {APP_ROLE}."
+        )
+    return hmac.new(secret.encode(), APP_ROLE.encode(), hashlib.sha256).hexdigest()
+
+
+def _password(url: str) -> str | None:
+    password = _parts(url).get("password")
+    return str(password) if password else None
+
+
+def _with_role(url: str, role: str, password: str) -> str:
+    return make_conninfo(url, user=role, password=password)
+
+
+def _parts(url: str) -> dict[str, Any]:
+    try:
+        return dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:
+        raise DatabaseUnavailable("DATABASE_URL is not a PostgreSQL URL.") from None

@@ -1,0 +1,35 @@
+"""Who is asking, as PostgreSQL's row-level security is told: a claim that lasts one transaction.
+
+The form is Supabase's (`request.jwt.claims`), so its own clients see the same rows.
+"""
+
+from dataclasses import dataclass
+
+import orjson
+
+from tastemaker.core.ids import ExternalUserId
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One user: sees and writes that user's rows."""
+
+    user_id: ExternalUserId
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The product's own background work (queue, schedules, webhooks): sees every tenant's rows."""
+
+
+SYSTEM = System()
+
+Claim = Tenant | System
+
+
+def claims_json(claim: Claim) -> str:
+    match claim:
+        case Tenant(user_id=user_id):
+            return orjson.dumps({"sub": user_id}).decode()
+        case System():
+            return orjson.dumps({"role": "tastemaker_system"}).decode()

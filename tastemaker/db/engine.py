@@ -1,0 +1,149 @@
+"""The application's connections, and the only place that commits.
+
+psycopg pools the connections (`psycopg_pool` closes idle ones, which SQLAlchemy's own pool does not);
+SQLAlchemy runs on top without a pool of its own.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+import psycopg
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from tastemaker.core.errors import DatabaseUnavailable
+from tastemaker.db.claims import Claim, claims_json
+
+Result = TypeVar("Result")
+
+DEADLOCK_OR_SERIALIZATION = {"40P01", "40001"}
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PoolProfile:
+    """How many connections, and how long (seconds) an idle or old one is kept."""
+
+    min_size: int = 1
+    max_size: int = 10
+    max_idle: float = 120
+    max_lifetime: float = 7200
+    connect_timeout: int = 30
+    wait: float = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open database. `url` is the application role's, for the one LISTEN connection of a process."""
+
+    url: str
+    engine: AsyncEngine
+    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+
+
+@asynccontextmanager
+async def open_database(url: str, profile: PoolProfile | None = None) -> AsyncIterator[Database]:
+    """Connect as the application role. Raises DatabaseUnavailable, also for a role that ignores policies."""
+    profile = profile or PoolProfile()
+    set_json_dumps(orjson.dumps)
+    set_json_loads(orjson.loads)
+    pool = _make_pool(url, profile)
+    await _fill(pool, url, profile)
+    engine = create_async_engine(
+        "postgresql+psycopg://", poolclass=NullPool, async_creator=pool.getconn, use_native_hstore=False
+    )
+    try:
+        await _refuse_privileged_role(pool)
+        yield Database(url=url, engine=engine, pool=pool)
+    finally:
+        await engine.dispose()
+        await pool.close()
+
+
+@asynccontextmanager
+async def session_scope(database: Database, claim: Claim) -> AsyncIterator[AsyncSession]:
+    """One transaction on behalf of `claim`: committed when the block ends, rolled back when it raises."""
+    async with AsyncSession(database.engine, expire_on_commit=False) as session, session.begin():
+        await session.execute(
+            text("SELECT set_config('request.jwt.claims', :claims, true)"), {"claims": claims_json(claim)}
+        )
+        yield session
+
+
+async def in_transaction(
+    database: Database, claim: Claim, work: Callable[[AsyncSession], Awaitable[Result]]
+) -> Result:
+    """Run `work` in its own transaction; again, up to five times, when PostgreSQL chose it as a victim."""
+    for attempt in range(ATTEMPTS):
+        try:
+            async with session_scope(database, claim) as session:
+                return await work(session)
+        except DBAPIError as error:
+            if _sqlstate(error) not in DEADLOCK_OR_SERIALIZATION or attempt == ATTEMPTS - 1:
+                raise
+        await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[Any]:
+    """The session's psycopg connection, inside its transaction: for pipelined batches and COPY."""
+    connection = await session.connection()
+    raw = await connection.get_raw_connection()
+    driver = raw.driver_connection
+    if not isinstance(driver, psycopg.AsyncConnection):
+        raise TypeError("the engine is not psycopg's")
+    return driver
+
+
+def _make_pool(url: str, profile: PoolProfile) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
+    return AsyncConnectionPool(
+        url,
+        min_size=profile.min_size,
+        max_size=profile.max_size,
+        max_idle=profile.max_idle,
+        max_lifetime=profile.max_lifetime,
+        timeout=profile.wait,
+        open=False,
+        close_returns=True,
+        kwargs={"connect_timeout": profile.connect_timeout, "application_name": "tastemaker"},
+    )
+
+
+async def _fill(
+    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]], url: str, profile: PoolProfile
+) -> None:
+    try:
+        probe = await psycopg.AsyncConnection.connect(url, connect_timeout=profile.connect_timeout)
+        await probe.close()
+        await pool.open(wait=True, timeout=profile.connect_timeout)
+    except (psycopg.OperationalError, PoolTimeout) as error:
+        await pool.close()
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise DatabaseUnavailable(f"PostgreSQL does not let us in: {reason}") from None
+
+
+async def _refuse_privileged_role(pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]) -> None:
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        )
+        row = await cursor.fetchone()
+    if row is None or row[1]:
+        name = row[0] if row else "?"
+        raise DatabaseUnavailable(
+            f"The application may not connect as {name!r}: that role ignores row-level security. "
+            "Give the administrator's URL as DATABASE_ADMIN_URL and the application's as DATABASE_URL."
+        )
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
