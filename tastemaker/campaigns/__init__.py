@@ -1,0 +1,1 @@
+"""Campaigns: the containers in which a user organises searches."""

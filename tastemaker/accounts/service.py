@@ -1,0 +1,37 @@
+"""Identity for an installation without accounts: one local user, made on first use."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.accounts import queries
+from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
+from tastemaker.core.errors import NotFound
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.events.names import Source
+from tastemaker.events.payloads import UserRegistered
+from tastemaker.events.service import record
+
+SELF_HOSTED = "self_hosted"
+
+
+async def ensure_local_user(session: AsyncSession) -> CurrentUser:
+    """The local user, on the plan without limits. The session carries that user's claim."""
+    known = await queries.find_current_user(session, LOCAL_USER)
+    if known is not None:
+        return known
+    if await queries.insert_user(
+        session, LOCAL_USER, full_name="Local user", plan=SELF_HOSTED, is_admin=True
+    ):
+        await record(
+            session,
+            UserRegistered(plan=SELF_HOSTED),
+            aggregate_id=LOCAL_USER,
+            source=Source.SYSTEM_AUTOMATION,
+        )
+    return await get_current_user(session, LOCAL_USER)
+
+
+async def get_current_user(session: AsyncSession, user_id: ExternalUserId) -> CurrentUser:
+    user = await queries.find_current_user(session, user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user

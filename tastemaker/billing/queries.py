@@ -1,0 +1,120 @@
+"""Limits and charges as rows. A limit is the user's own where set, else the plan's; -1 is unlimited."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.ids import ExternalUserId, SearchId
+
+UNLIMITED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the current period still gives. `left` is None without a limit."""
+
+    period_start: datetime
+    used: int
+    left: int | None
+
+
+TAKE_CAMPAIGN = text("""
+    UPDATE user_usage usage SET usage_campaigns_current = usage.usage_campaigns_current + 1
+    FROM user_subscriptions subscription
+    JOIN subscription_plans plan ON plan.plan_key = subscription.current_plan
+    WHERE usage.tenant_id = :user_id AND subscription.user_id = usage.user_id
+      AND (coalesce(usage.plan_campaigns_limit, plan.campaigns_limit) = -1
+           OR usage.usage_campaigns_current < coalesce(usage.plan_campaigns_limit, plan.campaigns_limit))
+    RETURNING usage.usage_campaigns_current
+""")
+
+LOCK_ALLOWANCE = text("""
+    SELECT usage.usage_reset_date AS period_start, usage.usage_creators_current_month AS used,
+           coalesce(usage.plan_creators_limit, plan.creators_limit) AS creators_limit
+    FROM user_usage usage
+    JOIN user_subscriptions subscription ON subscription.user_id = usage.user_id
+    JOIN subscription_plans plan ON plan.plan_key = subscription.current_plan
+    WHERE usage.tenant_id = :user_id
+    FOR UPDATE OF usage
+""")
+
+LIST_CHARGED = text("""
+    SELECT stable_id FROM usage_charges
+    WHERE tenant_id = :user_id AND period_start = :period_start AND platform = :platform
+      AND stable_id = ANY(:stable_ids)
+""")
+
+CHARGE = text("""
+    WITH charged AS (
+        INSERT INTO usage_charges (tenant_id, period_start, platform, stable_id, job_id, charged_at)
+        SELECT :user_id, :period_start, :platform, stable_id, :search_id, app_now()
+        FROM unnest(CAST(:stable_ids AS text[])) AS stable_id
+        ON CONFLICT DO NOTHING
+        RETURNING 1
+    )
+    UPDATE user_usage
+    SET usage_creators_current_month = usage_creators_current_month + (SELECT count(*) FROM charged)
+    WHERE tenant_id = :user_id
+    RETURNING (SELECT count(*) FROM charged)
+""")
+
+
+async def take_campaign(session: AsyncSession, user_id: ExternalUserId) -> bool:
+    """Count one more campaign, unless the limit is reached: one statement, so no two clicks pass."""
+    return (await session.execute(TAKE_CAMPAIGN, {"user_id": user_id})).first() is not None
+
+
+async def lock_allowance(session: AsyncSession, user_id: ExternalUserId) -> Allowance | None:
+    row = (await session.execute(LOCK_ALLOWANCE, {"user_id": user_id})).mappings().first()
+    if row is None:
+        return None
+    limit = row["creators_limit"]
+    left = None if limit == UNLIMITED else max(0, limit - row["used"])
+    return Allowance(period_start=row["period_start"], used=row["used"], left=left)
+
+
+async def list_charged(
+    session: AsyncSession,
+    user_id: ExternalUserId,
+    *,
+    period_start: datetime,
+    platform: str,
+    stable_ids: Sequence[str],
+) -> set[str]:
+    """Which of these creators the period has paid for already."""
+    rows = await session.execute(
+        LIST_CHARGED,
+        {
+            "user_id": user_id,
+            "period_start": period_start,
+            "platform": platform,
+            "stable_ids": list(stable_ids),
+        },
+    )
+    return set(rows.scalars())
+
+
+async def charge(
+    session: AsyncSession,
+    user_id: ExternalUserId,
+    *,
+    period_start: datetime,
+    platform: str,
+    stable_ids: Sequence[str],
+    search_id: SearchId,
+) -> int:
+    """Charge each creator once in the period; the number newly charged, which the counter rose by."""
+    row = await session.execute(
+        CHARGE,
+        {
+            "user_id": user_id,
+            "period_start": period_start,
+            "platform": platform,
+            "stable_ids": list(stable_ids),
+            "search_id": search_id,
+        },
+    )
+    return int(row.scalar_one())

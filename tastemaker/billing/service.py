@@ -1,0 +1,55 @@
+"""Spending: the only verbs by which a campaign or a creator is counted against the plan."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.billing import queries
+from tastemaker.core.errors import LimitReached, NotFound
+from tastemaker.core.ids import ExternalUserId, SearchId
+
+
+async def take_campaign(session: AsyncSession, user_id: ExternalUserId) -> None:
+    """Raises LimitReached when the plan has no campaign left."""
+    if not await queries.take_campaign(session, user_id):
+        raise LimitReached("Your plan has no campaign left. Archive one, or choose a larger plan.")
+
+
+async def refuse_without_allowance(session: AsyncSession, user_id: ExternalUserId) -> None:
+    """Raises LimitReached when the period has no creator left: no call is paid for nothing."""
+    allowance = await queries.lock_allowance(session, user_id)
+    if allowance is not None and allowance.left == 0:
+        raise LimitReached(f"Your plan's creators of this period are used up ({allowance.used}).")
+
+
+async def charge_creators(
+    session: AsyncSession,
+    user_id: ExternalUserId,
+    *,
+    platform: str,
+    stable_ids: Sequence[str],
+    search_id: SearchId,
+) -> list[str]:
+    """Charge creators in order until the plan's limit; those that may be stored, in order.
+
+    One already charged in this period is stored again without charge.
+    """
+    allowance = await queries.lock_allowance(session, user_id)
+    if allowance is None:
+        raise NotFound("There is no such user.")
+    period_start = allowance.period_start
+    paid = await queries.list_charged(
+        session, user_id, period_start=period_start, platform=platform, stable_ids=stable_ids
+    )
+    new = [stable_id for stable_id in stable_ids if stable_id not in paid][: allowance.left]
+    allowed = paid.union(new)
+    if new:
+        await queries.charge(
+            session,
+            user_id,
+            period_start=period_start,
+            platform=platform,
+            stable_ids=new,
+            search_id=search_id,
+        )
+    return [stable_id for stable_id in stable_ids if stable_id in allowed]

@@ -1,0 +1,84 @@
+"""A creator as `scraping_results.creators` holds it: the original product's shape (a), key for key.
+
+Readers of the original rely on the keys and types per platform, so this form is frozen. What it cannot
+say (ids, provenance) is in the catalog and in `search_creators`.
+"""
+
+from typing import Any
+
+from tastemaker.core.platforms import Platform
+from tastemaker.providers.base import Creator, Post
+
+Document = dict[str, Any]
+
+
+def to_document(creator: Creator, post: Post | None, keyword: str) -> Document:
+    """One element of the array. `post` is the one that matched."""
+    return {
+        "creator": _creator(creator),
+        "video": _video(post),
+        "hashtags": _hashtags(creator.platform, post),
+        "platform": creator.platform.value,
+        "enhancementStatus": "completed" if creator.bio is not None else "pending",
+        **_platform_fields(creator, post, keyword),
+    }
+
+
+def _creator(creator: Creator) -> Document:
+    common = {
+        "name": creator.name or creator.handle or "",
+        "followers": creator.followers,
+        "avatarUrl": creator.avatar_url or "",
+        "bio": creator.bio or "",
+        "emails": list(creator.emails),
+    }
+    if creator.platform is Platform.YOUTUBE:
+        return {
+            **common,
+            "handle": creator.handle or "",
+            "channelId": creator.stable_id,
+            "socialLinks": list(creator.links),
+        }
+    return {**common, "uniqueId": creator.handle or "", "verified": bool(creator.verified)}
+
+
+def _video(post: Post | None) -> Document:
+    if post is None:
+        return {"description": "", "url": "", "statistics": {}}
+    return {
+        "description": post.text or "",
+        "url": post.url or "",
+        "statistics": {
+            "likes": post.likes,
+            "comments": post.comments,
+            "views": post.views,
+            "shares": post.shares,
+        },
+    }
+
+
+def _hashtags(platform: Platform, post: Post | None) -> list[str]:
+    tags = [] if post is None else list(post.hashtags)
+    return [f"#{tag}" for tag in tags] if platform is Platform.INSTAGRAM else tags
+
+
+def _platform_fields(creator: Creator, post: Post | None, keyword: str) -> Document:
+    published = post.published_at if post else None
+    match creator.platform:
+        case Platform.TIKTOK:
+            return {"createTime": int(published.timestamp()) if published else None}
+        case Platform.INSTAGRAM:
+            return {
+                "publishedTime": published.isoformat() if published else None,
+                "postId": post.post_id if post else "",
+                "shortCode": (post.short_code or "") if post else "",
+                "ownerUsername": creator.handle or "",
+                "ownerFullName": creator.name or "",
+                "ownerId": int(creator.stable_id) if creator.stable_id.isdigit() else creator.stable_id,
+            }
+        case Platform.YOUTUBE:
+            return {
+                "publishedTime": published.isoformat() if published else None,
+                "lengthSeconds": post.duration_seconds if post else None,
+                "keywords": [keyword],
+            }

@@ -1,0 +1,182 @@
+"""Keeping a page: one transaction that stores, charges, moves the cursor and, at the end, ends the search.
+
+The page counts only if the run is where it was when the page was asked for; otherwise somebody else has
+kept this page, and nothing is written but the cost of the call.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.billing.service import charge_creators
+from tastemaker.catalog.queries import upsert_creators, upsert_posts
+from tastemaker.catalog.types import Provenance
+from tastemaker.core.platforms import Platform
+from tastemaker.events.names import Source
+from tastemaker.jobs import queries as job_queries
+from tastemaker.jobs.types import ClaimedJob
+from tastemaker.providers.base import Creator, Declaration, Page, Post
+from tastemaker.searches import page_queries, queries
+from tastemaker.searches.document import to_document
+from tastemaker.searches.matching import best_post, matched_fields
+from tastemaker.searches.service import finish_if_done
+from tastemaker.searches.states import EndReason
+from tastemaker.searches.types import LockedRun, LockedSearch, Turn
+
+MAX_PAGES = 500
+MAX_BARREN_PAGES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A page with what it was fetched for."""
+
+    turn: Turn
+    job: ClaimedJob
+    call_id: UUID
+    page: Page
+    platform: Platform
+    declaration: Declaration
+    source: str
+
+    @property
+    def provenance(self) -> Provenance:
+        """A sandbox's creators are nobody's: no policy limits them."""
+        if self.source == "sandbox":
+            return Provenance(source="sandbox", policy="sandbox", keep_days=None)
+        policy = self.declaration.policy
+        return Provenance(source=self.declaration.name, policy=policy.name, keep_days=policy.keep_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Whether the run goes on; `stored` creators were new."""
+
+    goes_on: bool
+    stored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    creators: Sequence[Creator]
+    is_limited: bool
+
+
+async def keep_page(session: AsyncSession, fetched: Fetched) -> Kept:
+    turn, page = fetched.turn, fetched.page
+    search = await page_queries.lock_search(session, turn)
+    run = await page_queries.lock_run(session, turn)
+    await page_queries.settle_call(session, turn, fetched.call_id, page.cost, status="charged")
+    is_ours = await job_queries.progressed(session, fetched.job)
+    if search is None or run is None or not is_ours or not _is_current(search, run, turn):
+        return Kept(goes_on=False)
+    accepted = await _accept(session, fetched, search)
+    await _store(session, fetched, search, accepted.creators)
+    barren_pages = 0 if accepted.creators else run.barren_pages + 1
+    await page_queries.advance(
+        session,
+        turn,
+        cursor=page.next_cursor,
+        seen=[_digest(turn.cursor)],
+        found=len(page.creators),
+        stored=len(accepted.creators),
+        barren_pages=barren_pages,
+        run_pages=run.pages + 1,
+    )
+    reason = _end_reason(fetched, search, run, accepted, barren_pages)
+    if reason is not None:
+        await _end(session, turn, reason)
+    return Kept(goes_on=reason is None, stored=len(accepted.creators))
+
+
+def _is_current(search: LockedSearch, run: LockedRun, turn: Turn) -> bool:
+    return search.status.is_open and run.status.is_open and run.version == turn.version
+
+
+async def _accept(session: AsyncSession, fetched: Fetched, search: LockedSearch) -> _Accepted:
+    """The page's creators that the search does not hold, as many as target and plan allow, in order."""
+    by_id = {creator.stable_id: creator for creator in fetched.page.creators}
+    claimed = await page_queries.list_claimed(session, fetched.turn, fetched.platform, list(by_id))
+    new = [stable_id for stable_id in by_id if stable_id not in claimed][: search.target - search.stored]
+    if not new:
+        return _Accepted((), is_limited=False)
+    allowed = await charge_creators(
+        session,
+        fetched.turn.user_id,
+        platform=fetched.platform.value,
+        stable_ids=new,
+        search_id=fetched.turn.search_id,
+    )
+    return _Accepted([by_id[stable_id] for stable_id in allowed], is_limited=len(allowed) < len(new))
+
+
+async def _store(
+    session: AsyncSession, fetched: Fetched, search: LockedSearch, new: Sequence[Creator]
+) -> None:
+    """Everything the page told goes into the catalog; the new creators enter the search."""
+    page, turn = fetched.page, fetched.turn
+    provenance = fetched.provenance
+    creator_ids = await upsert_creators(session, page.creators, provenance=provenance, now=search.now)
+    post_ids = await upsert_posts(session, page.posts, creator_ids, provenance=provenance, now=search.now)
+    if not new:
+        return
+    posts = _posts_by_creator(page.posts)
+    best = {creator.stable_id: best_post(turn.keyword, posts.get(creator.stable_id, ())) for creator in new}
+    result_id = await page_queries.insert_result(
+        session, turn, [to_document(creator, best[creator.stable_id], turn.keyword) for creator in new]
+    )
+    await page_queries.claim_creators(
+        session,
+        turn,
+        platform=fetched.platform,
+        result_id=result_id,
+        first_position=search.stored + 1,
+        stable_ids=[creator.stable_id for creator in new],
+        creator_ids=[creator_ids[creator.stable_id] for creator in new],
+        post_ids=[post_ids[post.post_id] if post else None for post in best.values()],
+        matched_in=[
+            matched_fields(turn.keyword, creator, posts.get(creator.stable_id, ())) for creator in new
+        ],
+        now=search.now,
+    )
+
+
+def _end_reason(
+    fetched: Fetched, search: LockedSearch, run: LockedRun, accepted: _Accepted, barren_pages: int
+) -> EndReason | None:
+    cursor = fetched.page.next_cursor
+    if search.stored + len(accepted.creators) >= search.target:
+        return EndReason.TARGET_REACHED
+    if accepted.is_limited:
+        return EndReason.PLAN_LIMIT
+    if cursor is None:
+        return EndReason.EXHAUSTED
+    if _digest(cursor) in run.seen_cursors | {_digest(fetched.turn.cursor)}:
+        return EndReason.CURSOR_LOOP
+    if barren_pages >= MAX_BARREN_PAGES:
+        return EndReason.NO_NEW_CREATORS
+    return EndReason.PAGE_CAP if run.pages + 1 >= MAX_PAGES else None
+
+
+async def _end(session: AsyncSession, turn: Turn, reason: EndReason) -> None:
+    """Target and plan end the whole search; the other reasons end this keyword."""
+    ends_search = reason in {EndReason.TARGET_REACHED, EndReason.PLAN_LIMIT}
+    await queries.end_runs(session, turn.user_id, turn.search_id, reason, run_id=turn.run_id)
+    if ends_search:
+        await queries.end_runs(session, turn.user_id, turn.search_id, reason)
+    await finish_if_done(session, turn.user_id, turn.search_id, source=Source.SYSTEM_AUTOMATION)
+
+
+def _posts_by_creator(posts: Sequence[Post]) -> Mapping[str, list[Post]]:
+    grouped: dict[str, list[Post]] = {}
+    for post in posts:
+        grouped.setdefault(post.creator_id, []).append(post)
+    return grouped
+
+
+def _digest(cursor: str | None) -> str:
+    """A cursor may have hundreds of characters; eight bytes of its hash tell whether it came before."""
+    return hashlib.blake2b((cursor or "").encode(), digest_size=8).hexdigest()

@@ -1,0 +1,305 @@
+"""The statements of one page's transaction, in the order in which the runner uses them.
+
+Locks are taken in one order everywhere: search, run, the user's usage, creators and posts by key. So two
+pages wait for each other and never deadlock.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.ids import ExternalUserId, RunId, SearchId
+from tastemaker.core.platforms import Platform
+from tastemaker.providers.base import Cost, Declaration
+from tastemaker.searches.states import Status
+from tastemaker.searches.types import LockedRun, LockedSearch, Turn
+
+READ_TURN = text("""
+    SELECT r.id AS run_id, r.job_id, r.keyword, r.cursor, r.version, r.failures, j.campaign_id, j.status,
+           j.search_params ->> 'region' AS region, j.timeout_at < app_now() AS timed_out,
+           extract(epoch FROM j.parked_until - app_now()) AS parked_for
+    FROM scraping_runs r JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
+    WHERE r.id = :run_id AND r.tenant_id = :user_id AND r.status IN ('pending', 'processing')
+      AND j.status IN ('pending', 'processing')
+""")
+
+BEGIN_SEARCH = text("""
+    UPDATE scraping_jobs
+    SET status = 'processing', started_at = coalesce(started_at, app_now()),
+        timeout_at = coalesce(timeout_at, app_now() + make_interval(secs => :timeout)),
+        parked_until = NULL, parked_reason = NULL
+    WHERE id = :search_id AND user_id = :user_id AND status = 'pending'
+""")
+
+BEGIN_CALL = text("""
+    WITH abandoned AS (
+        UPDATE provider_calls SET status = 'abandoned', finished_at = app_now()
+        WHERE tenant_id = :user_id AND run_id = :run_id AND status = 'estimated'
+    ), started AS (
+        UPDATE scraping_runs SET status = 'processing', started_at = coalesce(started_at, app_now())
+        WHERE id = :run_id AND tenant_id = :user_id AND status = 'pending'
+    )
+    INSERT INTO provider_calls (tenant_id, job_id, run_id, provider, operation, estimated_units,
+                                estimated_micros_usd, started_at)
+    VALUES (:user_id, :search_id, :run_id, :provider, 'search_keyword', :units, :micros, app_now())
+    RETURNING id
+""")
+
+SETTLE_CALL = text("""
+    UPDATE provider_calls
+    SET status = :status, calls = :calls, units = :units, micros_usd = :micros, error_kind = :error_kind,
+        finished_at = app_now()
+    WHERE id = :call_id AND tenant_id = :user_id
+""")
+
+LOCK_SEARCH = text("""
+    SELECT status, target_results, processed_results, processed_runs, app_now() AS now FROM scraping_jobs
+    WHERE id = :search_id AND user_id = :user_id
+    FOR UPDATE
+""")
+
+LOCK_RUN = text("""
+    SELECT status, version, pages, barren_pages, seen_cursors FROM scraping_runs
+    WHERE id = :run_id AND tenant_id = :user_id
+    FOR UPDATE
+""")
+
+LIST_CLAIMED = text("""
+    SELECT stable_id FROM search_creators
+    WHERE job_id = :search_id AND tenant_id = :user_id AND platform = :platform
+      AND stable_id = ANY(:stable_ids)
+""")
+
+INSERT_RESULT = text("""
+    INSERT INTO scraping_results (job_id, creators) VALUES (:search_id, CAST(:creators AS jsonb)) RETURNING id
+""")
+
+CLAIM = text("""
+    INSERT INTO search_creators (job_id, platform, stable_id, tenant_id, run_id, result_id, creator_id,
+                                 post_id, position, matched_in, created_at)
+    SELECT :search_id, :platform, stable_id, :user_id, :run_id, :result_id, creator_id, post_id,
+           :first_position + CAST(ordinality AS integer) - 1, string_to_array(nullif(matched_in, ''), ','),
+           :now
+    FROM unnest(CAST(:stable_ids AS text[]), CAST(:creator_ids AS bigint[]), CAST(:post_ids AS bigint[]),
+                CAST(:matched_in AS text[]))
+         WITH ORDINALITY AS new (stable_id, creator_id, post_id, matched_in, ordinality)
+""")
+
+ADVANCE_RUN = text("""
+    UPDATE scraping_runs
+    SET version = version + 1, cursor = :cursor, pages = pages + 1, found = found + :found,
+        stored = stored + :stored, barren_pages = :barren_pages, failures = 0, error = NULL,
+        error_kind = NULL, seen_cursors = seen_cursors || CAST(:seen AS text[])
+    WHERE id = :run_id AND tenant_id = :user_id
+""")
+
+ADVANCE_SEARCH = text("""
+    UPDATE scraping_jobs
+    SET processed_runs = processed_runs + 1, processed_results = processed_results + :stored,
+        cursor = greatest(cursor, :run_pages),
+        progress = least(100, round(100.0 * (processed_results + :stored) / target_results, 2))
+    WHERE id = :search_id AND user_id = :user_id
+""")
+
+COUNT_FAILURE = text("""
+    UPDATE scraping_runs
+    SET failures = failures + 1, error_kind = :error_kind, error = :error
+    WHERE id = :run_id AND tenant_id = :user_id AND version = :version
+      AND status IN ('pending', 'processing')
+    RETURNING failures
+""")
+
+PARK = text("""
+    UPDATE scraping_jobs j
+    SET status = 'pending', parked_reason = :reason,
+        parked_until = app_now() + make_interval(secs => :seconds),
+        timeout_at = timeout_at + make_interval(secs => :seconds)
+    WHERE j.id = :search_id AND j.user_id = :user_id AND j.status IN ('pending', 'processing')
+    RETURNING j.parked_until, j.processed_results
+""")
+
+
+async def find_turn(session: AsyncSession, user_id: ExternalUserId, run_id: RunId) -> Turn | None:
+    """Where the run stands; None when it, or its search, has ended."""
+    row = (await session.execute(READ_TURN, {"user_id": user_id, "run_id": run_id})).mappings().first()
+    if row is None:
+        return None
+    return Turn(
+        run_id=run_id,
+        search_id=SearchId(row["job_id"]),
+        user_id=user_id,
+        campaign_id=row["campaign_id"],
+        keyword=row["keyword"],
+        region=row["region"],
+        cursor=row["cursor"],
+        version=row["version"],
+        failures=row["failures"],
+        is_begun=row["status"] == Status.PROCESSING,
+        timed_out=bool(row["timed_out"]),
+        parked_for=float(row["parked_for"] or 0),
+    )
+
+
+async def begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedelta) -> None:
+    await session.execute(BEGIN_SEARCH, {**_ids(turn), "timeout": time_limit.total_seconds()})
+
+
+async def begin_call(session: AsyncSession, turn: Turn, declaration: Declaration) -> UUID:
+    """The ledger's row of the page about to be fetched; one left by a dead process is `abandoned`."""
+    row = await session.execute(
+        BEGIN_CALL,
+        {
+            **_ids(turn),
+            "provider": declaration.name,
+            "units": declaration.cost_per_page.units,
+            "micros": declaration.cost_per_page.micros_usd,
+        },
+    )
+    return UUID(str(row.scalar_one()))
+
+
+async def settle_call(
+    session: AsyncSession,
+    turn: Turn,
+    call_id: UUID,
+    cost: Cost,
+    *,
+    status: str,
+    error_kind: str | None = None,
+) -> None:
+    await session.execute(
+        SETTLE_CALL,
+        {
+            "call_id": call_id,
+            "user_id": turn.user_id,
+            "status": status,
+            "calls": cost.calls,
+            "units": cost.units,
+            "micros": cost.micros_usd,
+            "error_kind": error_kind,
+        },
+    )
+
+
+async def lock_search(session: AsyncSession, turn: Turn) -> LockedSearch | None:
+    row = (await session.execute(LOCK_SEARCH, _ids(turn))).mappings().first()
+    if row is None:
+        return None
+    return LockedSearch(
+        status=Status(row["status"]),
+        target=row["target_results"],
+        stored=row["processed_results"],
+        pages=row["processed_runs"],
+        now=row["now"],
+    )
+
+
+async def lock_run(session: AsyncSession, turn: Turn) -> LockedRun | None:
+    row = (await session.execute(LOCK_RUN, _ids(turn))).mappings().first()
+    if row is None:
+        return None
+    return LockedRun(
+        status=Status(row["status"]),
+        version=row["version"],
+        pages=row["pages"],
+        barren_pages=row["barren_pages"],
+        seen_cursors=frozenset(row["seen_cursors"]),
+    )
+
+
+async def list_claimed(
+    session: AsyncSession, turn: Turn, platform: Platform, stable_ids: Sequence[str]
+) -> set[str]:
+    """Which of these the search holds already."""
+    rows = await session.execute(
+        LIST_CLAIMED, {**_ids(turn), "platform": platform.value, "stable_ids": list(stable_ids)}
+    )
+    return set(rows.scalars())
+
+
+async def insert_result(session: AsyncSession, turn: Turn, documents: Sequence[Mapping[str, Any]]) -> UUID:
+    row = await session.execute(
+        INSERT_RESULT, {"search_id": turn.search_id, "creators": orjson.dumps(documents).decode()}
+    )
+    return UUID(str(row.scalar_one()))
+
+
+async def claim_creators(  # noqa: PLR0913 - the columns of one row, each by name
+    session: AsyncSession,
+    turn: Turn,
+    *,
+    platform: Platform,
+    result_id: UUID,
+    first_position: int,
+    stable_ids: Sequence[str],
+    creator_ids: Sequence[int],
+    post_ids: Sequence[int | None],
+    matched_in: Sequence[Sequence[str]],
+    now: datetime,
+) -> None:
+    """The page's new creators enter the search, in the order of the page."""
+    await session.execute(
+        CLAIM,
+        {
+            **_ids(turn),
+            "platform": platform.value,
+            "result_id": result_id,
+            "first_position": first_position,
+            "stable_ids": list(stable_ids),
+            "creator_ids": list(creator_ids),
+            "post_ids": list(post_ids),
+            "matched_in": [",".join(fields) for fields in matched_in],
+            "now": now,
+        },
+    )
+
+
+async def advance(
+    session: AsyncSession,
+    turn: Turn,
+    *,
+    cursor: str | None,
+    seen: Sequence[str],
+    found: int,
+    stored: int,
+    barren_pages: int,
+    run_pages: int,
+) -> None:
+    """The page is kept: the run's cursor, its version, and the search's counters move together."""
+    await session.execute(
+        ADVANCE_RUN,
+        {
+            **_ids(turn),
+            "cursor": cursor,
+            "seen": list(seen),
+            "found": found,
+            "stored": stored,
+            "barren_pages": barren_pages,
+        },
+    )
+    await session.execute(ADVANCE_SEARCH, {**_ids(turn), "stored": stored, "run_pages": run_pages})
+
+
+async def count_failure(session: AsyncSession, turn: Turn, *, error_kind: str, error: str) -> int | None:
+    """Failures in a row of this run; None when somebody else has moved it meanwhile."""
+    row = await session.execute(
+        COUNT_FAILURE, {**_ids(turn), "version": turn.version, "error_kind": error_kind, "error": error}
+    )
+    return row.scalar_one_or_none()
+
+
+async def park(
+    session: AsyncSession, turn: Turn, *, seconds: float, reason: str
+) -> tuple[datetime, int] | None:
+    """The search waits; its time-out clock stands still. Until when, and what it holds."""
+    row = (await session.execute(PARK, {**_ids(turn), "seconds": seconds, "reason": reason})).first()
+    return (row[0], row[1]) if row else None
+
+
+def _ids(turn: Turn) -> dict[str, object]:
+    return {"search_id": turn.search_id, "run_id": turn.run_id, "user_id": turn.user_id}

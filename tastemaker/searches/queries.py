@@ -1,0 +1,304 @@
+"""Questions about searches, and how one begins and ends. Keeping pages is in `page_queries`.
+
+Every statement names the tenant, beside row-level security: the growth plan distributes by it.
+"""
+
+from typing import Any
+
+import orjson
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.ids import CampaignId, ExternalUserId, RunId, SearchId
+from tastemaker.core.platforms import Platform
+from tastemaker.searches.requests import SearchRequest
+from tastemaker.searches.states import Ending, EndReason, Outcome, Status
+from tastemaker.searches.types import EndState, Run, Search
+
+INSERT_SEARCH = text("""
+    INSERT INTO scraping_jobs (
+        user_id, campaign_id, keywords, platform, search_params, target_results, region)
+    VALUES (:user_id, :campaign_id, CAST(:keywords AS jsonb), :platform, CAST(:search_params AS jsonb),
+            :target, coalesce(CAST(:region AS text), 'US'))
+    RETURNING id
+""")
+
+INSERT_RUNS = text("""
+    INSERT INTO scraping_runs (tenant_id, job_id, position, keyword)
+    SELECT :user_id, :search_id, ordinality - 1, keyword
+    FROM unnest(CAST(:keywords AS text[])) WITH ORDINALITY AS given (keyword, ordinality)
+    RETURNING id, position
+""")
+
+SELECT_SEARCH = """
+    SELECT j.id, j.user_id, j.campaign_id, c.name AS campaign_name, j.platform, j.keywords, j.search_params,
+           j.status, j.outcome, j.target_results, j.processed_results, j.processed_runs, j.progress, j.error,
+           j.parked_until, j.parked_reason, j.created_at, j.started_at, j.completed_at
+    FROM scraping_jobs j LEFT JOIN campaigns c ON c.id = j.campaign_id
+    WHERE j.user_id = :user_id {condition}
+    ORDER BY j.created_at DESC, j.id
+    LIMIT :limit
+"""
+
+FIND = text(SELECT_SEARCH.format(condition="AND j.id = :search_id"))
+FIND_BY_PREFIX = text(SELECT_SEARCH.format(condition="AND j.id::text LIKE :prefix || '%'"))
+LIST = text(SELECT_SEARCH.format(condition=""))
+LIST_OF_CAMPAIGN = text(SELECT_SEARCH.format(condition="AND j.campaign_id = :campaign_id"))
+LIST_OPEN = text(SELECT_SEARCH.format(condition="AND j.status IN ('pending', 'processing')"))
+
+FIND_UNFINISHED = text(
+    SELECT_SEARCH.format(
+        condition="""
+        AND j.campaign_id = :campaign_id AND j.status IN ('pending', 'processing')
+        AND j.search_params = CAST(:search_params AS jsonb)"""
+    )
+)
+
+LIST_RUNS = text("""
+    SELECT id, keyword, status, end_reason, pages, found, stored, failures, error FROM scraping_runs
+    WHERE tenant_id = :user_id AND job_id = :search_id
+    ORDER BY position
+""")
+
+END_STATE = text("""
+    SELECT j.processed_results, j.target_results, array_agg(r.end_reason) AS reasons
+    FROM scraping_jobs j JOIN scraping_runs r ON r.job_id = j.id AND r.tenant_id = j.user_id
+    WHERE j.user_id = :user_id AND j.id = :search_id
+    GROUP BY j.id
+    HAVING bool_and(r.status NOT IN ('pending', 'processing'))
+""")
+
+LOCK = text("SELECT id FROM scraping_jobs WHERE user_id = :user_id AND id = :search_id FOR UPDATE")
+
+WAKE_MESSAGES = text("""
+    UPDATE background_jobs SET scheduled_for = app_now()
+    WHERE tenant_id = :user_id AND status = 'pending' AND scheduled_for > app_now()
+      AND dedupe_key IN (
+          SELECT 'run:' || id FROM scraping_runs WHERE tenant_id = :user_id AND job_id = :search_id)
+""")
+
+END_RUN = text("""
+    UPDATE scraping_runs
+    SET status = :status, end_reason = :end_reason, finished_at = app_now(), version = version + 1
+    WHERE tenant_id = :user_id AND job_id = :search_id AND status IN ('pending', 'processing')
+      AND (CAST(:run_id AS uuid) IS NULL OR id = :run_id)
+""")
+
+FINISH = text("""
+    UPDATE scraping_jobs
+    SET status = :status, outcome = :outcome, completed_at = app_now(), parked_until = NULL,
+        parked_reason = NULL, error = :error,
+        progress = CASE WHEN CAST(:status AS text) = 'completed' THEN 100 ELSE progress END
+    WHERE user_id = :user_id AND id = :search_id AND status IN ('pending', 'processing')
+    RETURNING processed_results, processed_runs, campaign_id
+""")
+
+FIRST_ERROR = text("""
+    SELECT error FROM scraping_runs
+    WHERE tenant_id = :user_id AND job_id = :search_id AND error IS NOT NULL AND status = 'error'
+    ORDER BY position LIMIT 1
+""")
+
+UNPARK = text("""
+    UPDATE scraping_jobs SET parked_until = NULL, parked_reason = NULL
+    WHERE user_id = :user_id AND id = :search_id AND status = 'pending' AND parked_until IS NOT NULL
+    RETURNING id
+""")
+
+
+def search_params(request: SearchRequest, source: str) -> dict[str, Any]:
+    """The whole request, as `scraping_jobs.search_params` keeps it."""
+    return {
+        "platform": request.platform.value,
+        "keywords": list(request.keywords),
+        "target": request.target,
+        "region": request.region,
+        "source": source,
+    }
+
+
+async def insert_search(
+    session: AsyncSession,
+    user_id: ExternalUserId,
+    campaign_id: CampaignId,
+    request: SearchRequest,
+    *,
+    source: str,
+) -> tuple[SearchId, list[RunId]]:
+    """The search and one run per keyword, in the order of the keywords."""
+    row = await session.execute(
+        INSERT_SEARCH,
+        {
+            "user_id": user_id,
+            "campaign_id": campaign_id,
+            "keywords": orjson.dumps(request.keywords).decode(),
+            "platform": request.platform.value,
+            "search_params": orjson.dumps(search_params(request, source)).decode(),
+            "target": request.target,
+            "region": request.region,
+        },
+    )
+    search_id = SearchId(row.scalar_one())
+    runs = await session.execute(
+        INSERT_RUNS, {"user_id": user_id, "search_id": search_id, "keywords": list(request.keywords)}
+    )
+    ordered = sorted(runs.mappings(), key=lambda run: run["position"])
+    return search_id, [RunId(run["id"]) for run in ordered]
+
+
+async def find_search(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> Search | None:
+    found = await _list(session, FIND, user_id=user_id, search_id=search_id, limit=1)
+    return found[0] if found else None
+
+
+async def list_searches_by_prefix(
+    session: AsyncSession, user_id: ExternalUserId, prefix: str
+) -> list[Search]:
+    """At most two: enough to know whether the start of an id says which one is meant."""
+    return await _list(session, FIND_BY_PREFIX, user_id=user_id, prefix=prefix, limit=2)
+
+
+async def list_searches(
+    session: AsyncSession, user_id: ExternalUserId, *, campaign_id: CampaignId | None = None, limit: int
+) -> list[Search]:
+    """Newest first; of one campaign where given."""
+    if campaign_id is None:
+        return await _list(session, LIST, user_id=user_id, limit=limit)
+    return await _list(session, LIST_OF_CAMPAIGN, user_id=user_id, campaign_id=campaign_id, limit=limit)
+
+
+async def list_open_searches(session: AsyncSession, user_id: ExternalUserId, *, limit: int) -> list[Search]:
+    return await _list(session, LIST_OPEN, user_id=user_id, limit=limit)
+
+
+async def find_unfinished(
+    session: AsyncSession,
+    user_id: ExternalUserId,
+    campaign_id: CampaignId,
+    request: SearchRequest,
+    *,
+    source: str,
+) -> Search | None:
+    """A search for exactly this that has not ended: asking again goes on with it."""
+    parameters = orjson.dumps(search_params(request, source)).decode()
+    found = await _list(
+        session,
+        FIND_UNFINISHED,
+        user_id=user_id,
+        campaign_id=campaign_id,
+        search_params=parameters,
+        limit=1,
+    )
+    return found[0] if found else None
+
+
+async def list_runs(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> list[Run]:
+    rows = await session.execute(LIST_RUNS, {"user_id": user_id, "search_id": search_id})
+    return [_run(row) for row in rows.mappings()]
+
+
+async def find_end_state(
+    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId
+) -> EndState | None:
+    """What the search came to; None while one of its runs is open."""
+    rows = await session.execute(END_STATE, {"user_id": user_id, "search_id": search_id})
+    row = rows.mappings().first()
+    if row is None:
+        return None
+    return EndState(
+        reasons=tuple(EndReason(reason) for reason in row["reasons"]),
+        stored=row["processed_results"],
+        target=row["target_results"],
+    )
+
+
+async def lock(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> None:
+    """A page that is being kept is waited for; the next one waits for us."""
+    await session.execute(LOCK, {"user_id": user_id, "search_id": search_id})
+
+
+async def wake_messages(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> None:
+    """Messages of the search that wait for a later time are due now."""
+    await session.execute(WAKE_MESSAGES, {"user_id": user_id, "search_id": search_id})
+
+
+async def end_runs(
+    session: AsyncSession,
+    user_id: ExternalUserId,
+    search_id: SearchId,
+    reason: EndReason,
+    *,
+    run_id: RunId | None = None,
+) -> None:
+    """End one open run, or all of the search; a page still on its way to them will not be kept."""
+    await session.execute(
+        END_RUN,
+        {
+            "user_id": user_id,
+            "search_id": search_id,
+            "run_id": run_id,
+            "status": reason.run_status.value,
+            "end_reason": reason.value,
+        },
+    )
+
+
+async def finish(
+    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, ending: Ending
+) -> RowMapping | None:
+    """End the search; None when it had ended already."""
+    parameters = {"user_id": user_id, "search_id": search_id}
+    error = (await session.execute(FIRST_ERROR, parameters)).scalar_one_or_none()
+    rows = await session.execute(
+        FINISH,
+        {**parameters, "status": ending.status.value, "outcome": ending.outcome.value, "error": error},
+    )
+    return rows.mappings().first()
+
+
+async def unpark(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> bool:
+    row = await session.execute(UNPARK, {"user_id": user_id, "search_id": search_id})
+    return row.first() is not None
+
+
+async def _list(session: AsyncSession, statement: Any, **parameters: object) -> list[Search]:  # noqa: ANN401 - a text clause
+    rows = await session.execute(statement, parameters)
+    return [_search(row) for row in rows.mappings()]
+
+
+def _search(row: RowMapping) -> Search:
+    return Search(
+        id=SearchId(row["id"]),
+        user_id=ExternalUserId(row["user_id"]),
+        campaign_id=row["campaign_id"],
+        campaign_name=row["campaign_name"],
+        platform=Platform.parse(row["platform"]),
+        keywords=tuple(row["keywords"] or ()),
+        source=(row["search_params"] or {}).get("source"),
+        status=Status(row["status"]),
+        outcome=Outcome(row["outcome"]) if row["outcome"] else None,
+        target=row["target_results"],
+        stored=row["processed_results"],
+        pages=row["processed_runs"],
+        progress=float(row["progress"] or 0),
+        error=row["error"],
+        parked_until=row["parked_until"],
+        parked_reason=row["parked_reason"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+    )
+
+
+def _run(row: RowMapping) -> Run:
+    return Run(
+        id=RunId(row["id"]),
+        keyword=row["keyword"],
+        status=Status(row["status"]),
+        end_reason=EndReason(row["end_reason"]) if row["end_reason"] else None,
+        pages=row["pages"],
+        found=row["found"],
+        stored=row["stored"],
+        failures=row["failures"],
+        error=row["error"],
+    )

@@ -1,0 +1,180 @@
+"""A run, page after page: fetch with no transaction open, keep in one transaction, fenced by version.
+
+A kill at any line loses nothing and repeats nothing: what is committed is the cursor together with the
+creators it was reached by, and whoever comes later goes on from there.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.config_store.queries import get_duration
+from tastemaker.core.clock import monotonic
+from tastemaker.core.ids import ExternalUserId, RunId
+from tastemaker.core.logging import get_logger
+from tastemaker.core.platforms import Platform
+from tastemaker.db.claims import Tenant
+from tastemaker.db.engine import in_transaction
+from tastemaker.events.names import Source
+from tastemaker.events.payloads import SearchParked
+from tastemaker.events.service import record
+from tastemaker.jobs.types import Again, Answer, Done, JobContext
+from tastemaker.providers.base import ErrorKind, KeywordQuery, Page, Provider, ProviderError
+from tastemaker.searches import page_queries, queries
+from tastemaker.searches.messages import ContinueRun
+from tastemaker.searches.page import Fetched, keep_page
+from tastemaker.searches.service import finish_if_done
+from tastemaker.searches.states import EndReason
+from tastemaker.searches.types import Turn
+
+SLICE_SECONDS = 10.0
+"""A run works that long before it queues again behind the others."""
+
+MAX_FAILURES = 5
+"""Provider failures in a row after which a run gives up."""
+
+BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.5, 30.0
+PARK_FROM_SECONDS = 120.0
+"""A provider that asks for a longer pause parks the search: its time-out clock stands still."""
+
+QUOTA_SECONDS = 3600.0
+MAX_PARK_SECONDS = 2 * 86400.0
+TIME_LIMIT = timedelta(hours=1)
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    turn: Turn
+    call_id: UUID
+
+
+async def continue_run(
+    context: JobContext, message: ContinueRun, *, provider: Provider, http: httpx.AsyncClient
+) -> Answer:
+    """Work on the run until it ends, its slice is over, or the worker wants to stop."""
+    slice_ends = monotonic() + SLICE_SECONDS
+    while True:
+        answer = await _one_page(context, message, provider, http)
+        if answer is not None:
+            return answer
+        if context.stopping.is_set() or monotonic() >= slice_ends:
+            return Again()
+
+
+async def _one_page(
+    context: JobContext, message: ContinueRun, provider: Provider, http: httpx.AsyncClient
+) -> Answer | None:
+    """None: the run goes on."""
+    database, claim = context.database, Tenant(ExternalUserId(message.user_id))
+    begun = await in_transaction(database, claim, partial(_begin, message=message, provider=provider))
+    if not isinstance(begun, _Begun):
+        return begun
+    try:
+        page = await _fetch(begun.turn, provider, http)
+    except ProviderError as error:
+        failed = partial(_provider_failed, begun=begun, error=error)
+        return await in_transaction(database, claim, failed)
+    fetched = Fetched(
+        turn=begun.turn,
+        job=context.job,
+        call_id=begun.call_id,
+        page=page,
+        platform=message.platform,
+        declaration=provider.declaration,
+        source=message.source,
+    )
+    kept = await in_transaction(database, claim, partial(keep_page, fetched=fetched))
+    return None if kept.goes_on else Done()
+
+
+async def _begin(session: AsyncSession, *, message: ContinueRun, provider: Provider) -> _Begun | Answer:
+    user_id, run_id = ExternalUserId(message.user_id), RunId(message.run_id)
+    turn = await page_queries.find_turn(session, user_id, run_id)
+    if turn is None:
+        return Done()
+    if turn.parked_for > 0:
+        return Again(turn.parked_for)
+    if turn.timed_out:
+        await _end_search(session, turn, EndReason.TIMEOUT)
+        return Done()
+    if not turn.is_begun:
+        limit = await _time_limit(session, message.platform)
+        await page_queries.begin_search(session, turn, time_limit=limit)
+    return _Begun(turn, await page_queries.begin_call(session, turn, provider.declaration))
+
+
+async def _fetch(turn: Turn, provider: Provider, http: httpx.AsyncClient) -> Page:
+    """The adapter's page. Whatever else it raises is its own mistake, and counts as an answer of garbage."""
+    query = KeywordQuery(keyword=turn.keyword, region=turn.region)
+    try:
+        return await provider.search_keyword(http, query, turn.cursor)
+    except ProviderError:
+        raise
+    except Exception as error:
+        log.exception("the adapter %s broke", provider.declaration.name)
+        message = f"The adapter {provider.declaration.name} could not understand an answer."
+        raise ProviderError(ErrorKind.GARBAGE, message, final=False) from error
+
+
+async def _provider_failed(session: AsyncSession, *, begun: _Begun, error: ProviderError) -> Answer:
+    """Wait and ask again, park the search, or end the run: what was found is kept in every case."""
+    turn = begun.turn
+    await queries.lock(session, turn.user_id, turn.search_id)
+    await page_queries.settle_call(
+        session, turn, begun.call_id, error.cost, status="failed", error_kind=error.kind.value
+    )
+    failures = await page_queries.count_failure(session, turn, error_kind=error.kind.value, error=str(error))
+    if failures is None:
+        return Done()
+    if error.kind is ErrorKind.QUOTA:
+        return await _park(session, turn, error, error.retry_after or QUOTA_SECONDS)
+    if error.final or failures >= MAX_FAILURES:
+        await queries.end_runs(
+            session, turn.user_id, turn.search_id, EndReason.PROVIDER_FAILED, run_id=turn.run_id
+        )
+        await finish_if_done(session, turn.user_id, turn.search_id, source=Source.SYSTEM_AUTOMATION)
+        return Done()
+    delay = error.retry_after if error.retry_after is not None else _backoff(failures)
+    return await _park(session, turn, error, delay) if delay > PARK_FROM_SECONDS else Again(delay)
+
+
+async def _park(session: AsyncSession, turn: Turn, error: ProviderError, seconds: float) -> Answer:
+    seconds = min(max(seconds, 1.0), MAX_PARK_SECONDS)
+    parked = await page_queries.park(session, turn, seconds=seconds, reason=str(error))
+    if parked is None:
+        return Done()
+    until, stored = parked
+    await record(
+        session,
+        SearchParked(until=until, reason=str(error), stored=stored),
+        aggregate_id=str(turn.search_id),
+        identifier=f"{turn.search_id}_{until:%Y%m%dT%H%M%S%f}",
+        source=Source.SYSTEM_AUTOMATION,
+        tenant_id=turn.user_id,
+        correlation_id=str(turn.search_id),
+    )
+    return Again(seconds)
+
+
+async def _end_search(session: AsyncSession, turn: Turn, reason: EndReason) -> None:
+    await queries.lock(session, turn.user_id, turn.search_id)
+    await queries.end_runs(session, turn.user_id, turn.search_id, reason)
+    await finish_if_done(session, turn.user_id, turn.search_id, source=Source.SYSTEM_AUTOMATION)
+
+
+async def _time_limit(session: AsyncSession, platform: Platform) -> timedelta:
+    key = "instagram_job_timeout" if platform is Platform.INSTAGRAM else "standard_job_timeout"
+    return await get_duration(session, "timeouts", key, default=TIME_LIMIT)
+
+
+def _backoff(failures: int) -> float:
+    """Seconds: exponential, capped, with full jitter."""
+    ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2.0**failures)
+    return random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
