@@ -1,0 +1,68 @@
+"""What must be true before anything is changed. Each refusal is one sentence and leaves the database as it was."""
+
+from typing import TYPE_CHECKING, Final
+
+from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
+from tastemaker.db.migrations.ledger import has_ledger, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+OLDEST_SERVER: Final = 15
+
+_FOREIGN_TABLES = """
+SELECT c.relname FROM pg_class c
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  AND NOT EXISTS (SELECT FROM pg_depend d
+                  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ORDER BY c.relname
+"""
+
+
+class MigrationRefused(DatabaseUnavailable):
+    """The database is not one that this history can be applied to, or not in this way."""
+
+
+def refuse_unfit_server(connection: "Connection") -> None:
+    major = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10_000
+    if major < OLDEST_SERVER:
+        raise MigrationRefused(
+            f"This server is PostgreSQL {major}; Tastemaker needs {OLDEST_SERVER} or newer."
+        )
+    if connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one():
+        raise MigrationRefused("This server is a read-only standby; migrate its primary.")
+    if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on":
+        raise MigrationRefused("This server only accepts reading (default_transaction_read_only is on).")
+
+
+def refuse_foreign_database(connection: "Connection") -> None:
+    if has_ledger(connection):
+        return
+    tables = connection.exec_driver_sql(_FOREIGN_TABLES).scalars().all()
+    if tables:
+        shown = ", ".join(tables[:5]) + (" …" if len(tables) > 5 else "")  # noqa: PLR2004 - enough to recognise it
+        name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
+        raise MigrationRefused(
+            f"The database {name!r} holds tables of another product ({shown}); give Tastemaker an empty one."
+        )
+
+
+def refuse_impossible_goal(connection: "Connection", *, known: "Sequence[str]", goal: str) -> None:
+    """`known` are the numbers of the history in order; `goal` is where to go."""
+    if goal not in known:
+        raise InvalidInput(
+            f"There is no migration {goal[:40]!r}; the history goes from {known[0]} to {known[-1]}."
+        )
+    current = version_of(connection)
+    if current is None:
+        return
+    if current not in known:
+        raise MigrationRefused(
+            f"The database is at {current}, newer than this Tastemaker, which knows {known[-1]}: upgrade Tastemaker."
+        )
+    if goal < current:
+        raise InvalidInput(
+            f"The database is at {current} and migrations never go back to {goal}; restore a backup instead."
+        )
