@@ -50,6 +50,7 @@ class Post:
     post_id: str
     creator_id: str
     text: str | None
+    """The title where the platform has one (YouTube), else the caption."""
     url: str | None
     published_at: datetime | None = None
     views: int | None = None
@@ -60,6 +61,10 @@ class Post:
     duration_seconds: int | None = None
     hashtags: tuple[str, ...] = ()
     """Without the leading #, as written."""
+    description: str | None = None
+    """The longer text below a title (YouTube); None where the caption is all there is."""
+    tags: tuple[str, ...] = ()
+    """Keywords the author attached without showing them to viewers (YouTube)."""
     language: str | None = None
     sponsored: bool | None = None
     thumbnail_url: str | None = None
@@ -68,11 +73,22 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What the calls of one page cost: calls made, quota units or credits, money in micro-dollars."""
+    """What the calls of one page cost: calls made, quota units or credits, money in micro-dollars.
+
+    On YouTube `units` come out of the daily 10,000; a search call takes none of them but one of the
+    100 daily searches, so a page's searches are `calls - units`.
+    """
 
     calls: int
     units: int
     micros_usd: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            calls=self.calls + other.calls,
+            units=self.units + other.units,
+            micros_usd=self.micros_usd + other.micros_usd,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +122,8 @@ class ErrorKind(StrEnum):
 class ProviderError(AppError):
     """The provider did not give a page. `final`: asking again cannot help.
 
-    `retry_after` is in seconds, where the provider said so. `cost` is what the failed calls cost.
+    `retry_after` is in seconds, where the provider said so. `cost` is what the failed calls cost, the
+    page's earlier ones included; a call whose answer was lost counts as charged.
     The message names provider and reason for a person; it never contains the key or a body.
     """
 

@@ -1,0 +1,73 @@
+"""What a search may ask for, checked before anything is sent or charged."""
+
+import re
+from collections.abc import Mapping
+
+from tastemaker.core.errors import InvalidInput
+from tastemaker.providers.base import Cost, ErrorKind, KeywordQuery, ProviderError
+from tastemaker.providers.bodies import clean_text
+
+LONGEST_KEYWORD = 500
+LONGEST_CURSOR = 4096
+
+_REGION = re.compile(r"[A-Za-z]{2}")
+_WORD = re.compile(r"[A-Za-z0-9_:./\-]{1,64}")
+
+
+def checked_keyword(query: KeywordQuery) -> str:
+    keyword = clean_text(query.keyword).strip()
+    if not keyword:
+        raise InvalidInput("The keyword is empty.")
+    if len(keyword) > LONGEST_KEYWORD:
+        raise InvalidInput(
+            f"The keyword has {len(keyword):,} characters; at most {LONGEST_KEYWORD} are accepted."
+        )
+    return keyword
+
+
+def checked_region(query: KeywordQuery) -> str | None:
+    """The country in capitals."""
+    if query.region is None:
+        return None
+    if not _REGION.fullmatch(query.region):
+        raise InvalidInput("A region is a country's code of two letters, such as US or DE.")
+    return query.region.upper()
+
+
+def checked_options(
+    query: KeywordQuery, known: Mapping[str, tuple[str, frozenset[str] | None]]
+) -> dict[str, str]:
+    """The provider's parameters for `query.options`.
+
+    `known` gives for each option the parameter's name and the values it takes, or None for any word.
+    An unknown option is refused: a provider that ignored it would charge for the wrong results.
+    """
+    return dict(_checked_option(name, value, known) for name, value in query.options.items())
+
+
+def checked_cursor(cursor: str | None, *, provider: str) -> str | None:
+    """A cursor as a provider may have issued it."""
+    if cursor is not None and not (
+        cursor.isascii() and cursor.isprintable() and 0 < len(cursor) <= LONGEST_CURSOR
+    ):
+        raise unknown_cursor(provider)
+    return cursor
+
+
+def unknown_cursor(provider: str) -> ProviderError:
+    message = f"The page asked of {provider} does not exist: its cursor was never issued."
+    return ProviderError(ErrorKind.BAD_REQUEST, message, final=True, cost=Cost(calls=0, units=0))
+
+
+def _checked_option(
+    name: str,
+    value: object,
+    known: Mapping[str, tuple[str, frozenset[str] | None]],
+) -> tuple[str, str]:
+    if name not in known:
+        raise InvalidInput(f"Unknown option {name[:40]!r}. Choose from: {', '.join(sorted(known))}.")
+    parameter, values = known[name]
+    if not (isinstance(value, str) and _WORD.fullmatch(value) and (values is None or value in values)):
+        accepted = ", ".join(sorted(values)) if values else "a single word"
+        raise InvalidInput(f"The option {name} takes: {accepted}.")
+    return parameter, value

@@ -1,0 +1,179 @@
+"""The one door for calls to providers: deadline, size limit, no redirect, sentences without secrets."""
+
+import asyncio
+import logging
+import re
+import ssl
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpx
+
+import tastemaker
+from tastemaker.core.errors import InvalidInput
+from tastemaker.providers.base import Cost, ErrorKind, ProviderError
+from tastemaker.providers.bodies import UnreadableBodyError, parse_object
+
+MAX_BYTES = 8_000_000
+CONNECT_SECONDS = 10.0
+CONNECTIONS = 20
+
+_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+_NEVER_SENT = Cost(calls=0, units=0)
+_QUERY = re.compile(r"\?\S*")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `body` is empty where an error status came without readable JSON."""
+
+    status: int
+    headers: httpx.Headers
+    body: Mapping[str, Any]
+    raw: bytes
+
+
+def make_client() -> httpx.AsyncClient:
+    """The client for outgoing calls. A proxy of the environment is used, but never towards this machine."""
+    httpx_log = logging.getLogger("httpx")
+    if _without_query not in httpx_log.filters:
+        httpx_log.addFilter(_without_query)
+    return httpx.AsyncClient(
+        headers={"User-Agent": f"tastemaker/{tastemaker.__version__}"},
+        timeout=httpx.Timeout(30.0, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+        mounts=dict.fromkeys(_LOOPBACK),
+        verify=_certificates(),
+        follow_redirects=False,
+    )
+
+
+async def get_json(
+    http: httpx.AsyncClient,
+    url: str,
+    *,
+    provider: str,
+    params: Mapping[str, str],
+    headers: Mapping[str, str],
+    deadline_seconds: float,
+    max_bytes: int = MAX_BYTES,
+) -> Answer:
+    """One GET, from connecting to the last byte within `deadline_seconds`.
+
+    An error status is an Answer like any other; its meaning is the adapter's business. Raises
+    ProviderError where there is no usable answer: with a cost of no calls where nothing was sent.
+    """
+    asked = f"{provider} ({_host(url)})"
+    try:
+        async with asyncio.timeout(deadline_seconds):
+            return await _get(http, url, asked, params, headers, deadline_seconds, max_bytes)
+    except (httpx.ConnectTimeout, httpx.PoolTimeout):
+        raise _failure(
+            ErrorKind.TIMEOUT, f"{asked} could not be reached in time.", cost=_NEVER_SENT
+        ) from None
+    except (TimeoutError, httpx.TimeoutException):
+        message = f"{asked} did not answer completely within {deadline_seconds:g} seconds."
+        raise _failure(ErrorKind.TIMEOUT, message) from None
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        raise InvalidInput(f"The address set for {provider} is not an http or https URL.") from None
+    except (httpx.ConnectError, httpx.ProxyError):
+        raise _failure(ErrorKind.SERVER, f"{asked} could not be reached.", cost=_NEVER_SENT) from None
+    except httpx.TransportError:
+        raise _failure(ErrorKind.SERVER, f"{asked} broke off the connection.") from None
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once per process: it takes longer than most calls to the sandbox."""
+    return httpx.create_ssl_context()
+
+
+async def _get(
+    http: httpx.AsyncClient,
+    url: str,
+    asked: str,
+    params: Mapping[str, str],
+    headers: Mapping[str, str],
+    deadline_seconds: float,
+    max_bytes: int,
+) -> Answer:
+    request = http.stream(
+        "GET",
+        url,
+        params=dict(params),
+        headers={"Accept": "application/json", **headers, "Accept-Encoding": "gzip"},
+        timeout=httpx.Timeout(deadline_seconds, connect=min(CONNECT_SECONDS, deadline_seconds)),
+        follow_redirects=False,
+    )
+    async with request as response:
+        if response.is_redirect:
+            raise _failure(ErrorKind.GARBAGE, f"{asked} sent a redirect, which is never followed.")
+        try:
+            raw = await _read(response, max_bytes)
+            body = await asyncio.to_thread(parse_object, raw)  # megabytes take long enough to be noticed
+        except UnreadableBodyError as error:
+            if not response.is_error:
+                message = f"{asked} sent {error}."
+                raise _failure(ErrorKind.GARBAGE, message, final=error.final) from None
+            raw, body = b"", {}
+        return Answer(response.status_code, response.headers, body, raw)
+
+
+async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    """The decoded body. What travels and what it unpacks to are both held against the limit."""
+    inflate = _inflater(response.headers.get("Content-Encoding", ""))
+    body = bytearray()
+    travelled = 0
+    async for chunk in response.aiter_raw():
+        travelled += len(chunk)
+        body += inflate.decompress(chunk, max_bytes - len(body) + 1) if inflate else chunk
+        if max(travelled, len(body)) > max_bytes:
+            raise UnreadableBodyError(f"more than {max_bytes:,} bytes", final=True)
+    return bytes(body)
+
+
+class _Inflater:
+    """zlib with the errors of this package; the output of one call never exceeds what is asked for."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, told by the header
+
+    def decompress(self, chunk: bytes, limit: int) -> bytes:
+        try:
+            return self._zlib.decompress(chunk, limit)
+        except zlib.error:
+            raise UnreadableBodyError("compressed data that cannot be unpacked") from None
+
+
+def _inflater(encoding: str) -> _Inflater | None:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip" | "deflate":
+            return _Inflater()
+        case _:
+            raise UnreadableBodyError("an answer in an encoding that was not asked for")
+
+
+def _host(url: str) -> str:
+    """Only the host, as a person would look for it: the rest of a URL may hold a key."""
+    try:
+        return httpx.URL(url).host or "no host"
+    except httpx.InvalidURL:
+        return "no host"
+
+
+def _failure(
+    kind: ErrorKind, message: str, *, final: bool = False, cost: Cost | None = None
+) -> ProviderError:
+    return ProviderError(kind, message, final=final, cost=cost)
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """The HTTP library logs each URL; YouTube's carries the key in its query."""
+    record.msg = _QUERY.sub("?…", record.getMessage())
+    record.args = None
+    return True

@@ -1,0 +1,175 @@
+"""Reading fields that may be renamed, missing, null, mistyped or absurd: what cannot be trusted is None."""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+MAX_COUNT = 2**63 - 1
+EXACT_IN_JAVASCRIPT = 2**53
+"""JavaScript rounds larger numbers, so a larger id that came as a number is not the id."""
+
+_ID = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
+_COUNT = re.compile(
+    r"(?P<number>[0-9][0-9.,'\u2019\u00a0\u2009\u202f ]*)"
+    r"(?P<unit>thousand|million|billion|tsd\.?|mio\.?|mrd\.?|[kmb])?"
+    r"\s*(?:subscribers?|followers?|following|views?|videos?|likes?|posts?)?",
+    re.IGNORECASE,
+)
+_UNITS = {"k": 10**3, "t": 10**3, "m": 10**6, "b": 10**9}
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:(?P<mark>[.,' ])[0-9]{3})(?:(?P=mark)[0-9]{3})*")
+_DECIMAL = re.compile(r"(?P<whole>.*[0-9])[.,](?P<fraction>[0-9]+)")
+_BLANKS = str.maketrans({"\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2019": "'"})
+_LONGEST_COUNT = 48
+_ISO_DURATION = re.compile(
+    r"P(?:(?P<days>\d{1,4})D)?(?:T(?:(?P<hours>\d{1,5})H)?(?:(?P<minutes>\d{1,6})M)?(?:(?P<seconds>\d{1,8})S)?)?"
+)
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_IN_MILLISECONDS = 10**11
+_LONGEST_SECONDS = 10**7
+
+
+def dig(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - any JSON in, any JSON out
+    """The value at `path`, or None as soon as a step does not exist."""
+    for step in path:
+        if isinstance(step, str) and isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(step, int) and isinstance(value, list) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def text(value: object) -> str | None:
+    """A text with something in it, exactly as it came."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def handle(value: object) -> str | None:
+    """A handle without its @."""
+    return text(value.strip().removeprefix("@").strip()) if isinstance(value, str) else None
+
+
+def web_address(value: object) -> str | None:
+    """An http or https URL; nothing else may become a link or be fetched."""
+    return value if isinstance(value, str) and value.startswith(("https://", "http://")) else None
+
+
+def identifier(value: object) -> str | None:
+    """A stable id. Case matters. A number counts only while it is exact in every language."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if 0 < value <= EXACT_IN_JAVASCRIPT else None
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def truth(value: object) -> bool | None:
+    """True and false in the ways providers write them: booleans, 0 and 1, and the same as text."""
+    word = str(value).lower() if isinstance(value, bool | int | str) else None
+    return {"true": True, "1": True, "false": False, "0": False}.get(word or "")
+
+
+def either(*values: object) -> bool | None:
+    """True if one is, False if one is known and none is true."""
+    known = [known for value in values if (known := truth(value)) is not None]
+    return any(known) if known else None
+
+
+def count(value: object) -> int | None:
+    """A number of things: "1234", "1,234", "1.234.567", "42.5K subscribers", 16700000.0.
+
+    Negative counts are 32-bit overflows or stand for "hidden"; they, fractions of a thing and numbers
+    beyond 64 bits are None. So is "1,234K", which means two numbers in two languages.
+    """
+    if isinstance(value, str):
+        return _count_in_text(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and not (math.isfinite(value) and value.is_integer()):
+        return None
+    return int(value) if 0 <= value <= MAX_COUNT else None
+
+
+def moment(value: object) -> datetime | None:
+    """A time, aware and in UTC, from ISO 8601 or from seconds or milliseconds since 1970."""
+    try:
+        if isinstance(value, str) and not value.isdecimal():
+            when = datetime.fromisoformat(value)
+            when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+        elif isinstance(value, int | float | str) and not isinstance(value, bool):
+            seconds = float(value)
+            when = datetime.fromtimestamp(seconds / (1000 if seconds > _IN_MILLISECONDS else 1), UTC)
+        else:
+            return None
+    except (ValueError, OverflowError, OSError):
+        return None
+    return when if _EARLIEST <= when < _LATEST else None
+
+
+def seconds(value: object, *, per_second: int = 1) -> int | None:
+    """A length in whole seconds from a number of seconds, or of `per_second` parts of one; 0 is unknown."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    whole = round(value / per_second)
+    return whole if 0 < whole <= _LONGEST_SECONDS else None
+
+
+def iso_duration(value: object) -> int | None:
+    """Seconds of an ISO 8601 duration such as PT1H2M3S; the P0D of a live stream is unknown."""
+    match = _ISO_DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        return None
+    days, hours, minutes, rest = (
+        int(part or 0) for part in match.group("days", "hours", "minutes", "seconds")
+    )
+    return seconds(((days * 24 + hours) * 60 + minutes) * 60 + rest)
+
+
+def _count_in_text(written: str) -> int | None:
+    match = _COUNT.fullmatch(written) if len(written) <= _LONGEST_COUNT else None
+    if not match:
+        return None
+    digits = match["number"].translate(_BLANKS).strip()
+    unit = _UNITS[_unit_letter(match["unit"])] if match["unit"] else 1
+    number = _scaled(digits) if match["unit"] else _plain(digits)
+    if number is None or (number := number * unit) > MAX_COUNT:
+        return None
+    return int(number) if unit > 1 or number == int(number) else None
+
+
+def _unit_letter(unit: str) -> str:
+    """Mrd is the German milliard: a billion."""
+    return "b" if unit.lower().startswith("mrd") else unit[0].lower()
+
+
+def _plain(digits: str) -> Decimal | None:
+    """Without a unit a mark before three digits groups them: 1.234 is one thousand and more."""
+    if digits.isdecimal():
+        return Decimal(digits)
+    if _GROUPED.fullmatch(digits):
+        return Decimal(re.sub(r"[^0-9]", "", digits))
+    return _with_fraction(digits)
+
+
+def _scaled(digits: str) -> Decimal | None:
+    """Before a unit one mark and three digits could be either, so the number is not known."""
+    if digits.isdecimal():
+        return Decimal(digits)
+    if grouped := _GROUPED.fullmatch(digits):
+        unclear = digits.count(grouped["mark"]) == 1 and grouped["mark"] in ".,"
+        return None if unclear else Decimal(re.sub(r"[^0-9]", "", digits))
+    return _with_fraction(digits)
+
+
+def _with_fraction(digits: str) -> Decimal | None:
+    match = _DECIMAL.fullmatch(digits)
+    if not match:
+        return None
+    whole = match["whole"]
+    if not whole.isdecimal():
+        grouped = _GROUPED.fullmatch(whole)
+        if not grouped or grouped["mark"] == digits[len(whole)]:
+            return None
+    return Decimal(re.sub(r"[^0-9]", "", whole) + "." + match["fraction"])

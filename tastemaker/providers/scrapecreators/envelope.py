@@ -1,0 +1,154 @@
+"""What all ScrapeCreators endpoints share: the key, the price, and the many ways of saying no.
+
+Its errors come as statuses and also as bodies of an HTTP 200.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tastemaker.core.platforms import Platform
+from tastemaker.providers import parsing
+from tastemaker.providers.base import (
+    Capability,
+    Cost,
+    CursorKind,
+    Declaration,
+    ErrorKind,
+    PolicyClass,
+    ProviderError,
+)
+from tastemaker.providers.http import Answer, get_json
+from tastemaker.providers.refusals import kind_of_status, refusal, require_key
+
+NAME = "ScrapeCreators"
+KEY_VARIABLE = "SCRAPECREATORS_API_KEY"
+CALLS_PER_SECOND = 5.0  # ours: the provider publishes no rate
+MICROS_PER_CREDIT = 1_880  # $47 for 25,000 credits
+
+_WORDS_OF = {
+    ErrorKind.PRIVATE: ("private",),
+    ErrorKind.QUOTA: ("credit", "payment", "quota"),
+    ErrorKind.RATE_LIMITED: ("rate limit", "rate_limit", "too many"),
+    ErrorKind.AUTH: ("api key", "api_key", "apikey", "unauthorized", "forbidden"),
+    ErrorKind.NOT_FOUND: ("deactivated", "not found", "not_found", "no results", "no reels", "no videos"),
+    ErrorKind.BAD_REQUEST: ("invalid", "required", "missing", "bad request", "bad_request"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An answer that is no refusal, with its list of items and what it cost."""
+
+    body: Mapping[str, Any]
+    items: Sequence[Any]
+    cost: Cost
+    raw: bytes
+
+    def unknown_form(self) -> ProviderError:
+        message = f"{NAME} sent results in a form that is not known."
+        return ProviderError(ErrorKind.GARBAGE, message, final=False, cost=self.cost)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where and with which key to ask. The key stays out of every representation."""
+
+    key: str
+    base_url: str
+    deadline_seconds: float
+
+    def __repr__(self) -> str:
+        return f"Account(base_url={self.base_url!r})"
+
+
+def declaration(
+    platform: Platform,
+    *,
+    page_size: int,
+    stable_id_path: str,
+    cursor_kind: CursorKind,
+    deadline_seconds: float,
+) -> Declaration:
+    return Declaration(
+        name=f"scrapecreators_{platform.slug}",
+        platforms=frozenset({platform}),
+        capabilities=frozenset({Capability.KEYWORD_SEARCH}),
+        page_size=page_size,
+        cost_per_page=_credits(1),
+        calls_per_second=CALLS_PER_SECOND,
+        policy=PolicyClass(name="scrapecreators", keep_days=None, derived_metrics=True, contacts=True),
+        stable_id_path=stable_id_path,
+        cursor_kind=cursor_kind,
+        deadline_seconds=deadline_seconds,
+    )
+
+
+async def call(
+    http: httpx.AsyncClient,
+    account: Account,
+    path: str,
+    parameters: Mapping[str, str | None],
+    *,
+    items_key: str,
+) -> Envelope:
+    """One call. Raises ProviderError for refusals of every form, and where `items_key` holds no list."""
+    require_key(account.key, provider=NAME, variable=KEY_VARIABLE)
+    try:
+        answer = await get_json(
+            http,
+            account.base_url + path,
+            provider=NAME,
+            params={name: value for name, value in parameters.items() if value is not None},
+            headers={"x-api-key": account.key},
+            deadline_seconds=account.deadline_seconds,
+        )
+    except ProviderError as error:
+        error.cost = _credits(1) if error.cost.calls else error.cost
+        raise
+    if kind := _kind_of_refusal(answer, items_key):
+        raise refusal(kind, answer, provider=NAME, variable=KEY_VARIABLE, cost=_charged(answer, unsaid=0))
+    return _opened(answer, items_key)
+
+
+def _opened(answer: Answer, items_key: str) -> Envelope:
+    """No results come as an empty list, as null, or as no list beside a `has_more` that says no."""
+    items = answer.body.get(items_key)
+    is_end = items_key in answer.body or parsing.truth(answer.body.get("has_more")) is False
+    envelope = Envelope(answer.body, items or (), _charged(answer, unsaid=1), answer.raw)
+    if not isinstance(items, list | None) or (items is None and not is_end):
+        raise envelope.unknown_form()
+    return envelope
+
+
+def _kind_of_refusal(answer: Answer, items_key: str) -> ErrorKind | None:
+    """The status decides where there is an error status; else the body, where it carries no list."""
+    if answer.status >= httpx.codes.BAD_REQUEST:
+        by_words = _kind_of_words(answer) if answer.status == httpx.codes.FORBIDDEN else None
+        return by_words or kind_of_status(answer.status)
+    said_no = parsing.truth(answer.body.get("success")) is False or answer.body.get("error")
+    if not said_no and (answer.body.get(items_key) is not None or not answer.body.get("message")):
+        return None
+    inner = next((code for name in ("statusCode", "status_code", "status", "errorStatus")
+                  if (code := parsing.count(answer.body.get(name)))), 0)  # fmt: skip
+    by_status = kind_of_status(inner) if inner >= httpx.codes.BAD_REQUEST else None
+    return by_status or _kind_of_words(answer) or ErrorKind.SERVER
+
+
+def _kind_of_words(answer: Answer) -> ErrorKind | None:
+    said = " ".join(
+        str(answer.body.get(name) or "").lower() for name in ("error", "code", "message", "errorMessage")
+    )
+    return next((kind for kind, words in _WORDS_OF.items() if any(word in said for word in words)), None)
+
+
+def _charged(answer: Answer, *, unsaid: int) -> Cost:
+    """What the answer says was charged, or `unsaid` credits where it does not say."""
+    charged = parsing.count(answer.body.get("credits_charged"))
+    return _credits(unsaid if charged is None else charged)
+
+
+def _credits(units: int) -> Cost:
+    return Cost(calls=1, units=units, micros_usd=units * MICROS_PER_CREDIT)

@@ -1,0 +1,125 @@
+"""Keyword search on YouTube through the Data API v3: one search, then its channels and videos in batches."""
+
+from collections.abc import Mapping
+
+import httpx
+
+from tastemaker.core.platforms import Platform
+from tastemaker.providers.asking import checked_cursor, checked_keyword, checked_options, checked_region
+from tastemaker.providers.base import (
+    Capability,
+    Creator,
+    CursorKind,
+    Declaration,
+    KeywordQuery,
+    Page,
+    PolicyClass,
+    Post,
+)
+from tastemaker.providers.gathering import gather
+from tastemaker.providers.parsing import text
+from tastemaker.providers.refusals import require_key
+from tastemaker.providers.youtube.calls import BATCH, LIST_COST, SEARCH_COST, Calls
+from tastemaker.providers.youtube.items import Item, channel_id_of, to_creator, to_post, video_id_of
+from tastemaker.providers.youtube.refusals import KEY_VARIABLE, NAME
+
+KEEP_DAYS = 30
+DEADLINE_SECONDS = 30.0
+CALLS_PER_SECOND = 5.0  # ours: the API publishes a daily quota, no rate
+CHANNEL_PARTS = "snippet,statistics,contentDetails,brandingSettings,status"
+VIDEO_PARTS = "snippet,statistics,contentDetails,paidProductPlacementDetails"
+OPTIONS: Mapping[str, tuple[str, frozenset[str] | None]] = {
+    "type": ("type", frozenset({"video", "channel"})),
+    "order": ("order", frozenset({"date", "rating", "viewCount", "relevance", "title", "videoCount"})),
+    "language": ("relevanceLanguage", None),
+    "published_after": ("publishedAfter", None),
+    "published_before": ("publishedBefore", None),
+    "duration": ("videoDuration", frozenset({"any", "short", "medium", "long"})),
+    "paid_placement": ("videoPaidProductPlacement", frozenset({"any", "true"})),
+    "topic_id": ("topicId", None),
+}
+
+
+class YouTube:
+    """One page is a search call and one call each for the channels and the videos it found.
+
+    `contacts` allows e-mail addresses to be read out of descriptions, `derived` metrics to be computed:
+    where the live API is asked, both need the operator's word.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        base_url: str,
+        contacts: bool,
+        derived: bool = False,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        self._key = key
+        self._base_url = base_url.rstrip("/")
+        self._contacts = contacts
+        self.declaration = _declaration(contacts, derived, deadline_seconds)
+
+    async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:
+        require_key(self._key, provider=NAME, variable=KEY_VARIABLE)
+        parameters = _search_parameters(query, cursor)
+        calls = Calls(http, self._base_url, self._key, self.declaration.deadline_seconds)
+        answer = await calls.search(parameters)
+        found = calls.items_of(answer)
+        channels = await calls.list_by_id("channels", CHANNEL_PARTS, map(channel_id_of, found))
+        videos = await calls.list_by_id("videos", VIDEO_PARTS, map(video_id_of, found))
+        read = ((self._creator(item, channels), _post(item, videos)) for item in found)
+        gathered = gather(read, with_posts=parameters["type"] == "video")
+        if found and not gathered.creators:
+            raise calls.unknown_form()
+        return Page(
+            creators=gathered.creators,
+            posts=gathered.posts,
+            next_cursor=text(answer.get("nextPageToken")),
+            cost=calls.cost,
+            raw=tuple(calls.bodies),
+            skipped=gathered.skipped,
+        )
+
+    def _creator(self, item: Item, channels: Mapping[str, Item]) -> Creator | None:
+        channel_id = channel_id_of(item)
+        if channel_id is None:
+            return None
+        return to_creator(channel_id, item, channels.get(channel_id, {}), contacts=self._contacts)
+
+
+def _declaration(contacts: bool, derived: bool, deadline_seconds: float) -> Declaration:  # noqa: FBT001 - the class's own
+    return Declaration(
+        name="youtube",
+        platforms=frozenset({Platform.YOUTUBE}),
+        capabilities=frozenset({Capability.KEYWORD_SEARCH}),
+        page_size=BATCH,
+        cost_per_page=SEARCH_COST + LIST_COST + LIST_COST,
+        calls_per_second=CALLS_PER_SECOND,
+        policy=PolicyClass(
+            name="youtube_api", keep_days=KEEP_DAYS, derived_metrics=derived, contacts=contacts
+        ),
+        stable_id_path="items[].snippet.channelId",
+        cursor_kind=CursorKind.TOKEN,
+        deadline_seconds=deadline_seconds,
+    )
+
+
+def _search_parameters(query: KeywordQuery, cursor: str | None) -> dict[str, str]:
+    parameters = {
+        "part": "snippet",
+        "maxResults": str(BATCH),
+        "q": checked_keyword(query),
+        "regionCode": checked_region(query),
+        "pageToken": checked_cursor(cursor, provider=NAME),
+        "type": "video",
+    } | checked_options(query, OPTIONS)
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+def _post(item: Item, videos: Mapping[str, Item]) -> Post | None:
+    channel_id, video_id = channel_id_of(item), video_id_of(item)
+    if channel_id is None or video_id is None:
+        return None
+    return to_post(channel_id, video_id, item, videos.get(video_id, {}))
