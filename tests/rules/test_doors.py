@@ -16,18 +16,11 @@ DOORS = {
 
 def wrong_doors(source: Source) -> Iterator[Violation]:
     for node in source.nodes():
-        modules = (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom) and not node.level
-            else []
-        )
-        for module in modules:
-            door = DOORS.get(module.split(".")[0])
-            if door and source.package != door:
-                line = node.lineno
-                yield Violation(source.path, line, f"{module} is imported only by {door}")
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for module in _modules(node):
+                door = DOORS.get(module.split(".")[0])
+                if door and source.package != door:
+                    yield Violation(source.path, node.lineno, f"{module} is imported only by {door}")
 
 
 def prints(source: Source) -> Iterator[Violation]:
@@ -64,3 +57,9 @@ def test_planted_prints_are_found() -> None:
     code = "import sys\nprint('x')\nsys.stdout.write('x')\nsys.stderr.write('x')\n"
     assert [found.line for found in prints(Source("tastemaker/jobs/worker.py", code))] == [2, 3]
     assert not list(prints(Source("tastemaker/cli/output.py", code)))
+
+
+def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [] if node.level else [node.module or ""]
