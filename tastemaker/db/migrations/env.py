@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the steps that `tastemaker.db.migrate` chose, on the connection it holds."""
+"""Alembic's entry: runs the step that `tastemaker.db.migrate` chose, on the connection it holds."""
 
 from alembic import context
 

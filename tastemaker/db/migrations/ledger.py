@@ -1,17 +1,17 @@
-"""What a database says about its own history: Alembic's version and, beside it, when each step was applied."""
+"""What a database says about its own history: Alembic's version, and beside it when each step was taken."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from alembic.runtime.migration import MigrationContext, MigrationInfo
-    from sqlalchemy import Connection
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from sqlalchemy import Connection, text
 
-TABLES = ("alembic_version", "schema_migrations_applied")
+TABLES: Final = ("alembic_version", "schema_migrations_applied")
 
-_CREATE = """
+_CREATE: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations_applied (
     version text CONSTRAINT schema_migrations_applied_pkey PRIMARY KEY,
     name text NOT NULL,
@@ -19,12 +19,12 @@ CREATE TABLE IF NOT EXISTS schema_migrations_applied (
     seconds double precision NOT NULL,
     report jsonb
 );
-COMMENT ON TABLE schema_migrations_applied IS 'When each step of the schema history was applied, how long it took and what it found.';
-COMMENT ON COLUMN schema_migrations_applied.version IS 'The number of the step, as in alembic_version.';
-COMMENT ON COLUMN schema_migrations_applied.name IS 'The name of the step''s file.';
-COMMENT ON COLUMN schema_migrations_applied.applied_at IS 'When its transaction ended, by the server''s clock.';
+COMMENT ON TABLE schema_migrations_applied IS 'The steps of the schema history that this database took.';
+COMMENT ON COLUMN schema_migrations_applied.version IS 'The number of the step.';
+COMMENT ON COLUMN schema_migrations_applied.name IS 'The name of its file.';
+COMMENT ON COLUMN schema_migrations_applied.applied_at IS 'When it was done, by the server''s clock.';
 COMMENT ON COLUMN schema_migrations_applied.seconds IS 'How long its transaction took until then.';
-COMMENT ON COLUMN schema_migrations_applied.report IS 'What a data migration counted and mapped; NULL for the others.';
+COMMENT ON COLUMN schema_migrations_applied.report IS 'What a data migration counted and mapped.';
 CREATE TABLE IF NOT EXISTS alembic_version (
     version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY
 );
@@ -32,55 +32,59 @@ COMMENT ON TABLE alembic_version IS 'The step of the schema history at which thi
 COMMENT ON COLUMN alembic_version.version_num IS 'Its number.';
 """
 
-_RECORD = """
+_RECORD: Final = """
 INSERT INTO schema_migrations_applied (version, name, seconds, report)
 SELECT :version, :name, extract(epoch FROM clock_timestamp() - transaction_timestamp()),
        nullif(current_setting('tastemaker.migration_report', true), '')::jsonb
 ON CONFLICT (version) DO UPDATE
-SET name = excluded.name, applied_at = clock_timestamp(), seconds = excluded.seconds, report = excluded.report
+SET name = excluded.name, applied_at = excluded.applied_at, seconds = excluded.seconds,
+    report = excluded.report
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
-    at: datetime
+class Record:
+    at: datetime | None
     report: Mapping[str, Any] | None
 
 
-def create_ledger(connection: "Connection") -> None:
+NOT_APPLIED: Final = Record(None, None)
+
+
+def create_ledger(connection: Connection) -> None:
     connection.exec_driver_sql(_CREATE)
 
 
-def record_step(*, ctx: "MigrationContext", step: "MigrationInfo", **_: object) -> None:
+def record_step(
+    ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
+) -> None:
     """Called by Alembic in the step's own transaction, so that a step and its record are one."""
-    from sqlalchemy import text
-
-    revision = step.up_revision
-    if ctx.connection is None or revision is None:
-        return
-    name = revision.path.removesuffix(".py").replace("\\", "/").rsplit("/", 1)[-1]
-    ctx.connection.execute(text(_RECORD), {"version": revision.revision, "name": name})
-
-
-def has_ledger(connection: "Connection") -> bool:
-    sql = f"SELECT {' AND '.join(f'to_regclass($q$public.{t}$q$) IS NOT NULL' for t in TABLES)}"
-    return bool(connection.exec_driver_sql(sql).scalar_one())
+    del heads, run_args
+    connection, script = ctx.connection, ctx.script
+    number = step.up_revision_id
+    if connection is None or script is None or number is None:
+        raise TypeError("a step is recorded on a connection, by its number")
+    name = Path(script.get_revision(number).path).stem
+    connection.execute(text(_RECORD), {"version": number, "name": name})
 
 
-def version_of(connection: "Connection") -> str | None:
-    """The number of the last applied step; None before the first."""
+def has_ledger(connection: Connection) -> bool:
+    both = " AND ".join(f"to_regclass('public.{table}') IS NOT NULL" for table in TABLES)
+    return bool(connection.exec_driver_sql(f"SELECT {both}").scalar_one())
+
+
+def version_of(connection: Connection) -> str | None:
+    """The number of the last step taken; None before the first."""
     if not has_ledger(connection):
         return None
-    found: str | None = connection.exec_driver_sql(
-        "SELECT max(version_num) FROM public.alembic_version"
-    ).scalar()
-    return found
+    number = connection.exec_driver_sql("SELECT max(version_num) FROM public.alembic_version").scalar()
+    return str(number) if number is not None else None
 
 
-def applied_steps(connection: "Connection") -> dict[str, Applied]:
+def applied_steps(connection: Connection) -> dict[str, Record]:
     if not has_ledger(connection):
         return {}
     rows = connection.exec_driver_sql(
         "SELECT version, applied_at, report FROM public.schema_migrations_applied"
     )
-    return {version: Applied(at, report) for version, at, report in rows}
+    return {version: Record(at, report) for version, at, report in rows}

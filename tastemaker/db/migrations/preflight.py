@@ -1,18 +1,17 @@
-"""What must be true before anything is changed. Each refusal is one sentence and leaves the database as it was."""
+"""What must be true before anything is changed. A refusal is one sentence; the database stays as it was."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection
 
 from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
-from tastemaker.db.migrations.ledger import has_ledger, version_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sqlalchemy import Connection
+from tastemaker.db.migrations.ledger import has_ledger
 
 OLDEST_SERVER: Final = 15
+_TABLES_SHOWN: Final = 5
 
-_FOREIGN_TABLES = """
+_TABLES_OF_OTHERS: Final = """
 SELECT c.relname FROM pg_class c
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
   AND NOT EXISTS (SELECT FROM pg_depend d
@@ -22,10 +21,10 @@ ORDER BY c.relname
 
 
 class MigrationRefused(DatabaseUnavailable):
-    """The database is not one that this history can be applied to, or not in this way."""
+    """The database is not one that this history can be applied to, or not by this connection."""
 
 
-def refuse_unfit_server(connection: "Connection") -> None:
+def refuse_unfit_server(connection: Connection) -> None:
     major = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10_000
     if major < OLDEST_SERVER:
         raise MigrationRefused(
@@ -34,33 +33,35 @@ def refuse_unfit_server(connection: "Connection") -> None:
     if connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one():
         raise MigrationRefused("This server is a read-only standby; migrate its primary.")
     if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on":
-        raise MigrationRefused("This server only accepts reading (default_transaction_read_only is on).")
+        raise MigrationRefused("This server only lets us read: default_transaction_read_only is on.")
 
 
-def refuse_foreign_database(connection: "Connection") -> None:
+def refuse_foreign_database(connection: Connection) -> None:
+    """Tables without our ledger are another product's, and none of them is touched."""
     if has_ledger(connection):
         return
-    tables = connection.exec_driver_sql(_FOREIGN_TABLES).scalars().all()
-    if tables:
-        shown = ", ".join(tables[:5]) + (" …" if len(tables) > 5 else "")  # noqa: PLR2004 - enough to recognise it
-        name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
-        raise MigrationRefused(
-            f"The database {name!r} holds tables of another product ({shown}); give Tastemaker an empty one."
-        )
+    tables = connection.exec_driver_sql(_TABLES_OF_OTHERS).scalars().all()
+    if not tables:
+        return
+    name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
+    shown = ", ".join(tables[:_TABLES_SHOWN]) + (" …" if len(tables) > _TABLES_SHOWN else "")
+    raise MigrationRefused(
+        f"The database {name!r} holds tables of another product ({shown}); give Tastemaker an empty one."
+    )
 
 
-def refuse_impossible_goal(connection: "Connection", *, known: "Sequence[str]", goal: str) -> None:
-    """`known` are the numbers of the history in order; `goal` is where to go."""
+def refuse_impossible_goal(current: str | None, *, known: Sequence[str], goal: str) -> None:
+    """`known` are the numbers of the history in order, `current` is where the database stands."""
     if goal not in known:
         raise InvalidInput(
             f"There is no migration {goal[:40]!r}; the history goes from {known[0]} to {known[-1]}."
         )
-    current = version_of(connection)
     if current is None:
         return
     if current not in known:
         raise MigrationRefused(
-            f"The database is at {current}, newer than this Tastemaker, which knows {known[-1]}: upgrade Tastemaker."
+            f"The database is at {current}, which this Tastemaker does not know (its last is {known[-1]}): "
+            "upgrade Tastemaker."
         )
     if goal < current:
         raise InvalidInput(

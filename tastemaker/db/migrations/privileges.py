@@ -8,19 +8,21 @@ as SQL for the administrator; what the product can live without is reported as a
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import psycopg
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from tastemaker.db.migrations.preflight import MigrationRefused
 from tastemaker.db.migrations.roles import APP, DOOR, EXTENSIONS_SCHEMA, OWNER, ROLES, Role, role_statements
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
+from tastemaker.db.migrations.session import sqlstate_of
 
 _ATTEMPTS: Final = 60
 _PAUSE_SECONDS: Final = 0.05
 _FORBIDDEN: Final = "42501"
 _LOST_A_RACE: Final = {"40P01", "42710", "23505", "XX000"}
-"""Deadlock, duplicate name, duplicate key, "tuple concurrently updated": another database prepares the same roles."""
+"""Deadlock, duplicate name or key, "tuple concurrently updated": another database prepares the same roles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,11 @@ class Need:
     otherwise: str | None = None
 
 
-def prepare_privileges(connection: "Connection", *, app_password: str | None) -> tuple[str, ...]:
+def prepare_privileges(connection: Connection, *, app_password: str | None) -> tuple[str, ...]:
     """Bring roles, extensions and rights to where they must be. Returns what stays weaker.
 
     Raises MigrationRefused with the SQL to ask for, having changed nothing.
     """
-    from sqlalchemy.exc import DBAPIError
-
     for attempt in range(_ATTEMPTS):
         try:
             with connection.begin():
@@ -50,22 +50,7 @@ def prepare_privileges(connection: "Connection", *, app_password: str | None) ->
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def become_owner(connection: "Connection") -> None:
-    """From here on the session acts as the owner of the schema, in UTC."""
-    connection.exec_driver_sql(f"SET ROLE {OWNER}")
-    connection.exec_driver_sql("SET timezone = 'UTC'")
-    schema = connection.exec_driver_sql(
-        "SELECT quote_ident(extnamespace::regnamespace::text) FROM pg_extension WHERE extname = 'pg_trgm'"
-    ).scalar()
-    path = dict.fromkeys(("public", schema or EXTENSIONS_SCHEMA, EXTENSIONS_SCHEMA))
-    connection.exec_driver_sql(f"SET search_path = {', '.join(path)}")
-
-
-def sqlstate_of(error: BaseException) -> str | None:
-    return getattr(getattr(error, "orig", error), "sqlstate", None)
-
-
-def _prepare(connection: "Connection", app_password: str | None) -> tuple[str, ...]:
+def _prepare(connection: Connection, app_password: str | None) -> tuple[str, ...]:
     refused: list[Need] = []
     weaker: list[str] = []
     for need in _needs(connection, app_password):
@@ -82,9 +67,7 @@ def _prepare(connection: "Connection", app_password: str | None) -> tuple[str, .
     return tuple(weaker)
 
 
-def _granted(connection: "Connection", sql: str) -> bool:
-    from sqlalchemy.exc import DBAPIError
-
+def _granted(connection: Connection, sql: str) -> bool:
     savepoint = connection.begin_nested()
     try:
         connection.exec_driver_sql(sql)
@@ -97,18 +80,19 @@ def _granted(connection: "Connection", sql: str) -> bool:
     return True
 
 
-def _sentence_for_administrator(connection: "Connection", refused: list[Need]) -> str:
+def _sentence_for_administrator(connection: Connection, refused: list[Need]) -> str:
     who = connection.exec_driver_sql("SELECT session_user").scalar_one()
-    listed = ";\n  ".join(_without_secret(need.sql) for need in refused)
-    return f"The role {who!r} lacks rights; have an administrator of the server run this, then repeat:\n  {listed};"
+    listed = "".join(f"\n  {_without_secret(need.sql)};" for need in refused)
+    return f"The role {who!r} lacks rights; have the server's administrator run this, then repeat:{listed}"
 
 
 def _without_secret(sql: str) -> str:
-    return sql.split(" PASSWORD ")[0] + " PASSWORD '…'" if " PASSWORD " in sql else sql
+    statement, password, _ = sql.partition(" PASSWORD ")
+    return f"{statement}{password}'…'" if password else sql
 
 
-def _needs(connection: "Connection", app_password: str | None) -> Iterator[Need]:
-    """What is not yet so, in an order in which it can be done. Asked lazily: each answer sees the step before."""
+def _needs(connection: Connection, app_password: str | None) -> Iterator[Need]:
+    """What is not yet so, in the order in which it can be done; asked lazily, so each sees the one before."""
     for role in ROLES:
         yield from _role_needs(connection, role)
     if app_password is not None:
@@ -119,7 +103,7 @@ def _needs(connection: "Connection", app_password: str | None) -> Iterator[Need]
     yield from _extension_needs(connection)
 
 
-def _role_needs(connection: "Connection", role: Role) -> Iterator[Need]:
+def _role_needs(connection: Connection, role: Role) -> Iterator[Need]:
     for sql in role_statements(connection, role):
         if " BYPASSRLS" in sql:
             yield Need(
@@ -131,13 +115,15 @@ def _role_needs(connection: "Connection", role: Role) -> Iterator[Need]:
             yield Need(sql)
 
 
-def _encrypted(connection: "Connection", password: str) -> str:
+def _encrypted(connection: Connection, password: str) -> str:
     """The password as the server stores it, so that the plain one reaches no log."""
-    pgconn = connection.connection.driver_connection.pgconn  # type: ignore[union-attr]
-    return str(pgconn.encrypt_password(password.encode(), APP.encode(), b"scram-sha-256").decode())
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError("the connection is not psycopg's")
+    return driver.pgconn.encrypt_password(password.encode(), APP.encode(), b"scram-sha-256").decode()
 
 
-def _membership_needs(connection: "Connection") -> Iterator[Need]:
+def _membership_needs(connection: Connection) -> Iterator[Need]:
     can_become = "SELECT pg_has_role('{member}', '{role}', '{how}')"
     version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
     how = "SET" if version >= 160_000 else "MEMBER"  # noqa: PLR2004 - PostgreSQL 16 tells the two apart
@@ -149,7 +135,7 @@ def _membership_needs(connection: "Connection") -> Iterator[Need]:
             yield Need(f"GRANT {role} TO {quoted}")
 
 
-def _database_needs(connection: "Connection") -> Iterator[Need]:
+def _database_needs(connection: Connection) -> Iterator[Need]:
     name = connection.exec_driver_sql("SELECT quote_ident(current_database())").scalar_one()
     yield Need(f"ALTER DATABASE {name} SET timezone = 'UTC'")
     yield Need(f'ALTER DATABASE {name} SET search_path = "$user", public, {EXTENSIONS_SCHEMA}')
@@ -163,7 +149,7 @@ def _database_needs(connection: "Connection") -> Iterator[Need]:
     yield Need(f"GRANT USAGE ON SCHEMA {EXTENSIONS_SCHEMA} TO {everybody}")
 
 
-def _extension_needs(connection: "Connection") -> Iterator[Need]:
+def _extension_needs(connection: Connection) -> Iterator[Need]:
     weaknesses = {
         "pg_trgm": None,
         "unaccent": "unaccent is missing: searches do not ignore accents",
@@ -172,7 +158,7 @@ def _extension_needs(connection: "Connection") -> Iterator[Need]:
     rows = connection.exec_driver_sql(
         "SELECT name, installed_version IS NOT NULL FROM pg_available_extensions"
     )
-    available: dict[str, bool] = {name: installed for name, installed in rows}
+    available: dict[str, bool] = dict(tuple(row) for row in rows)
     for name, weakness in weaknesses.items():
         if name not in available and weakness is None:
             raise MigrationRefused(

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 OWNER: Final = "tastemaker_owner"
 APP: Final = "tastemaker_app"
@@ -39,15 +38,20 @@ ROLES: Final = (
     Role(DOOR, bypasses_rls=True),
 )
 
+_ATTRIBUTES: Final = text(
+    "SELECT rolsuper, rolbypassrls, rolcanlogin, rolcreaterole, rolcreatedb"
+    " FROM pg_roles WHERE rolname = :role"
+)
+_SETTINGS: Final = text(
+    "SELECT unnest(s.setconfig) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
+    " WHERE r.rolname = :role AND s.setdatabase = 0"
+)
 _FOR_ALL: Final = {"TimeZone": "UTC", "search_path": f"public, {EXTENSIONS_SCHEMA}"}
 
 
-def role_statements(connection: "Connection", role: Role) -> Iterator[str]:
+def role_statements(connection: Connection, role: Role) -> Iterator[str]:
     """What brings the role from how it is to how it must be; nothing when it is so already."""
-    found = connection.exec_driver_sql(
-        "SELECT rolsuper, rolbypassrls, rolcanlogin, rolcreaterole, rolcreatedb FROM pg_roles"
-        f" WHERE rolname = '{role.name}'"
-    ).one_or_none()
+    found = connection.execute(_ATTRIBUTES, {"role": role.name}).one_or_none()
     if found is None:
         yield f"CREATE ROLE {role.name} {' '.join(_attributes(role))}"
     elif tuple(found) != (False, role.bypasses_rls, role.login, False, False):
@@ -74,9 +78,6 @@ def _corrections(role: Role, found: tuple[bool, ...]) -> Iterator[str]:
             yield word if should_be else f"NO{word}"
 
 
-def _settings(connection: "Connection", role: Role) -> dict[str, str]:
-    rows = connection.exec_driver_sql(
-        "SELECT unnest(s.setconfig) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
-        f" WHERE r.rolname = '{role.name}' AND s.setdatabase = 0"
-    ).scalars()
+def _settings(connection: Connection, role: Role) -> dict[str, str]:
+    rows = connection.execute(_SETTINGS, {"role": role.name}).scalars()
     return dict(row.split("=", 1) for row in rows)
