@@ -59,7 +59,11 @@ async def open_database(url: str, profile: PoolProfile | None = None) -> AsyncIt
     pool = _make_pool(url, profile)
     await _fill(pool, url, profile)
     engine = create_async_engine(
-        "postgresql+psycopg://", poolclass=NullPool, async_creator=pool.getconn, use_native_hstore=False
+        "postgresql+psycopg://",
+        poolclass=NullPool,
+        async_creator=pool.getconn,
+        use_native_hstore=False,
+        hide_parameters=True,  # an error message must not carry somebody's data
     )
     try:
         await _refuse_privileged_role(pool)

@@ -88,7 +88,7 @@ FINISH = text("""
     UPDATE scraping_jobs
     SET status = :status, outcome = :outcome, completed_at = app_now(), parked_until = NULL,
         parked_reason = NULL, error = :error,
-        progress = CASE WHEN CAST(:status AS text) = 'completed' THEN 100 ELSE progress END
+        progress = CASE WHEN :is_complete THEN 100 ELSE progress END
     WHERE user_id = :user_id AND id = :search_id AND status IN ('pending', 'processing')
     RETURNING processed_results, processed_runs, campaign_id
 """)
@@ -251,7 +251,13 @@ async def finish(
     error = (await session.execute(FIRST_ERROR, parameters)).scalar_one_or_none()
     rows = await session.execute(
         FINISH,
-        {**parameters, "status": ending.status.value, "outcome": ending.outcome.value, "error": error},
+        {
+            **parameters,
+            "status": ending.status.value,
+            "outcome": ending.outcome.value,
+            "is_complete": ending.status is Status.COMPLETED,
+            "error": error,
+        },
     )
     return rows.mappings().first()
 

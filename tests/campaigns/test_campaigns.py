@@ -1,0 +1,97 @@
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.accounts.service import ensure_local_user
+from tastemaker.campaigns.queries import list_campaigns
+from tastemaker.campaigns.service import create_campaign, ensure_campaign, get_campaign
+from tastemaker.core.errors import InvalidInput, LimitReached, NotFound
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.claims import SYSTEM, Tenant
+from tastemaker.db.engine import Database, session_scope
+
+
+async def test_a_campaign_is_found_by_id_by_its_start_and_by_name(
+    database: Database, user: CurrentUser
+) -> None:
+    async with session_scope(database, user.claim) as session:
+        made = await create_campaign(session, user, name="  Summer   launch ")
+        for reference in (str(made.id), str(made.id)[:8], "Summer launch"):
+            assert await get_campaign(session, user, reference) == made
+        with pytest.raises(NotFound):
+            await get_campaign(session, user, "Winter")
+    assert (made.name, made.status, made.search_type) == ("Summer launch", "draft", "keyword")
+
+
+async def test_another_users_campaign_does_not_exist(database: Database, user: CurrentUser) -> None:
+    async with session_scope(database, user.claim) as session:
+        made = await create_campaign(session, user, name="Mine")
+    stranger = CurrentUser(user_id=ExternalUserId("stranger"), id=user.id, plan="self_hosted", is_admin=False)
+    async with session_scope(database, stranger.claim) as session:
+        assert await list_campaigns(session, stranger.user_id, limit=10) == []
+        with pytest.raises(NotFound):
+            await get_campaign(session, stranger, str(made.id))
+
+
+async def test_twenty_clicks_at_a_limit_of_three_make_exactly_three(
+    database: Database, user: CurrentUser
+) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        await session.execute(text("UPDATE user_usage SET plan_campaigns_limit = 3"))
+
+    async def click(number: int) -> bool:
+        try:
+            async with session_scope(database, user.claim) as session:
+                await create_campaign(session, user, name=f"Click {number}")
+        except LimitReached:
+            return False
+        return True
+
+    made = await asyncio.gather(*(click(number) for number in range(20)))
+    assert sum(made) == 3
+    async with session_scope(database, user.claim) as session:
+        assert len(await list_campaigns(session, user.user_id, limit=50)) == 3
+
+
+async def test_the_event_and_the_counter_belong_to_the_same_transaction(
+    database: Database, user: CurrentUser
+) -> None:
+    async with session_scope(database, user.claim) as session:
+        await create_campaign(session, user, name="One")
+    with pytest.raises(RuntimeError):
+        async with session_scope(database, user.claim) as session:
+            await create_campaign(session, user, name="Two")
+            raise RuntimeError
+    async with session_scope(database, SYSTEM) as session:
+        counted = await session.scalar(text("SELECT usage_campaigns_current FROM user_usage"))
+        told = await session.scalar(text("SELECT count(*) FROM events WHERE event_type = 'campaign_created'"))
+        keys = await session.scalar(text("SELECT count(*) FROM event_keys"))
+    assert (counted, told, keys) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 201, "\x00"])
+async def test_a_name_has_bounds(database: Database, user: CurrentUser, name: str) -> None:
+    with pytest.raises(InvalidInput, match="1 to 200"):
+        async with session_scope(database, user.claim) as session:
+            await create_campaign(session, user, name=name)
+
+
+async def test_ensuring_a_campaign_makes_it_once(database: Database, user: CurrentUser) -> None:
+    async with session_scope(database, user.claim) as session:
+        first = await ensure_campaign(session, user, name="Chess")
+        assert (await ensure_campaign(session, user, name="Chess")).id == first.id
+
+
+async def test_the_local_user_is_made_once_with_its_rows(database: Database) -> None:
+    async def ensure() -> CurrentUser:
+        async with session_scope(database, Tenant(ExternalUserId("local"))) as session:
+            return await ensure_local_user(session)
+
+    users = await asyncio.gather(*(ensure() for _ in range(5)))
+    assert {user.id for user in users} == {users[0].id}
+    assert users[0].plan == "self_hosted"
+    async with session_scope(database, SYSTEM) as session:
+        for table in ("users", "user_subscriptions", "user_usage", "user_system_data", "events"):
+            assert await session.scalar(text(f"SELECT count(*) FROM {table}")) == 1  # noqa: S608 - literals above

@@ -1,0 +1,108 @@
+"""One real server per test process, one migrated template, a fresh clone for every test that asks."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.accounts.service import ensure_local_user
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.db import embedded
+from tastemaker.db.access import APP_ROLE
+from tastemaker.db.claims import Tenant
+from tastemaker.db.embedded import Server
+from tastemaker.db.engine import Database, open_database, session_scope
+from tastemaker.db.migrate import migrate
+
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+TEMPLATE = "template_tastemaker"
+
+MakeDatabase = Callable[[str | None], str]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real creator tables beside the checkout."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the shared creator data does not lie beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The embedded server, from TASTEMAKER_POSTGRES_BIN's binaries where that is set."""
+    chosen = os.environ.get("TASTEMAKER_POSTGRES_BIN")
+    home = tmp_path_factory.mktemp("server")
+    with embedded.running(home, bin_dir=Path(chosen) if chosen else None, settings=FAST) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> str:
+    """A database at head, to be cloned."""
+    _administer(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    migrate(server.url(database=TEMPLATE), app_password=embedded.app_password(server.home))
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def make_database(server: Server) -> MakeDatabase:
+    """Makes a database, a clone of the given template or an empty one; the name is new."""
+    numbers = itertools.count(1)
+
+    def make(template: str | None) -> str:
+        name = f"test_{next(numbers)}"
+        _administer(
+            server,
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template or "template0")
+            ),
+        )
+        return name
+
+    return make
+
+
+@pytest.fixture
+def database_name(server: Server, template: str, make_database: MakeDatabase) -> Iterator[str]:
+    """A fresh database at head, dropped afterwards."""
+    name = make_database(template)
+    yield name
+    with suppress(psycopg.Error):
+        _administer(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def admin_url(server: Server, database_name: str) -> str:
+    return server.url(database=database_name)
+
+
+@pytest.fixture
+def app_url(server: Server, database_name: str) -> str:
+    return server.url(database=database_name, role=APP_ROLE)
+
+
+@pytest.fixture
+async def database(app_url: str) -> AsyncIterator[Database]:
+    """A fresh database at head, as the application sees it."""
+    async with open_database(app_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def user(database: Database) -> CurrentUser:
+    """The local user, on the plan without limits."""
+    async with session_scope(database, Tenant(ExternalUserId("local"))) as session:
+        return await ensure_local_user(session)
+
+
+def _administer(server: Server, statement: sql.Composed) -> None:
+    with psycopg.connect(server.url(database="postgres"), autocommit=True) as connection:
+        connection.execute(statement)

@@ -1,0 +1,156 @@
+"""A scripted provider (the outermost door) and the verbs that tests of searches share."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.campaigns.service import ensure_campaign
+from tastemaker.core.platforms import Platform
+from tastemaker.db.engine import Database, session_scope
+from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.providers.base import (
+    Capability,
+    Cost,
+    Creator,
+    CursorKind,
+    Declaration,
+    KeywordQuery,
+    Page,
+    PolicyClass,
+    Post,
+)
+from tastemaker.searches.requests import make_request
+from tastemaker.searches.service import get_search, start_search
+from tastemaker.searches.tasks import Sources, search_handlers
+from tastemaker.searches.types import Search
+
+DECLARATION = Declaration(
+    name="scripted",
+    platforms=frozenset({Platform.YOUTUBE}),
+    capabilities=frozenset({Capability.KEYWORD_SEARCH}),
+    page_size=10,
+    cost_per_page=Cost(calls=1, units=1),
+    calls_per_second=100,
+    policy=PolicyClass(name="none", keep_days=None, derived_metrics=True, contacts=True),
+    stable_id_path="id",
+    cursor_kind=CursorKind.NUMBER,
+    deadline_seconds=5,
+)
+
+
+def creator(number: int, **fields: object) -> Creator:
+    values: dict[str, object] = {"name": f"Creator {number}", "followers": number * 10, "bio": "makes things"}
+    return Creator(
+        platform=Platform.YOUTUBE,
+        stable_id=f"UC{number:06}",
+        handle=f"creator{number}",
+        **{**values, **fields},  # type: ignore[arg-type]
+    )
+
+
+def post(number: int) -> Post:
+    return Post(
+        platform=Platform.YOUTUBE,
+        post_id=f"v{number}",
+        creator_id=f"UC{number:06}",
+        text=f"all about chess {number}",
+        url=f"https://video.example.com/{number}",
+        views=number,
+        likes=number,
+    )
+
+
+def page(numbers: Sequence[int], next_cursor: str | None) -> Page:
+    return Page(
+        creators=[creator(number) for number in numbers],
+        posts=[post(number) for number in numbers],
+        next_cursor=next_cursor,
+        cost=Cost(calls=1, units=1),
+    )
+
+
+Script = Callable[[str, str | None], Page | Exception]
+
+
+@dataclass
+class ScriptedProvider:
+    """Answers as the script says, and remembers what it was asked."""
+
+    script: Script
+    delay: float = 0.0
+    declaration: Declaration = DECLARATION
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+
+    async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:
+        self.asked.append((query.keyword, cursor))
+        await asyncio.sleep(self.delay)
+        answer = self.script(query.keyword, cursor)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def pages_of(per_page: int, total: int) -> Script:
+    """Creators 0 … total-1, in pages; the cursor is the next number."""
+
+    def script(keyword: str, cursor: str | None) -> Page:
+        start = int(cursor or 0)
+        numbers = range(start, min(start + per_page, total))
+        return page(list(numbers), str(start + per_page) if start + per_page < total else None)
+
+    return script
+
+
+@dataclass
+class Bench:
+    """A search under test."""
+
+    database: Database
+    user: CurrentUser
+
+    async def start(self, *keywords: str, target: int = 100, platform: Platform = Platform.YOUTUBE) -> Search:
+        async with session_scope(self.database, self.user.claim) as session:
+            campaign = await ensure_campaign(session, self.user, name="test")
+            request = make_request(platform=platform, keywords=keywords or ("chess",), target=target)
+            return await start_search(session, self.user, campaign, request, source="sandbox")
+
+    async def reload(self, search: Search) -> Search:
+        async with session_scope(self.database, self.user.claim) as session:
+            return await get_search(session, self.user, str(search.id))
+
+    async def finish(self, search: Search, *, within: float = 20.0, parked_ends: bool = True) -> Search:
+        """Wait until the search has ended (or is parked)."""
+        async with asyncio.timeout(within):
+            while True:
+                search = await self.reload(search)
+                if not search.status.is_open or (parked_ends and search.parked_until):
+                    return search
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def working(
+    database: Database,
+    provider: ScriptedProvider,
+    *,
+    settings: WorkerSettings | None = None,
+) -> AsyncIterator[asyncio.Event]:
+    """A worker beside the block, stopped gracefully when the block ends."""
+    stopping = asyncio.Event()
+    providers: Mapping[str, Mapping[Platform, ScriptedProvider]] = {
+        "sandbox": dict.fromkeys(Platform, provider)
+    }
+    async with httpx.AsyncClient() as http:
+        handlers = search_handlers(Sources(http=http, providers=providers))
+        worker = asyncio.create_task(
+            run_worker(database, handlers, stopping=stopping, settings=settings or WorkerSettings(poll=0.1))
+        )
+        try:
+            yield stopping
+        finally:
+            stopping.set()
+            await worker
