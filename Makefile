@@ -62,7 +62,7 @@ soak: .venv/dev.stamp ## Run the slow suites ROUNDS times over, until one fails
 clean: ## Remove .venv, caches and coverage files of this checkout; never your data
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov dist
 	rm -f .coverage .coverage.*
-	find tastemaker tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find tastemaker tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment --------------------------------------------------------------------------------
 
