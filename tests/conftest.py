@@ -61,7 +61,7 @@ def make_database(server: Server) -> MakeDatabase:
         name = f"test_{next(numbers)}"
         _administer(
             server,
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(template or "template0")
             ),
         )
