@@ -1,6 +1,6 @@
 """The queue's statements. Each is one round trip; times are the database's (`app_now()`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ CLAIM = text("""
     WITH due AS (
         SELECT id, lock_key FROM background_jobs
         WHERE status = 'pending' AND scheduled_for <= app_now() AND job_type = ANY(:job_types)
+          AND (CAST(:only AS text[]) IS NULL OR correlation_id = ANY(CAST(:only AS text[])))
         ORDER BY priority, scheduled_for
         LIMIT :batch
         FOR UPDATE SKIP LOCKED
@@ -142,11 +143,27 @@ async def enqueue(  # noqa: PLR0913 - everything beyond the payload is optional
 
 
 async def claim(
-    session: AsyncSession, *, worker: str, job_types: Sequence[str], batch: int, lease: float
+    session: AsyncSession,
+    *,
+    worker: str,
+    job_types: Sequence[str],
+    batch: int,
+    lease: float,
+    only: Collection[str] | None = None,
 ) -> list[ClaimedJob]:
-    """Take up to `batch` due jobs, most urgent first. Counted as an attempt before anything runs."""
+    """Take up to `batch` due jobs, most urgent first. Counted as an attempt before anything runs.
+
+    `only`: the correlation ids whose jobs may be taken; None is every one.
+    """
     rows = await session.execute(
-        CLAIM, {"worker": worker, "job_types": list(job_types), "batch": batch, "lease": lease}
+        CLAIM,
+        {
+            "worker": worker,
+            "job_types": list(job_types),
+            "batch": batch,
+            "lease": lease,
+            "only": None if only is None else list(only),
+        },
     )
     return [_claimed(row) for row in rows.mappings()]
 

@@ -29,9 +29,11 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """Seconds, but for `concurrency`.
+    """Seconds, but for `concurrency` and `only`.
 
     A dead worker's job is back after `grace`; where no LISTEN connection is possible, after `lease`.
+    `only` restricts the worker to the jobs with these correlation ids: a command that runs one search
+    leaves the others, which somebody may have stopped on purpose, alone.
     """
 
     concurrency: int = 20
@@ -40,6 +42,7 @@ class WorkerSettings:
     grace: float = 5.0
     poll: float = 1.0
     stop_within: float = 10.0
+    only: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -99,7 +102,12 @@ async def _claim(
         for job in lost:
             log.warning("job %s was left by a dead worker, now %s", job["id"], job["status"])
         return await queries.claim(
-            session, worker=state.name, job_types=list(handlers), batch=batch, lease=settings.lease
+            session,
+            worker=state.name,
+            job_types=list(handlers),
+            batch=batch,
+            lease=settings.lease,
+            only=settings.only,
         )
 
     return await in_transaction(database, SYSTEM, work)
