@@ -23,3 +23,13 @@ async def get_duration(session: AsyncSession, category: str, key: str, *, defaul
     except InvalidInput:
         log.warning("%s.%s cannot be read, using %s", category, key, default)
         return default
+
+
+async def get_flag(session: AsyncSession, category: str, key: str, *, default: bool) -> bool:
+    value = await session.scalar(FIND, {"category": category, "key": key})
+    if value is None:
+        return default
+    if value.strip().lower() not in {"true", "false"}:
+        log.warning("%s.%s cannot be read, using %s", category, key, default)
+        return default
+    return bool(value.strip().lower() == "true")
