@@ -49,8 +49,8 @@ LIST_OPEN = text(SELECT_SEARCH.format(condition="AND j.status IN ('pending', 'pr
 FIND_UNFINISHED = text(
     SELECT_SEARCH.format(
         condition="""
-        AND j.campaign_id = :campaign_id AND j.status IN ('pending', 'processing')
-        AND j.search_params = CAST(:search_params AS jsonb)"""
+        AND (CAST(:campaign_id AS uuid) IS NULL OR j.campaign_id = CAST(:campaign_id AS uuid))
+        AND j.status IN ('pending', 'processing') AND j.search_params = CAST(:search_params AS jsonb)"""
     )
 )
 
@@ -174,12 +174,15 @@ async def list_open_searches(session: AsyncSession, user_id: ExternalUserId, *, 
 async def find_unfinished(
     session: AsyncSession,
     user_id: ExternalUserId,
-    campaign_id: CampaignId,
+    campaign_id: CampaignId | None,
     request: SearchRequest,
     *,
     source: str,
 ) -> Search | None:
-    """A search for exactly this that has not ended: asking again goes on with it."""
+    """The newest search for exactly this that has not ended: asking again goes on with it.
+
+    Of one campaign where given, else of any.
+    """
     parameters = orjson.dumps(search_params(request, source)).decode()
     found = await _list(
         session,

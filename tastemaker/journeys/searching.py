@@ -1,0 +1,109 @@
+"""Asking for creators by keyword: a campaign to keep them in, and one search per platform.
+
+Asking again for the same thing goes on with what is unfinished, instead of beginning anew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.campaigns import queries as campaign_queries
+from tastemaker.campaigns.queries import Campaign
+from tastemaker.campaigns.service import NAME_LENGTH, ensure_campaign, get_campaign
+from tastemaker.core.text import clean_line
+from tastemaker.searches import queries
+from tastemaker.searches.requests import SearchRequest
+from tastemaker.searches.service import resume_search, start_search
+from tastemaker.searches.types import Search
+
+MOST_SEARCHES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """`searches` are in the order of the requests; `continued` are those that had begun before."""
+
+    campaign: Campaign
+    searches: Sequence[Search]
+    continued: Sequence[Search]
+
+
+async def ask(
+    session: AsyncSession,
+    user: CurrentUser,
+    requests: Sequence[SearchRequest],
+    *,
+    campaign_name: str | None,
+    today: date,
+    source: str,
+) -> Asked:
+    """Go on with the unfinished searches for exactly this, or start one per request, all or none.
+
+    Without a name the campaign is called after the keywords and the day. Raises LimitReached, Conflict,
+    InvalidInput.
+    """
+    unfinished = await _unfinished(session, user, requests, campaign_name, source)
+    if not unfinished:
+        name = campaign_name or default_name(requests[0].keywords, today)
+        campaign = await ensure_campaign(session, user, name=name)
+        started = [await start_search(session, user, campaign, one, source=source) for one in requests]
+        return Asked(campaign=campaign, searches=started, continued=())
+    campaign = await get_campaign(session, user, str(unfinished[0].campaign_id))
+    siblings = await _siblings(session, user, unfinished[0])
+    searches = []
+    for request in requests:
+        known = next((one for one in siblings if one.platform is request.platform), None)
+        if known is None:
+            searches.append(await start_search(session, user, campaign, request, source=source))
+        else:
+            searches.append(await resume_search(session, user, known) if known.status.is_open else known)
+    return Asked(campaign=campaign, searches=searches, continued=unfinished)
+
+
+def default_name(keywords: Sequence[str], today: date) -> str:
+    """`chess, makeup · 2026-11-23`, within the length of a campaign's name."""
+    ending = f" · {today.isoformat()}"
+    return _shortened(", ".join(keywords), NAME_LENGTH - len(ending)) + ending
+
+
+async def _unfinished(
+    session: AsyncSession,
+    user: CurrentUser,
+    requests: Sequence[SearchRequest],
+    campaign_name: str | None,
+    source: str,
+) -> list[Search]:
+    """In the campaign of that name; without a name in any that was called after keywords and a day."""
+    campaign_id = None
+    if campaign_name:
+        campaign = await campaign_queries.find_campaign_by_name(
+            session, user.user_id, clean_line(campaign_name)
+        )
+        if campaign is None:
+            return []
+        campaign_id = campaign.id
+    found = []
+    for request in requests:
+        one = await queries.find_unfinished(session, user.user_id, campaign_id, request, source=source)
+        if one is not None and (campaign_id or _is_called_after_keywords(one)):
+            found.append(one)
+    return [one for one in found if one.created_at == found[0].created_at]
+
+
+async def _siblings(session: AsyncSession, user: CurrentUser, search: Search) -> list[Search]:
+    """Those that were asked for together: in one transaction, so at one time."""
+    in_campaign = await queries.list_searches(
+        session, user.user_id, campaign_id=search.campaign_id, limit=MOST_SEARCHES
+    )
+    return [one for one in in_campaign if one.created_at == search.created_at]
+
+
+def _is_called_after_keywords(search: Search) -> bool:
+    return (search.campaign_name or "") == default_name(search.keywords, search.created_at.date())
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
