@@ -4,12 +4,12 @@ One migrator works at a time: it holds a lock of the database for as long as its
 one lets the next go on. Each step and the record of it are one transaction.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from tastemaker.core.clock import monotonic
 from tastemaker.db.migrations import ledger, preflight, session
 from tastemaker.db.migrations.privileges import prepare_privileges
 from tastemaker.db.migrations.steps import NAMES, take_steps
@@ -53,7 +53,7 @@ def migrate(
     another migrator works, this one waits and then finds nothing to do. Raises DatabaseUnavailable or
     InvalidInput: one sentence, and nothing changed but the steps that had succeeded.
     """
-    started = time.monotonic()
+    started = monotonic()
     goal = to or HEAD
     with session.connected(admin_url) as connection:
         preflight.refuse_unfit_server(connection)
@@ -69,7 +69,7 @@ def migrate(
             ledger.create_ledger(connection)
         pending = [number for number in NAMES if (before or "") < number <= goal]
         applied = take_steps(connection, pending, on_step=on_step)
-    return Migrated(before, goal, applied, time.monotonic() - started, weaker)
+    return Migrated(before, goal, applied, monotonic() - started, weaker)
 
 
 def history(admin_url: str) -> tuple[Step, ...]:

@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
+from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.db.migrations.roles import EXTENSIONS_SCHEMA, OWNER
 
@@ -35,9 +36,9 @@ def lock_out_others(connection: Connection) -> None:
 
     Asked again and again instead of waited for: a waiting statement would hold a snapshot open.
     """
-    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    deadline = monotonic() + _LOCK_WAIT_SECONDS
     while not _tried_lock(connection):
-        if time.monotonic() > deadline:
+        if monotonic() > deadline:
             raise MigrationFailed(
                 "Another migration of this database has been running for 15 minutes; look at it first."
             )

@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from tastemaker.core.clock import monotonic
 from tastemaker.db.migrations.session import MigrationFailed, reason_of, sqlstate_of
 
 _DIRECTORY: Final = Path(__file__).parent
@@ -34,11 +35,11 @@ def take_steps(
     script = ScriptDirectory(str(_DIRECTORY), version_locations=[str(_DIRECTORY / "versions")])
     taken = []
     for number in numbers:
-        started = time.monotonic()
+        started = monotonic()
         _take_patiently(connection, script, number)
         taken.append(NAMES[number])
         if on_step is not None:
-            on_step(NAMES[number], time.monotonic() - started)
+            on_step(NAMES[number], monotonic() - started)
     return tuple(taken)
 
 

@@ -1,7 +1,8 @@
 """`updated_at` is kept by the database on every table that has it.
 
 Lock: SHARE ROW EXCLUSIVE on each table for the instant its trigger is made.
-The code before it may go on writing the column: a value it sets itself stays.
+The code before it may go on writing the column: a value it sets itself stays. The function speaks UTC,
+so it serves `timestamp` and `timestamptz` alike.
 """
 
 from alembic import op
@@ -11,10 +12,10 @@ down_revision = "0019"
 
 SQL = """
 CREATE OR REPLACE FUNCTION touch_updated_at() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 BEGIN
     IF NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at THEN
-        NEW.updated_at := timezone('UTC', now());
+        NEW.updated_at := now();
     END IF;
     RETURN NEW;
 END $$;

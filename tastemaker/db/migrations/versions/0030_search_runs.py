@@ -59,6 +59,8 @@ CREATE TABLE scraping_runs (
 );
 CREATE INDEX idx_scraping_runs_tenant ON scraping_runs (tenant_id);
 CREATE INDEX idx_scraping_runs_open ON scraping_runs (job_id) WHERE status IN ('pending', 'processing');
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON scraping_runs
+    FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
 COMMENT ON TABLE scraping_runs IS 'One keyword of a search: where its paging stands and how it ended.';
 COMMENT ON COLUMN scraping_runs.id IS 'The run; job messages carry it.';
 COMMENT ON COLUMN scraping_runs.tenant_id IS 'The search''s owner (external id).';

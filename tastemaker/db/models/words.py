@@ -1,0 +1,176 @@
+"""The words that a column may hold. Their values are contract: they are in existing databases."""
+
+from enum import StrEnum
+
+
+class SearchType(StrEnum):
+    KEYWORD = "keyword"
+    SIMILAR = "similar"
+
+
+class CampaignStatus(StrEnum):
+    DRAFT = "draft"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    ARCHIVED = "archived"
+
+
+class SearchStatus(StrEnum):
+    """Of a search and of its runs. Waiting for a provider's quota is `pending`."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
+class SearchOutcome(StrEnum):
+    """What an ended search came to: `nothing_found` is not `provider_failed`."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+    NOTHING_FOUND = "nothing_found"
+    PLAN_LIMIT = "plan_limit"
+    QUOTA = "quota"
+    PROVIDER_FAILED = "provider_failed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
+class RunEndReason(StrEnum):
+    """Why the paging of one keyword ended."""
+
+    EXHAUSTED = "exhausted"
+    TARGET_REACHED = "target_reached"
+    PLAN_LIMIT = "plan_limit"
+    QUOTA = "quota"
+    PAGE_CAP = "page_cap"
+    CURSOR_LOOP = "cursor_loop"
+    NO_NEW_CREATORS = "no_new_creators"
+    PROVIDER_FAILED = "provider_failed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
+class ImportStatus(StrEnum):
+    """Of `search_jobs`, which start as `queued`."""
+
+    QUEUED = "queued"
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
+class StoredPlatform(StrEnum):
+    """What `scraping_jobs.platform` may hold: the platforms, and the spelling of older rows."""
+
+    TIKTOK_OF_OLD = "Tiktok"
+    TIKTOK = "TikTok"
+    INSTAGRAM = "Instagram"
+    YOUTUBE = "YouTube"
+
+
+class OnboardingStep(StrEnum):
+    PENDING = "pending"
+    INFO_CAPTURED = "info_captured"
+    INTENT_CAPTURED = "intent_captured"
+    PLAN_SELECTED = "plan_selected"
+    COMPLETED = "completed"
+
+
+class TrialStatus(StrEnum):
+    """`cancelled` with two Ls."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    CONVERTED = "converted"
+
+
+class SubscriptionStatus(StrEnum):
+    """`canceled` with one L."""
+
+    NONE = "none"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    CANCELED = "canceled"
+    UNPAID = "unpaid"
+
+
+class BillingSyncStatus(StrEnum):
+    PENDING = "pending"
+    SYNCED = "synced"
+    ERROR = "error"
+
+
+class ProcessingStatus(StrEnum):
+    """Of an event's consequences."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class JobStatus(StrEnum):
+    """Of a background job. A retry is `pending` with a later time; `failed` has been given up."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class AggregateType(StrEnum):
+    USER = "user"
+    SUBSCRIPTION = "subscription"
+    ONBOARDING = "onboarding"
+    PAYMENT = "payment"
+    TRIAL = "trial"
+    CAMPAIGN = "campaign"
+    JOB = "job"
+    LIST = "list"
+    CREATOR = "creator"
+    CONFIG = "config"
+
+
+class SourceSystem(StrEnum):
+    STRIPE_WEBHOOK = "stripe_webhook"
+    CLERK_WEBHOOK = "clerk_webhook"
+    ADMIN_ACTION = "admin_action"
+    USER_ACTION = "user_action"
+    SYSTEM_AUTOMATION = "system_automation"
+    QSTASH_JOB = "qstash_job"
+
+
+class ValueType(StrEnum):
+    """How `system_configurations.value` is read."""
+
+    NUMBER = "number"
+    DURATION = "duration"
+    BOOLEAN = "boolean"
+    STRING = "string"
+
+
+class TextBoolean(StrEnum):
+    """A boolean in a column that holds text."""
+
+    TRUE = "true"
+    FALSE = "false"
+
+
+class ProviderCallStatus(StrEnum):
+    """`abandoned`: the process died between the call and its commit."""
+
+    ESTIMATED = "estimated"
+    CHARGED = "charged"
+    FAILED = "failed"
+    ABANDONED = "abandoned"

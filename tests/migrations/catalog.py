@@ -1,0 +1,79 @@
+"""A database's schema as a set of lines, read from the system catalog: two schemas are equal when their lines are.
+
+Left out on purpose: the order of columns, grants, policies, triggers and comments, and whether an existing
+row was checked (NOT VALID), which models cannot say.
+"""
+
+from psycopg import Connection
+
+MACHINERY = ("alembic_version", "schema_migrations_applied")
+"""The history's own tables, which no code but the migrator's reads."""
+
+_OURS = "c.relnamespace = 'public'::regnamespace AND c.relname <> ALL (%(machinery)s)"
+
+_COLUMNS = f"""
+SELECT format('column %%s.%%s %%s%%s%%s%%s%%s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+              CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END,
+              coalesce(' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid), ''),
+              CASE a.attidentity::text WHEN '' THEN '' ELSE ' IDENTITY ' || a.attidentity::text END,
+              CASE a.attgenerated::text WHEN '' THEN '' ELSE ' GENERATED ' || a.attgenerated::text END)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE {_OURS} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+"""
+
+_CONSTRAINTS = f"""
+SELECT format('constraint %%s.%%s %%s', c.relname, k.conname,
+              regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', ''))
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+WHERE {_OURS} AND k.contype IN ('p', 'u', 'f', 'c', 'x')
+"""
+
+_INDEXES = f"""
+SELECT format('index %%s.%%s %%s%%s', c.relname, i.relname, pg_get_indexdef(i.oid),
+              CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END)
+FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+WHERE {_OURS}
+"""
+
+
+def schema_of(connection: Connection) -> set[str]:
+    """Names are qualified, so that where an extension lives does not matter to the reader of a difference."""
+    connection.execute("SET search_path = ''")
+    lines: set[str] = set()
+    for query in (_COLUMNS, _CONSTRAINTS, _INDEXES):
+        rows = connection.execute(query.encode(), {"machinery": list(MACHINERY)})
+        lines.update(line for (line,) in rows)
+    connection.execute("SET search_path = public, extensions")
+    return lines
+
+
+def copy_functions(source: Connection, target: Connection) -> None:
+    """Indexes stand on functions, which belong to the history alone."""
+    target.execute("SET check_function_bodies = off")
+    for (definition,) in source.execute(
+        "SELECT pg_get_functiondef(p.oid) FROM pg_proc p"
+        " WHERE p.pronamespace = 'public'::regnamespace AND p.prokind = 'f' ORDER BY p.oid"
+    ):
+        target.execute(definition)
+
+
+def without_comment(connection: Connection) -> list[str]:
+    """Tables, views, columns and functions of ours that say nothing about themselves."""
+    rows = connection.execute(
+        """
+        SELECT c.relname FROM pg_class c
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+          AND obj_description(c.oid, 'pg_class') IS NULL
+        UNION ALL
+        SELECT c.relname || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0
+          AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL
+        UNION ALL
+        SELECT p.proname || '()' FROM pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
+          AND NOT EXISTS (SELECT FROM pg_depend d
+                          WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+        """
+    )
+    return [name for (name,) in rows]
