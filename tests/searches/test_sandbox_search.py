@@ -1,0 +1,88 @@
+"""The real adapters over real HTTP: a sandbox serves their wire formats from a small made-up corpus."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tastemaker.core.platforms import Platform
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import session_scope
+from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.providers.http import make_client
+from tastemaker.providers.registry import sandbox_providers
+from tastemaker.sandbox.corpus import generate
+from tastemaker.sandbox.faults import Faults
+from tastemaker.sandbox.server import serve
+from tastemaker.searches.states import Outcome, Status
+from tastemaker.searches.tasks import Sources, search_handlers
+from tests.searches.scripted import Bench
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "small.sqlite"
+    generate(path, creators=1500, posts_per_creator=8, seed=7)
+    return path
+
+
+@asynccontextmanager
+async def worker_over_sandbox(bench: Bench, corpus: Path, faults: Faults | None = None) -> AsyncIterator[str]:
+    stopping = asyncio.Event()
+    async with serve(corpus, faults=faults) as base_url, make_client() as http:
+        sources = Sources(http=http, providers={"sandbox": sandbox_providers(base_url)})
+        worker = asyncio.create_task(
+            run_worker(
+                bench.database,
+                search_handlers(sources),
+                stopping=stopping,
+                settings=WorkerSettings(poll=0.1),
+            )
+        )
+        try:
+            yield base_url
+        finally:
+            stopping.set()
+            await worker
+
+
+@pytest.mark.parametrize("platform", list(Platform))
+async def test_every_platform_finds_creators_that_carry_the_word(
+    bench: Bench, corpus: Path, platform: Platform
+) -> None:
+    async with worker_over_sandbox(bench, corpus):
+        ended = await bench.finish(await bench.start("makeup", target=30, platform=platform))
+    assert (ended.status, ended.outcome) == (Status.COMPLETED, Outcome.FULL)
+    assert 0 < ended.stored <= 30
+    async with session_scope(bench.database, SYSTEM) as session:
+        rows = (await session.execute(text("SELECT stable_id, matched_in FROM search_creators"))).all()
+        followers = (await session.execute(text("SELECT followers FROM creators"))).scalars().all()
+    assert len({stable_id for stable_id, _ in rows}) == ended.stored
+    assert all(matched_in for _, matched_in in rows), "every result says where the word is"
+    assert any(followers)
+
+
+async def test_trouble_on_the_way_changes_nothing_in_what_is_found(bench: Bench, corpus: Path) -> None:
+    async with worker_over_sandbox(bench, corpus):
+        calm = await bench.finish(await bench.start("travel", target=400, platform=Platform.TIKTOK))
+    trouble = Faults(rate_limit_every=4, server_error_every=5, drop_every=7, retry_after=0)
+    async with worker_over_sandbox(bench, corpus, trouble):
+        search = await bench.start("travel", target=399, platform=Platform.TIKTOK)
+        rough = await bench.finish(search, within=60)
+    assert rough.status is Status.COMPLETED
+    assert rough.stored == min(calm.stored, 399)
+    async with session_scope(bench.database, SYSTEM) as session:
+        statuses = (await session.execute(text("SELECT DISTINCT status FROM provider_calls"))).scalars().all()
+    assert set(statuses) == {"charged", "failed"}
+
+
+async def test_a_used_up_quota_keeps_what_was_found(bench: Bench, corpus: Path) -> None:
+    async with worker_over_sandbox(bench, corpus, Faults(quota_after=3)):
+        parked = await bench.finish(await bench.start("travel", target=400, platform=Platform.TIKTOK))
+    assert parked.status is Status.PENDING
+    assert parked.stored > 0
+    assert parked.parked_until is not None
+    assert "credits" in (parked.parked_reason or "")
