@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -24,9 +24,9 @@ class Access:
     `app_password` is what the application role's password has to be; None where the operator set it.
     """
 
-    app_url: str
-    admin_url: str | None
-    app_password: str | None
+    app_url: str = field(repr=False)
+    admin_url: str | None = field(repr=False)
+    app_password: str | None = field(repr=False)
     embedded: bool
 
 

@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
@@ -45,7 +45,7 @@ class PoolProfile:
 class Database:
     """An open database. `url` is the application role's, for the one LISTEN connection of a process."""
 
-    url: str
+    url: str = field(repr=False)
     engine: AsyncEngine
     pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
