@@ -105,7 +105,7 @@ async def _get(
         url,
         params=dict(params),
         headers={"Accept": "application/json", **headers, "Accept-Encoding": "gzip"},
-        timeout=httpx.Timeout(deadline_seconds, connect=min(CONNECT_SECONDS, deadline_seconds)),
+        timeout=_timeout(deadline_seconds),
         follow_redirects=False,
     )
     async with request as response:
@@ -120,6 +120,12 @@ async def _get(
                 raise _failure(ErrorKind.GARBAGE, message, final=error.final) from None
             raw, body = b"", {}
         return Answer(response.status_code, response.headers, body, raw)
+
+
+def _timeout(deadline_seconds: float) -> httpx.Timeout:
+    """The connection is due before the deadline: a call never sent is told from one whose answer is lost."""
+    connected = min(CONNECT_SECONDS, 0.9 * deadline_seconds)
+    return httpx.Timeout(deadline_seconds, connect=connected, pool=connected)
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> bytes:

@@ -30,6 +30,10 @@ class Reply:
 Script = Callable[[Asked], Reply]
 
 
+def always(reply: Reply) -> Script:
+    return lambda _: reply
+
+
 def as_json(value: object, *, status: int = 200) -> Reply:
     """Infinity becomes 1e400, as only a careless writer of JSON sends it."""
     return Reply(json.dumps(value).replace("Infinity", "1e400").encode(), status=status)

@@ -1,7 +1,9 @@
 """What every adapter does alike, spoken over real HTTP in its provider's own format."""
 
 import logging
+import math
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import InvalidInput
 from tastemaker.providers.base import Cost, ErrorKind, KeywordQuery, Page, ProviderError
-from tests.providers.remote import Remote, Reply, as_json
+from tests.providers.remote import Remote, Reply, always, as_json
 from tests.providers.wires import KEY, Wire
 
 CHESS = KeywordQuery(keyword="chess")
@@ -102,7 +104,7 @@ async def test_a_creator_with_several_posts_appears_once(
 async def test_a_status_has_a_meaning_also_with_a_web_page_as_body(
     wire: Wire, http: httpx.AsyncClient, remote: Remote, status: int, kind: ErrorKind, *, final: bool
 ) -> None:
-    remote.script = lambda _: Reply(b"<html>oops</html>", status=status)
+    remote.script = always(Reply(b"<html>oops</html>", status=status))
     error = await failure(wire, http, remote)
     assert (error.kind, error.final) == (kind, final)
     assert error.cost.calls == 1
@@ -116,7 +118,7 @@ async def test_retry_after_comes_as_seconds_or_as_a_date(
     later = (utc_now() + timedelta(seconds=90)).strftime("%a, %d %b %Y %H:%M:%S GMT")
     waits = []
     for value in ("17", later, "Wed, 21 Oct 2015 07:28:00 GMT", "soon", "-3", "1e999"):
-        remote.script = lambda _, value=value: Reply(status=status, headers={"Retry-After": value})
+        remote.script = always(Reply(status=status, headers={"Retry-After": value}))
         waits.append((await failure(wire, http, remote)).retry_after)
     assert waits[0] == 17
     assert waits[1] == pytest.approx(90, abs=5)
@@ -141,7 +143,7 @@ async def test_retry_after_comes_as_seconds_or_as_a_date(
 async def test_what_is_no_object_is_garbage(
     wire: Wire, http: httpx.AsyncClient, remote: Remote, body: bytes, *, final: bool
 ) -> None:
-    remote.script = lambda _: Reply(body)
+    remote.script = always(Reply(body))
     error = await failure(wire, http, remote)
     assert (error.kind, error.final) == (ErrorKind.GARBAGE, final)
     assert error.cost == single_call(wire)
@@ -151,7 +153,7 @@ async def test_an_object_of_another_kind_is_garbage(
     wire: Wire, http: httpx.AsyncClient, remote: Remote
 ) -> None:
     for body in ({"hello": "world"}, {"items": "x", "search_item_list": "x", "reels": {"a": 1}}):
-        remote.script = lambda _, body=body: as_json(body)
+        remote.script = always(as_json(body))
         error = await failure(wire, http, remote)
         assert (error.kind, error.final) == (ErrorKind.GARBAGE, False)
 
@@ -169,14 +171,14 @@ async def test_renamed_ids_are_a_failure_and_not_an_empty_page(
 async def test_a_huge_answer_is_given_up_at_the_limit(
     wire: Wire, http: httpx.AsyncClient, remote: Remote
 ) -> None:
-    remote.script = lambda _: Reply(b'{"a": "' + b"x" * 50_000_000 + b'"}')
+    remote.script = always(Reply(b'{"a": "' + b"x" * 50_000_000 + b'"}'))
     error = await failure(wire, http, remote)
     assert (error.kind, error.final) == (ErrorKind.GARBAGE, True)
     assert "8,000,000 bytes" in str(error)
 
 
 async def test_a_slow_drip_ends_at_the_deadline(wire: Wire, http: httpx.AsyncClient, remote: Remote) -> None:
-    remote.script = lambda _: Reply(b'{"a": "' + b"x" * 1000, drip=0.02)
+    remote.script = always(Reply(b'{"a": "' + b"x" * 1000, drip=0.02))
     started = utc_now()
     error = await failure(wire, http, remote, deadline_seconds=0.2)
     assert (error.kind, error.final) == (ErrorKind.TIMEOUT, False)
@@ -185,14 +187,14 @@ async def test_a_slow_drip_ends_at_the_deadline(wire: Wire, http: httpx.AsyncCli
 
 
 async def test_silence_ends_at_the_deadline(wire: Wire, http: httpx.AsyncClient, remote: Remote) -> None:
-    remote.script = lambda _: Reply(pause=0.6)
+    remote.script = always(Reply(pause=0.6))
     assert (await failure(wire, http, remote, deadline_seconds=0.1)).kind is ErrorKind.TIMEOUT
 
 
 async def test_a_reset_in_the_middle_is_worth_another_try(
     wire: Wire, http: httpx.AsyncClient, remote: Remote
 ) -> None:
-    remote.script = lambda _: Reply(b'{"items": []}', cut=5)
+    remote.script = always(Reply(b'{"items": []}', cut=5))
     error = await failure(wire, http, remote)
     assert (error.kind, error.final) == (ErrorKind.SERVER, False)
     assert error.cost == single_call(wire)
@@ -207,7 +209,7 @@ async def test_nobody_listening_costs_nothing(wire: Wire, http: httpx.AsyncClien
 
 
 async def test_a_redirect_is_not_followed(wire: Wire, http: httpx.AsyncClient, remote: Remote) -> None:
-    remote.script = lambda _: Reply(status=302, headers={"Location": f"{remote.url}/login"})
+    remote.script = always(Reply(status=302, headers={"Location": f"{remote.url}/login"}))
     assert (await failure(wire, http, remote)).kind is ErrorKind.GARBAGE
     assert len(remote.asked) == 1
 
@@ -237,8 +239,12 @@ async def test_one_bad_text_costs_no_good_creator(
         assert page.skipped == 0
 
 
+BAD_IDS: list[object] = ["\x00\x00", "UC\ud83d", "", "a b", None, ["x"], -5, 2**60, True, "x" * 200]
+BAD_COUNTS: list[object] = [None, -1, -(2**31), math.inf, math.nan, 2**70, "many", "-5", [], {}, True, 1.5]
+
+
 async def test_a_bad_id_loses_one_creator_of_25(wire: Wire, http: httpx.AsyncClient, remote: Remote) -> None:
-    for bad in ("\x00\x00", "UC\ud83d", "", "a b", None, ["x"], -5, 2**60, True, "x" * 200):
+    for bad in BAD_IDS:
         items = wire.items(0, 25)
         wire.put(items[7], "creator_id", bad)
         remote.script = wire.page(items, more=False)
@@ -250,7 +256,7 @@ async def test_a_bad_id_loses_one_creator_of_25(wire: Wire, http: httpx.AsyncCli
 
 @pytest.mark.parametrize("name", ["followers", "views", "likes"])
 async def test_a_bad_count_is_unknown(wire: Wire, http: httpx.AsyncClient, remote: Remote, name: str) -> None:
-    for bad in (None, -1, -2_147_483_648, float("inf"), float("nan"), 2**70, "many", "-5", [], {}, True, 1.5):
+    for bad in BAD_COUNTS:
         items = wire.items(0, 2)
         wire.put(items[0], name, bad)
         remote.script = wire.page(items, more=False)
@@ -294,12 +300,10 @@ async def test_a_missing_field_is_unknown(
 
 
 async def test_mistyped_containers_are_survived(wire: Wire, http: httpx.AsyncClient, remote: Remote) -> None:
-    for bad in (None, "text", 7, [], [1], {}, [None]):
-        items: list[object] = list(wire.items(0, 25))
-        items[7] = dict.fromkeys(("search", "channel", "video"), bad) if wire.name == "youtube" else bad
-        if wire.name == "youtube":
-            items[7]["channel"] = items[7]["video"] = {}  # type: ignore[index]  # a dict two lines above
-        remote.script = wire.page(items, more=False)  # type: ignore[arg-type]  # wrong on purpose
+    mistyped: list[Any] = [None, "text", 7, [], [1], {}, [None]]
+    for bad in mistyped:
+        item = {"search": bad, "channel": {}, "video": {}} if wire.name == "youtube" else bad
+        remote.script = wire.page([*wire.items(0, 7), item, *wire.items(7, 24)], more=False)
         page = await search(wire, http, remote)
         assert (len(page.creators), len(page.posts), page.skipped) == (24, 24, 1)
 
@@ -358,7 +362,7 @@ async def test_the_key_is_sent_and_never_told(
     caplog.set_level(logging.DEBUG)
     said = []
     for reply in (Reply(status=401), Reply(KEY.encode()), Reply(status=500), Reply(b"{", cut=0)):
-        remote.script = lambda _, reply=reply: reply
+        remote.script = always(reply)
         error = await failure(wire, http, remote)
         said += [str(error), repr(error)]
     assert all(KEY in (asked.params.get("key"), asked.headers.get("x-api-key")) for asked in remote.asked)
