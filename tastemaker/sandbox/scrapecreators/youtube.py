@@ -27,7 +27,7 @@ def search(call: Call) -> Body:
     page = cut(rows, place, _ROWS_ON_A_PAGE, call.faults)
     found = call.library.posts(page.rows)
     shorts = [pair for pair in found if _is_short(pair[0])]
-    shelf = [_item(post, creator, "short") for post, creator in shorts[1::2]]
+    shelf = [_on_shelf(post, creator) for post, creator in shorts[1::2]]
     return envelope(call) | {
         "videos": [_item(post, creator, "video") for post, creator in found if not _is_short(post)],
         "channels": [],
@@ -54,7 +54,29 @@ def _is_short(post: PostRow) -> bool:
 
 
 def _item(post: PostRow, creator: CreatorRow, kind: str) -> Body:
-    item: Body = {
+    item = _label(post, creator, kind) | {"badges": []}
+    if post.views is not None:
+        item |= {"viewCountText": f"{post.views:,} views", "viewCountInt": post.views}
+    if post.published_at is not None:
+        item |= {
+            "publishedTimeText": ago(post.published_at),
+            "publishedTime": iso_time_with_milliseconds(post.published_at),
+        }
+    if post.duration is not None:
+        item |= {"lengthText": clock(post.duration), "lengthSeconds": post.duration}
+    return item
+
+
+def _on_shelf(post: PostRow, creator: CreatorRow) -> Body:
+    """A shelf tells less: no date, no length."""
+    item = _label(post, creator, "short")
+    if post.views is not None:
+        item |= {"viewCountText": short_count(post.views), "viewCountInt": post.views}
+    return item
+
+
+def _label(post: PostRow, creator: CreatorRow, kind: str) -> Body:
+    return {
         "type": kind,
         "id": post.post_id,
         "url": f"https://www.youtube.com/watch?v={post.post_id}",
@@ -66,18 +88,7 @@ def _item(post: PostRow, creator: CreatorRow, kind: str) -> Body:
             "handle": creator.handle or f"channel/{creator.stable_id}",
             "thumbnail": f"{_IMAGES}/channel/{creator.stable_id}=s68",
         },
-        "badges": [],
     }
-    if post.views is not None:
-        item |= {"viewCountText": f"{post.views:,} views", "viewCountInt": post.views}
-    if post.published_at is not None:
-        item |= {
-            "publishedTimeText": ago(post.published_at),
-            "publishedTime": iso_time_with_milliseconds(post.published_at),
-        }
-    if post.duration is not None:
-        item |= {"lengthText": clock(post.duration), "lengthSeconds": post.duration}
-    return item
 
 
 def _channel(creator: CreatorRow) -> Body:
