@@ -48,7 +48,7 @@ def creator(number: int, **fields: object) -> Creator:
         platform=Platform.YOUTUBE,
         stable_id=f"UC{number:06}",
         handle=f"creator{number}",
-        **{**values, **fields},  # type: ignore[arg-type]
+        **{**values, **fields},  # type: ignore[arg-type]  # fields come by name
     )
 
 

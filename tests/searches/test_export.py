@@ -137,4 +137,4 @@ def found(**fields: object) -> FoundCreator:
         "matched_in": ("post",),
         "search_id": SearchId(new_id()),
     }
-    return FoundCreator(**{**values, **fields})  # type: ignore[arg-type]
+    return FoundCreator(**{**values, **fields})  # type: ignore[arg-type]  # fields come by name

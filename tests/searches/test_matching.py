@@ -7,7 +7,7 @@ from tastemaker.searches.matching import best_post, matched_fields
 
 def creator(**fields: str) -> Creator:
     values = {"handle": "ada", "name": "Ada", "bio": "", **fields}
-    return Creator(platform=Platform.TIKTOK, stable_id="1", **values)  # type: ignore[arg-type]
+    return Creator(platform=Platform.TIKTOK, stable_id="1", **values)  # type: ignore[arg-type]  # fields come by name
 
 
 def post(text: str, *hashtags: str, post_id: str = "1") -> Post:
