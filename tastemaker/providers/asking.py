@@ -1,9 +1,8 @@
-"""What a search may ask for, checked before anything is sent or charged."""
+"""What a search may ask for, checked before anything is sent or charged. All refusals are final."""
 
 import re
 from collections.abc import Mapping
 
-from tastemaker.core.errors import InvalidInput
 from tastemaker.providers.base import Cost, ErrorKind, KeywordQuery, ProviderError
 from tastemaker.providers.bodies import clean_text
 
@@ -17,9 +16,9 @@ _WORD = re.compile(r"[A-Za-z0-9_:./\-]{1,64}")
 def checked_keyword(query: KeywordQuery) -> str:
     keyword = clean_text(query.keyword).strip()
     if not keyword:
-        raise InvalidInput("The keyword is empty.")
+        raise unanswerable("The keyword is empty.")
     if len(keyword) > LONGEST_KEYWORD:
-        raise InvalidInput(
+        raise unanswerable(
             f"The keyword has {len(keyword):,} characters; at most {LONGEST_KEYWORD} are accepted."
         )
     return keyword
@@ -30,7 +29,7 @@ def checked_region(query: KeywordQuery) -> str | None:
     if query.region is None:
         return None
     if not _REGION.fullmatch(query.region):
-        raise InvalidInput("A region is a country's code of two letters, such as US or DE.")
+        raise unanswerable("A region is a country's code of two letters, such as US or DE.")
     return query.region.upper()
 
 
@@ -55,7 +54,11 @@ def checked_cursor(cursor: str | None, *, provider: str) -> str | None:
 
 
 def unknown_cursor(provider: str) -> ProviderError:
-    message = f"The page asked of {provider} does not exist: its cursor was never issued."
+    return unanswerable(f"The page asked of {provider} does not exist: its cursor was never issued.")
+
+
+def unanswerable(message: str) -> ProviderError:
+    """Nothing was sent, and asking again cannot help."""
     return ProviderError(ErrorKind.BAD_REQUEST, message, final=True, cost=Cost(calls=0, units=0))
 
 
@@ -65,9 +68,9 @@ def _checked_option(
     known: Mapping[str, tuple[str, frozenset[str] | None]],
 ) -> tuple[str, str]:
     if name not in known:
-        raise InvalidInput(f"Unknown option {name[:40]!r}. Choose from: {', '.join(sorted(known))}.")
+        raise unanswerable(f"Unknown option {name[:40]!r}. Choose from: {', '.join(sorted(known))}.")
     parameter, values = known[name]
     if not (isinstance(value, str) and _WORD.fullmatch(value) and (values is None or value in values)):
         accepted = ", ".join(sorted(values)) if values else "a single word"
-        raise InvalidInput(f"The option {name} takes: {accepted}.")
+        raise unanswerable(f"The option {name} takes: {accepted}.")
     return parameter, value

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 
 import tastemaker
-from tastemaker.core.errors import InvalidInput
 from tastemaker.providers.base import Cost, ErrorKind, ProviderError
 from tastemaker.providers.bodies import UnreadableBodyError, parse_object
 
@@ -78,7 +77,8 @@ async def get_json(
         message = f"{asked} did not answer completely within {deadline_seconds:g} seconds."
         raise _failure(ErrorKind.TIMEOUT, message) from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        raise InvalidInput(f"The address set for {provider} is not an http or https URL.") from None
+        message = f"The address set for {provider} is not an http or https URL."
+        raise _failure(ErrorKind.BAD_REQUEST, message, final=True, cost=_NEVER_SENT) from None
     except (httpx.ConnectError, httpx.ProxyError):
         raise _failure(ErrorKind.SERVER, f"{asked} could not be reached.", cost=_NEVER_SENT) from None
     except httpx.TransportError:

@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from tastemaker.core.clock import utc_now
-from tastemaker.core.errors import InvalidInput
 from tastemaker.providers.base import Cost, ErrorKind, KeywordQuery, Page, ProviderError
 from tests.providers.remote import Remote, Reply, always, as_json
 from tests.providers.wires import KEY, Wire
@@ -343,8 +342,10 @@ async def test_a_cursor_that_was_never_issued_makes_no_call(
 async def test_what_cannot_be_asked_is_refused_before_it_costs(
     wire: Wire, http: httpx.AsyncClient, remote: Remote, query: KeywordQuery
 ) -> None:
-    with pytest.raises(InvalidInput):
+    with pytest.raises(ProviderError) as raised:
         await wire.build(remote.url).search_keyword(http, query, None)
+    assert (raised.value.kind, raised.value.final) == (ErrorKind.BAD_REQUEST, True)
+    assert raised.value.cost == Cost(calls=0, units=0)
     assert not remote.asked
 
 

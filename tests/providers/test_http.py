@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 import tastemaker
-from tastemaker.core.errors import InvalidInput
 from tastemaker.providers.base import Cost, ErrorKind, ProviderError
 from tastemaker.providers.http import Answer, get_json, make_client
 from tests.providers.remote import Remote, Reply, always, as_json
@@ -80,8 +79,9 @@ async def test_wrongly_packed_answers_are_garbage(
     "url", ["ftp://example.com/", "example.com/x", "http://example.com:port/", "", "http:///x"]
 )
 async def test_an_address_that_is_none_is_the_operators_to_mend(http: httpx.AsyncClient, url: str) -> None:
-    with pytest.raises(InvalidInput, match="The address set for Test"):
-        await get(http, url)
+    error = await failure(http, url)
+    assert "The address set for Test" in str(error)
+    assert (error.kind, error.final, error.cost) == (ErrorKind.BAD_REQUEST, True, Cost(calls=0, units=0))
 
 
 async def test_a_password_in_the_address_is_not_told(http: httpx.AsyncClient) -> None:

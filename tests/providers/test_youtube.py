@@ -4,7 +4,6 @@ from zoneinfo import ZoneInfoNotFoundError
 import httpx
 import pytest
 
-from tastemaker.core.errors import InvalidInput
 from tastemaker.providers.base import Cost, ErrorKind, KeywordQuery, ProviderError
 from tastemaker.providers.youtube import YouTube, refusals
 from tests.providers.remote import Asked, Remote, Reply, always, as_json
@@ -131,12 +130,12 @@ async def test_a_search_for_channels_needs_no_videos(http: httpx.AsyncClient, re
 )
 async def test_options_take_the_apis_own_words(http: httpx.AsyncClient, option: dict[str, object]) -> None:
     query = KeywordQuery(keyword="chess", options=option)
-    with pytest.raises(InvalidInput, match="takes"):
+    with pytest.raises(ProviderError, match="takes"):
         await WIRE.build("http://127.0.0.1:9").search_keyword(http, query, None)
 
 
 async def test_a_region_is_two_letters(http: httpx.AsyncClient) -> None:
-    with pytest.raises(InvalidInput, match="two letters"):
+    with pytest.raises(ProviderError, match="two letters"):
         query = KeywordQuery(keyword="chess", region="Portugal")
         await WIRE.build("http://127.0.0.1:9").search_keyword(http, query, None)
 
