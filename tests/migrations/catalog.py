@@ -1,4 +1,4 @@
-"""A database's schema as a set of lines, read from the system catalog: two schemas are equal when their lines are.
+"""A database's schema as a set of lines, read from the system catalog: equal lines, equal schemas.
 
 Left out on purpose: the order of columns, grants, policies, triggers and comments, and whether an existing
 row was checked (NOT VALID), which models cannot say.
@@ -9,9 +9,7 @@ from psycopg import Connection
 MACHINERY = ("alembic_version", "schema_migrations_applied")
 """The history's own tables, which no code but the migrator's reads."""
 
-_OURS = "c.relnamespace = 'public'::regnamespace AND c.relname <> ALL (%(machinery)s)"
-
-_COLUMNS = f"""
+_COLUMNS = """
 SELECT format('column %%s.%%s %%s%%s%%s%%s%%s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
               CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END,
               coalesce(' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid), ''),
@@ -19,21 +17,23 @@ SELECT format('column %%s.%%s %%s%%s%%s%%s%%s', c.relname, a.attname, format_typ
               CASE a.attgenerated::text WHEN '' THEN '' ELSE ' GENERATED ' || a.attgenerated::text END)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-WHERE {_OURS} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = 'public'::regnamespace AND c.relname <> ALL (%(machinery)s)
+  AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
 """
 
-_CONSTRAINTS = f"""
+_CONSTRAINTS = """
 SELECT format('constraint %%s.%%s %%s', c.relname, k.conname,
               regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', ''))
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-WHERE {_OURS} AND k.contype IN ('p', 'u', 'f', 'c', 'x')
+WHERE c.relnamespace = 'public'::regnamespace AND c.relname <> ALL (%(machinery)s)
+  AND k.contype IN ('p', 'u', 'f', 'c', 'x')
 """
 
-_INDEXES = f"""
+_INDEXES = """
 SELECT format('index %%s.%%s %%s%%s', c.relname, i.relname, pg_get_indexdef(i.oid),
               CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END)
 FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
-WHERE {_OURS}
+WHERE c.relnamespace = 'public'::regnamespace AND c.relname <> ALL (%(machinery)s)
 """
 
 

@@ -55,8 +55,10 @@ def test_nothing_is_declared_that_the_database_lacks(migrated: set[str], declare
         "ALTER TABLE campaigns DROP CONSTRAINT ck_campaigns_status",
         "DROP INDEX idx_users_email",
         "DROP INDEX idx_users_admin; CREATE INDEX idx_users_admin ON users (is_admin)",
-        "ALTER TABLE user_usage DROP CONSTRAINT user_usage_user_id_fkey,"
-        " ADD CONSTRAINT user_usage_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id)",
+        """
+        ALTER TABLE user_usage DROP CONSTRAINT user_usage_user_id_fkey,
+            ADD CONSTRAINT user_usage_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id)
+        """,
     ],
 )
 def test_a_planted_difference_is_seen(change: str, at_head: psycopg.Connection, migrated: set[str]) -> None:

@@ -32,6 +32,7 @@ def take_steps(
     with connection.begin():
         connection.exec_driver_sql(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
         connection.exec_driver_sql(f"SET statement_timeout = '{_STATEMENT_TIMEOUT}'")
+        connection.exec_driver_sql("SET tastemaker.migrating = 'on'")
     script = ScriptDirectory(str(_DIRECTORY), version_locations=[str(_DIRECTORY / "versions")])
     taken = []
     for number in numbers:

@@ -168,7 +168,11 @@ class ScrapingRun(Base):
             name="counters",
         ),
         Index("idx_scraping_runs_tenant", "tenant_id"),
-        Index("idx_scraping_runs_open", "job_id", postgresql_where=sql("status IN ('pending', 'processing')")),
+        Index(
+            "idx_scraping_runs_open",
+            "job_id",
+            postgresql_where=sql("status IN ('pending', 'processing')"),
+        ),
     )
 
 
