@@ -64,6 +64,11 @@ def test_the_nesting_limit_is_exact(odd: bytes) -> None:
     assert raised.value.final
 
 
+def test_objects_nest_as_deep_as_lists() -> None:
+    with pytest.raises(UnreadableBodyError, match="levels deep"):
+        parse_object(b'{"a": ' * 200 + b"1" + b"}" * 200)
+
+
 def test_brackets_in_texts_are_no_nesting() -> None:
     text = '[{"' * 500
     assert parse_object(b'{"a": "' + text.replace('"', '\\"').encode() + b'", "b": NaN}')["a"] == text

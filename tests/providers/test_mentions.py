@@ -58,6 +58,11 @@ def test_every_plain_address_is_found_in_any_surrounding(local: str, around: str
     assert emails_in(f"{around}{local}@example.com{around}") == expected
 
 
+def test_a_list_of_addresses_is_cut() -> None:
+    many = [f"name{number}@example.com" for number in range(50)]
+    assert emails_in(" ".join(many)) == tuple(many[:MOST_EMAILS])
+
+
 def test_links_lose_the_punctuation_behind_them_and_keep_their_case() -> None:
     text = "https://example.com/A, (http://example.org/b?c=d) https://example.com/a! https://example.com/A https://"
     assert links_in(text) == ("https://example.com/A", "http://example.org/b?c=d", "https://example.com/a")

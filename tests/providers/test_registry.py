@@ -1,10 +1,15 @@
+from pathlib import Path
+
 import httpx
 import pytest
 
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
+from tastemaker.providers import youtube
 from tastemaker.providers.base import Capability, ErrorKind, KeywordQuery, ProviderError
 from tastemaker.providers.registry import live_providers, sandbox_providers
+from tastemaker.providers.scrapecreators import envelope, instagram, tiktok
+from tastemaker.providers.youtube import refusals
 from tests.providers.remote import Remote
 from tests.providers.wires import WIRES
 
@@ -80,3 +85,11 @@ def test_every_adapter_declares_what_a_runner_must_know() -> None:
         assert declaration.platforms == {platform}
         assert Capability.KEYWORD_SEARCH in declaration.capabilities
         assert min(declaration.page_size, declaration.calls_per_second, declaration.cost_per_page.calls) > 0
+
+
+def test_the_reference_names_every_option_error_and_setting() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/providers.md").read_text(encoding="utf-8")
+    options = {*youtube.OPTIONS, *tiktok.OPTIONS, *instagram.OPTIONS}
+    variables = {refusals.KEY_VARIABLE, envelope.KEY_VARIABLE}
+    words = {*options, *variables, *ErrorKind, tiktok.PATH, instagram.PATH}
+    assert {word for word in words if f"`{word}`" not in page} == set()

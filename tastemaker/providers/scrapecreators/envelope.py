@@ -4,7 +4,7 @@ Its errors come as statuses and also as bodies of an HTTP 200.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -56,12 +56,9 @@ class Envelope:
 class Account:
     """Where and with which key to ask. The key stays out of every representation."""
 
-    key: str
+    key: str = field(repr=False)
     base_url: str
     deadline_seconds: float
-
-    def __repr__(self) -> str:
-        return f"Account(base_url={self.base_url!r})"
 
 
 def declaration(
