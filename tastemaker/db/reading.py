@@ -1,0 +1,95 @@
+"""One question on somebody's behalf in one round trip.
+
+Claim and statement travel as one pipeline, which PostgreSQL treats as one transaction: the claim is gone
+when the answer comes. Should anything ever part the two, the statement runs without a claim and finds
+nothing. Writing is refused; what needs more than one statement uses `session_scope`.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Final, LiteralString, TypeVar
+
+import psycopg
+from psycopg.adapt import Buffer
+from psycopg.pq import TransactionStatus
+from psycopg.rows import BaseRowFactory
+from psycopg.types.datetime import TimestampLoader
+
+from tastemaker.db.claims import Claim, claims_json
+from tastemaker.db.engine import Database
+
+Row = TypeVar("Row")
+
+_CLAIM: Final = """
+    SELECT set_config('request.jwt.claims', %s, true), set_config('transaction_read_only', 'on', true)
+"""
+
+
+class _UtcLoader(TimestampLoader):
+    """A `timestamp` of ours is UTC; Python sees it aware, as through the models."""
+
+    def load(self, data: Buffer) -> datetime:
+        return super().load(data).replace(tzinfo=UTC)
+
+
+async def read_all(
+    database: Database,
+    claim: Claim,
+    statement: LiteralString,
+    params: Mapping[str, Any] | None = None,
+    *,
+    row: BaseRowFactory[Row],
+) -> list[Row]:
+    """Every row, made by `row` (psycopg's `dict_row`, `class_row(Thing)`…).
+
+    `statement` is psycopg's: `%(name)s`. Raises psycopg.Error, PoolTimeout when no connection comes free.
+    """
+    async with _without_begin(database) as connection:
+        cursor = await _ask(connection, claim, statement, params, row)
+        return await cursor.fetchall()
+
+
+async def read_one(
+    database: Database,
+    claim: Claim,
+    statement: LiteralString,
+    params: Mapping[str, Any] | None = None,
+    *,
+    row: BaseRowFactory[Row],
+) -> Row | None:
+    """The first row, or None. As `read_all` otherwise."""
+    async with _without_begin(database) as connection:
+        cursor = await _ask(connection, claim, statement, params, row)
+        return await cursor.fetchone()
+
+
+@asynccontextmanager
+async def _without_begin(
+    database: Database,
+) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """A connection that sends no BEGIN; back to the pool as it came, or closed when it cannot be."""
+    async with database.pool.connection() as connection:
+        await connection.set_autocommit(True)
+        try:
+            yield connection
+        finally:
+            if connection.info.transaction_status == TransactionStatus.IDLE:
+                await connection.set_autocommit(False)
+            else:
+                connection.pgconn.finish()
+
+
+async def _ask(
+    connection: psycopg.AsyncConnection[Any],
+    claim: Claim,
+    statement: LiteralString,
+    params: Mapping[str, Any] | None,
+    row: BaseRowFactory[Row],
+) -> psycopg.AsyncCursor[Row]:
+    cursor = connection.cursor(row_factory=row)
+    cursor.adapters.register_loader("timestamp", _UtcLoader)
+    async with connection.pipeline():
+        await connection.execute(_CLAIM, (claims_json(claim),))
+        await cursor.execute(statement, params)
+    return cursor
