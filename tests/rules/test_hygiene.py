@@ -20,7 +20,10 @@ REGISTRIES = re.compile(
 EMAIL = re.compile(r"(?<![\w/:.%+-])[\w.%+-]+@(?P<domain>(?:[\w-]+\.)+[a-z]{2,})\b", re.IGNORECASE)
 RESERVED = re.compile(r"^(?:.+\.)?example\.(?:com|org|net)$|^(?:.+\.)?(?:example|invalid)$", re.IGNORECASE)
 PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|svg)$", re.IGNORECASE)
-NOT_ADDRESSES = {"IG@jane.doe"}  # a handle, which the e-mail pattern must not take for an address
+NOT_ADDRESSES = {
+    "IG@jane.doe",
+    "IG@name.surname",
+}  # handles, which the e-mail pattern must not take for an address
 NOBODY = re.compile(r"^(?:no-?reply|git)@", re.IGNORECASE)
 
 KEYS = re.compile(
