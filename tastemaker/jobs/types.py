@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, JobId
 from tastemaker.db.engine import Database
@@ -63,4 +64,16 @@ class Again:
 Answer = Done | Again
 
 Handler = Callable[[JobContext, Any], Awaitable[Answer]]
-Handlers = Mapping[str, tuple[JobType[Any], Handler]]
+GivenUp = Callable[[AsyncSession, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A job type with who handles it. `given_up` is told, in the same transaction, of a failure for good."""
+
+    job_type: JobType[Any]
+    handle: Handler
+    given_up: GivenUp | None = None
+
+
+Handlers = Mapping[str, Registered]

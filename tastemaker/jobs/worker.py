@@ -8,8 +8,10 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -101,6 +103,8 @@ async def _claim(
         lost = await queries.rescue(session, lease=settings.lease, grace=settings.grace)
         for job in lost:
             log.warning("job %s was left by a dead worker, now %s", job["id"], job["status"])
+            if job["status"] == "failed":
+                await _give_up(session, handlers, job["job_type"], job["payload"])
         return await queries.claim(
             session,
             worker=state.name,
@@ -115,17 +119,18 @@ async def _claim(
 
 async def _run(database: Database, handlers: Handlers, job: ClaimedJob, state: _State) -> None:
     """One job to its end. Its failure is the job's, never the worker's."""
-    job_type, handler = handlers[job.job_type]
+    registered = handlers[job.job_type]
     try:
-        payload = job_type.payload.model_validate(job.payload)
-        answer = await handler(JobContext(database, job, state.stopping), payload)
+        payload = registered.job_type.payload.model_validate(job.payload)
+        answer = await registered.handle(JobContext(database, job, state.stopping), payload)
     except asyncio.CancelledError:
         raise
     except ValidationError as error:
-        await _failed(database, job, f"The payload does not fit: {error.error_count()} fields.", final=True)
+        message = f"The payload does not fit: {error.error_count()} fields."
+        await _failed(database, handlers, job, message, final=True)
     except Exception as error:
         log.exception("job %s (%s) failed", job.id, job.job_type)
-        await _failed(database, job, f"{type(error).__name__}: {error}"[:2000], final=False)
+        await _failed(database, handlers, job, f"{type(error).__name__}: {error}"[:2000], final=False)
     else:
         await _settle(database, job, answer)
 
@@ -142,13 +147,26 @@ async def _settle(database: Database, job: ClaimedJob, answer: Done | Again) -> 
         log.warning("job %s was not ours any more when it ended", job.id)
 
 
-async def _failed(database: Database, job: ClaimedJob, error: str, *, final: bool) -> None:
+async def _failed(
+    database: Database, handlers: Handlers, job: ClaimedJob, error: str, *, final: bool
+) -> None:
     delay = min(300.0, 2.0**job.retry_count) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
-    async def work(session: AsyncSession) -> str | None:
-        return await queries.fail(session, job, error=error, delay=delay, final=final)
+    async def work(session: AsyncSession) -> None:
+        status = await queries.fail(session, job, error=error, delay=delay, final=final)
+        if status == "failed":
+            await _give_up(session, handlers, job.job_type, job.payload)
 
     await in_transaction(database, SYSTEM, work)
+
+
+async def _give_up(session: AsyncSession, handlers: Handlers, job_type: str, body: Mapping[str, Any]) -> None:
+    """Tell whoever registered the type; a payload that nobody can read has nobody to be told to."""
+    registered = handlers.get(job_type)
+    if registered is None or registered.given_up is None:
+        return
+    with suppress(ValidationError):
+        await registered.given_up(session, registered.job_type.payload.model_validate(body))
 
 
 async def _keep_leases(database: Database, state: _State, settings: WorkerSettings) -> None:

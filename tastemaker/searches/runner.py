@@ -68,6 +68,18 @@ async def continue_run(
             return Again()
 
 
+async def give_up_run(session: AsyncSession, message: ContinueRun) -> None:
+    """The message failed for good: the run ends, so that its search does; what it found is kept."""
+    turn = await page_queries.find_turn(session, ExternalUserId(message.user_id), RunId(message.run_id))
+    if turn is None:
+        return
+    await queries.lock(session, turn.user_id, turn.search_id)
+    await page_queries.count_failure(
+        session, turn, error_kind="internal", error="The search stopped on a fault of its own; see the log."
+    )
+    await _end_run(session, turn, EndReason.PROVIDER_FAILED)
+
+
 async def _one_page(
     context: JobContext, message: ContinueRun, provider: Provider, http: httpx.AsyncClient
 ) -> Answer | None:
@@ -130,16 +142,16 @@ async def _provider_failed(session: AsyncSession, *, begun: _Begun, error: Provi
     await page_queries.settle_call(
         session, turn, begun.call_id, error.cost, status="failed", error_kind=error.kind.value
     )
+    if error.kind is ErrorKind.NOT_FOUND:  # the provider's word for "no results"
+        await _end_run(session, turn, EndReason.EXHAUSTED)
+        return Done()
     failures = await page_queries.count_failure(session, turn, error_kind=error.kind.value, error=str(error))
     if failures is None:
         return Done()
     if error.kind is ErrorKind.QUOTA:
         return await _park(session, turn, error, error.retry_after or QUOTA_SECONDS)
     if error.final or failures >= MAX_FAILURES:
-        await queries.end_runs(
-            session, turn.user_id, turn.search_id, EndReason.PROVIDER_FAILED, run_id=turn.run_id
-        )
-        await finish_if_done(session, turn.user_id, turn.search_id, source=Source.SYSTEM_AUTOMATION)
+        await _end_run(session, turn, EndReason.PROVIDER_FAILED)
         return Done()
     delay = error.retry_after if error.retry_after is not None else _backoff(failures)
     return await _park(session, turn, error, delay) if delay > PARK_FROM_SECONDS else Again(delay)
@@ -161,6 +173,11 @@ async def _park(session: AsyncSession, turn: Turn, error: ProviderError, seconds
         correlation_id=str(turn.search_id),
     )
     return Again(seconds)
+
+
+async def _end_run(session: AsyncSession, turn: Turn, reason: EndReason) -> None:
+    await queries.end_runs(session, turn.user_id, turn.search_id, reason, run_id=turn.run_id)
+    await finish_if_done(session, turn.user_id, turn.search_id, source=Source.SYSTEM_AUTOMATION)
 
 
 async def _end_search(session: AsyncSession, turn: Turn, reason: EndReason) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import httpx
 
 from tastemaker.core.platforms import Platform
-from tastemaker.jobs.types import Again, Answer, Handlers, JobContext
+from tastemaker.jobs.types import Again, Answer, Handlers, JobContext, Registered
 from tastemaker.providers.base import Provider
 from tastemaker.searches.messages import CONTINUE_RUN, ContinueRun
-from tastemaker.searches.runner import continue_run
+from tastemaker.searches.runner import continue_run, give_up_run
 
 NOT_SERVED_HERE_SECONDS = 15.0
 
@@ -31,4 +31,4 @@ def search_handlers(sources: Sources) -> Handlers:
             return Again(NOT_SERVED_HERE_SECONDS)
         return await continue_run(context, message, provider=provider, http=sources.http)
 
-    return {CONTINUE_RUN.name: (CONTINUE_RUN, handle)}
+    return {CONTINUE_RUN.name: Registered(CONTINUE_RUN, handle, give_up_run)}

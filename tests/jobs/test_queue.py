@@ -13,7 +13,7 @@ from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.jobs import queries
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, Handler, JobContext, JobType
+from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, Handler, JobContext, JobType, Registered
 from tastemaker.jobs.worker import WorkerSettings, run_worker
 
 QUICK = WorkerSettings(poll=0.05, heartbeat=0.2, lease=1.0, grace=0.6, stop_within=1.0)
@@ -225,7 +225,7 @@ async def working(
 ) -> AsyncIterator[None]:
     """A worker beside the block."""
     stopping = asyncio.Event()
-    handlers = {"note": (NOTE, handler)}
+    handlers = {"note": Registered(NOTE, handler)}
     task = asyncio.create_task(run_worker(database, handlers, stopping=stopping, settings=settings))
     try:
         yield

@@ -77,6 +77,14 @@ async def test_nothing_found_is_not_a_failure(bench: Bench) -> None:
     assert (ended.status, ended.outcome, ended.error) == (Status.COMPLETED, Outcome.NOTHING_FOUND, None)
 
 
+async def test_a_provider_that_says_not_found_has_found_nothing(bench: Bench) -> None:
+    absent = ProviderError(ErrorKind.NOT_FOUND, "No results.", final=True)
+    search = await bench.start("chess")
+    async with working(bench.database, ScriptedProvider(lambda _keyword, _cursor: absent)):
+        ended = await bench.finish(search)
+    assert (ended.status, ended.outcome, ended.error) == (Status.COMPLETED, Outcome.NOTHING_FOUND, None)
+
+
 async def test_a_provider_that_fails_is_not_nothing_found(bench: Bench) -> None:
     refused = ProviderError(ErrorKind.AUTH, "YouTube refuses the key.", final=True)
     search = await bench.start("chess")
@@ -227,6 +235,21 @@ async def test_the_document_is_the_shape_that_readers_of_the_original_know(bench
     assert document["creator"]["channelId"] == "UC000000"
     assert document["video"]["statistics"] == {"likes": 0, "comments": None, "views": 0, "shares": None}
     assert document["platform"] == "YouTube"
+
+
+async def test_a_message_that_fails_for_good_ends_its_run(bench: Bench) -> None:
+    search = await bench.start("chess")
+    async with session_scope(bench.database, SYSTEM) as session:
+        await session.execute(
+            text("""
+                UPDATE background_jobs SET status = 'processing', retry_count = max_retries, worker = 'gone',
+                                           lease_until = app_now() - interval '1 s'
+            """)
+        )
+    async with working(bench.database, ScriptedProvider(pages_of(10, 20))):
+        ended = await bench.finish(search)
+    assert (ended.status, ended.outcome) == (Status.ERROR, Outcome.PROVIDER_FAILED)
+    assert "fault of its own" in (ended.error or "")
 
 
 async def stable_ids(database: Database, search: Search) -> set[str]:
