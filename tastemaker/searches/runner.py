@@ -142,11 +142,11 @@ async def _provider_failed(session: AsyncSession, *, begun: _Begun, error: Provi
     await page_queries.settle_call(
         session, turn, begun.call_id, error.cost, status="failed", error_kind=error.kind.value
     )
-    if error.kind is ErrorKind.NOT_FOUND:  # the provider's word for "no results"
-        await _end_run(session, turn, EndReason.EXHAUSTED)
-        return Done()
     failures = await page_queries.count_failure(session, turn, error_kind=error.kind.value, error=str(error))
     if failures is None:
+        return Done()
+    if error.kind is ErrorKind.NOT_FOUND:  # the provider's word for "no results"
+        await _end_run(session, turn, EndReason.EXHAUSTED)
         return Done()
     if error.kind is ErrorKind.QUOTA:
         return await _park(session, turn, error, error.retry_after or QUOTA_SECONDS)
