@@ -51,7 +51,7 @@ def test_nothing_is_declared_that_the_database_lacks(migrated: set[str], declare
         "ALTER TABLE users ADD COLUMN nickname text",
         "ALTER TABLE users ALTER COLUMN email SET NOT NULL",
         "ALTER TABLE users ALTER COLUMN is_admin SET DEFAULT true",
-        "ALTER TABLE user_billing ALTER COLUMN card_brand TYPE varchar(21)",
+        "ALTER TABLE search_results ALTER COLUMN platform TYPE varchar(21)",
         "ALTER TABLE campaigns DROP CONSTRAINT ck_campaigns_status",
         "DROP INDEX idx_users_email",
         "DROP INDEX idx_users_admin; CREATE INDEX idx_users_admin ON users (is_admin)",

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 OWNER: Final = "tastemaker_owner"
 APP: Final = "tastemaker_app"
 DOOR: Final = "tastemaker_door"
+COMPAT: Final = "tastemaker_compat"
 EXTENSIONS_SCHEMA: Final = "extensions"
 
 
@@ -36,6 +37,7 @@ ROLES: Final = (
     ),
     Role("tastemaker_backup", bypasses_rls=True, settings={"statement_timeout": "0"}),
     Role(DOOR, bypasses_rls=True),
+    Role(COMPAT, settings={"search_path": f"compat, {EXTENSIONS_SCHEMA}"}),
 )
 
 _ATTRIBUTES: Final = text(
