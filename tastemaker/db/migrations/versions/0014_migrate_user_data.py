@@ -22,45 +22,51 @@ down_revision = "0013"
 
 WORDS = r"""
 CREATE OR REPLACE FUNCTION legacy_onboarding_step(word text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN w IN ('pending', 'info_captured', 'intent_captured', 'plan_selected', 'completed')
-                THEN w ELSE 'pending' END
-    FROM lower(btrim(word)) w
-$$;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE w text := lower(btrim(word));
+BEGIN
+    RETURN CASE WHEN w IN ('pending', 'info_captured', 'intent_captured', 'plan_selected', 'completed')
+                THEN w ELSE 'pending' END;
+END $$;
 
 CREATE OR REPLACE FUNCTION legacy_trial_status(word text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN w IN ('pending', 'active', 'expired', 'cancelled', 'converted') THEN w
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE w text := lower(btrim(word));
+BEGIN
+    RETURN CASE WHEN w IN ('pending', 'active', 'expired', 'cancelled', 'converted') THEN w
                 WHEN w = 'canceled' THEN 'cancelled'
                 WHEN w = 'trialing' THEN 'active'
-                ELSE 'pending' END
-    FROM lower(btrim(word)) w
-$$;
+                ELSE 'pending' END;
+END $$;
 
 CREATE OR REPLACE FUNCTION legacy_subscription_status(word text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN w IN ('none', 'trialing', 'active', 'past_due', 'canceled', 'unpaid') THEN w
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE w text := lower(btrim(word));
+BEGIN
+    RETURN CASE WHEN w IN ('none', 'trialing', 'active', 'past_due', 'canceled', 'unpaid') THEN w
                 WHEN w = 'cancelled' THEN 'canceled'
                 WHEN w = 'paused' THEN 'past_due'
-                ELSE 'none' END
-    FROM lower(btrim(word)) w
-$$;
+                ELSE 'none' END;
+END $$;
 
 CREATE OR REPLACE FUNCTION legacy_billing_sync_status(word text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN w IS NULL THEN 'pending'
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE w text := lower(btrim(word));
+BEGIN
+    RETURN CASE WHEN w IS NULL THEN 'pending'
                 WHEN w IN ('pending', 'synced', 'error') THEN w
                 WHEN w IN ('sub_pending_webhook', 'upgrade_requested') THEN 'pending'
                 WHEN w IN ('payment_saved', 'plan_selected') THEN 'synced'
                 WHEN w ~ '^(webhook|reconciled|checkout)_' OR w ~ '_reconcile$' THEN 'synced'
-                ELSE 'error' END
-    FROM lower(btrim(word)) w
-$$;
+                ELSE 'error' END;
+END $$;
 
 CREATE OR REPLACE FUNCTION legacy_plan_key(word text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT nullif(btrim(regexp_replace(lower(word), '[\s_-]+', '_', 'g'), '_'), '')
-$$;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN word ~ '^[a-z]+(_[a-z]+)*$' THEN word
+                ELSE nullif(btrim(regexp_replace(lower(word), '[\s_-]+', '_', 'g'), '_'), '') END;
+END $$;
 """
 
 EXPECTATIONS = """
@@ -117,26 +123,28 @@ CREATE OR REPLACE FUNCTION user_migration_source(source regclass, target text, a
 RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format($q$
-        SELECT * FROM (
-            SELECT s.*, coalesce(s.created_at, s.signup_timestamp, s.updated_at, %L::timestamp) AS made_at,
-                   (row_number() OVER (
-                       PARTITION BY s.stripe_customer_id
-                       ORDER BY (s.stripe_subscription_id IS NOT NULL) DESC, s.updated_at DESC NULLS LAST, s.user_id
-                   ) = 1 %s) AS keeps_customer
-            FROM %s s
-        ) p
+        SELECT s.*, coalesce(s.created_at, s.signup_timestamp, s.updated_at, %L::timestamp) AS made_at,
+               %s AS keeps_customer
+        FROM %s s %s
         WHERE %s %s$q$,
         moment,
-        CASE WHEN already IS NULL THEN '' ELSE format(
-            'AND NOT EXISTS (SELECT FROM %s a WHERE a.stripe_customer_id = s.stripe_customer_id)', already) END,
+        CASE WHEN target = 'user_billing' THEN 'keeper.user_id IS NOT NULL' ELSE 'NULL::boolean' END,
         source,
+        CASE WHEN target = 'user_billing' THEN format($q$
+            LEFT JOIN (
+                SELECT DISTINCT ON (stripe_customer_id) user_id FROM %s c WHERE stripe_customer_id IS NOT NULL %s
+                ORDER BY stripe_customer_id, (stripe_subscription_id IS NOT NULL) DESC, updated_at DESC NULLS LAST, user_id
+            ) keeper ON keeper.user_id = s.user_id$q$, source,
+            CASE WHEN already IS NULL THEN '' ELSE format(
+                'AND NOT EXISTS (SELECT FROM %s a WHERE a.stripe_customer_id = c.stripe_customer_id)', already) END)
+        ELSE '' END,
         CASE WHEN target = 'user_billing' THEN
-            'num_nonnulls(p.stripe_customer_id, p.stripe_subscription_id, p.payment_method_id, p.card_last_4,
-                 p.card_brand, p.card_exp_month, p.card_exp_year, p.billing_address_city,
-                 p.billing_address_country, p.billing_address_postal_code) > 0'
+            'num_nonnulls(s.stripe_customer_id, s.stripe_subscription_id, s.payment_method_id, s.card_last_4,
+                 s.card_brand, s.card_exp_month, s.card_exp_year, s.billing_address_city,
+                 s.billing_address_country, s.billing_address_postal_code) > 0'
         ELSE 'true' END,
         CASE WHEN already IS NULL THEN '' ELSE format(
-            'AND NOT EXISTS (SELECT FROM %s a WHERE a.table_name = %L AND a.user_id = p.user_id)', already, target)
+            'AND NOT EXISTS (SELECT FROM %s a WHERE a.table_name = %L AND a.user_id = s.user_id)', already, target)
         END)
 $$;
 
@@ -159,16 +167,18 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE t record;
 BEGIN
     FOR t IN SELECT c.table_name AS name,
-                    string_agg(format('(%L, (%s)::text, t.%I::text)', c.column_name, c.expression, c.column_name), ', ') AS pairs
+                    string_agg(format('(%L, (%s)::text, t.%I::text)', c.column_name, c.expression, c.column_name), ', ') AS pairs,
+                    string_agg(c.expression, ', ' ORDER BY c.column_name) AS expected,
+                    string_agg(format('t.%I', c.column_name), ', ' ORDER BY c.column_name) AS found
              FROM user_migration_columns() c GROUP BY c.table_name
     LOOP
         RETURN QUERY EXECUTE format($q$
             SELECT p.user_id, %L::text, v.column_name, v.expected, v.found
             FROM (%s) p LEFT JOIN (%s) t ON t.external_id = p.user_id
             CROSS JOIN LATERAL (VALUES %s) v (column_name, expected, found)
-            WHERE v.expected IS DISTINCT FROM v.found$q$,
+            WHERE (t.external_id IS NULL OR (%s) IS DISTINCT FROM (%s)) AND v.expected IS DISTINCT FROM v.found$q$,
             t.name, user_migration_source(source, t.name, already, moment),
-            user_migration_target(t.name, already), t.pairs);
+            user_migration_target(t.name, already), t.pairs, t.expected, t.found);
     END LOOP;
 END $$;
 
@@ -179,27 +189,26 @@ RETURNS TABLE (table_name text, column_name text, expected_rows bigint, found_ro
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE t record;
 BEGIN
-    FOR t IN SELECT c.table_name AS name,
-                    string_agg(format('(%L, (%s)::text)', c.column_name, c.expression), ', ') AS expected,
-                    string_agg(format('(%L, t.%I::text)', c.column_name, c.column_name), ', ') AS found
+    FOR t IN SELECT c.table_name AS name, array_agg(c.column_name ORDER BY c.column_name) AS columns,
+                    string_agg(format('sum(coalesce(hashtextextended((%s)::text, p.seed), p.seed))', c.expression),
+                               ', ' ORDER BY c.column_name) AS expected,
+                    string_agg(format('sum(coalesce(hashtextextended(t.%I::text, t.seed), t.seed))', c.column_name),
+                               ', ' ORDER BY c.column_name) AS found
              FROM user_migration_columns() c GROUP BY c.table_name
     LOOP
         RETURN QUERY EXECUTE format($q$
-            WITH p AS MATERIALIZED (%1$s), t AS MATERIALIZED (%2$s),
-            e AS (SELECT v.name, count(*) AS rows,
-                         sum(hashtextextended(p.user_id || chr(31) || coalesce('=' || v.value, '-'), 0)::numeric) AS checksum
-                  FROM p CROSS JOIN LATERAL (VALUES %3$s) v (name, value) GROUP BY v.name),
-            f AS (SELECT v.name, count(*) AS rows,
-                         sum(hashtextextended(t.external_id || chr(31) || coalesce('=' || v.value, '-'), 0)::numeric) AS checksum
-                  FROM t CROSS JOIN LATERAL (VALUES %4$s) v (name, value) GROUP BY v.name)
-            SELECT %5$L::text, c.column_name, coalesce(e.rows, 0), coalesce(f.rows, 0), e.checksum, f.checksum,
-                   (SELECT count(*) FROM p WHERE NOT EXISTS (SELECT FROM t WHERE t.external_id = p.user_id)),
-                   (SELECT count(*) FROM t WHERE NOT EXISTS (SELECT FROM p WHERE p.user_id = t.external_id))
-            FROM user_migration_columns() c
-            LEFT JOIN e ON e.name = c.column_name LEFT JOIN f ON f.name = c.column_name
-            WHERE c.table_name = %5$L$q$,
+            WITH e AS (SELECT count(*) AS rows, ARRAY[%3$s] AS sums
+                       FROM (SELECT *, hashtextextended(s.user_id, 0) AS seed FROM (%1$s) s) p),
+            f AS (SELECT count(*) AS rows, ARRAY[%4$s] AS sums
+                  FROM (SELECT *, hashtextextended(s.external_id, 0) AS seed FROM (%2$s) s) t)
+            SELECT %5$L::text, c.name, e.rows, f.rows, e.sums[c.place], f.sums[c.place],
+                   (SELECT count(*) FROM (%1$s) p LEFT JOIN (%2$s) t ON t.external_id = p.user_id
+                    WHERE t.external_id IS NULL),
+                   (SELECT count(*) FROM (%2$s) t LEFT JOIN (%1$s) p ON p.user_id = t.external_id
+                    WHERE p.user_id IS NULL)
+            FROM e, f, unnest(%6$L::text[]) WITH ORDINALITY c (name, place)$q$,
             user_migration_source(source, t.name, already, moment), user_migration_target(t.name, already),
-            t.expected, t.found, t.name);
+            t.expected, t.found, t.name, t.columns);
     END LOOP;
 END $$;
 
@@ -219,10 +228,13 @@ UNION ALL SELECT 'user_system_data', u.user_id, NULL FROM user_system_data t JOI
 
 CREATE TEMPORARY TABLE migrating_profiles ON COMMIT DROP AS
 SELECT p.*, coalesce(p.created_at, p.signup_timestamp, p.updated_at, timezone('UTC', now())) AS made_at,
-       row_number() OVER (
-           PARTITION BY p.stripe_customer_id
-           ORDER BY (p.stripe_subscription_id IS NOT NULL) DESC, p.updated_at DESC NULLS LAST, p.user_id) AS customer_rank
-FROM user_profiles p;
+       ranked.customer_rank
+FROM user_profiles p LEFT JOIN (
+    SELECT user_id, row_number() OVER (
+        PARTITION BY stripe_customer_id
+        ORDER BY (stripe_subscription_id IS NOT NULL) DESC, updated_at DESC NULLS LAST, user_id) AS customer_rank
+    FROM user_profiles WHERE stripe_customer_id IS NOT NULL
+) ranked USING (user_id);
 ANALYZE migrating_profiles;
 
 INSERT INTO subscription_plans (plan_key, display_name, description, monthly_price, stripe_monthly_price_id,
@@ -337,7 +349,7 @@ SELECT set_config('tastemaker.migration_report', jsonb_build_object(
                           WHERE usage_campaigns_current < 0 OR usage_creators_current_month < 0),
     'missing_times', (SELECT count(*) FROM migrating_profiles WHERE created_at IS NULL),
     'stripe_customers_in_two_profiles', (SELECT count(*) FROM migrating_profiles
-                                         WHERE stripe_customer_id IS NOT NULL AND customer_rank > 1)
+                                         WHERE customer_rank > 1)
 )::text, true);
 """
 

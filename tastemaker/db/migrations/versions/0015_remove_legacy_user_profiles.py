@@ -47,11 +47,13 @@ END $$;
 REVOKE EXECUTE ON FUNCTION verify_user_normalization(regclass) FROM PUBLIC;
 
 DO $$
-DECLARE lost bigint; failed record;
+DECLARE lost bigint; failed record; before text; after text;
 BEGIN
-    SELECT count(*) INTO lost FROM (
-        SELECT to_jsonb(p) FROM user_profiles p
-        EXCEPT ALL SELECT to_jsonb(b) - 'backed_up_at' FROM user_profiles_backup b) missing;
+    SELECT string_agg(format('p.%I', attname), ', ' ORDER BY attnum), string_agg(format('b.%I', attname), ', ' ORDER BY attnum)
+    INTO before, after
+    FROM pg_attribute WHERE attrelid = 'user_profiles'::regclass AND attnum > 0 AND NOT attisdropped;
+    EXECUTE format('SELECT count(*) FROM user_profiles p LEFT JOIN user_profiles_backup b ON b.id = p.id
+                    WHERE b.id IS NULL OR (%s) IS DISTINCT FROM (%s)', before, after) INTO lost;
     IF lost > 0 THEN
         RAISE EXCEPTION 'the backup lacks % profiles or holds them changed', lost USING ERRCODE = 'data_corrupted';
     END IF;
