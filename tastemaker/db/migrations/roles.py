@@ -11,6 +11,7 @@ OWNER: Final = "tastemaker_owner"
 APP: Final = "tastemaker_app"
 DOOR: Final = "tastemaker_door"
 COMPAT: Final = "tastemaker_compat"
+TENANT: Final = "tastemaker_tenant"
 EXTENSIONS_SCHEMA: Final = "extensions"
 
 
@@ -25,7 +26,13 @@ class Role:
 ROLES: Final = (
     Role(OWNER),
     Role(
-        APP, login=True, settings={"statement_timeout": "30s", "idle_in_transaction_session_timeout": "15s"}
+        APP,
+        login=True,
+        settings={
+            "statement_timeout": "30s",
+            "idle_in_transaction_session_timeout": "15s",
+            "client_connection_check_interval": "1s",
+        },
     ),
     Role(
         "tastemaker_readonly",
@@ -33,10 +40,12 @@ ROLES: Final = (
             "default_transaction_read_only": "on",
             "statement_timeout": "60s",
             "idle_in_transaction_session_timeout": "60s",
+            "client_connection_check_interval": "1s",
         },
     ),
     Role("tastemaker_backup", bypasses_rls=True, settings={"statement_timeout": "0"}),
     Role(DOOR, bypasses_rls=True),
+    Role(TENANT),
     Role(COMPAT, settings={"search_path": f"compat, {EXTENSIONS_SCHEMA}"}),
 )
 

@@ -17,6 +17,7 @@ from tastemaker.db.models.system import (
     Event,
     EventKey,
     ProviderCall,
+    SqlAccess,
     SystemConfiguration,
 )
 from tastemaker.db.models.user import (
@@ -81,6 +82,7 @@ __all__ = [
     "SearchStatus",
     "SearchType",
     "SourceSystem",
+    "SqlAccess",
     "StoredPlatform",
     "SubscriptionPlan",
     "SubscriptionStatus",

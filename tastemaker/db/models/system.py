@@ -4,7 +4,16 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, Interval, String, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Interval,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql.elements import conv
@@ -15,6 +24,7 @@ from tastemaker.db.models.base import (
     Counter,
     InsertedAt,
     Instant,
+    InstantOfInsert,
     RandomKey,
     WordOf,
     never_negative,
@@ -103,6 +113,9 @@ class EventKey(Base):
     idempotency_key: Mapped[str] = mapped_column(primary_key=True)
     event_id: Mapped[uuid.UUID]
     timestamp: Mapped[datetime]
+    tenant_id: Mapped[str | None]
+
+    __table_args__ = (Index("idx_event_keys_tenant", "tenant_id"),)
 
 
 class BackgroundJob(Base):
@@ -206,3 +219,13 @@ class ClockOffset(Base):
     shift: Mapped[timedelta] = mapped_column(Interval, server_default=sql("'00:00:00'"))
 
     __table_args__ = (CheckConstraint("singleton", name=conv("clock_offset_singleton_check")),)
+
+
+class SqlAccess(Base):
+    """Which login role is which tenant's own: only the owner reads it."""
+
+    __tablename__ = "sql_access"
+
+    role_name: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), unique=True)
+    created_at: Mapped[InstantOfInsert]

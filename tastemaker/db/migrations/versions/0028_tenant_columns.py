@@ -33,11 +33,14 @@ COMMENT ON FUNCTION fill_user_from_search() IS 'Copies the search''s owner into 
 CREATE FUNCTION fill_tenant_from_campaign() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-    NEW.tenant_id := coalesce(
-        (SELECT c.user_id FROM campaigns c WHERE c.id = NEW.campaign_id), NEW.tenant_id, app_tenant());
+    IF NEW.campaign_id IS NULL THEN
+        NEW.tenant_id := coalesce(NEW.tenant_id, app_tenant());
+    ELSE
+        NEW.tenant_id := (SELECT c.user_id FROM campaigns c WHERE c.id = NEW.campaign_id);
+    END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION fill_tenant_from_campaign() IS 'Copies the campaign''s owner into search_jobs.tenant_id.';
+COMMENT ON FUNCTION fill_tenant_from_campaign() IS 'Copies the campaign''s owner into search_jobs.tenant_id; a campaign that the writer cannot see has none.';
 
 CREATE FUNCTION fill_tenant_from_search_job() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$

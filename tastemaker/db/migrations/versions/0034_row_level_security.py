@@ -2,7 +2,8 @@
 
 A tenant is `request.jwt.claims ->> 'sub'`, set for the transaction. The product's own background work
 claims `role = tastemaker_system`. Without a claim nothing is visible. The original's two policies, one of
-which let everything through, go. Lock: ACCESS EXCLUSIVE for an instant per table.
+which let everything through, go. One policy for each role and command: PostgreSQL joins several with OR, so
+two would say the same and cost more. Lock: ACCESS EXCLUSIVE for an instant per table.
 """
 
 from alembic import op
@@ -28,11 +29,12 @@ TENANT_COLUMN = {
     "usage_charges": "tenant_id",
     "provider_calls": "tenant_id",
     "events": "tenant_id",
+    "event_keys": "tenant_id",
     "background_jobs": "tenant_id",
 }
 
 REFERENCE = ("creators", "creator_handles", "posts", "follower_snapshots")
-"""Installation-wide: anybody with a claim reads, and a search of anybody's writes what it learnt."""
+"""Installation-wide: anybody with a claim reads, a search of anybody's writes what it learnt, nobody's deletes."""
 
 CONFIGURATION = ("subscription_plans", "system_configurations")
 """Anybody with a claim reads; only the product's own work writes."""
@@ -48,33 +50,30 @@ END $$;
 """
 
 SYSTEM = "(SELECT app_is_system())"
-ANYBODY = "((SELECT app_tenant()) IS NOT NULL OR (SELECT app_is_system()))"
+ANYBODY = f"((SELECT app_tenant()) IS NOT NULL OR {SYSTEM})"
 
 
 def _force(table: str) -> str:
     return f"""
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
-CREATE POLICY system ON {table} TO tastemaker_app, tastemaker_owner USING ({SYSTEM}) WITH CHECK ({SYSTEM});
+CREATE POLICY system ON {table} TO tastemaker_owner USING ({SYSTEM}) WITH CHECK ({SYSTEM});
 """
 
 
 def _tenant(table: str, column: str) -> str:
-    own = f"{column} = (SELECT app_tenant())"
+    own = f"{column} = (SELECT app_tenant()) OR {SYSTEM}"
     return f"CREATE POLICY tenant ON {table} TO tastemaker_app USING ({own}) WITH CHECK ({own});"
 
 
-def _reference(table: str) -> str:
-    return f"CREATE POLICY reference ON {table} TO tastemaker_app USING ({ANYBODY}) WITH CHECK ({ANYBODY});"
+def _shared(table: str, *, read: str, write: str, delete: str) -> str:
+    return f"""
+CREATE POLICY reading ON {table} FOR SELECT TO tastemaker_app USING ({read});
+CREATE POLICY adding ON {table} FOR INSERT TO tastemaker_app WITH CHECK ({write});
+CREATE POLICY changing ON {table} FOR UPDATE TO tastemaker_app USING ({write}) WITH CHECK ({write});
+CREATE POLICY deleting ON {table} FOR DELETE TO tastemaker_app USING ({delete});
+"""
 
-
-def _configuration(table: str) -> str:
-    return f"CREATE POLICY readable ON {table} FOR SELECT TO tastemaker_app USING ({ANYBODY});"
-
-
-EVENT_KEYS = (
-    f"CREATE POLICY reference ON event_keys TO tastemaker_app USING ({ANYBODY}) WITH CHECK ({ANYBODY});"
-)
 
 GRANTS = """
 GRANT USAGE ON SCHEMA public TO tastemaker_app, tastemaker_backup;
@@ -101,13 +100,12 @@ END $$;
 
 def upgrade() -> None:
     op.execute(DROP_OLD_POLICIES)
-    for table in (*TENANT_COLUMN, *REFERENCE, *CONFIGURATION, "event_keys"):
+    for table in (*TENANT_COLUMN, *REFERENCE, *CONFIGURATION):
         op.execute(_force(table))
     for table, column in TENANT_COLUMN.items():
         op.execute(_tenant(table, column))
     for table in REFERENCE:
-        op.execute(_reference(table))
+        op.execute(_shared(table, read=ANYBODY, write=ANYBODY, delete=SYSTEM))
     for table in CONFIGURATION:
-        op.execute(_configuration(table))
-    op.execute(EVENT_KEYS)
+        op.execute(_shared(table, read=ANYBODY, write=SYSTEM, delete=SYSTEM))
     op.execute(GRANTS)
