@@ -29,7 +29,7 @@ class CorpusInfo:
 
     path: Path
     origin: str
-    """`synthetic` or `imported`."""
+    """`synthetic`, `imported`, or `mixed`: imported into a made-up one."""
 
     seed: int | None
     version: str | None
@@ -56,7 +56,7 @@ def ensure_corpus(home: Path, *, seed: int = 1, progress: Progress | None = None
     path = directory / f"synthetic-{seed}-{generator_version()}.sqlite3"
     if path.exists():
         return path
-    with _locked(directory):
+    with locked(directory):
         if not path.exists():
             generate(
                 path,
@@ -167,7 +167,7 @@ def _counts(connection: sqlite3.Connection, query: str) -> dict[str, int]:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
     """Held by one process at a time; freed by the system when its holder dies."""
     try:
         directory.mkdir(parents=True, exist_ok=True)

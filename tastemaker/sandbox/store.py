@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tastemaker.core.errors import AppError
 from tastemaker.sandbox.text import index_text
 
-FORMAT = 1
+FORMAT = 2
 """The layout of the tables; a file with another one is not read."""
 
 _TABLES = """
@@ -21,14 +21,14 @@ CREATE TABLE creators (
     handle TEXT, handle_key TEXT, name TEXT, bio TEXT, tags TEXT, category TEXT, country TEXT, language TEXT,
     followers INTEGER, hidden_followers INTEGER NOT NULL DEFAULT 0, following INTEGER, posts_count INTEGER,
     views_total INTEGER, likes_total INTEGER, verified INTEGER, state TEXT NOT NULL DEFAULT 'public',
-    email TEXT, links TEXT, joined_at INTEGER, made_id INTEGER NOT NULL DEFAULT 0,
+    email TEXT, links TEXT, joined_at INTEGER, made_id INTEGER NOT NULL DEFAULT 0, observed_at INTEGER,
     UNIQUE (platform, stable_id));
 CREATE INDEX creators_handle ON creators (platform, handle_key);
 CREATE TABLE posts (
     id INTEGER PRIMARY KEY, platform TEXT NOT NULL, post_id TEXT NOT NULL, creator_id INTEGER NOT NULL,
     title TEXT, description TEXT, tags TEXT, published_at INTEGER, duration INTEGER,
     views INTEGER, likes INTEGER, comments INTEGER, shares INTEGER, saves INTEGER,
-    language TEXT, sponsored INTEGER, category TEXT,
+    language TEXT, sponsored INTEGER, category TEXT, observed_at INTEGER,
     UNIQUE (platform, post_id));
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 """
@@ -81,6 +81,9 @@ class CreatorRow(NamedTuple):
     made_id: int = 0
     """1 where the source had no stable id and one was derived from handle or name."""
 
+    observed_at: int | None = None
+    """The time of the latest row of a table that told of it; None for made-up ones."""
+
 
 class PostRow(NamedTuple):
     """One video, reel or short of the creator with the row id `creator_id`; fields in the table's order."""
@@ -102,10 +105,22 @@ class PostRow(NamedTuple):
     language: str | None = None
     sponsored: int | None = None
     category: str | None = None
+    observed_at: int | None = None
 
 
-_INSERT_CREATOR = "INSERT INTO creators VALUES (" + ", ".join("?" * len(CreatorRow._fields)) + ")"  # noqa: S608 - only ?s
-_INSERT_POST = "INSERT INTO posts VALUES (" + ", ".join("?" * len(PostRow._fields)) + ")"  # noqa: S608 - only ?s
+def _insert(table: str, fields: Sequence[str]) -> str:
+    return f"INSERT INTO {table} VALUES ({', '.join('?' * len(fields))})"  # noqa: S608 - our own table names
+
+
+def _update(table: str, fields: Sequence[str]) -> str:
+    values = ", ".join("?" * len(fields))
+    return f"UPDATE {table} SET ({', '.join(fields)}) = ({values}) WHERE id = ?"  # noqa: S608 - our own names
+
+
+_INSERT_CREATOR = _insert("creators", CreatorRow._fields)
+_INSERT_POST = _insert("posts", PostRow._fields)
+_UPDATE_CREATOR = _update("creators", CreatorRow._fields)
+_UPDATE_POST = _update("posts", PostRow._fields)
 
 
 class CorpusUnreadable(AppError):
@@ -165,6 +180,14 @@ def insert_creators(connection: sqlite3.Connection, rows: Sequence[CreatorRow]) 
 
 def insert_posts(connection: sqlite3.Connection, rows: Iterable[PostRow]) -> None:
     connection.executemany(_INSERT_POST, rows)
+
+
+def update_creator(connection: sqlite3.Connection, row: CreatorRow) -> None:
+    connection.execute(_UPDATE_CREATOR, (*row, row.id))
+
+
+def update_post(connection: sqlite3.Connection, row: PostRow) -> None:
+    connection.execute(_UPDATE_POST, (*row, row.id))
 
 
 def build_index(connection: sqlite3.Connection) -> None:

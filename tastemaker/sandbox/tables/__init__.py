@@ -1,0 +1,1 @@
+"""Reads creators and posts from tables as people have them: any layout, dirty numbers, shifted columns."""
