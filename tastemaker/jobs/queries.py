@@ -82,7 +82,7 @@ FAIL = text("""
 RESCUE = text("""
     WITH lost AS (
         SELECT job.id FROM background_jobs job
-        WHERE job.status = 'processing' AND (
+        WHERE job.status = 'processing' AND (CAST(:of AS text) IS NULL OR job.correlation_id = :of) AND (
             job.lease_until < app_now()
             OR (job.lease_until < app_now() + make_interval(secs => :lease - :grace)
                 AND NOT EXISTS (
@@ -198,9 +198,14 @@ async def fail(
     return rows.scalar_one_or_none()
 
 
-async def rescue(session: AsyncSession, *, lease: float, grace: float) -> Sequence[RowMapping]:
+async def rescue(
+    session: AsyncSession, *, lease: float, grace: float, correlation_id: str | None = None
+) -> Sequence[RowMapping]:
     """Hand back what dead workers hold: their lease ran out, or they have shown no presence for `grace`."""
-    rows = await session.execute(RESCUE, {"lease": lease, "grace": grace, "presence_class": PRESENCE_CLASS})
+    rows = await session.execute(
+        RESCUE,
+        {"lease": lease, "grace": grace, "presence_class": PRESENCE_CLASS, "of": correlation_id},
+    )
     return rows.mappings().all()
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, JobId
 from tastemaker.jobs import queries
-from tastemaker.jobs.types import JobType, Payload
+from tastemaker.jobs.types import LEASE_SECONDS, JobType, Payload
 
 
 async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
@@ -39,3 +39,9 @@ async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
         dedupe_key=dedupe_key,
         correlation_id=correlation_id,
     )
+
+
+async def take_from_the_dead(session: AsyncSession, correlation_id: str) -> int:
+    """Hand back at once what workers hold of this chain that show no presence; how many jobs that were."""
+    lost = await queries.rescue(session, lease=LEASE_SECONDS, grace=0, correlation_id=correlation_id)
+    return len(lost)

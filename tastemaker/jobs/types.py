@@ -13,6 +13,9 @@ from tastemaker.db.engine import Database
 
 Payload = TypeVar("Payload", bound=BaseModel)
 
+LEASE_SECONDS = 30.0
+"""How long a claim holds without a heartbeat."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobType(Generic[Payload]):

@@ -24,7 +24,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.jobs import queries
 from tastemaker.jobs.presence import presence
-from tastemaker.jobs.types import Again, ClaimedJob, Done, Handlers, JobContext
+from tastemaker.jobs.types import LEASE_SECONDS, Again, ClaimedJob, Done, Handlers, JobContext
 
 log = get_logger(__name__)
 
@@ -39,7 +39,7 @@ class WorkerSettings:
     """
 
     concurrency: int = 20
-    lease: float = 30.0
+    lease: float = LEASE_SECONDS
     heartbeat: float = 10.0
     grace: float = 5.0
     poll: float = 1.0

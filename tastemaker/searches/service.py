@@ -14,7 +14,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import SearchFinished, SearchStarted
 from tastemaker.events.service import record
-from tastemaker.jobs.service import publish
+from tastemaker.jobs.service import publish, take_from_the_dead
 from tastemaker.searches import queries
 from tastemaker.searches.messages import CONTINUE_RUN, ContinueRun
 from tastemaker.searches.requests import SearchRequest
@@ -98,6 +98,7 @@ async def resume_search(session: AsyncSession, user: CurrentUser, search: Search
     if not search.status.is_open:
         raise Conflict(f"This search has ended: it is {search.status}.")
     await queries.unpark(session, user.user_id, search.id)
+    await take_from_the_dead(session, str(search.id))
     await queries.wake_messages(session, user.user_id, search.id)
     for run in await queries.list_runs(session, user.user_id, search.id):
         if run.status.is_open:
