@@ -139,7 +139,7 @@ def named_corpus(home: Path, name: str) -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A place to write: what is there at the end becomes `path` at once, unless an error came.
+    """A place to write: what is there at the end becomes `path` at once, unless an error came or nothing is.
 
     Raises CorpusNotWritten.
     """
@@ -148,7 +148,8 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
         yield unfinished
-        unfinished.replace(path)
+        if unfinished.exists():
+            unfinished.replace(path)
     except (OSError, sqlite3.OperationalError) as error:
         raise CorpusNotWritten(f"The corpus cannot be written to {path}: {error}.") from error
     finally:

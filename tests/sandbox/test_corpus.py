@@ -1,7 +1,10 @@
 import asyncio
-import multiprocessing
 import signal
 import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -18,6 +21,7 @@ from tastemaker.sandbox.corpus import (
     info,
     named_corpus,
 )
+from tastemaker.sandbox.faults import Faults
 from tastemaker.sandbox.server import serve
 from tastemaker.sandbox.store import CorpusUnreadable, CreatorRow, PostRow, reading
 
@@ -47,12 +51,20 @@ def test_a_changed_generator_makes_it_anew(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_processes_that_start_together_share_one(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    with context.Pool(3) as pool:
-        paths = pool.map(ensure_corpus, [tmp_path] * 3)
-    assert len(set(paths)) == 1
-    assert sum(info(paths[0]).creators.values()) == 120
-    assert {path.name for path in (tmp_path / "corpus").iterdir()} == {"lock", paths[0].name}
+    code = (
+        "import pathlib, sys; from tastemaker.sandbox import corpus; corpus.DEFAULT_CREATORS = 120;"
+        "made = lambda *_: sys.stderr.write('made');"
+        "print(corpus.ensure_corpus(pathlib.Path(sys.argv[1]), progress=made))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    root = Path(__file__).parents[2]
+    started = [subprocess.Popen(command, stdout=-1, stderr=-1, text=True, cwd=root) for _ in range(3)]
+    said = [process.communicate(timeout=60) for process in started]
+    assert len({path for path, _ in said}) == 1
+    assert sorted(made for _, made in said) == ["", "", "made"]
+    path = Path(said[0][0].strip())
+    assert sum(info(path).creators.values()) == 120
+    assert {each.name for each in (tmp_path / "corpus").iterdir()} == {"lock", path.name}
 
 
 def test_an_interrupted_generation_leaves_nothing(tmp_path: Path) -> None:
@@ -139,6 +151,17 @@ async def test_a_server_leaves_no_signal_handler_and_no_port_behind(corpus: Path
     async with httpx.AsyncClient(base_url=url) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get("/_sandbox/calls")
+
+
+async def test_a_server_stops_while_somebody_still_waits(corpus: Path) -> None:
+    begin = time.monotonic()
+    async with httpx.AsyncClient() as client:
+        async with serve(corpus, faults=Faults(latency=60)) as url:
+            waiting = asyncio.create_task(client.get(f"{url}/youtube/v3/search", params={"key": "sandbox"}))
+            await asyncio.sleep(0.2)
+        with suppress(httpx.HTTPError):
+            assert (await waiting).status_code == 500
+    assert time.monotonic() - begin < 10
 
 
 async def test_two_servers_run_side_by_side(corpus: Path) -> None:

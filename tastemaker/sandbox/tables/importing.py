@@ -85,6 +85,7 @@ def import_tables(
 ) -> ImportReport:
     """Adds what the files hold to the corpus at `path`, which is created if need be, all or nothing.
 
+    Where no row can be accepted, there is a report and nothing else has happened.
     `files` may be directories. `platform` is for tables that do not tell theirs. `report_file` gets one JSON
     object for each rejection. Raises InvalidInput, CorpusUnreadable, CorpusNotWritten.
     """
@@ -101,7 +102,10 @@ def import_tables(
                     progress(number + 1, len(tables))
             _merge_all(connection, [table.name for table in tables], account)
             build_index(connection)
-    return account.report(len(tables))
+        report = account.report(len(tables))
+        if report.accepted == 0:
+            unfinished.unlink()
+    return report
 
 
 @dataclass(slots=True)

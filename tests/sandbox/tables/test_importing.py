@@ -336,6 +336,16 @@ def test_what_is_no_table_is_refused_before_anything_is_written(tables: Tables, 
     assert not tables.path.exists()
 
 
+def test_where_nothing_can_be_taken_nothing_is_changed(tables: Tables) -> None:
+    useless = ("tiktok.csv", "handle,followers\nwith space,1\n")
+    assert tables.load(useless).reasons == {Reason.HANDLE: 1}
+    assert not tables.path.exists()
+    tables.load(("tiktok.csv", "handle,followers\nada,1\n"))
+    before = tables.path.read_bytes()
+    assert tables.load(useless).accepted == 0
+    assert tables.path.read_bytes() == before
+
+
 def test_a_failed_import_leaves_the_corpus_as_it_was(tables: Tables) -> None:
     tables.load(("tiktok.csv", "handle,followers\nada,1\n"))
     before = tables.path.read_bytes()
