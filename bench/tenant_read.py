@@ -17,7 +17,8 @@ from sqlalchemy import text
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant, claims_json
-from tastemaker.db.engine import Database, PoolProfile, open_database, session_scope
+from tastemaker.db.engine import Database, open_database, session_scope
+from tastemaker.db.profiles import PoolProfile
 from tastemaker.db.reading import read_all
 
 ROUNDS, REPEATS, WARM_UP = 20, 100, 50

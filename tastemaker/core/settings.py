@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
@@ -33,6 +33,19 @@ class Settings(BaseSettings):
         default=None,
         validation_alias=AliasChoices("DATABASE_ADMIN_URL", "TASTEMAKER_DATABASE_ADMIN_URL"),
         description="The direct connection that migrations use, where it differs from DATABASE_URL.",
+    )
+    database_direct_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DATABASE_DIRECT_URL", "TASTEMAKER_DATABASE_DIRECT_URL"),
+        description="The same database and role past the pooler that DATABASE_URL leads to, for LISTEN.",
+    )
+    pool_profile: Literal["local", "serverless"] = Field(
+        default="local",
+        description="How many connections a process keeps and how long: local (10) or serverless (5).",
+    )
+    prepared_statements: bool = Field(
+        default=True,
+        description="Off behind a transaction-mode pooler that does not follow them (PgBouncer before 1.21).",
     )
     postgres_bin: Path | None = Field(
         default=None,

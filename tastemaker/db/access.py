@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import SecretStr
 
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.settings import Settings
@@ -22,12 +23,14 @@ class Access:
     """`app_url` is for everything; `admin_url` for migrations only, None where nobody gave it.
 
     `app_password` is what the application role's password has to be; None where the operator set it.
+    `direct_url` is `app_url` past a pooler, None where nobody gave one.
     """
 
     app_url: str = field(repr=False)
     admin_url: str | None = field(repr=False)
     app_password: str | None = field(repr=False)
     embedded: bool
+    direct_url: str | None = None
 
 
 @contextmanager
@@ -48,16 +51,24 @@ def database_access(settings: Settings) -> Iterator[Access]:
 def _external(settings: Settings) -> Access:
     if settings.database_url is None:
         raise DatabaseUnavailable("DATABASE_URL is not set.")
-    url = settings.database_url.get_secret_value()
+    url, direct = settings.database_url.get_secret_value(), _secret(settings.database_direct_url)
     if settings.database_admin_url is not None:
         admin = settings.database_admin_url.get_secret_value()
-        return Access(app_url=url, admin_url=admin, app_password=_password(url), embedded=False)
+        return Access(url, admin, app_password=_password(url), embedded=False, direct_url=direct)
     if not _is_privileged(url):
-        return Access(app_url=url, admin_url=None, app_password=None, embedded=False)
+        return Access(url, None, app_password=None, embedded=False, direct_url=direct)
     password = _derived_password(url)
     return Access(
-        app_url=_with_role(url, APP_ROLE, password), admin_url=url, app_password=password, embedded=False
+        _with_role(url, APP_ROLE, password),
+        direct or url,
+        app_password=password,
+        embedded=False,
+        direct_url=_with_role(direct, APP_ROLE, password) if direct else None,
     )
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value is not None else None
 
 
 def _is_privileged(url: str) -> bool:

@@ -22,38 +22,38 @@ from sqlalchemy.pool import NullPool
 
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.db.claims import Claim, claims_json
+from tastemaker.db.profiles import LOCAL, PoolProfile
 
 Result = TypeVar("Result")
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
 DEADLOCK_OR_SERIALIZATION = {"40P01", "40001"}
 ATTEMPTS = 5
+PREPARE_AFTER = 5
+"""Executions of a statement on one connection before the server is asked to keep its plan."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoolProfile:
-    """How many connections, and how long (seconds) an idle or old one is kept."""
-
-    min_size: int = 1
-    max_size: int = 10
-    max_idle: float = 120
-    max_lifetime: float = 7200
-    connect_timeout: int = 30
-    wait: float = 10
+class NoConnectionFree(DatabaseUnavailable):
+    """Every connection of the pool stayed in use for as long as a caller waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An open database. `url` is the application role's, for the one LISTEN connection of a process."""
+    """An open database. `url` is direct and the application role's, for a process's LISTEN connection."""
 
     url: str = field(repr=False)
     engine: AsyncEngine
-    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+    pool: Pool
 
 
 @asynccontextmanager
-async def open_database(url: str, profile: PoolProfile | None = None) -> AsyncIterator[Database]:
-    """Connect as the application role. Raises DatabaseUnavailable, also for a role that ignores policies."""
-    profile = profile or PoolProfile()
+async def open_database(
+    url: str, profile: PoolProfile = LOCAL, *, direct_url: str | None = None
+) -> AsyncIterator[Database]:
+    """Connect as the application role. Raises DatabaseUnavailable, also for a role that ignores policies.
+
+    `direct_url`: the same database past the pooler that `url` leads to, where there is one.
+    """
     set_json_dumps(orjson.dumps)
     set_json_loads(orjson.loads)
     pool = _make_pool(url, profile)
@@ -61,13 +61,13 @@ async def open_database(url: str, profile: PoolProfile | None = None) -> AsyncIt
     engine = create_async_engine(
         "postgresql+psycopg://",
         poolclass=NullPool,
-        async_creator=pool.getconn,
+        async_creator=lambda: take_connection(pool),
         use_native_hstore=False,
         hide_parameters=True,  # an error message must not carry somebody's data
     )
     try:
         await _refuse_privileged_role(pool)
-        yield Database(url=url, engine=engine, pool=pool)
+        yield Database(url=direct_url or url, engine=engine, pool=pool)
     finally:
         await engine.dispose()
         await pool.close()
@@ -98,6 +98,14 @@ async def in_transaction(
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
+async def take_connection(pool: Pool) -> psycopg.AsyncConnection[Any]:
+    """A connection to be given back with `close()`. Raises NoConnectionFree."""
+    try:
+        return await pool.getconn()
+    except PoolTimeout:
+        raise NoConnectionFree("Every database connection is in use; try again in a moment.") from None
+
+
 async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[Any]:
     """The session's psycopg connection, inside its transaction: for pipelined batches and COPY."""
     connection = await session.connection()
@@ -108,7 +116,7 @@ async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[An
     return driver
 
 
-def _make_pool(url: str, profile: PoolProfile) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
+def _make_pool(url: str, profile: PoolProfile) -> Pool:
     return AsyncConnectionPool(
         url,
         min_size=profile.min_size,
@@ -118,13 +126,23 @@ def _make_pool(url: str, profile: PoolProfile) -> AsyncConnectionPool[psycopg.As
         timeout=profile.wait,
         open=False,
         close_returns=True,
-        kwargs={"connect_timeout": profile.connect_timeout, "application_name": "tastemaker"},
+        configure=_think_in_utc,
+        kwargs={
+            "connect_timeout": profile.connect_timeout,
+            "application_name": "tastemaker",
+            "prepare_threshold": PREPARE_AFTER if profile.prepared_statements else None,
+        },
     )
 
 
-async def _fill(
-    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]], url: str, profile: PoolProfile
-) -> None:
+async def _think_in_utc(connection: psycopg.AsyncConnection[Any]) -> None:
+    """The role is set to UTC; PGTZ in our environment would win over it. Poolers follow this one setting."""
+    if connection.info.parameter_status("TimeZone") != "UTC":
+        await connection.execute("SET timezone = 'UTC'")
+        await connection.commit()
+
+
+async def _fill(pool: Pool, url: str, profile: PoolProfile) -> None:
     try:
         probe = await psycopg.AsyncConnection.connect(url, connect_timeout=profile.connect_timeout)
         await probe.close()
@@ -135,7 +153,7 @@ async def _fill(
         raise DatabaseUnavailable(f"PostgreSQL does not let us in: {reason}") from None
 
 
-async def _refuse_privileged_role(pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]]) -> None:
+async def _refuse_privileged_role(pool: Pool) -> None:
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"

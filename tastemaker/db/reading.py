@@ -17,7 +17,7 @@ from psycopg.rows import BaseRowFactory
 from psycopg.types.datetime import TimestampLoader
 
 from tastemaker.db.claims import Claim, claims_json
-from tastemaker.db.engine import Database
+from tastemaker.db.engine import Database, take_connection
 
 Row = TypeVar("Row")
 
@@ -43,7 +43,7 @@ async def read_all(
 ) -> list[Row]:
     """Every row, made by `row` (psycopg's `dict_row`, `class_row(Thing)`…).
 
-    `statement` is psycopg's: `%(name)s`. Raises psycopg.Error, PoolTimeout when no connection comes free.
+    `statement` is psycopg's: `%(name)s`. Raises psycopg.Error, NoConnectionFree.
     """
     async with _without_begin(database) as connection:
         cursor = await _ask(connection, claim, statement, params, row)
@@ -65,19 +65,18 @@ async def read_one(
 
 
 @asynccontextmanager
-async def _without_begin(
-    database: Database,
-) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+async def _without_begin(database: Database) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     """A connection that sends no BEGIN; back to the pool as it came, or closed when it cannot be."""
-    async with database.pool.connection() as connection:
+    connection = await take_connection(database.pool)
+    try:
         await connection.set_autocommit(True)
-        try:
-            yield connection
-        finally:
-            if connection.info.transaction_status == TransactionStatus.IDLE:
-                await connection.set_autocommit(False)
-            else:
-                connection.pgconn.finish()
+        yield connection
+    finally:
+        if connection.info.transaction_status == TransactionStatus.IDLE:
+            await connection.set_autocommit(False)
+        else:
+            connection.pgconn.finish()
+        await database.pool.putconn(connection)
 
 
 async def _ask(

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, PoolProfile, in_transaction, open_database, session_scope
+from tastemaker.db.engine import Database, in_transaction, open_database, session_scope
+from tastemaker.db.profiles import PoolProfile
 
 ALICE, BOB = Tenant(ExternalUserId("alice")), Tenant(ExternalUserId("bob"))
 

@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, PoolProfile, open_database, session_scope
+from tastemaker.db.engine import Database, open_database, session_scope
+from tastemaker.db.profiles import PoolProfile
 from tastemaker.db.reading import read_all, read_one
 
 ALICE, BOB = Tenant(ExternalUserId("alice")), Tenant(ExternalUserId("bob"))
