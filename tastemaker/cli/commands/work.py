@@ -1,0 +1,8 @@
+from tastemaker.cli.help_page import Json
+
+
+def work(*, as_json: Json = False) -> None:
+    """Work on whatever searches wait, until Ctrl-C: for machines that do nothing else."""
+    from tastemaker.cli.work_command import work as go
+
+    go(as_json=as_json)

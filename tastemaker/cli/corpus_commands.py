@@ -1,0 +1,140 @@
+"""`tastemaker corpus …`: the sandbox's creators, made up or imported. No database is needed."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.text import Text
+
+from tastemaker.cli import screen
+from tastemaker.cli.corpora import corpus_progress, prepared_corpus
+from tastemaker.cli.numbers import counted, size
+from tastemaker.cli.plain_text import plain
+from tastemaker.core.errors import InvalidInput, NotFound
+from tastemaker.core.platforms import Platform
+from tastemaker.core.settings import get_settings
+from tastemaker.sandbox import corpus
+from tastemaker.sandbox.corpus import CorpusInfo
+from tastemaker.sandbox.tables import importing
+from tastemaker.sandbox.tables.importing import ImportReport
+
+MADE_UP = "made-up"
+SHOWN_REJECTIONS = 10
+SHOWN_SHARES = 6
+
+
+def generate(*, creators: int, posts: int, seed: int | None, as_json: bool) -> None:
+    """The usual size goes where the sandbox looks by itself; any other is kept beside it, and chosen."""
+    settings = get_settings()
+    seed = settings.sandbox_seed if seed is None else seed
+    is_usual = (creators, posts) == (corpus.DEFAULT_CREATORS, corpus.DEFAULT_POSTS_PER_CREATOR)
+    with corpus_progress("Making up creators") as told:
+        if is_usual:
+            path = corpus.ensure_corpus(settings.home, seed=seed, progress=told)
+        else:
+            path = settings.home / "corpus" / f"generated-{creators}x{posts}-{seed}.sqlite3"
+            corpus.generate(path, creators=creators, posts_per_creator=posts, seed=seed, progress=told)
+    corpus.activate(settings.home, None if is_usual and seed == settings.sandbox_seed else path)
+    _show(corpus.info(path), as_json=as_json)
+
+
+def import_tables(
+    files: Sequence[Path], *, name: str, platform: str | None, rejected: Path | None, as_json: bool
+) -> None:
+    settings = get_settings()
+    path = corpus.named_corpus(settings.home, name)
+    with corpus_progress("Reading") as told:
+        report = importing.import_tables(
+            path,
+            files,
+            platform=Platform.parse(platform) if platform else None,
+            report_file=rejected,
+            progress=told,
+        )
+    if report.creators == 0 and not report.accepted:
+        raise InvalidInput(_nothing_taken(report))
+    corpus.activate(settings.home, path)
+    if as_json:
+        screen.write_json({"corpus": path, **asdict(report)})
+    else:
+        _show_report(report, rejected)
+
+
+def use(name: str, *, as_json: bool) -> None:
+    home = get_settings().home
+    path = None if name == MADE_UP else corpus.named_corpus(home, name)
+    if path is not None and not path.exists():
+        raise NotFound(f"There is no corpus {name!r}. Imported ones: {_imported(home) or 'none'}.")
+    corpus.activate(home, path)
+    if as_json:
+        screen.write_json({"corpus": path or MADE_UP})
+    else:
+        screen.show(f"The sandbox serves {'the made-up creators' if path is None else name} from now on.")
+
+
+def info(*, as_json: bool) -> None:
+    _show(corpus.info(prepared_corpus(get_settings())), as_json=as_json)
+
+
+def _show(about: CorpusInfo, *, as_json: bool) -> None:
+    if as_json:
+        screen.write_json(asdict(about))
+        return
+    origin = "made-up creators" if about.origin == "synthetic" else f"{about.origin} creators"
+    screen.show(Text(f"{sum(about.creators.values()):,} {origin}", style="bold"))
+    facts = [
+        *(
+            (platform, f"{counted(number, 'creator')}, {counted(about.posts.get(platform, 0), 'post')}")
+            for platform, number in about.creators.items()
+        ),
+        ("Languages", _shares(about.languages)),
+        ("Countries", _shares(about.countries)),
+        *([("Seed", str(about.seed))] if about.seed is not None else []),
+        ("Size", size(about.size)),
+        ("File", str(about.path)),
+    ]
+    for name, value in facts:
+        screen.show(Text.assemble((f"{name:<11}", "dim"), value), wraps=False)
+
+
+def _show_report(report: ImportReport, rejected: Path | None) -> None:
+    screen.show(
+        Text(
+            f"{counted(report.creators, 'creator')} and {counted(report.posts, 'post')} from "
+            f"{counted(report.accepted, 'row')} of {counted(report.files, 'file')}.",
+            style="bold",
+        )
+    )
+    for note in report.notes:
+        screen.show(plain(note))
+    for one in report.unusable:
+        screen.show(Text(f"Left out: {plain(one.file)}: {plain(one.detail)}", style="yellow"))
+    if report.rejected:
+        reasons = ", ".join(f"{reason.value} {number:,}" for reason, number in report.reasons.items())
+        screen.show(Text(f"{counted(report.rejected, 'row')} rejected: {reasons}", style="yellow"))
+        for one in report.rejections[:SHOWN_REJECTIONS]:
+            screen.show(Text(f"  {plain(one.file)}:{one.line}  {plain(one.detail)}", style="dim"))
+        hidden = report.rejected - SHOWN_REJECTIONS
+        if hidden > 0:
+            where = f"in {rejected}" if rejected else "with --rejected FILE"
+            screen.show(Text(f"  {hidden:,} more {where}", style="dim"), wraps=False)
+    screen.show(f"The sandbox serves this corpus from now on; `tastemaker corpus use {MADE_UP}` goes back.")
+
+
+def _nothing_taken(report: ImportReport) -> str:
+    problems = [*report.unusable, *report.rejections]
+    if not problems:
+        return "There is no row in these files."
+    first = problems[0]
+    place = f"{first.file}:{first.line}" if first.line else first.file
+    return f"No row could be used. The first problem: {place}: {first.detail}"
+
+
+def _imported(home: Path) -> str:
+    names = (path.stem.removeprefix("imported-") for path in (home / "corpus").glob("imported-*.sqlite3"))
+    return ", ".join(sorted(names))
+
+
+def _shares(counts: dict[str, int]) -> str:
+    most = [f"{name} {number:,}" for name, number in list(counts.items())[:SHOWN_SHARES]]
+    return ", ".join(most) + (f", {len(counts) - SHOWN_SHARES} more" if len(counts) > SHOWN_SHARES else "")

@@ -1,0 +1,100 @@
+"""Writing found creators into a file: whole or not at all, and never over somebody else's."""
+
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tastemaker.cli.output_path import STANDARD_OUTPUT
+from tastemaker.cli.session import Session
+from tastemaker.cli.streams import write
+from tastemaker.core.errors import Conflict
+from tastemaker.core.ids import SearchId
+from tastemaker.searches.export import Columns, csv_chunks
+from tastemaker.searches.results_queries import stream_found
+from tastemaker.searches.types import FoundCreator
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    path: Path
+    creators: int
+
+
+async def write_csv(
+    session: Session,
+    search_ids: Sequence[SearchId],
+    columns: Columns,
+    candidates: Iterator[Path],
+    *,
+    bom: bool = False,
+    overwrite: bool = False,
+) -> Written:
+    """Write to the first of the candidates that is free. Raises OSError, Conflict."""
+    found = _Counted(stream_found(session.database, session.user.user_id, search_ids))
+    chunks = csv_chunks(found, columns, bom=bom)
+    path = next(candidates)
+    if path == STANDARD_OUTPUT:
+        async for chunk in chunks:
+            write(chunk)
+    elif path.exists() and not path.is_file():
+        await _write_all(path, chunks, mode="w")
+    else:
+        path = await _publish(path, candidates, chunks, overwrite=overwrite)
+    return Written(path, found.number)
+
+
+class _Counted:
+    """Passes creators on and knows how many there were."""
+
+    def __init__(self, creators: AsyncIterable[FoundCreator]) -> None:
+        self._creators = creators
+        self.number = 0
+
+    async def __aiter__(self) -> AsyncIterator[FoundCreator]:
+        async for creator in self._creators:
+            self.number += 1
+            yield creator
+
+
+async def _publish(
+    path: Path, candidates: Iterator[Path], chunks: AsyncIterator[str], *, overwrite: bool
+) -> Path:
+    """The file appears under its name when it is complete."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        await _write_all(part, chunks, mode="x")
+        if overwrite:
+            part.replace(path)
+            return path
+        while not _take(part, path):
+            path = _another(candidates, instead_of=path)
+        return path
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def _write_all(path: Path, chunks: AsyncIterator[str], *, mode: str) -> None:
+    with path.open(mode, encoding="utf-8", newline="") as file:
+        async for chunk in chunks:
+            file.write(chunk)
+
+
+def _take(part: Path, path: Path) -> bool:
+    """False: the name is taken. A link is refused where a file is, unlike a rename."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        if path.exists():
+            return False
+        part.replace(path)
+    return True
+
+
+def _another(candidates: Iterator[Path], *, instead_of: Path) -> Path:
+    path = next(candidates, None)
+    if path is None:
+        raise Conflict(f"{instead_of} exists already. Choose another name.")
+    return path

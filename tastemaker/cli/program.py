@@ -1,0 +1,71 @@
+"""The program: its commands, and what an error becomes. Nothing heavy is imported here: `--help` is quick."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from tastemaker.cli.commands import campaigns, corpus, db, searches
+from tastemaker.cli.commands.doctor import doctor
+from tastemaker.cli.commands.export import export
+from tastemaker.cli.commands.results import results
+from tastemaker.cli.commands.search import search
+from tastemaker.cli.commands.version import version
+from tastemaker.cli.commands.work import work
+from tastemaker.cli.failures import tell, unexpected
+from tastemaker.cli.help_page import EPILOG, group, show_help
+from tastemaker.cli.streams import make_streams_safe
+from tastemaker.core.errors import AppError, ExitCode
+
+NAME = "tastemaker"
+
+app = group("Find creators on YouTube, TikTok and Instagram by keyword.", epilog=EPILOG)
+
+app.command()(search)
+app.command()(results)
+app.command()(export)
+app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(searches.app, name="searches")
+app.add_typer(db.app, name="db")
+app.add_typer(corpus.app, name="corpus")
+app.command()(work)
+app.command()(doctor)
+app.command()(version)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    context: typer.Context,
+    *,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks and the log on the screen.")
+    ] = False,
+) -> None:
+    if debug:
+        from tastemaker.core.logging import configure_logging
+
+        configure_logging("DEBUG")
+    show_help(context)
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit status. Whatever goes wrong is one sentence, never a traceback."""
+    make_streams_safe()
+    try:
+        status = typer.main.get_command(app)(list(arguments), prog_name=NAME, standalone_mode=False)
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+    except (KeyboardInterrupt, typer.Abort):
+        status = ExitCode.INTERRUPTED
+    except (typer.TyperException, AppError) as error:
+        return tell(error, arguments)
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        return tell(unexpected(error), arguments)
+    return int(status or 0)

@@ -1,0 +1,63 @@
+"""What is printed of creators: the table, what is more. The same for a search just finished and for later."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from tastemaker.cli import screen
+from tastemaker.cli.creators_table import creators_table
+from tastemaker.cli.csv_file import Written
+from tastemaker.cli.numbers import counted
+from tastemaker.core.platforms import Platform
+from tastemaker.searches.types import FoundCreator, Search
+
+SHOWN = 20
+
+
+def show_creators(creators: Sequence[FoundCreator], *, keywords: int) -> None:
+    console = screen.results()
+    console.print()
+    for line in creators_table(creators, width=console.width, keywords=keywords):
+        console.print(line, no_wrap=True, crop=True, overflow="crop")
+    console.print()
+
+
+def show_more(number: int, reference: str, *, options: str, total: int) -> None:
+    """How many are not shown, and the command that shows them."""
+    if number > 0:
+        command = f"tastemaker results {shlex.quote(reference)}{options} --limit {total}"
+        screen.show(Text(f"{number:,} more: {command}", style="dim"), wraps=False)
+
+
+def show_policy_note(searches: Sequence[Search], creators: Sequence[FoundCreator]) -> None:
+    """Blank e-mails of a source that was not asked are no finding, and said so."""
+    is_live = any(one.platform is Platform.YOUTUBE and one.source == "live" for one in searches)
+    if is_live and not any(found.emails for found in creators if found.platform is Platform.YOUTUBE):
+        screen.show(
+            Text(
+                "YouTube was not asked for e-mail addresses: its policy allows that only with permission.",
+                style="dim",
+            )
+        )
+
+
+def show_written(written: Written) -> None:
+    screen.show(f"{counted(written.creators, 'creator')} written to {written.path}", wraps=False)
+
+
+def total_line(searches: Sequence[Search]) -> str:
+    """How many in all, and on which platforms."""
+    total = sum(search.stored for search in searches)
+    by_platform = Counter({search.platform: search.stored for search in searches})
+    if total == 0:
+        return "Nothing was found."
+    if len(searches) == 1:
+        return f"Found {counted(total, 'creator')} on {searches[0].platform.value}."
+    parts = ", ".join(f"{number:,} on {platform.value}" for platform, number in by_platform.items())
+    return f"Found {counted(total, 'creator')}: {parts}."
+
+
+def keyword_count(searches: Sequence[Search]) -> int:
+    return len({keyword for search in searches for keyword in search.keywords})

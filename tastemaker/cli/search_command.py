@@ -1,0 +1,60 @@
+"""`tastemaker search` up to the moment when everything is ready: checked, and prepared side by side."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tastemaker.cli import screen
+from tastemaker.cli.corpora import is_imported, prepared_corpus
+from tastemaker.cli.output_path import refuse_unwritable
+from tastemaker.cli.session import at_head, open_session
+from tastemaker.cli.sources import Choice, choose, notice
+from tastemaker.core.errors import ExitCode
+from tastemaker.core.settings import get_settings
+from tastemaker.searches.requests import SearchRequest, make_request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What was typed."""
+
+    keywords: Sequence[str]
+    platform: str | None
+    target: int
+    campaign: str | None
+    region: str | None
+    sandbox: bool
+    output: Path | None
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What will be done. `corpus` is the sandbox's, None where the live platforms are searched."""
+
+    wish: Wish
+    choice: Choice
+    requests: Sequence[SearchRequest]
+    corpus: Path | None
+    notice: str | None
+
+
+def search(wish: Wish) -> ExitCode:
+    """Raises InvalidInput before anything is started; DatabaseUnavailable, LimitReached, Conflict."""
+    settings = get_settings()
+    choice = choose(settings, wish.platform, sandbox=wish.sandbox)
+    requests = [
+        make_request(platform=platform, keywords=wish.keywords, target=wish.target, region=wish.region)
+        for platform in choice.platforms
+    ]
+    refuse_unwritable(wish.output)
+    corpus = prepared_corpus(settings) if choice.source == "sandbox" else None
+    told = notice(choice, settings, is_imported=corpus is not None and is_imported(corpus))
+    if told and not wish.as_json:
+        screen.say(told, style="yellow")
+    plan = Plan(wish=wish, choice=choice, requests=requests, corpus=corpus, notice=told)
+    with at_head() as (_, access):
+        from tastemaker.cli.search_steps import begin_and_finish
+
+        return asyncio.run(open_session(settings, access, lambda session: begin_and_finish(session, plan)))

@@ -1,0 +1,186 @@
+"""From the searches that were asked for to their end on the screen: watch, write, tell."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+
+from tastemaker.campaigns.queries import Campaign
+from tastemaker.cli import report, screen, states
+from tastemaker.cli.csv_file import Written, write_csv
+from tastemaker.cli.documents import creator_document, search_document
+from tastemaker.cli.numbers import counted
+from tastemaker.cli.output_path import free_names
+from tastemaker.cli.plain_text import plain
+from tastemaker.cli.progress import progress
+from tastemaker.cli.search_command import Plan
+from tastemaker.cli.searching import run_searches
+from tastemaker.cli.session import Session
+from tastemaker.cli.sources import KEYS
+from tastemaker.core.clock import utc_now
+from tastemaker.core.errors import ExitCode
+from tastemaker.core.platforms import Platform
+from tastemaker.db.engine import session_scope
+from tastemaker.journeys.searching import ask
+from tastemaker.searches.export import columns_of
+from tastemaker.searches.results_queries import list_found, stream_found
+from tastemaker.searches.types import Search
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Searches of one campaign on their way. `continued`: those that had begun before."""
+
+    campaign: Campaign
+    searches: Sequence[Search]
+    continued: Sequence[Search]
+    source: str
+    corpus: Path | None
+    output: Path | None
+    as_json: bool
+    notice: str | None = None
+    left_out: Sequence[Platform] = ()
+
+    @property
+    def reference(self) -> str:
+        """What to call it in another command."""
+        return states.short_id(self.searches[0]) if len(self.searches) == 1 else self.campaign.name
+
+
+async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
+    """Ask for what was planned, and see it through."""
+    wish, choice = plan.wish, plan.choice
+    async with session_scope(session.database, session.user.claim) as writing:
+        asked = await ask(
+            writing,
+            session.user,
+            plan.requests,
+            campaign_name=wish.campaign,
+            today=utc_now().date(),
+            source=choice.source,
+        )
+    begun = Begun(
+        campaign=asked.campaign,
+        searches=asked.searches,
+        continued=asked.continued,
+        source=choice.source,
+        corpus=plan.corpus,
+        output=wish.output,
+        as_json=wish.as_json,
+        notice=plan.notice,
+        left_out=choice.left_out,
+    )
+    return await finish(session, begun)
+
+
+async def finish(session: Session, begun: Begun) -> ExitCode:
+    """Work until every search has ended or waits, and tell. What is found is kept whatever happens."""
+    if not begun.as_json:
+        _say_what_begins(begun)
+    with progress(is_quiet=begun.as_json) as shown:
+        run = await run_searches(session, begun.searches, shown, corpus=begun.corpus)
+    if run.interrupted:
+        return _tell_interrupted(session, begun, run.searches)
+    written = await _write(session, begun, run.searches)
+    if begun.as_json:
+        return await _tell_as_json(session, begun, run.searches, written)
+    return await _tell(session, begun, run.searches, written)
+
+
+def _say_what_begins(begun: Begun) -> None:
+    keywords = ", ".join(f"“{plain(keyword)}”" for keyword in begun.searches[0].keywords)
+    if begun.continued:
+        stored = sum(search.stored for search in begun.continued)
+        target = sum(search.target for search in begun.continued)
+        screen.say(f"Continuing the search interrupted at {stored:,} of {target:,}: {keywords}")
+    else:
+        screen.say(f"Searching for {keywords}")
+
+
+async def _write(session: Session, begun: Begun, searches: Sequence[Search]) -> Written | None:
+    """The file nobody named is a service: where it cannot be written, the search is not for nothing."""
+    if begun.output is None and not any(search.stored for search in searches):
+        return None
+    ids = [search.id for search in searches]
+    columns = columns_of([search.platform for search in searches])
+    if begun.output is not None:
+        return await write_csv(session, ids, columns, iter([begun.output]))
+    try:
+        return await write_csv(session, ids, columns, free_names(begun.campaign.name, folder=Path.cwd()))
+    except OSError as error:
+        command = f"tastemaker export {shlex.quote(begun.reference)} -o FILE"
+        screen.say(f"No CSV was written here: {error.strerror}. Use: {command}", style="yellow")
+        return None
+
+
+async def _tell(
+    session: Session, begun: Begun, searches: Sequence[Search], written: Written | None
+) -> ExitCode:
+    ids = [search.id for search in searches]
+    total = sum(search.stored for search in searches)
+    async with session_scope(session.database, session.user.claim) as reading:
+        page = await list_found(reading, session.user.user_id, ids, limit=report.SHOWN)
+    if page.creators:
+        report.show_creators(page.creators, keywords=report.keyword_count(searches))
+        report.show_more(total - len(page.creators), begun.reference, options="", total=total)
+        report.show_policy_note(searches, page.creators)
+    screen.show(Text(report.total_line(searches), style="bold"))
+    if total:
+        _show_where(session, begun, searches)
+    if written is not None:
+        report.show_written(written)
+    for sentence in _problems(searches):
+        screen.say(sentence, style="yellow")
+    return states.exit_code(searches)
+
+
+def _show_where(session: Session, begun: Begun, searches: Sequence[Search]) -> None:
+    ids = ", ".join(states.short_id(search) for search in searches)
+    what = "search" if len(searches) == 1 else "searches"
+    screen.show(f"Stored in {session.where}: campaign “{plain(begun.campaign.name)}”, {what} {ids}")
+
+
+def _tell_interrupted(session: Session, begun: Begun, searches: Sequence[Search]) -> ExitCode:
+    if begun.as_json:
+        screen.write_json({**_document(session, begun, searches), "exit_code": ExitCode.INTERRUPTED})
+        return ExitCode.INTERRUPTED
+    stored = sum(search.stored for search in searches)
+    screen.say(
+        f"Stopped. {counted(stored, 'creator')} {'is' if stored == 1 else 'are'} kept. "
+        "Run the same command again to go on from there."
+    )
+    return ExitCode.INTERRUPTED
+
+
+async def _tell_as_json(
+    session: Session, begun: Begun, searches: Sequence[Search], written: Written | None
+) -> ExitCode:
+    status = states.exit_code(searches)
+    csv = {"path": str(written.path), "creators": written.creators} if written else None
+    document = {**_document(session, begun, searches), "csv": csv, "exit_code": status}
+    found = stream_found(session.database, session.user.user_id, [search.id for search in searches])
+    rows = (creator_document(creator) async for creator in found)
+    await screen.write_json_with_rows(document, "creators", rows)
+    return status
+
+
+def _document(session: Session, begun: Begun, searches: Sequence[Search]) -> dict[str, object]:
+    return {
+        "source": begun.source,
+        "notice": begun.notice,
+        "left_out": [{"platform": one, "needs": KEYS[one]} for one in begun.left_out],
+        "stored_in": session.where,
+        "campaign": {"id": begun.campaign.id, "name": begun.campaign.name},
+        "continued": bool(begun.continued),
+        "found": sum(search.stored for search in searches),
+        "searches": [search_document(search) for search in searches],
+        "problems": _problems(searches),
+    }
+
+
+def _problems(searches: Sequence[Search]) -> list[str]:
+    now = utc_now()
+    told = (states.problem(search, now=now) for search in searches)
+    return [sentence for sentence in told if sentence]

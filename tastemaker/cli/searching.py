@@ -1,0 +1,86 @@
+"""Running searches inside this process until each has ended, waits for its provider, or Ctrl-C comes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tastemaker.cli.progress import Progress
+from tastemaker.cli.session import Session
+from tastemaker.cli.signals import stop_signals
+from tastemaker.cli.sources import open_sources
+from tastemaker.cli.states import is_settled
+from tastemaker.db.engine import session_scope
+from tastemaker.jobs.types import Handlers
+from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.searches.service import get_search
+from tastemaker.searches.tasks import search_handlers
+from tastemaker.searches.types import Search
+
+LOOK_SECONDS = 0.15
+STOP_WITHIN_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How the searches stand; `interrupted` where a person stopped before they had ended."""
+
+    searches: Sequence[Search]
+    interrupted: bool
+
+
+async def run_searches(
+    session: Session, searches: Sequence[Search], progress: Progress, *, corpus: Path | None
+) -> Run:
+    """Work on these searches and no others, showing how far they are."""
+    interrupt = asyncio.Event()
+    is_live = any(search.source != "sandbox" for search in searches)
+    with stop_signals(interrupt):
+        async with (
+            open_sources(session, live=is_live, corpus=corpus) as sources,
+            _working(session, search_handlers(sources), searches) as worker,
+        ):
+            standing = await _watch(session, searches, progress, interrupt, worker)
+            if interrupt.is_set() and not all(map(is_settled, standing)):
+                progress.update(standing, stopping=True)
+    standing = await _read(session, searches)
+    progress.update(standing)
+    return Run(standing, interrupted=interrupt.is_set() and not all(map(is_settled, standing)))
+
+
+@asynccontextmanager
+async def _working(
+    session: Session, handlers: Handlers, searches: Sequence[Search]
+) -> AsyncIterator[asyncio.Task[None]]:
+    """A worker beside the block. When the block ends it brings its pages to a good place, and stops."""
+    stopping = asyncio.Event()
+    only = frozenset(str(search.id) for search in searches)
+    settings = WorkerSettings(stop_within=STOP_WITHIN_SECONDS, only=only)
+    worker = asyncio.create_task(run_worker(session.database, handlers, stopping=stopping, settings=settings))
+    try:
+        yield worker
+    finally:
+        stopping.set()
+        await worker
+
+
+async def _watch(
+    session: Session,
+    searches: Sequence[Search],
+    progress: Progress,
+    interrupt: asyncio.Event,
+    worker: asyncio.Task[None],
+) -> Sequence[Search]:
+    while True:
+        standing = await _read(session, searches)
+        progress.update(standing)
+        if all(map(is_settled, standing)) or interrupt.is_set() or worker.done():
+            return standing
+        with suppress(TimeoutError):
+            await asyncio.wait_for(interrupt.wait(), LOOK_SECONDS)
+
+
+async def _read(session: Session, searches: Sequence[Search]) -> Sequence[Search]:
+    async with session_scope(session.database, session.user.claim) as reading:
+        return [await get_search(reading, session.user, str(search.id)) for search in searches]

@@ -1,0 +1,110 @@
+"""Where creators come from: the live platforms for which there is a key, or the sandbox; never both mixed."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tastemaker.core.errors import InvalidInput
+from tastemaker.core.platforms import Platform
+from tastemaker.core.settings import Settings
+
+if TYPE_CHECKING:
+    from tastemaker.cli.session import Session
+    from tastemaker.providers.base import Provider
+    from tastemaker.searches.tasks import Sources
+
+Source = Literal["sandbox", "live"]
+
+ALL = "all"
+PLATFORMS = (Platform.YOUTUBE, Platform.TIKTOK, Platform.INSTAGRAM)
+KEYS = {
+    Platform.YOUTUBE: "YOUTUBE_API_KEY",
+    Platform.TIKTOK: "SCRAPECREATORS_API_KEY",
+    Platform.INSTAGRAM: "SCRAPECREATORS_API_KEY",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What will be searched; `left_out` are the platforms that would need a key."""
+
+    source: Source
+    platforms: Sequence[Platform]
+    left_out: Sequence[Platform]
+
+
+def choose(settings: Settings, platform: str | None, *, sandbox: bool) -> Choice:
+    """Raises InvalidInput for an unknown platform, and for one without a key while others have one."""
+    everything = platform is None or platform.strip().lower() == ALL
+    wanted = PLATFORMS if everything else (Platform.parse(platform or ""),)
+    live = [one for one in PLATFORMS if _has_key(settings, one)]
+    if sandbox or not live:
+        return Choice("sandbox", wanted, ())
+    left_out = [one for one in wanted if one not in live]
+    if not everything and left_out:
+        refuse_without_key(settings, left_out[0], instead=" Set it, or add --sandbox for made-up creators.")
+    return Choice("live", [one for one in wanted if one in live], left_out)
+
+
+def refuse_without_key(settings: Settings, platform: Platform, *, instead: str = " Set it.") -> None:
+    """Raises InvalidInput."""
+    if not _has_key(settings, platform):
+        raise InvalidInput(f"To search {platform.value} live, {KEYS[platform]} is needed.{instead}")
+
+
+def notice(choice: Choice, settings: Settings, *, is_imported: bool) -> str | None:
+    """What a person has to know about where the creators come from."""
+    if choice.source == "live":
+        return _left_out(choice.left_out)
+    if is_imported:
+        return "Sandbox: these creators come from the imported corpus, not from the live platforms."
+    made_up = "Sandbox: these creators are made up."
+    if any(_has_key(settings, one) for one in PLATFORMS):
+        return made_up
+    return f"{made_up} Set YOUTUBE_API_KEY to search the real YouTube."
+
+
+@asynccontextmanager
+async def open_sources(session: "Session", *, live: bool, corpus: Path | None) -> AsyncIterator["Sources"]:
+    """The providers that this process serves: the live ones, and the sandbox over the corpus if given."""
+    from tastemaker.providers.http import make_client
+    from tastemaker.providers.registry import sandbox_providers
+    from tastemaker.searches.tasks import Sources
+
+    providers: dict[str, dict[Platform, Provider]] = {}
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(make_client())
+        if live:
+            providers["live"] = await _live_providers(session)
+        if corpus is not None:
+            from tastemaker.sandbox.server import serve
+
+            providers["sandbox"] = sandbox_providers(await stack.enter_async_context(serve(corpus)))
+        yield Sources(http=http, providers=providers)
+
+
+async def _live_providers(session: "Session") -> dict[Platform, "Provider"]:
+    from tastemaker.config_store.queries import get_flag
+    from tastemaker.db.engine import session_scope
+    from tastemaker.providers.registry import live_providers
+
+    async with session_scope(session.database, session.user.claim) as reading:
+        contacts = await get_flag(reading, "providers", "youtube_contacts_confirmed", default=False)
+        derived = await get_flag(reading, "providers", "youtube_derived_confirmed", default=False)
+    return live_providers(session.settings, youtube_contacts=contacts, youtube_derived=derived)
+
+
+def _has_key(settings: Settings, platform: Platform) -> bool:
+    if platform is Platform.YOUTUBE:
+        return settings.youtube_api_key is not None
+    return settings.scrapecreators_api_key is not None
+
+
+def _left_out(platforms: Sequence[Platform]) -> str | None:
+    if not platforms:
+        return None
+    names = " and ".join(one.value for one in platforms)
+    need = "it needs" if len(platforms) == 1 else "they need"
+    return f"{names} {'is' if len(platforms) == 1 else 'are'} left out: {need} {KEYS[platforms[0]]}."

@@ -1,0 +1,45 @@
+"""Standard output and standard error, whatever they are connected to."""
+
+import os
+import shutil
+import sys
+import textwrap
+from typing import NoReturn
+
+LEAST_WIDTH = 20
+
+
+def make_streams_safe() -> None:
+    """They always exist, and never fail on a character that they cannot encode."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - lives as long as the process
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def write(text: str) -> None:
+    """Text as it is, to standard output. A reader that has seen enough (`| head`) is no failure."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        stop_writing()
+
+
+def complain(sentence: str) -> None:
+    """One sentence to standard error; on a terminal wrapped at words."""
+    if sys.stderr.isatty():
+        width = max(LEAST_WIDTH, shutil.get_terminal_size().columns)
+        lines = textwrap.wrap(sentence, width, break_long_words=False, break_on_hyphens=False)
+        sentence = "\n".join(lines)
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()
+
+
+def stop_writing() -> NoReturn:
+    """Nobody reads standard output any more: leave quietly, also at the interpreter's own last flush."""
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a file of ours
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    raise SystemExit(0)

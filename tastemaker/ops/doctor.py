@@ -1,0 +1,199 @@
+"""Is this installation sound? Each check says what it found and, where something is wrong, what to do."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import psycopg
+
+from tastemaker.core.errors import AppError
+from tastemaker.core.settings import Settings
+from tastemaker.db.access import Access, database_access
+from tastemaker.ops.doctor_queries import DatabaseFacts, read_facts
+from tastemaker.ops.schema_queries import find_schema_version, needed_version
+
+OLDEST_PYTHON = (3, 11)
+POSTGRES_VERSIONS = range(15, 19)
+REQUIRED_EXTENSIONS = {"pg_trgm"}
+WANTED_EXTENSIONS = {"unaccent", "pg_stat_statements"}
+LITTLE_SPACE = 1_000_000_000
+
+
+class State(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    state: State
+    found: str
+    advice: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Every check in turn. The embedded database is started for it, the schema is not touched."""
+    yield _python()
+    yield _home(settings.home)
+    yield _space(settings.home)
+    yield from _database(settings)
+    yield _corpus(settings)
+    yield from _keys(settings)
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    if sys.version_info < OLDEST_PYTHON:
+        return Check("Python", State.FAIL, version, "Tastemaker needs 3.11 or newer.")
+    return Check("Python", State.OK, version)
+
+
+def _home(home: Path) -> Check:
+    there = home if home.exists() else next((one for one in home.parents if one.exists()), Path("/"))
+    if not os.access(there, os.W_OK | os.X_OK) or not there.is_dir():
+        advice = "Set TASTEMAKER_HOME to a folder that can be written."
+        return Check("Data directory", State.FAIL, f"{home} cannot be written", advice)
+    return Check("Data directory", State.OK, str(home))
+
+
+def _space(home: Path) -> Check:
+    there = home if home.exists() else next(one for one in home.parents if one.exists())
+    free = shutil.disk_usage(there).free
+    found = f"{free / 1_000_000_000:.1f} GB free"
+    if free < LITTLE_SPACE:
+        return Check("Disk", State.WARN, found, "A full disk stops searches; make room.")
+    return Check("Disk", State.OK, found)
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    try:
+        with database_access(settings) as access:
+            yield from _open_database(access)
+    except AppError as error:
+        yield Check(
+            "Database", State.FAIL, str(error), "Until it answers, nothing else about it can be checked."
+        )
+
+
+def _open_database(access: Access) -> Iterator[Check]:
+    where = "embedded" if access.embedded else "DATABASE_URL"
+    try:
+        version = find_schema_version(access.app_url)
+    except psycopg.Error as error:
+        if access.admin_url is None:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            yield Check("Database", State.FAIL, reason, "Check DATABASE_URL.")
+            return
+        version = None
+    schema = _schema(version, can_migrate=access.admin_url is not None)
+    if version is None or schema.state is State.FAIL:
+        yield Check("Database", State.OK, where)
+        yield schema
+        return
+    try:
+        facts = read_facts(access.app_url)
+    except psycopg.Error as error:
+        yield Check("Database", State.FAIL, type(error).__name__, "Look into the server's log.")
+        return
+    yield _server(facts, where)
+    yield schema
+    yield from _facts(facts)
+
+
+def _schema(version: str | None, *, can_migrate: bool) -> Check:
+    head = needed_version()
+    if version == head:
+        return Check("Schema", State.OK, f"at step {head}")
+    if version is not None and version > head:
+        return Check(
+            "Schema", State.FAIL, f"at step {version}, newer than {head}", "Install a newer Tastemaker."
+        )
+    found = f"at step {version} of {head}" if version else "not there yet"
+    if can_migrate:
+        return Check(
+            "Schema", State.WARN, found, "The next command migrates it; so does `tastemaker db migrate`."
+        )
+    return Check("Schema", State.FAIL, found, "Set DATABASE_ADMIN_URL and run `tastemaker db migrate`.")
+
+
+def _server(facts: DatabaseFacts, where: str) -> Check:
+    major = facts.server_version // 10_000
+    found = f"PostgreSQL {major}.{facts.server_version % 10_000}, {where}"
+    if major not in POSTGRES_VERSIONS:
+        return Check("Database", State.FAIL, found, "Tastemaker is tested with PostgreSQL 15 to 18.")
+    return Check("Database", State.OK, found)
+
+
+def _facts(facts: DatabaseFacts) -> Iterator[Check]:
+    if facts.is_privileged:
+        advice = "Give the administrator as DATABASE_ADMIN_URL, the application's role as DATABASE_URL."
+        yield Check("Role", State.FAIL, f"{facts.role} is not bound by row-level security", advice)
+    else:
+        yield Check("Role", State.OK, facts.role)
+    if facts.unprotected:
+        advice = "Run `tastemaker db migrate`; if it stays so, somebody changed the schema by hand."
+        yield Check("Row security", State.FAIL, f"off on {', '.join(facts.unprotected)}", advice)
+    else:
+        yield Check("Row security", State.OK, "forced on every table with a tenant's rows")
+    yield _extensions(facts.extensions)
+    if facts.time_zone not in {"UTC", "Etc/UTC"}:
+        yield Check(
+            "Time zone", State.FAIL, facts.time_zone, "ALTER ROLE tastemaker_app SET timezone = 'UTC'"
+        )
+    else:
+        yield Check("Time zone", State.OK, "UTC")
+    yield _work(facts)
+
+
+def _extensions(present: frozenset[str]) -> Check:
+    missing = sorted(REQUIRED_EXTENSIONS - present)
+    if missing:
+        return Check(
+            "Extensions", State.FAIL, f"{', '.join(missing)} missing", "CREATE EXTENSION as administrator."
+        )
+    weaker = sorted(WANTED_EXTENSIONS - present)
+    if weaker:
+        return Check(
+            "Extensions", State.WARN, f"without {', '.join(weaker)}", "CREATE EXTENSION as administrator."
+        )
+    return Check(
+        "Extensions", State.OK, ", ".join(sorted(present & (REQUIRED_EXTENSIONS | WANTED_EXTENSIONS)))
+    )
+
+
+def _work(facts: DatabaseFacts) -> Check:
+    if facts.failed:
+        found = f"{facts.failed} messages were given up"
+        return Check(
+            "Work", State.WARN, found, "`tastemaker searches list` shows which searches are unfinished."
+        )
+    if facts.lost or facts.waiting or facts.unfinished:
+        found = f"{facts.unfinished} searches unfinished, {facts.lost + facts.waiting} messages wait"
+        return Check(
+            "Work", State.WARN, found, "`tastemaker searches resume`, `… cancel`, or `tastemaker work`."
+        )
+    return Check("Work", State.OK, "nothing is left over")
+
+
+def _corpus(settings: Settings) -> Check:
+    folder = settings.home / "corpus"
+    made = []
+    with suppress(OSError):
+        made = sorted(folder.glob("*.sqlite3"))
+    return Check("Sandbox", State.OK, "ready" if made else "its creators are made up by the first search")
+
+
+def _keys(settings: Settings) -> Iterator[Check]:
+    for name, variable, key in (
+        ("YouTube", "YOUTUBE_API_KEY", settings.youtube_api_key),
+        ("TikTok, Instagram", "SCRAPECREATORS_API_KEY", settings.scrapecreators_api_key),
+    ):
+        yield Check(name, State.OK, f"live, {variable} is set" if key else f"sandbox, {variable} is not set")
