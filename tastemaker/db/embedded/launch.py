@@ -33,9 +33,7 @@ LOG_BYTES = 1_000_000
 
 def launch(places: Places, binaries: Binaries, account: Account, settings: Mapping[str, str]) -> None:
     """Returns when the process is on its way. Only in our turn, and while no server lives."""
-    earlier = registry.read_facts(places)
-    if earlier:
-        remove_short_folder(Path(earlier.socket_dir), places)
+    clear_after(places)
     socket_folder = ready_socket_folder(places, account)
     _clear_postmaster_file(places.data)
     registry.write_facts(
@@ -57,6 +55,13 @@ def launch(places: Places, binaries: Binaries, account: Account, settings: Mappi
         for name, value in chosen.items():
             command += ["-c", f"{name}={value}"]
         _spawn(command, places.log, account, inherited=(lock, *data_files, *socket_files))
+
+
+def clear_after(places: Places) -> None:
+    """Removes what a server that is gone may have left outside the home."""
+    earlier = registry.read_facts(places)
+    if earlier:
+        remove_short_folder(Path(earlier.socket_dir), places)
 
 
 def trim_log(log: Path) -> None:

@@ -13,7 +13,7 @@ from tastemaker.db.embedded.answers import wait_for_answer
 from tastemaker.db.embedded.binaries import usable_binaries
 from tastemaker.db.embedded.cluster import ensure_data
 from tastemaker.db.embedded.failures import ServerBusy, explained, in_one_sentence
-from tastemaker.db.embedded.launch import launch, trim_log
+from tastemaker.db.embedded.launch import clear_after, launch, trim_log
 from tastemaker.db.embedded.places import Places, places_of, prepare
 from tastemaker.db.embedded.server import Server
 from tastemaker.db.embedded.stopping import stop_server
@@ -61,6 +61,7 @@ def stop(home: Path) -> bool:
         if not registry.server_lives(places):
             return False
         stop_server(places)
+        clear_after(places)
         return True
 
 
@@ -77,6 +78,7 @@ def _ensure_running(places: Places, bin_dir: Path | None, settings: Mapping[str,
     launch(places, binaries, account, settings)
     server = wait_for_answer(places)
     if server is None:
+        clear_after(places)
         with places.log.open(errors="replace") as log:
             log.seek(said_before)
             raise explained("The database did not start", log.read(), home=places.home, log=places.log)
@@ -91,6 +93,7 @@ def _leave(places: Places, seat: IO[bytes]) -> None:
             unwanted = registry.users(places) == 0 and not (facts and facts.kept)
             if unwanted and registry.server_lives(places):
                 stop_server(places)
+                clear_after(places)
     except ServerBusy:
         return  # somebody else is at it, or only another container can: the next one who leaves tries again
     finally:

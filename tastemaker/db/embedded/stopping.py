@@ -11,7 +11,6 @@ from tastemaker.core.clock import monotonic
 from tastemaker.db.embedded import registry
 from tastemaker.db.embedded.failures import ServerBusy
 from tastemaker.db.embedded.places import Places
-from tastemaker.db.embedded.sockets import remove_short_folder
 
 ATTEMPTS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0))
 """PostgreSQL's fast shutdown (sessions end, all is written), its immediate one, and seconds for each."""
@@ -33,8 +32,6 @@ def stop_server(places: Places) -> None:
         while registry.server_lives(places) and monotonic() < deadline:
             time.sleep(registry.POLL_SECONDS)
         if not registry.server_lives(places):
-            if facts:
-                remove_short_folder(Path(facts.socket_dir), places)
             return
     raise ServerBusy(
         f"The database in {places.root} does not stop. Look into {places.log}, then end its processes."

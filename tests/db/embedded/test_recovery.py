@@ -12,6 +12,7 @@ import pytest
 
 from tastemaker.core.clock import monotonic
 from tastemaker.db import embedded
+from tastemaker.db.embedded.failures import ServerFailed
 from tests.db.embedded.client import Client
 
 
@@ -153,6 +154,16 @@ def test_the_short_folder_of_a_killed_server_is_removed(home: Path, tmp_path: Pa
         after = server.socket_dir
         assert not before.exists()
     assert not after.exists()
+
+
+def test_a_server_that_does_not_start_leaves_no_short_folder(home: Path, tmp_path: Path) -> None:
+    far = tmp_path / ("far" * 35)
+    far.symlink_to(home)
+    with pytest.raises(ServerFailed), embedded.running(far, settings={"port": "none"}):
+        pytest.fail("the server runs")
+    told = json.loads((home / "postgres" / "server.json").read_text())
+    assert "tastemaker-" in told["socket_dir"]
+    assert not Path(told["socket_dir"]).exists()
 
 
 def test_the_log_stays_small(home: Path) -> None:
