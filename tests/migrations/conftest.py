@@ -32,8 +32,16 @@ def empty_url(server: Server, make_database: Callable[[str | None], str]) -> str
     return server.url(database=make_database(None))
 
 
-@pytest.fixture
-def at_head(admin_url: str) -> Iterator[psycopg.Connection]:
-    """An administrator's connection to a fresh database at head."""
-    with psycopg.connect(admin_url, autocommit=True) as connection:
+@pytest.fixture(scope="module")
+def head_connection(
+    server: Server, template: str, make_database: Callable[[str | None], str]
+) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(server.url(database=make_database(template)), autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def at_head(head_connection: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    """An administrator's connection to a database at head, in a transaction that is rolled back."""
+    with head_connection.transaction(force_rollback=True):
+        yield head_connection
