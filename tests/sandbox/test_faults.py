@@ -48,6 +48,17 @@ async def test_server_errors_are_500_and_503_in_turn(running: Running, corpus: P
         assert await statuses(client, 6) == [200, 500, 200, 503, 200, 500]
 
 
+async def test_both_services_have_their_own_words(running: Running, corpus: Path) -> None:
+    async with running(corpus, Faults(rate_limit_every=2, server_error_every=3)) as client:
+        assert await statuses(client, 4, TIKTOK) == [200, 429, 500, 429]
+        assert (await ask(client, TIKTOK)).json()["success"] is True
+        assert (await ask(client, TIKTOK)).json()["success"] is False
+        assert await statuses(client, 2) == [200, 429]
+        answer = await ask(client)
+        assert answer.status_code == 500
+        assert answer.json()["error"]["errors"][0]["reason"] == "backendError"
+
+
 async def test_the_quota_ends(running: Running, corpus: Path) -> None:
     async with running(corpus, Faults(quota_after=2)) as client:
         assert await statuses(client, 3) == [200, 200, 403]

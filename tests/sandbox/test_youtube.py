@@ -205,6 +205,14 @@ async def test_uploads_are_paged_latest_first(
         ("search", {"q": "x", "type": "user"}, (400, "youtube.parameter", "invalidParameter")),
         ("search", {"q": "x", "order": "best"}, (400, "youtube.parameter", "invalidParameter")),
         ("search", {"q": "x", "publishedAfter": "soon"}, (400, "youtube.parameter", "invalidParameter")),
+        (
+            "search",
+            {"q": "x", "publishedAfter": "2026-01-01"},
+            (400, "youtube.parameter", "invalidParameter"),
+        ),
+        ("search", {"q": "x", "videoDuration": "epic"}, (400, "youtube.parameter", "invalidParameter")),
+        ("channels", {"part": ""}, (400, "youtube.parameter", "missingRequiredParameter")),
+        ("playlistItems", {}, (400, "youtube.parameter", "missingRequiredParameter")),
         ("channels", {}, (400, "youtube.parameter", "missingRequiredParameter")),
         ("channels", {"id": ",".join(["x"] * 51)}, (400, "youtube.parameter", "invalidParameter")),
         ("playlistItems", {"playlistId": "UUnobody"}, (404, "youtube.playlist", "playlistNotFound")),
@@ -214,6 +222,25 @@ async def test_errors_have_the_api_s_words(
     youtube: Get, path: str, params: dict[str, str], expected: tuple[int, str, str]
 ) -> None:
     assert reason(await youtube(path, **params)) == expected
+
+
+@pytest.mark.parametrize(
+    ("order", "field"),
+    [("date", "joined_at"), ("viewCount", "views_total"), ("videoCount", "posts_count"), ("title", "name")],
+)
+async def test_channels_come_in_the_order_asked_for(
+    youtube: Get, library: Library, order: str, field: str
+) -> None:
+    items = (await youtube("search", q="makeup", type="channel", order=order, maxResults=50)).json()["items"]
+    found = library.creators_by_id(YOUTUBE, [item["id"]["channelId"] for item in items])
+    values = [getattr(each, field) for each in found]
+    assert values == sorted(values, reverse=order != "title")
+
+
+async def test_a_token_of_uploads_is_checked(youtube: Get, channels: list[CreatorRow]) -> None:
+    uploads = "UU" + channels[0].stable_id[2:]
+    answer = await youtube("playlistItems", playlistId=uploads, pageToken="CBkQAA")
+    assert reason(answer) == (400, "youtube.parameter", "invalidPageToken")
 
 
 async def test_a_token_belongs_to_its_question(youtube: Get) -> None:

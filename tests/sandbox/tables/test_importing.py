@@ -253,6 +253,20 @@ def test_json_lines_and_json_lists(tables: Tables) -> None:
     ]
 
 
+def test_a_json_file_with_an_object_per_line_is_understood(tables: Tables) -> None:
+    report = tables.load(("tiktok.json", '{"username": "ada"}\n\n{"username": "eve"}\n{broken\n'))
+    assert (report.accepted, report.rejected) == (2, 1)
+    unusable = tables.load(("one.json", '{"username": "ada"}')).unusable
+    assert [each.detail for each in unusable] == ["it holds no list of objects"]
+
+
+def test_utf16_as_spreadsheets_save_it(tables: Tables) -> None:
+    file = tables.folder / "tiktok.tsv"
+    file.write_bytes("handle\tname\tfollowers\nada\tAdä 아다\t12万\n".encode("utf-16"))
+    import_tables(tables.path, [file])
+    assert tables.rows("creators", "handle, name, followers") == [("ada", "Adä 아다", 120_000)]
+
+
 def test_rows_that_are_no_utf8_are_refused_alone(tables: Tables) -> None:
     file = tables.folder / "tiktok.csv"
     file.write_bytes(b"handle,name,followers\nada,Ada,1\neve,Ev\xe9,2\nida,Id\xc3\xa1,3\n")
