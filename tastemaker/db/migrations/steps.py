@@ -1,5 +1,6 @@
 """The steps as files, and taking them: each in its own transaction, with patience for its locks."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,6 +24,8 @@ _STATEMENT_TIMEOUT: Final = "10min"
 _ATTEMPTS: Final = 30
 _PAUSE_SECONDS: Final = 1.0
 _LOCK_NOT_AVAILABLE: Final = "55P03"
+_ALEMBIC: Final = threading.Lock()
+"""Alembic keeps its context in module globals, so two threads of one process must take turns."""
 
 
 def take_steps(
@@ -63,5 +66,5 @@ def _take(connection: Connection, script: ScriptDirectory, number: str) -> None:
         return list(script._upgrade_revs(number, revision))  # noqa: SLF001 - what `alembic upgrade` calls
 
     config = Config(attributes={"connection": connection})
-    with EnvironmentContext(config, script, fn=this_step, destination_rev=number):
+    with _ALEMBIC, EnvironmentContext(config, script, fn=this_step, destination_rev=number):
         script.run_env()
