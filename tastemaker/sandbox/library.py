@@ -58,6 +58,8 @@ _CREATOR_ORDERS = {
 _MOST_POSTS = 20_000
 _NEIGHBOURHOOD = 5_000
 
+_File = tuple[int, int]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Narrowing:
@@ -76,16 +78,18 @@ class Library:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._rank: Callable[[Platform, str], tuple[Found, ...]] = lru_cache(_REMEMBERED)(self._ranked)
-        self._rows: Callable[[Platform, str, float], tuple[int, ...]] = lru_cache(_REMEMBERED)(self._listed)
+        self._rank: Callable[[_File, Platform, str], tuple[Found, ...]] = lru_cache(_REMEMBERED)(self._ranked)
+        self._rows: Callable[[_File, Platform, str, float], tuple[int, ...]] = lru_cache(_REMEMBERED)(
+            self._listed
+        )
 
     def creators_for(self, platform: Platform, keyword: str) -> Sequence[int]:
         """Row ids of all creators that the keyword finds, best first, each once."""
-        return [found.creator for found in self._rank(platform, keyword)]
+        return [found.creator for found in self._rank(self._file(), platform, keyword)]
 
     def posts_for(self, platform: Platform, keyword: str, *, repeats: float) -> Sequence[int]:
         """Row ids of posts, best first: one per creator, and a share `repeats` on creators seen before."""
-        return self._rows(platform, keyword, repeats)
+        return self._rows(self._file(), platform, keyword, repeats)
 
     def creators(self, rows: Iterable[int]) -> list[CreatorRow]:
         """In the order asked for."""
@@ -93,7 +97,7 @@ class Library:
         with reading(self.path) as connection:
             found = connection.execute(_CREATORS_BY_ROW, (orjson.dumps(wanted).decode(),))
             by_row = {row[0]: CreatorRow(*row) for row in found}
-        return [by_row[row] for row in wanted]
+        return [by_row[row] for row in wanted if row in by_row]
 
     def posts(self, rows: Iterable[int]) -> list[tuple[PostRow, CreatorRow]]:
         """In the order asked for, each with its creator."""
@@ -101,7 +105,7 @@ class Library:
         with reading(self.path) as connection:
             found = connection.execute(_POSTS_BY_ROW, (orjson.dumps(wanted).decode(),))
             by_row = {row[0]: PostRow(*row) for row in found}
-        posts = [by_row[row] for row in wanted]
+        posts = [by_row[row] for row in wanted if row in by_row]
         return list(zip(posts, self.creators(post.creator_id for post in posts), strict=True))
 
     def creators_by_id(self, platform: Platform, stable_ids: Sequence[str]) -> list[CreatorRow]:
@@ -173,12 +177,20 @@ class Library:
             )
             return [CreatorRow(*row) for row in rows]
 
-    def _ranked(self, platform: Platform, keyword: str) -> tuple[Found, ...]:
+    def _file(self) -> _File:
+        """Another one when an import has replaced the file: what was remembered of the old one is void."""
+        try:
+            about = self.path.stat()
+        except FileNotFoundError:
+            return (0, 0)
+        return about.st_ino, about.st_mtime_ns
+
+    def _ranked(self, _file: _File, platform: Platform, keyword: str) -> tuple[Found, ...]:
         with reading(self.path) as connection:
             return rank(connection, platform, keyword)
 
-    def _listed(self, platform: Platform, keyword: str, repeats: float) -> tuple[int, ...]:
-        return tuple(_with_repeats(self._rank(platform, keyword), repeats, platform, keyword))
+    def _listed(self, file: _File, platform: Platform, keyword: str, repeats: float) -> tuple[int, ...]:
+        return tuple(_with_repeats(self._rank(file, platform, keyword), repeats, platform, keyword))
 
 
 def _with_repeats(found: Sequence[Found], repeats: float, *path: object) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tastemaker.sandbox.corpus import generate
+from tastemaker.sandbox.corpus import generate, replacing
 from tastemaker.sandbox.faults import Faults
 from tastemaker.sandbox.library import Library
 from tastemaker.sandbox.server import serve
@@ -48,7 +48,7 @@ def small_corpus(tmp_path: Path) -> SmallCorpus:
 
     def build(creators: Sequence[CreatorRow], posts: Sequence[PostRow] = ()) -> Path:
         path = tmp_path / "small.sqlite3"
-        with writing(path) as connection:
+        with replacing(path) as unfinished, writing(unfinished) as connection:
             create_tables(connection)
             insert_creators(connection, creators)
             insert_posts(connection, posts)

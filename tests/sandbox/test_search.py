@@ -127,6 +127,13 @@ def test_repeats_have_the_share_asked_for(library: Library) -> None:
     assert 0.10 < 1 - len(set(creators)) / len(creators) < 0.31
 
 
+def test_a_replaced_corpus_is_noticed(build: Build) -> None:
+    library = build(("Old", None, None, ["chess"]))
+    assert names(library, "chess") == ["Old"]
+    build(("Other", None, None, ["tea"]), ("New", None, None, ["chess"]))
+    assert names(library, "chess") == ["New"]
+
+
 def test_the_order_is_the_same_every_time(corpus: Path) -> None:
     first, second = (Library(corpus).posts_for(YOUTUBE, "music", repeats=0.25) for _ in range(2))
     assert first == second
