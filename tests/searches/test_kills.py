@@ -18,6 +18,10 @@ TARGET = 500
 KILLS = 10
 SEED = 20261123
 
+COMMAND = (sys.executable, "-m", "tastemaker.cli")
+
+ENDED = "SELECT count(*) FROM scraping_jobs WHERE completed_at IS NOT NULL"
+
 AS_SYSTEM = '-c request.jwt.claims={"role":"tastemaker_system"}'
 
 BROKEN_PROMISES: dict[str, LiteralString] = {
@@ -53,11 +57,14 @@ def test_ten_kills_change_nothing_in_what_is_found(tmp_path: Path) -> None:
     assert len(expected) == TARGET
 
     disturbed = home_with(corpus, tmp_path / "disturbed")
+    subprocess.run(
+        [*COMMAND, "db", "migrate"], env=environment(disturbed), check=True, stdout=subprocess.DEVNULL
+    )
     moments = random.Random(SEED)  # noqa: S311 - a seed, so that a failure can be repeated
     kills = rounds = 0
     while kills < KILLS:
         rounds += 1
-        kills += kill_until_finished(disturbed, f"round {rounds}", moments)
+        kills += kill_until_finished(disturbed, rounds, moments)
         with embedded.running(disturbed) as server, psycopg.connect(server.url()) as connection:
             connection.execute('SET request.jwt.claims = \'{"role": "tastemaker_system"}\'')
             for promise, violation in BROKEN_PROMISES.items():
@@ -65,14 +72,15 @@ def test_ten_kills_change_nothing_in_what_is_found(tmp_path: Path) -> None:
         assert found(disturbed) == expected * rounds, f"seed {SEED}, after {kills} kills"
 
 
-def kill_until_finished(home: Path, campaign: str, moments: random.Random) -> int:
-    """Start the same search again and again; how often it was killed before it ended.
+def kill_until_finished(home: Path, number: int, moments: random.Random) -> int:
+    """Start the home's nth search again and again; how often it was killed before it ended.
 
-    A machine too busy to reach the next page before the kill is given more time.
+    A kill between the end of the search and that of the command leaves nothing to go on with. A machine
+    too busy to reach the next page before the kill is given more time.
     """
     kills, patience, before = 0, 2.5, 0
     while True:
-        process = search(home, campaign)
+        process = search(home, f"round {number}")
         try:
             assert process.wait(timeout=moments.uniform(0.3, patience)) == 0
         except subprocess.TimeoutExpired:
@@ -81,21 +89,21 @@ def kill_until_finished(home: Path, campaign: str, moments: random.Random) -> in
             kills += 1
         else:
             return kills
+        if ask(home, ENDED) == [(number,)]:
+            return kills
         stored = len(found(home))
         patience *= 1.0 if stored > before else 1.3
         before = stored
 
 
 def search(home: Path, campaign: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "tastemaker.cli", "search", "next", "--platform", "tiktok"]
-    options = ["--target", str(TARGET), "--campaign", campaign, "--json", "--output", str(home / "out.csv")]
-    environment = {
-        **os.environ,
-        "TASTEMAKER_HOME": str(home),
-        "YOUTUBE_API_KEY": "",
-        "SCRAPECREATORS_API_KEY": "",
-    }
-    return subprocess.Popen([*command, *options], env=environment, stdout=subprocess.DEVNULL)
+    command = [*COMMAND, "search", "next", "--platform", "tiktok"]
+    options = ["--target", str(TARGET), "--campaign", campaign, "--json"]
+    return subprocess.Popen([*command, *options], env=environment(home), cwd=home, stdout=subprocess.DEVNULL)
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "TASTEMAKER_HOME": str(home), "YOUTUBE_API_KEY": "", "SCRAPECREATORS_API_KEY": ""}
 
 
 def home_with(corpus: Path, home: Path) -> Path:
