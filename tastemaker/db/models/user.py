@@ -54,6 +54,18 @@ class User(Base):
             postgresql_using="gin",
             postgresql_ops={"full_name": "gin_trgm_ops"},
         ),
+        Index(
+            "idx_users_email_search",
+            "email",
+            postgresql_using="gin",
+            postgresql_ops={"email": "gin_trgm_ops"},
+        ),
+        Index(
+            "idx_users_business_name_search",
+            "business_name",
+            postgresql_using="gin",
+            postgresql_ops={"business_name": "gin_trgm_ops"},
+        ),
     )
 
 
@@ -98,6 +110,11 @@ class UserSubscription(Base):
             "trial_start_date",
             "trial_end_date",
             postgresql_where=sql("trial_status <> 'pending'"),
+        ),
+        Index(
+            "idx_user_subscriptions_intended_plan",
+            "intended_plan",
+            postgresql_where=sql("intended_plan IS NOT NULL"),
         ),
         Index("idx_user_subscriptions_tenant", "tenant_id"),
     )
