@@ -142,7 +142,7 @@ def _as_owner(
 
 
 def _refuse_unknown_user(connection: psycopg.Connection[tuple[Any, ...]], user_id: ExternalUserId) -> None:
-    if not _as_owner(connection, "SELECT FROM users WHERE user_id = %s", (user_id,)):
+    if not _as_owner(connection, "SELECT 1 FROM users WHERE user_id = %s", (user_id,)):
         raise NotFound("There is no such user.")
 
 

@@ -6,7 +6,8 @@ schema `reports`, over every tenant, without contact or payment data. Every tabl
 security, the history's own included. A row goes to the owner of the search it hangs on, and a search only
 into a campaign of its owner. No function is anybody's to execute.
 
-Lock: ACCESS EXCLUSIVE for an instant per table. The code before it goes on: what it writes is filled alike.
+Lock: ACCESS EXCLUSIVE for an instant per table; SHARE on `user_subscriptions` while one small index is
+built. The code before it goes on: what it writes is filled alike.
 """
 
 from alembic import op
@@ -153,6 +154,11 @@ BEGIN
 END $$;
 """
 
+FOREIGN_KEY_INDEX = """
+CREATE INDEX idx_user_subscriptions_intended_plan ON user_subscriptions (intended_plan)
+    WHERE intended_plan IS NOT NULL;
+"""
+
 REPORTED = {
     "users": "id, user_id, onboarding_step, created_at",
     "user_subscriptions": "user_id, current_plan, trial_status, trial_end_date, subscription_status",
@@ -254,6 +260,7 @@ def upgrade() -> None:
     op.execute(PLANS)
     op.execute(PARENTS)
     op.execute(THE_OWNERS_TABLES)
+    op.execute(FOREIGN_KEY_INDEX)
     for table, columns in REPORTED.items():
         op.execute(_reported(table, columns))
     op.execute(REPORTS)
