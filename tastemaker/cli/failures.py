@@ -1,6 +1,7 @@
 """What goes wrong, told as one sentence; the traceback of what nobody expected goes into a file."""
 
 import re
+import sys
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
@@ -62,7 +63,7 @@ def redacted(text: str) -> str:
 
 def _sentence(error: Exception) -> str:
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    return plain(message) or type(error).__name__
+    return plain(redacted(message)) or type(error).__name__
 
 
 def _document(error: Exception, sentence: str, status: int) -> str:
@@ -110,7 +111,9 @@ def _stamp(now: datetime) -> str:
 
 
 def _secrets() -> list[str]:
-    """Every secret that the settings know, longest first."""
+    """Every secret that the settings know, longest first; none before they were read."""
+    if "tastemaker.core.settings" not in sys.modules:
+        return []
     from pydantic import SecretStr
 
     from tastemaker.core.settings import get_settings

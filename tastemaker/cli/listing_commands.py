@@ -22,7 +22,7 @@ CAMPAIGN_COLUMNS = (
     Column(title="Campaign", least=16, most=60),
     Column(title="Status", rank=2),
     Column(title="Searches", right=True, rank=1),
-    Column(title="Creators", right=True),
+    Column(title="Found", right=True),
     Column(title="Made (UTC)", least=16, rank=3),
     Column(title="Id", least=8, style="dim", rank=4),
 )

@@ -66,7 +66,7 @@ def ensure_head(access: Access) -> None:
             f"The database {have}, this program needs step {head}. Set DATABASE_ADMIN_URL and run "
             "`tastemaker db migrate`."
         )
-    _migrate(access.admin_url, access.app_password, is_new=version is None)
+    _migrate(access.admin_url, access.app_password)
 
 
 async def open_session(
@@ -97,17 +97,14 @@ def _schema_version(access: Access) -> str | None:
         return None
 
 
-def _migrate(admin_url: str, app_password: str | None, *, is_new: bool) -> None:
+def _migrate(admin_url: str, app_password: str | None) -> None:
     from tastemaker.cli.numbers import counted, seconds
     from tastemaker.cli.screen import say
     from tastemaker.db.migrate import migrate
 
     done = migrate(admin_url, app_password=app_password)
     if done.applied:
-        what = "Set up" if is_new else "Brought up to date"
-        say(
-            f"{what} the database: {counted(len(done.applied), 'step')}, {seconds(done.seconds)}.",
-            style="dim",
-        )
+        what = "Brought the database up to date" if done.before else "Set up the database"
+        say(f"{what}: {counted(len(done.applied), 'step')}, {seconds(done.seconds)}.", style="dim")
     for sentence in done.weaker:
         say(sentence, style="yellow")

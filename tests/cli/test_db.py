@@ -1,0 +1,129 @@
+"""`tastemaker db …`, over the embedded server and over one of the operator's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tastemaker.core.errors import ExitCode
+from tastemaker.db import embedded
+from tastemaker.db.migrate import HEAD
+from tastemaker.ops.schema_queries import needed_version
+from tests.cli.conftest import CommandLine
+from tests.cli.launching import launched
+from tests.conftest import MakeDatabase
+
+
+@pytest.fixture
+def own_server(bare: CommandLine, home: Path) -> Iterator[CommandLine]:
+    """The program with a server of its own, not started yet."""
+    yield bare
+    embedded.stop(home)
+
+
+def test_the_needed_step_is_the_migrators_last() -> None:
+    assert needed_version() == HEAD
+
+
+def test_a_server_is_started_kept_described_and_stopped(own_server: CommandLine, home: Path) -> None:
+    cli = own_server
+    assert cli("db", "status", "--json").document["state"] == "stopped"
+    assert not (home / "postgres").exists(), "looking starts and makes nothing"
+    stopped = cli("db", "url")
+    assert (stopped.status, stopped.out) == (ExitCode.CONFLICT, "")
+    assert cli("db", "stop").out == "It was not running.\n"
+
+    assert cli("db", "start").status == 0
+    assert cli("db", "migrate").out.splitlines()[-1].startswith(f"The schema is at {HEAD}: ")
+    document = cli("db", "status", "--json").document
+    assert (document["state"], document["schema"], document["kept"]) == ("running", HEAD, True)
+    assert "until `tastemaker db stop`" in cli("db", "status").out
+
+    masked = cli("db", "url").out.strip()
+    assert masked.startswith("postgresql://tastemaker_app@/tastemaker?host=")
+    whole = cli("db", "url", "--show-password", "--json").document["url"]
+    assert embedded.app_password(home) in whole
+    assert embedded.app_password(home) not in masked
+
+    shell = cli("db", "shell", "--json").document
+    assert shell["environment"] == {"PGOPTIONS": '-c request.jwt.claims={"sub":"local"}'}
+    assert embedded.app_password(home) not in str(shell)
+    assert cli("db", "stop", "--json").document == {"stopped": True}
+
+
+def test_the_shell_asks_on_behalf_of_the_local_user(own_server: CommandLine) -> None:
+    cli, query = own_server, "SELECT current_user, name FROM campaigns"
+    cli("search", "chess", "--target", "2", "--campaign", "mine", "--platform", "youtube", "-o", "a.csv")
+    for options, answer in (((), "tastemaker_app|mine\n"), (("--admin",), "postgres|mine\n")):
+        assert launched("db", "shell", *options, "--", "-Atc", query).stdout == answer
+    assert launched("db", "shell", "--", "-c", "SELECT nonsense").returncode == 1
+
+
+def test_every_command_brings_an_embedded_database_to_the_head(own_server: CommandLine) -> None:
+    assert (
+        own_server("db", "migrate", "--to", "0012").out.splitlines()[-1].startswith("The schema is at 0012")
+    )
+    told = own_server("campaigns", "list")
+    assert told.status == 0
+    assert "Brought the database up to date: " in told.err
+    steps = own_server("db", "history", "--json").document["steps"]
+    assert all(step["applied_at"] for step in steps)
+    assert steps[-1]["number"] == HEAD
+    lines = own_server("db", "history").out.splitlines()
+    assert lines[1].split()[:2] == ["0000", "sleepy"]
+    assert len(lines) == len(steps) + 1
+
+
+def test_steps_that_are_none_are_refused(cli: CommandLine) -> None:
+    for to in ("abc", "12", "9999", "-1"):
+        told = cli("db", "migrate", "--to", to)
+        assert told.status in {ExitCode.USAGE, ExitCode.DATABASE}, to
+        assert told.out == ""
+    assert cli("db", "migrate", "--to", "0012").status != 0, "there is no way back"
+    assert cli("db", "migrate").out == f"The schema is at {HEAD}: nothing to do.\n"
+    assert cli("db", "migrate", "--json").document["applied"] == []
+
+
+def test_a_database_of_ones_own_is_neither_started_nor_stopped(cli: CommandLine) -> None:
+    assert cli("db", "start").status == ExitCode.CONFLICT
+    assert cli("db", "stop").status == ExitCode.CONFLICT
+    document = cli("db", "status", "--json").document
+    assert (document["database"], document["schema"]) == ("DATABASE_URL", HEAD)
+    assert "@" in document["url"]
+    assert ":" not in document["url"].split("//")[1].split("@")[0]
+
+
+def test_without_an_administrator_the_schema_is_asked_for_in_one_sentence(
+    cli: CommandLine,
+    app_url: str,
+    admin_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    make_database: MakeDatabase,
+) -> None:
+    monkeypatch.delenv("DATABASE_ADMIN_URL")
+    assert cli("campaigns", "list").status == 0
+    empty = make_database(None)
+    name = app_url.split("/")[3].split("?", maxsplit=1)[0]
+    monkeypatch.setenv("DATABASE_URL", app_url.replace(f"/{name}?", f"/{empty}?"))
+    told = cli("campaigns", "list")
+    assert told.status == ExitCode.DATABASE
+    assert told.err == (
+        f"Error: The database has no schema yet, this program needs step {HEAD}. "
+        "Set DATABASE_ADMIN_URL and run `tastemaker db migrate`.\n"
+    )
+    assert cli("db", "migrate").status == cli("db", "history").status == ExitCode.DATABASE
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://nobody:secret-word@127.0.0.1:1/none", "mysql://x:secret-word@y/z", "nonsense"]
+)
+def test_an_unusable_url_is_one_sentence_without_its_password(
+    bare: CommandLine, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    for command in (("campaigns", "list"), ("db", "status"), ("db", "url"), ("search", "chess")):
+        told = bare(*command)
+        assert told.status == ExitCode.DATABASE, command
+        assert told.err.splitlines()[-1].startswith("Error: ")
+        assert "secret-word" not in told.err + told.out
+        assert "Traceback" not in told.err

@@ -1,0 +1,95 @@
+"""`tastemaker doctor` on sound and on broken installations."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.cli.conftest import CommandLine
+
+SYSTEM = 'SET request.jwt.claims = \'{"role": "tastemaker_system"}\''
+
+
+def test_a_sound_installation_is_well(cli: CommandLine) -> None:
+    told = cli("doctor")
+    assert (told.status, told.out.splitlines()[-1]) == (0, "Everything is well.")
+    document = cli("doctor", "--json").document
+    assert document["healthy"]
+    assert {check["state"] for check in document["checks"]} == {"ok"}
+    assert {check["name"] for check in document["checks"]} >= {
+        "Python",
+        "Database",
+        "Schema",
+        "Role",
+        "Row security",
+        "Extensions",
+        "Work",
+        "Sandbox",
+    }
+
+
+@pytest.mark.parametrize(
+    ("damage", "name", "found"),
+    [
+        ("ALTER TABLE campaigns NO FORCE ROW LEVEL SECURITY", "Row security", "off on campaigns"),
+        ("ALTER TABLE users DISABLE ROW LEVEL SECURITY", "Row security", "off on users"),
+        ("UPDATE alembic_version SET version_num = '9999'", "Schema", "newer"),
+    ],
+)
+def test_a_damaged_database_fails(
+    cli: CommandLine, admin_url: str, damage: str, name: str, found: str
+) -> None:
+    with psycopg.connect(admin_url) as connection:
+        connection.execute(damage)  # type: ignore[arg-type]  # psycopg wants literals, these are parameters
+    told = cli("doctor")
+    assert told.status == 1
+    assert any(line.startswith("fail") and name in line and found in line for line in told.out.splitlines())
+    assert check(cli("doctor", "--json").document, name)["advice"]
+
+
+def test_a_schema_that_is_behind_is_a_warning_and_stays_behind(cli: CommandLine, admin_url: str) -> None:
+    with psycopg.connect(admin_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0030'")
+    document = cli("doctor", "--json").document
+    assert (document["healthy"], check(document, "Schema")["state"]) == (True, "warn")
+    assert check(cli("doctor", "--json").document, "Schema")["found"].startswith("at step 0030 of")
+
+
+def test_left_over_work_is_a_warning(cli: CommandLine, admin_url: str) -> None:
+    cli("search", "chess", "--target", "2", "--platform", "youtube", "-o", "a.csv")
+    with psycopg.connect(admin_url) as connection:
+        connection.execute("UPDATE scraping_jobs SET status = 'pending', outcome = NULL, completed_at = NULL")
+    work = check(cli("doctor", "--json").document, "Work")
+    assert (work["state"], work["found"]) == ("warn", "1 searches unfinished, 0 messages wait")
+
+
+def test_a_database_that_is_not_there_fails_and_nothing_more_is_asked(
+    bare: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:secret-word@127.0.0.1:1/none")
+    told = bare("doctor")
+    assert told.status == 1
+    assert "secret-word" not in told.out + told.err
+    assert "fail  Database" in told.out
+
+
+def test_a_data_directory_that_cannot_be_written_fails(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, here: Path
+) -> None:
+    (here / "file").write_text("")
+    monkeypatch.setenv("TASTEMAKER_HOME", str(here / "file" / "home"))
+    document = cli("doctor", "--json").document
+    assert check(document, "Data directory")["state"] == "fail"
+
+
+def test_keys_are_told_and_never_shown(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YOUTUBE_API_KEY", "very-secret-key")
+    told = cli("doctor")
+    assert "live, YOUTUBE_API_KEY is set" in told.out
+    assert "very-secret-key" not in told.out
+
+
+def check(document: dict[str, Any], name: str) -> dict[str, str]:
+    found: dict[str, str] = next(one for one in document["checks"] if one["name"] == name)
+    return found
