@@ -1,0 +1,71 @@
+"""The one direct connection of an adoption, the lock that lets one adopter work, and whose rights it has."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg import Connection, sql
+
+from tastemaker.core.clock import monotonic
+from tastemaker.core.errors import Conflict, DatabaseUnavailable
+from tastemaker.db.claims import SYSTEM, claims_json
+from tastemaker.db.migrations.roles import EXTENSIONS_SCHEMA, OWNER
+from tastemaker.db.migrations.session import reason_of
+
+_LOCK_KEY: Final = 0x7461_7374_656D_6164  # "tastemad"
+_PATIENCE_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 0.1
+
+
+class AdoptionRunning(Conflict):
+    """Somebody else is adopting this database now."""
+
+
+@contextmanager
+def connected(url: str, *, read_only: bool) -> Iterator[Connection[Any]]:
+    """Raises DatabaseUnavailable when the server cannot be reached or does not let us in."""
+    try:
+        connection = psycopg.connect(
+            url,
+            autocommit=True,
+            application_name="tastemaker adopt",
+            connect_timeout=10,
+            prepare_threshold=None,
+        )
+    except psycopg.Error as error:
+        raise DatabaseUnavailable(f"PostgreSQL does not let us in: {reason_of(error)}") from None
+    with connection:
+        connection.execute("SET timezone = 'UTC'")
+        connection.execute("SET statement_timeout = 0")
+        connection.execute("SET client_min_messages = warning")
+        if read_only:
+            connection.execute("SET default_transaction_read_only = on")
+        yield connection
+
+
+def lock_out_others(connection: Connection[Any]) -> None:
+    """Held as long as the connection. Raises AdoptionRunning; a killed one's lock goes at once."""
+    deadline = monotonic() + _PATIENCE_SECONDS
+    while True:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK_KEY,)).fetchone()
+        if row and row[0]:
+            return
+        if monotonic() > deadline:
+            raise AdoptionRunning("Another adoption of this database is running; wait for it to end.")
+        time.sleep(_POLL_SECONDS)
+
+
+def work_as_owner(connection: Connection[Any], schema: str) -> None:
+    """From here on with the rights of our schema's owner, seeing every tenant's rows and the original's.
+
+    What is made lands beside the original; our own tables are always named with their schema.
+    """
+    connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(OWNER)))
+    connection.execute(
+        sql.SQL("SET search_path = {}, public, {}").format(
+            sql.Identifier(schema), sql.Identifier(EXTENSIONS_SCHEMA)
+        )
+    )
+    connection.execute("SELECT set_config('request.jwt.claims', %s, false)", (claims_json(SYSTEM),))
