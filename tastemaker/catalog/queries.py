@@ -49,15 +49,17 @@ UPSERT_CREATOR: LiteralString = """
 
 UPSERT_POST: LiteralString = """
     INSERT INTO posts AS known (
-        platform, post_id, creator_id, text, url, published_at, views, likes, comments, shares, saves,
-        duration_seconds, hashtags, language, sponsored, thumbnail_url, short_code,
+        platform, post_id, creator_id, text, description, url, published_at, views, likes, comments, shares,
+        saves, duration_seconds, hashtags, tags, language, sponsored, thumbnail_url, short_code,
         source, fetched_at, expires_at)
     VALUES (
-        %(platform)s, %(post_id)s, %(catalog_id)s, %(text)s, %(url)s, %(published_at)s, %(views)s, %(likes)s,
-        %(comments)s, %(shares)s, %(saves)s, %(duration_seconds)s, %(hashtags)s, %(language)s, %(sponsored)s,
-        %(thumbnail_url)s, %(short_code)s, %(source)s, %(fetched_at)s, %(expires_at)s)
+        %(platform)s, %(post_id)s, %(catalog_id)s, %(text)s, %(description)s, %(url)s, %(published_at)s,
+        %(views)s, %(likes)s, %(comments)s, %(shares)s, %(saves)s, %(duration_seconds)s, %(hashtags)s,
+        %(tags)s, %(language)s, %(sponsored)s, %(thumbnail_url)s, %(short_code)s,
+        %(source)s, %(fetched_at)s, %(expires_at)s)
     ON CONFLICT (platform, post_id) DO UPDATE SET
         text = coalesce(excluded.text, known.text),
+        description = coalesce(excluded.description, known.description),
         url = coalesce(excluded.url, known.url),
         published_at = coalesce(excluded.published_at, known.published_at),
         views = coalesce(excluded.views, known.views),
@@ -67,6 +69,7 @@ UPSERT_POST: LiteralString = """
         saves = coalesce(excluded.saves, known.saves),
         duration_seconds = coalesce(excluded.duration_seconds, known.duration_seconds),
         hashtags = CASE WHEN excluded.hashtags = '{}' THEN known.hashtags ELSE excluded.hashtags END,
+        tags = CASE WHEN excluded.tags = '{}' THEN known.tags ELSE excluded.tags END,
         language = coalesce(excluded.language, known.language),
         sponsored = coalesce(excluded.sponsored, known.sponsored),
         thumbnail_url = coalesce(excluded.thumbnail_url, known.thumbnail_url),
@@ -197,6 +200,7 @@ def _post_row(post: Post, creator_id: int, provenance: Provenance, now: datetime
         "platform": post.platform.value,
         "catalog_id": creator_id,
         "hashtags": list(post.hashtags),
+        "tags": list(post.tags),
     }
 
 

@@ -83,7 +83,7 @@ CLAIM = text("""
     INSERT INTO search_creators (job_id, platform, stable_id, tenant_id, run_id, result_id, creator_id,
                                  post_id, position, matched_in, created_at)
     SELECT :search_id, :platform, stable_id, :user_id, :run_id, :result_id, creator_id, post_id,
-           :first_position + CAST(ordinality AS integer) - 1, string_to_array(nullif(matched_in, ''), ','),
+           :first_position + CAST(ordinality AS integer) - 1, string_to_array(matched_in, ','),
            :now
     FROM unnest(CAST(:stable_ids AS text[]), CAST(:creator_ids AS bigint[]), CAST(:post_ids AS bigint[]),
                 CAST(:matched_in AS text[]))

@@ -28,6 +28,10 @@ def post(text: str, *hashtags: str, post_id: str = "1") -> Post:
         ("美食", creator(name="東京美食家"), [], ["name"]),
         ("чай", creator(bio="Люблю ЧАЙ"), [], ["bio"]),
         ("chess", creator(), [], []),
+        ("makeup", creator(bio="Make-Up artist"), [], ["bio"]),
+        ("make up", creator(), [post("day 1", "makeuptutorial")], ["hashtag"]),
+        ("vegan food", creator(handle="bestveganfood"), [], ["handle"]),
+        ("chess", creator(bio="such essential things"), [], []),
     ],
 )
 def test_the_fields_that_carry_every_word(

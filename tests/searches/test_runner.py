@@ -231,6 +231,14 @@ async def test_an_adapter_that_breaks_is_a_failed_provider(
     assert "could not understand" in (ended.error or "")
 
 
+async def test_a_creator_without_the_word_is_kept_and_nothing_is_claimed_of_it(bench: Bench) -> None:
+    search = await bench.start("poker")
+    async with working(bench.database, ScriptedProvider(pages_of(2, 2))):
+        ended = await bench.finish(search)
+    assert ended.stored == 2
+    assert await many(bench.database, "SELECT matched_in FROM search_creators") == [[], []]
+
+
 async def test_the_document_is_the_shape_that_readers_of_the_original_know(bench: Bench) -> None:
     search = await bench.start("chess", platform=Platform.YOUTUBE)
     async with working(bench.database, ScriptedProvider(pages_of(1, 1))):

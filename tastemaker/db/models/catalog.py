@@ -77,6 +77,7 @@ class Post(Base):
     post_id: Mapped[str]
     creator_id: Mapped[int] = mapped_column(ForeignKey("creators.id", ondelete="CASCADE"))
     text: Mapped[str | None]
+    description: Mapped[str | None]
     url: Mapped[str | None]
     published_at: Mapped[Instant | None]
     views: Mapped[BigCount | None]
@@ -86,6 +87,7 @@ class Post(Base):
     saves: Mapped[BigCount | None]
     duration_seconds: Mapped[int | None]
     hashtags: Mapped[TextList]
+    tags: Mapped[TextList]
     language: Mapped[str | None]
     sponsored: Mapped[bool | None]
     thumbnail_url: Mapped[str | None]

@@ -90,6 +90,7 @@ CREATE TABLE posts (
     post_id text NOT NULL,
     creator_id bigint NOT NULL REFERENCES creators (id) ON DELETE CASCADE,
     text text,
+    description text,
     url text,
     published_at timestamptz,
     views bigint,
@@ -99,6 +100,7 @@ CREATE TABLE posts (
     saves bigint,
     duration_seconds integer,
     hashtags text[] NOT NULL DEFAULT '{}',
+    tags text[] NOT NULL DEFAULT '{}',
     language text,
     sponsored boolean,
     thumbnail_url text,
@@ -118,6 +120,7 @@ COMMENT ON COLUMN posts.platform IS 'TikTok, Instagram or YouTube.';
 COMMENT ON COLUMN posts.post_id IS 'The platform''s id of the post.';
 COMMENT ON COLUMN posts.creator_id IS 'Who published it.';
 COMMENT ON COLUMN posts.text IS 'Title or caption.';
+COMMENT ON COLUMN posts.description IS 'The longer text below a title; NULL where the caption is all there is.';
 COMMENT ON COLUMN posts.url IS 'The post''s page.';
 COMMENT ON COLUMN posts.published_at IS 'When it was published.';
 COMMENT ON COLUMN posts.views IS 'Views or plays; NULL when hidden or unknown, as all counts here.';
@@ -127,6 +130,7 @@ COMMENT ON COLUMN posts.shares IS 'Shares.';
 COMMENT ON COLUMN posts.saves IS 'Times saved.';
 COMMENT ON COLUMN posts.duration_seconds IS 'Length in seconds.';
 COMMENT ON COLUMN posts.hashtags IS 'Hashtags without #, as written.';
+COMMENT ON COLUMN posts.tags IS 'Keywords the author attached without showing them to viewers.';
 COMMENT ON COLUMN posts.language IS 'BCP 47 tag, as declared at the source.';
 COMMENT ON COLUMN posts.sponsored IS 'The platform''s own paid-promotion flag; NULL when it does not say.';
 COMMENT ON COLUMN posts.thumbnail_url IS 'Preview picture at the source.';

@@ -42,7 +42,7 @@ COMMENT ON COLUMN search_creators.result_id IS 'The page it is stored in.';
 COMMENT ON COLUMN search_creators.creator_id IS 'The account in the catalog.';
 COMMENT ON COLUMN search_creators.post_id IS 'The post that matched, where one did.';
 COMMENT ON COLUMN search_creators.position IS 'Order of arrival in the search, from 1.';
-COMMENT ON COLUMN search_creators.matched_in IS 'Fields that carry the keyword: post, hashtag, name, handle, bio; empty when only the provider knows why.';
+COMMENT ON COLUMN search_creators.matched_in IS 'Fields that carry the keyword: post, description, hashtag, tag, name, handle, bio; empty when only the provider knows why.';
 COMMENT ON COLUMN search_creators.created_at IS 'When the page was kept.';
 """
 
