@@ -67,8 +67,8 @@ def source(shared_data: Path) -> tuple[dict[str, str], dict[str, set[int]]]:
     """What a channel's rows say, by its id and by its name; the view counts that a video's rows tell."""
     said: dict[str, list[str]] = defaultdict(list)
     views: dict[str, set[int]] = defaultdict(set)
-    for name in (VIDEOS, TRENDING, CHANNELS):
-        for row in read(shared_data / name):
+    for table in (VIDEOS, TRENDING, CHANNELS):
+        for row in read(shared_data / table):
             texts = [value for key, value in row.items() if value and key in TEXTS]
             name = row.get("channel_title") or row["title"]
             for channel in {name.casefold(), row.get("channel_id", "")}:
