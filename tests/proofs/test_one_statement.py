@@ -30,7 +30,7 @@ QUESTIONS: dict[str, Question] = {
     "results with a creator": lambda database: list_results_with_creator(
         database, ALICE, Platform.TIKTOK, "brandhouse"
     ),
-    "expiring trials": lambda database: list_expiring_trials(database),
+    "expiring trials": list_expiring_trials,
     "event history": lambda database: list_event_history(database, ALICE, AggregateType.USER, "user_9"),
     "reloadable configuration": lambda database: list_reloadable(database, "category_8"),
 }
@@ -41,7 +41,6 @@ async def test_a_question_is_one_statement(question: str, proven_urls: tuple[str
     async with watched(*proven_urls, inside_functions=False) as (database, heard):
         await QUESTIONS[question](database)
         assert len(heard.statements) == 1
-        assert len(heard.plans) == 2
 
 
 async def test_a_second_statement_would_be_heard(proven_urls: tuple[str, str]) -> None:
