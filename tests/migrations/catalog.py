@@ -1,7 +1,7 @@
 """A database's schema as a set of lines, read from the system catalog: equal lines, equal schemas.
 
-Left out on purpose: the order of columns, grants, policies, triggers and comments, and whether an existing
-row was checked (NOT VALID), which models cannot say.
+Left out on purpose: the order of columns, and what models cannot say: grants, policies, triggers, functions
+and whether an existing row was checked (NOT VALID) are in `catalog_rights`.
 """
 
 from psycopg import Connection
@@ -59,21 +59,29 @@ def copy_functions(source: Connection, target: Connection) -> None:
 
 
 def without_comment(connection: Connection) -> list[str]:
-    """Tables, views, columns and functions of ours that say nothing about themselves."""
+    """Schemas, tables, views, columns of tables and functions of ours that say nothing about themselves."""
     rows = connection.execute(
         """
-        SELECT c.relname FROM pg_class c
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')
-          AND obj_description(c.oid, 'pg_class') IS NULL
+        WITH ours AS (
+            SELECT oid, nspname FROM pg_namespace
+            WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'extensions')
+        ), brought AS (
+            SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
+        )
+        SELECT nspname FROM ours WHERE obj_description(oid, 'pg_namespace') IS NULL
         UNION ALL
-        SELECT c.relname || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0
+        SELECT c.oid::regclass::text FROM pg_class c
+        WHERE c.relnamespace IN (SELECT oid FROM ours) AND c.relkind IN ('r', 'p', 'v', 'm')
+          AND obj_description(c.oid, 'pg_class') IS NULL
+          AND ('pg_class'::regclass, c.oid) NOT IN (TABLE brought)
+        UNION ALL
+        SELECT c.oid::regclass || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relnamespace IN (SELECT oid FROM ours) AND c.relkind IN ('r', 'p') AND a.attnum > 0
           AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL
         UNION ALL
-        SELECT p.proname || '()' FROM pg_proc p
-        WHERE p.pronamespace = 'public'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
-          AND NOT EXISTS (SELECT FROM pg_depend d
-                          WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+        SELECT p.oid::regprocedure::text FROM pg_proc p
+        WHERE p.pronamespace IN (SELECT oid FROM ours) AND obj_description(p.oid, 'pg_proc') IS NULL
+          AND ('pg_proc'::regclass, p.oid) NOT IN (TABLE brought)
         """
     )
     return [name for (name,) in rows]

@@ -70,6 +70,21 @@ def test_everything_says_what_it_is(at_head: psycopg.Connection) -> None:
     assert without_comment(at_head) == []
 
 
+@pytest.mark.parametrize(
+    ("silent", "name"),
+    [
+        ("COMMENT ON SCHEMA reports IS NULL", "reports"),
+        ("COMMENT ON TABLE users IS NULL", "users"),
+        ("COMMENT ON VIEW compat.user_profiles IS NULL", "compat.user_profiles"),
+        ("COMMENT ON COLUMN users.email IS NULL", "users.email"),
+        ("COMMENT ON FUNCTION app_now() IS NULL", "app_now()"),
+    ],
+)
+def test_what_says_nothing_is_seen(silent: str, name: str, at_head: psycopg.Connection) -> None:
+    at_head.execute(silent.encode())
+    assert without_comment(at_head) == [name]
+
+
 def test_the_history_runs_twice_to_the_same_schema(empty_url: str, migrated: set[str]) -> None:
     migrate(empty_url, app_password=None)
     with psycopg.connect(empty_url, autocommit=True) as connection:

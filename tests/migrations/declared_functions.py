@@ -1,0 +1,135 @@
+"""The functions and triggers at head: what runs by itself, as whom, and who may call it.
+
+The lines are those of `catalog_rights`: roles without their prefix `tastemaker_`.
+"""
+
+from typing import Final
+
+from tastemaker.db.models import Base
+
+FIXED: Final = "search_path=pg_catalog, pg_temp"
+FIXED_WITH_PUBLIC: Final = "search_path=pg_catalog, public, pg_temp"
+
+EVERYBODY: Final = "{app,backup,compat,door,readonly}"
+"""Not a tenant's own login."""
+NOBODY: Final = "{}"
+"""But the owner, and the triggers that call it."""
+
+MOMENT: Final = "moment timestamp without time zone"
+PLACE: Final = "after_at timestamp without time zone, after_id uuid, wanted integer"
+
+DOORS: Final = {
+    f"admin_search_users(needle text, {PLACE})": "enable_seqscan=off; jit=off",
+    f"find_results_with_creator(wanted_platform text, wanted_name text, {PLACE})": "jit=off",
+}
+"""They see past row-level security and check the claim themselves; tests/db/isolation attacks every one."""
+
+DEFINERS: Final = {
+    "app_now()": EVERYBODY,
+    "app_sql_tenant()": "{tenant}",
+}
+"""They read one table each that the caller may not."""
+
+READERS: Final = {
+    "app_tenant()": "STABLE",
+    "app_is_system()": "STABLE",
+    "creator_usernames(creators jsonb)": "IMMUTABLE",
+    "creator_platforms(creators jsonb)": "IMMUTABLE",
+    "legacy_onboarding_step(word text)": "IMMUTABLE",
+    "legacy_trial_status(word text)": "IMMUTABLE",
+    "legacy_subscription_status(word text)": "IMMUTABLE",
+    "legacy_billing_sync_status(word text)": "IMMUTABLE",
+    "legacy_plan_key(word text)": "IMMUTABLE",
+    "user_migration_columns()": "IMMUTABLE",
+    f"user_migration_source(source regclass, target text, already regclass, {MOMENT})": "STABLE",
+    "user_migration_target(target text, already regclass)": "STABLE",
+}
+
+VERIFIERS: Final = (
+    f"verify_user_migration_rows(source regclass, already regclass, {MOMENT})",
+    f"verify_user_migration_tables(source regclass, already regclass, {MOMENT})",
+    "verify_user_normalization(source regclass)",
+)
+
+OF_TRIGGERS: Final = {
+    "fill_tenant_from_campaign()": FIXED_WITH_PUBLIC,
+    "fill_tenant_from_claim()": FIXED_WITH_PUBLIC,
+    "fill_tenant_from_search()": FIXED_WITH_PUBLIC,
+    "fill_tenant_from_search_job()": FIXED_WITH_PUBLIC,
+    "fill_tenant_from_user()": FIXED_WITH_PUBLIC,
+    "fill_tenant_of_event()": FIXED_WITH_PUBLIC,
+    "fill_user_from_search()": FIXED_WITH_PUBLIC,
+    "refuse_foreign_campaign()": FIXED_WITH_PUBLIC,
+    "notify_background_jobs()": FIXED,
+    "touch_updated_at()": f"{FIXED}; TimeZone=UTC",
+}
+
+OF_THE_OLD_PROFILES: Final = {
+    "compat.insert_user_profile()": ("VOLATILE", FIXED_WITH_PUBLIC),
+    "compat.update_user_profile()": ("VOLATILE", FIXED_WITH_PUBLIC),
+    "compat.delete_user_profile()": ("VOLATILE", FIXED_WITH_PUBLIC),
+    "compat.user_profile_columns()": ("IMMUTABLE", FIXED),
+    "compat.write_user_profile(wanted compat.user_profiles, present compat.user_profiles, owner uuid)": (
+        "VOLATILE",
+        FIXED_WITH_PUBLIC,
+    ),
+}
+
+FILLS_TENANT: Final = {
+    "user_subscriptions": "INSERT OR UPDATE OF user_id, tenant_id FOR EACH ROW fill_tenant_from_user()",
+    "user_billing": "INSERT OR UPDATE OF user_id, tenant_id FOR EACH ROW fill_tenant_from_user()",
+    "user_usage": "INSERT OR UPDATE OF user_id, tenant_id FOR EACH ROW fill_tenant_from_user()",
+    "user_system_data": "INSERT OR UPDATE OF user_id, tenant_id FOR EACH ROW fill_tenant_from_user()",
+    "scraping_results": "INSERT OR UPDATE OF job_id, user_id FOR EACH ROW fill_user_from_search()",
+    "scraping_runs": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search()",
+    "search_creators": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search()",
+    "search_jobs": "INSERT OR UPDATE OF campaign_id, tenant_id FOR EACH ROW fill_tenant_from_campaign()",
+    "search_results": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search_job()",
+    "events": "INSERT FOR EACH ROW fill_tenant_of_event()",
+    "event_keys": "INSERT FOR EACH ROW fill_tenant_from_claim()",
+    "background_jobs": "INSERT FOR EACH ROW fill_tenant_from_claim()",
+}
+
+OTHER_TRIGGERS: Final = {
+    "background_jobs: wake_workers AFTER INSERT FOR EACH STATEMENT notify_background_jobs()",
+    (
+        "scraping_jobs: refuse_foreign_campaign BEFORE INSERT OR UPDATE OF campaign_id, user_id FOR EACH ROW"
+        " WHEN ((new.campaign_id IS NOT NULL)) refuse_foreign_campaign()"
+    ),
+    *(
+        f"compat.user_profiles: {verb}_user_profile INSTEAD OF {verb.upper()} FOR EACH ROW"
+        f" compat.{verb}_user_profile()"
+        for verb in ("insert", "update", "delete")
+    ),
+}
+
+
+def functions() -> set[str]:
+    owned = "INVOKER OF owner FOR"
+    custom = "plan_cache_mode=force_custom_plan"
+    return {
+        *(
+            f"{it}: STABLE DEFINER OF door FOR {{app}} WITH {FIXED}; {custom}; {to}"
+            for it, to in DOORS.items()
+        ),
+        *(f"{it}: STABLE DEFINER OF owner FOR {who} WITH {FIXED}" for it, who in DEFINERS.items()),
+        *(f"{it}: {kind} {owned} {EVERYBODY} WITH {FIXED}" for it, kind in READERS.items()),
+        *(f"{it}: STABLE {owned} {NOBODY} WITH {FIXED_WITH_PUBLIC}" for it in VERIFIERS),
+        *(f"{it}: VOLATILE {owned} {NOBODY} WITH {settings}" for it, settings in OF_TRIGGERS.items()),
+        *(
+            f"{it}: {kind} {owned} {{app,compat}} WITH {settings}"
+            for it, (kind, settings) in OF_THE_OLD_PROFILES.items()
+        ),
+    }
+
+
+def triggers() -> set[str]:
+    return {
+        *(f"{table}: fill_tenant BEFORE {when}" for table, when in FILLS_TENANT.items()),
+        *(
+            f"{table.name}: touch_updated_at BEFORE UPDATE FOR EACH ROW touch_updated_at()"
+            for table in Base.metadata.tables.values()
+            if "updated_at" in table.columns and table.name != "user_profiles_backup"
+        ),
+        *OTHER_TRIGGERS,
+    }

@@ -1,0 +1,226 @@
+"""Who may do what: the rights at head, as rules and as lists that a reviewer reads.
+
+The lines are those of `catalog_rights`: roles without their prefix `tastemaker_`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from tastemaker.db.models import Base
+from tests.migrations.catalog import MACHINERY
+
+OF_A_TENANT: Final = {
+    "users": "user_id",
+    "user_subscriptions": "tenant_id",
+    "user_billing": "tenant_id",
+    "user_usage": "tenant_id",
+    "user_system_data": "tenant_id",
+    "campaigns": "user_id",
+    "scraping_jobs": "user_id",
+    "scraping_results": "user_id",
+    "scraping_runs": "tenant_id",
+    "search_creators": "tenant_id",
+    "search_jobs": "tenant_id",
+    "search_results": "tenant_id",
+    "usage_charges": "tenant_id",
+    "provider_calls": "tenant_id",
+    "events": "tenant_id",
+    "event_keys": "tenant_id",
+    "background_jobs": "tenant_id",
+}
+"""Table: the column that names whose row it is. Who claims to be a tenant sees its own, the system all."""
+
+CATALOG: Final = {
+    "creators": "id",
+    "creator_handles": "creator_id",
+    "posts": "creator_id",
+    "follower_snapshots": "creator_id",
+}
+"""Anybody with a claim reads and adds; a tenant's own login sees what its searches hold."""
+
+CONFIGURATION: Final = ("subscription_plans", "system_configurations")
+"""Anybody with a claim reads; the product's own work writes."""
+
+THE_OWNERS: Final = ("clock_offset", "sql_access", "user_profiles_backup", *MACHINERY)
+NOT_FORCED: Final = ("clock_offset", *MACHINERY)
+"""Their owner is the migrator and the test clock, which have no claim."""
+
+BEHIND_THE_OLD_PROFILES: Final = (
+    "users",
+    "user_subscriptions",
+    "user_billing",
+    "user_usage",
+    "user_system_data",
+)
+
+EVERY_COLUMN: Final = ""
+
+READ_BY_REPORTS: Final = {
+    "users": "created_at, id, onboarding_step, user_id",
+    "user_subscriptions": "current_plan, subscription_status, trial_end_date, trial_status, user_id",
+    "user_usage": "usage_campaigns_current, usage_creators_current_month, usage_reset_date, user_id",
+    "scraping_jobs": "campaign_id, completed_at, created_at, id, outcome, platform, processed_results, "
+    "processed_runs, started_at, status, target_results, user_id",
+    "provider_calls": "calls, micros_usd, operation, provider, started_at, status, tenant_id, units",
+    "background_jobs": "job_type, scheduled_for, status",
+    "creators": "fetched_at, platform",
+}
+"""No name, no address, no keyword, no payload."""
+
+READ_BY_DOORS: Final = {
+    "users": "business_name, created_at, email, full_name, id, is_admin, onboarding_step, user_id",
+    "user_subscriptions": "current_plan, subscription_status, trial_status, user_id",
+    "scraping_results": "created_at, creators, id, job_id, user_id",
+    "scraping_jobs": "id, platform",
+}
+
+READ_BY_A_TENANTS_LOGIN: Final = {
+    "users": "brand_description, business_name, created_at, email, full_name, id, industry, onboarding_step, "
+    "updated_at, user_id",
+    "user_subscriptions": EVERY_COLUMN,
+    "user_billing": "billing_address_city, billing_address_country, billing_address_postal_code, card_brand, "
+    "card_exp_month, card_exp_year, card_last_4, created_at, id, tenant_id, updated_at, user_id",
+    "user_usage": EVERY_COLUMN,
+    "campaigns": EVERY_COLUMN,
+    "scraping_jobs": EVERY_COLUMN,
+    "scraping_results": EVERY_COLUMN,
+    "scraping_runs": "created_at, end_reason, finished_at, found, id, job_id, keyword, pages, position, "
+    "started_at, status, stored, tenant_id, updated_at",
+    "search_creators": EVERY_COLUMN,
+    "search_jobs": EVERY_COLUMN,
+    "search_results": EVERY_COLUMN,
+    "usage_charges": EVERY_COLUMN,
+    "subscription_plans": EVERY_COLUMN,
+    **dict.fromkeys(CATALOG, EVERY_COLUMN),
+}
+
+WRITTEN_BY_A_TENANTS_LOGIN: Final = {
+    "users": "brand_description, business_name, full_name, industry",
+    "campaigns": "description, name",
+}
+"""Never admin, plan, trial, usage or limits."""
+
+REPORTS: Final = ("users", "searches", "provider_costs", "background_jobs", "catalog")
+SEQUENCES: Final = ("creators_id_seq", "events_seq_seq", "posts_id_seq")
+OLD_PROFILES: Final = ("compat.user_profiles", "user_profiles")
+
+SCHEMAS: Final = {
+    "public": {
+        "PUBLIC": "USAGE",
+        "app": "USAGE",
+        "backup": "USAGE",
+        "door": "USAGE",
+        "tenant": "USAGE",
+        "owner": "CREATE*, USAGE*",
+    },
+    "compat": {"app": "USAGE", "backup": "USAGE", "compat": "USAGE"},
+    "reports": {"backup": "USAGE", "readonly": "USAGE"},
+}
+
+WRITING: Final = "DELETE, INSERT, SELECT, UPDATE"
+SPARSE: Final = {
+    "events": "INSERT, SELECT, UPDATE (error, processed_at, processing_status, retry_count)",
+    "event_keys": "INSERT, SELECT",
+}
+"""Append-only: what happened is not edited, only marked as processed."""
+
+TABLES: Final = tuple(sorted({*Base.metadata.tables, *MACHINERY}))
+
+SYSTEM: Final = "(SELECT app_is_system())"
+ANYBODY: Final = f"(((SELECT app_tenant()) IS NOT NULL) OR {SYSTEM})"
+ME: Final = "(SELECT app_sql_tenant())"
+
+
+def row_security() -> set[str]:
+    return {f"{table}: {'enabled' if table in NOT_FORCED else 'forced'}" for table in TABLES}
+
+
+def owners() -> set[str]:
+    views = [*OLD_PROFILES, *(f"reports.{view}" for view in REPORTS)]
+    return {f"{name}: owner" for name in (*TABLES, *SEQUENCES)} | {
+        f"{view}: owner, security_invoker=true" for view in views
+    }
+
+
+def policies() -> set[str]:
+    return {
+        *(_policy(table, "backup SELECT TO {backup}", "true") for table in TABLES),
+        *_of_tenants(),
+        *_of_what_is_shared(),
+        *_of_the_owners(),
+        *(_policy(table, "compat ALL TO {compat}", "true", "true") for table in BEHIND_THE_OLD_PROFILES),
+        *(_policy(table, "door SELECT TO {door}", "true") for table in READ_BY_DOORS),
+        *(_policy(table, "reports SELECT TO {readonly}", "true") for table in READ_BY_REPORTS),
+    }
+
+
+def grants() -> set[str]:
+    app = {table: SPARSE.get(table, WRITING) for table in (*OF_A_TENANT, *CATALOG, *CONFIGURATION)}
+    return {
+        *_to("app", {**app, "alembic_version": "SELECT", **dict.fromkeys(OLD_PROFILES, WRITING)}),
+        *_to("app", {f"sequence {name}": "USAGE" for name in SEQUENCES}),
+        *_to("compat", dict.fromkeys((*BEHIND_THE_OLD_PROFILES, *OLD_PROFILES), WRITING)),
+        *_to("backup", dict.fromkeys((*TABLES, *OLD_PROFILES), "SELECT")),
+        *_to("backup", {f"reports.{view}": "SELECT" for view in REPORTS}),
+        *_to("readonly", {f"reports.{view}": "SELECT" for view in REPORTS}),
+        *_to("readonly", {table: _reading(columns) for table, columns in READ_BY_REPORTS.items()}),
+        *_to("door", {table: _reading(columns) for table, columns in READ_BY_DOORS.items()}),
+        *_to("tenant", {table: _tenants_login(table) for table in READ_BY_A_TENANTS_LOGIN}),
+        *(
+            f"schema {schema} to {role}: {may}"
+            for schema, roles in SCHEMAS.items()
+            for role, may in roles.items()
+        ),
+    }
+
+
+def _of_tenants() -> Iterator[str]:
+    for table, column in OF_A_TENANT.items():
+        own = f"(({column} = (SELECT app_tenant())) OR {SYSTEM})"
+        yield _policy(table, "tenant ALL TO {app}", own, own)
+        yield _policy(table, "system ALL TO {owner}", SYSTEM, SYSTEM)
+        mine = f"({column} = {ME})"
+        if table in READ_BY_A_TENANTS_LOGIN:
+            yield _policy(table, "sql_reading SELECT TO {tenant}", mine)
+        if table in WRITTEN_BY_A_TENANTS_LOGIN:
+            yield _policy(table, "sql_changing UPDATE TO {tenant}", mine, mine)
+
+
+def _of_what_is_shared() -> Iterator[str]:
+    for table in (*CATALOG, *CONFIGURATION):
+        writer = ANYBODY if table in CATALOG else SYSTEM
+        yield _policy(table, "reading SELECT TO {app}", ANYBODY)
+        yield _policy(table, "adding INSERT TO {app}", "-", writer)
+        yield _policy(table, "changing UPDATE TO {app}", writer, writer)
+        yield _policy(table, "deleting DELETE TO {app}", SYSTEM)
+        yield _policy(table, "system ALL TO {owner}", SYSTEM, SYSTEM)
+    for table, column in CATALOG.items():
+        held = f"((held.creator_id = {table}.{column}) AND (held.tenant_id = {ME}))"
+        seen = f"(EXISTS ( SELECT FROM search_creators held WHERE {held}))"
+        yield _policy(table, "sql_reading SELECT TO {tenant}", seen)
+    yield _policy("subscription_plans", "sql_reading SELECT TO {tenant}", f"({ME} IS NOT NULL)")
+
+
+def _of_the_owners() -> Iterator[str]:
+    yield _policy("alembic_version", "reading SELECT TO {app}", "true")
+    yield _policy("user_profiles_backup", "system ALL TO {owner}", SYSTEM, SYSTEM)
+    yield _policy("sql_access", "reading SELECT TO {owner}", "true")
+    yield _policy("sql_access", "adding INSERT TO {owner}", "-", SYSTEM)
+    yield _policy("sql_access", "deleting DELETE TO {owner}", SYSTEM)
+
+
+def _policy(table: str, name_command_and_role: str, using: str, check: str = "-") -> str:
+    return f"{table}: {name_command_and_role} USING {using} CHECK {check}"
+
+
+def _to(role: str, rights: Mapping[str, str]) -> Iterator[str]:
+    return (f"{name} to {role}: {right}" for name, right in rights.items())
+
+
+def _reading(columns: str) -> str:
+    return f"SELECT ({columns})" if columns else "SELECT"
+
+
+def _tenants_login(table: str) -> str:
+    reading, writable = _reading(READ_BY_A_TENANTS_LOGIN[table]), WRITTEN_BY_A_TENANTS_LOGIN.get(table)
+    return f"{reading}, UPDATE ({writable})" if writable else reading
