@@ -1,0 +1,191 @@
+"""Through PgBouncer in transaction mode with one server connection: everything works, no claim leaks."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.rows import scalar_row
+from sqlalchemy import text
+
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.db import embedded
+from tastemaker.db.access import APP_ROLE
+from tastemaker.db.claims import SYSTEM, Claim, Tenant
+from tastemaker.db.engine import Database, driver_connection, open_database, session_scope
+from tastemaker.db.profiles import PoolProfile
+from tastemaker.db.reading import read_all
+from tastemaker.db.tenant_access import grant_sql_access, revoke_sql_access
+from tests.db.isolation.conftest import Attacked
+from tests.db.isolation.planting import ALICE, BOB
+from tests.db.isolation.pooler import BINARY, MISSING, pgbouncer, pooled, version
+from tests.db.isolation.test_crossing import CLAIMS, claiming
+from tests.db.isolation.test_sessions import HERS, hers_seen
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(BINARY is None, reason=MISSING)]
+
+USERS = "SELECT user_id FROM users ORDER BY user_id"
+WHO: dict[str, Claim] = {ALICE: Tenant(ExternalUserId(ALICE)), BOB: Tenant(ExternalUserId(BOB))}
+UNPREPARED = PoolProfile(min_size=1, max_size=8, prepared_statements=False)
+
+
+@pytest.fixture(scope="module")
+def pooler(attacked: Attacked) -> Iterator[Path]:
+    with pgbouncer(attacked.server, {APP_ROLE: embedded.app_password(attacked.server.home)}) as folder:
+        yield folder
+
+
+@pytest.fixture
+async def database(attacked: Attacked, pooler: Path) -> AsyncIterator[Database]:
+    url = pooled(attacked.app_url, pooler)
+    async with open_database(url, UNPREPARED, direct_url=attacked.app_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tables(attacked: Attacked) -> list[tuple[str, str]]:
+    columns = attacked.planted.tenant_columns
+    return [(t, c) for t, c in columns.items() if t not in ("sql_access", "user_profiles_backup")]
+
+
+async def test_one_connection_serves_everybody_their_own(database: Database) -> None:
+    async def look(name: str) -> None:
+        assert await read_all(database, WHO[name], USERS, row=scalar_row) == [name]
+        async with session_scope(database, WHO[name]) as session:
+            assert list((await session.execute(text(USERS))).scalars()) == [name]
+            assert list((await session.execute(text(USERS))).scalars()) == [name]
+
+    async def fail(name: str) -> None:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await read_all(database, WHO[name], "SELECT 1 / 0 AS broken", row=scalar_row)
+        with pytest.raises(RuntimeError):
+            async with session_scope(database, WHO[name]) as session:
+                await session.execute(text("UPDATE users SET industry = 'lost'"))
+                raise RuntimeError
+
+    async def look_without() -> None:
+        async with database.pool.connection() as connection:
+            row = await (await connection.execute("SELECT count(*), app_tenant() FROM users")).fetchone()
+            assert row == (0, None)
+
+    for _ in range(10):
+        await asyncio.gather(*(look(name) for name in WHO), *(fail(name) for name in WHO), look_without())
+
+
+async def test_all_share_one_server_connection(database: Database) -> None:
+    asked = "SELECT pg_backend_pid()"
+    answers = await asyncio.gather(*(read_all(database, SYSTEM, asked, row=scalar_row) for _ in range(20)))
+    assert len({pid for answer in answers for pid in answer}) == 1
+
+
+async def test_statements_repeat_without_being_prepared(database: Database) -> None:
+    statement = "SELECT user_id FROM users WHERE user_id = %(user_id)s"
+    for _ in range(12):
+        await asyncio.gather(
+            *(read_all(database, WHO[n], statement, {"user_id": n}, row=scalar_row) for n in WHO)
+        )
+    async with session_scope(database, SYSTEM) as session:
+        for _ in range(12):
+            assert await session.scalar(text("SELECT count(*) FROM users")) == 2
+
+
+async def test_only_a_newer_pooler_follows_prepared_statements(attacked: Attacked, pooler: Path) -> None:
+    async def repeat(database: Database) -> None:
+        for _ in range(20):
+            await read_all(database, SYSTEM, USERS, row=scalar_row)
+
+    lost = (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)
+    prepared = PoolProfile(min_size=2, max_size=2)
+    async with open_database(pooled(attacked.app_url, pooler), prepared) as database:
+        with pytest.raises(lost) if version() < (1, 21) else nullcontext():
+            await asyncio.gather(*(repeat(database) for _ in range(4)))
+
+
+async def test_pipelines_copy_and_savepoints_work(database: Database) -> None:
+    async with session_scope(database, WHO[BOB]) as session:
+        driver = await driver_connection(session)
+        async with driver.pipeline():
+            cursors = [await driver.execute("SELECT user_id FROM users") for _ in range(5)]
+        assert [await cursor.fetchall() for cursor in cursors] == [[(BOB,)]] * 5
+        async with driver.cursor().copy("COPY (SELECT user_id FROM users) TO STDOUT") as copied:
+            assert [row async for row in copied.rows()] == [(BOB,)]
+        async with session.begin_nested():
+            assert await session.scalar(text("SELECT count(*) FROM users")) == 1
+
+
+async def test_listening_goes_past_it(database: Database, attacked: Attacked) -> None:
+    assert database.url == attacked.app_url
+    async with await psycopg.AsyncConnection.connect(database.url, autocommit=True) as listener:
+        await listener.execute("LISTEN background_jobs")
+        async with session_scope(database, SYSTEM) as session:
+            await session.execute(text("NOTIFY background_jobs"))
+        assert [note.channel async for note in listener.notifies(timeout=10, stop_after=1)] == [
+            "background_jobs"
+        ]
+
+
+async def test_utc_holds_when_the_environment_asks_for_another_zone(
+    attacked: Attacked, pooler: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGTZ", "America/New_York")
+    async with open_database(pooled(attacked.app_url, pooler), UNPREPARED) as database:
+        zones = await asyncio.gather(
+            *(
+                read_all(database, SYSTEM, "SELECT current_setting('TimeZone')", row=scalar_row)
+                for _ in range(10)
+            )
+        )
+    assert zones == [["UTC"]] * 10
+
+
+def test_no_claim_of_one_client_reaches_the_next(
+    attacked: Attacked, pooler: Path, tables: list[tuple[str, str]]
+) -> None:
+    url = pooled(attacked.app_url, pooler)
+    with (
+        psycopg.connect(url, autocommit=True, prepare_threshold=None) as first,
+        psycopg.connect(url, autocommit=True, prepare_threshold=None) as second,
+    ):
+        for claim in (HERS, '{"role": "tastemaker_system"}'):
+            with claiming(first, claim):
+                assert hers_seen(first, tables) == {table for table, _ in tables}
+            assert hers_seen(second, tables) == set()
+            with pytest.raises(psycopg.errors.DivisionByZero), claiming(first, claim):
+                first.execute("SELECT 1 / 0")
+            assert hers_seen(second, tables) == set()
+        for forged in CLAIMS:
+            try:
+                with claiming(second, forged):
+                    assert hers_seen(second, tables) == set(), forged
+            except psycopg.errors.InvalidTextRepresentation:
+                continue
+
+
+def test_a_client_that_vanishes_inside_its_transaction_leaves_nothing(
+    attacked: Attacked, pooler: Path, tables: list[tuple[str, str]]
+) -> None:
+    url = pooled(attacked.app_url, pooler)
+    for _ in range(3):
+        vanishing = psycopg.connect(url, prepare_threshold=None)
+        vanishing.execute("SELECT set_config('request.jwt.claims', %s, true)", (HERS,))
+        vanishing.pgconn.finish()
+        with psycopg.connect(url, autocommit=True, prepare_threshold=None) as next_client:
+            assert hers_seen(next_client, tables) == set()
+
+
+def test_tenants_logins_stay_apart(attacked: Attacked) -> None:
+    logins = {n: grant_sql_access(attacked.admin_url, ExternalUserId(n)) for n in (ALICE, BOB)}
+    passwords = {login.role: login.password for login in logins.values()}
+    try:
+        with pgbouncer(attacked.server, passwords) as folder:
+            for _ in range(3):
+                for name, login in logins.items():
+                    url = pooled(attacked.url_of(login), folder)
+                    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as session:
+                        session.execute(f"SET request.jwt.claims = '{HERS}'".encode())
+                        assert session.execute(USERS.encode()).fetchall() == [(name,)]
+    finally:
+        for name in logins:
+            revoke_sql_access(attacked.admin_url, ExternalUserId(name))

@@ -1,0 +1,229 @@
+"""Connections: how many, for how long, under which limits, and in UTC wherever the client thinks it is."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row, scalar_row
+from sqlalchemy import insert, select, text
+
+from tastemaker.core.errors import InvalidInput
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.core.settings import Settings, get_settings
+from tastemaker.db import embedded
+from tastemaker.db.access import APP_ROLE, database_access
+from tastemaker.db.claims import SYSTEM, Tenant
+from tastemaker.db.engine import Database, NoConnectionFree, open_database, session_scope
+from tastemaker.db.migrate import migrate
+from tastemaker.db.models import Creator, User
+from tastemaker.db.profiles import (
+    BUDGET,
+    LOCAL,
+    RESERVED_FOR_SUPERUSERS,
+    SERVER_CONNECTIONS,
+    SERVERLESS,
+    PoolProfile,
+    pool_profile,
+    processes_within_budget,
+)
+from tastemaker.db.reading import read_all, read_one
+
+ALICE = Tenant(ExternalUserId("alice"))
+NEW_YORK = "America/New_York"
+AN_INSTANT = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+"""In the night in which Europe's clocks change."""
+
+
+def test_the_profiles_are_the_specified_ones() -> None:
+    assert PoolProfile(max_size=10, max_idle=120, max_lifetime=7200, connect_timeout=30) == LOCAL
+    assert (
+        PoolProfile(min_size=0, max_size=5, max_idle=30, max_lifetime=3600, connect_timeout=10) == SERVERLESS
+    )
+
+
+def test_the_environment_chooses_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pool_profile(Settings()) == LOCAL
+    monkeypatch.setenv("TASTEMAKER_POOL_PROFILE", "serverless")
+    monkeypatch.setenv("TASTEMAKER_PREPARED_STATEMENTS", "off")
+    assert pool_profile(Settings(), wait=2) == replace(SERVERLESS, wait=2, prepared_statements=False)
+    monkeypatch.setenv("TASTEMAKER_POOL_PROFILE", "enormous")
+    get_settings.cache_clear()
+    with pytest.raises(InvalidInput, match="pool_profile"):
+        get_settings()
+    get_settings.cache_clear()
+
+
+def test_the_budget_leaves_room_for_people() -> None:
+    usable = SERVER_CONNECTIONS - RESERVED_FOR_SUPERUSERS
+    assert usable == 57
+    assert sum(BUDGET.values()) <= 50
+    assert processes_within_budget(LOCAL, "web") == processes_within_budget(LOCAL, "workers") == 2
+    assert processes_within_budget(SERVERLESS, "web") == 4
+
+
+def test_the_way_past_a_pooler(admin_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://pooler.example.com:6543/postgres")
+    monkeypatch.setenv("DATABASE_DIRECT_URL", "postgresql://direct.example.com/postgres")
+    monkeypatch.setenv("DATABASE_ADMIN_URL", "postgresql://admin@direct.example.com/postgres")
+    with database_access(Settings()) as access:
+        assert access.direct_url == "postgresql://direct.example.com/postgres"
+        assert access.admin_url == "postgresql://admin@direct.example.com/postgres"
+    monkeypatch.delenv("DATABASE_ADMIN_URL")
+    monkeypatch.setenv("DATABASE_URL", admin_url)
+    monkeypatch.setenv("DATABASE_DIRECT_URL", admin_url)
+    with database_access(Settings()) as access:
+        assert access.admin_url == admin_url
+        assert access.direct_url is not None
+        assert psycopg.conninfo.conninfo_to_dict(access.direct_url)["user"] == APP_ROLE
+
+
+async def test_listening_goes_past_the_pooler(app_url: str) -> None:
+    async with open_database(app_url, direct_url="postgresql://direct.example.com/x") as database:
+        assert database.url == "postgresql://direct.example.com/x"
+
+
+async def test_who_waits_too_long_is_told_so(app_url: str) -> None:
+    async with open_database(app_url, PoolProfile(max_size=1, wait=0.2)) as database:
+        async with database.pool.connection():
+            with pytest.raises(NoConnectionFree, match="in use"):
+                async with session_scope(database, ALICE) as session:
+                    await session.execute(text("SELECT 1"))
+            with pytest.raises(NoConnectionFree, match="in use"):
+                await read_all(database, ALICE, "SELECT 1", row=scalar_row)
+        assert await read_all(database, ALICE, "SELECT 1", row=scalar_row) == [1]
+
+
+async def test_a_pool_never_grows_past_its_size(app_url: str) -> None:
+    async with open_database(app_url, PoolProfile(max_size=3)) as database:
+        busy = [read_all(database, ALICE, "SELECT pg_sleep(0.05)", row=scalar_row) for _ in range(12)]
+        await asyncio.gather(*busy)
+        assert database.pool.get_stats()["pool_size"] <= 3
+
+
+async def test_every_session_has_its_limits(database: Database) -> None:
+    names = (
+        "statement_timeout", "idle_in_transaction_session_timeout", "client_connection_check_interval",
+        "TimeZone",
+    )  # fmt: skip
+    async with session_scope(database, ALICE) as session:
+        values = [await session.scalar(text(f"SHOW {name}")) for name in names]
+    assert values == ["30s", "15s", "1s", "UTC"]
+
+
+def test_each_role_has_its_limits(admin_url: str) -> None:
+    with psycopg.connect(admin_url) as connection:
+        rows = connection.execute(
+            "SELECT r.rolname, s.setconfig FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
+            " WHERE s.setdatabase = 0"
+        ).fetchall()
+    limits = {role: dict(setting.split("=", 1) for setting in settings) for role, settings in rows}
+    assert limits["tastemaker_readonly"]["statement_timeout"] == "60s"
+    assert limits["tastemaker_readonly"]["idle_in_transaction_session_timeout"] == "60s"
+    assert limits["tastemaker_readonly"]["default_transaction_read_only"] == "on"
+    assert limits["tastemaker_backup"]["statement_timeout"] == "0"
+    assert {settings["TimeZone"] for settings in limits.values()} == {"UTC"}
+
+
+@pytest.fixture
+async def abroad(app_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """A client whose environment asks for another zone, which wins over the role's setting."""
+    monkeypatch.setenv("PGTZ", NEW_YORK)
+    with psycopg.connect(app_url) as plain:
+        assert plain.execute("SHOW timezone").fetchone() == (NEW_YORK,)
+    async with open_database(app_url, PoolProfile(min_size=1, max_size=1)) as database:
+        yield database
+
+
+async def test_our_sessions_are_in_utc_wherever_they_start(abroad: Database) -> None:
+    async with session_scope(abroad, SYSTEM) as session:
+        assert await session.scalar(text("SHOW timezone")) == "UTC"
+        await session.execute(text("INSERT INTO users (user_id) VALUES ('alice')"))
+        drift = text("SELECT created_at - (now() AT TIME ZONE 'UTC') FROM users")
+        assert await session.scalar(drift) == timedelta(0)
+
+
+@pytest.mark.parametrize("zone", ["UTC", NEW_YORK, "Asia/Kathmandu", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("reader_zone", ["UTC", "Asia/Tokyo"])
+async def test_an_instant_is_the_same_from_every_zone(
+    zone: str, reader_zone: str, database: Database
+) -> None:
+    """Both kinds of column, written and read by sessions that were moved to some zone."""
+    given = AN_INSTANT.astimezone(timezone(timedelta(hours=-7)))
+    async with session_scope(database, SYSTEM) as session:
+        await session.execute(text(f"SET LOCAL timezone = '{zone}'"))
+        await session.execute(insert(User).values(user_id="alice", created_at=given))
+        creator = insert(Creator).values(
+            platform="TikTok", stable_id="1", source="x", policy="x", fetched_at=given, first_seen_at=given
+        )
+        await session.execute(creator)
+    async with session_scope(database, SYSTEM) as session:
+        await session.execute(text(f"SET LOCAL timezone = '{reader_zone}'"))
+        assert await session.scalar(select(User.created_at)) == AN_INSTANT
+        assert await session.scalar(select(Creator.fetched_at)) == AN_INSTANT
+        changed = await session.scalar(select(User.updated_at))
+    assert changed is not None
+    assert changed.tzinfo is UTC
+    row = await read_one(database, SYSTEM, "SELECT created_at FROM users", row=dict_row)
+    assert row == {"created_at": AN_INSTANT}
+
+
+@pytest.mark.slow
+async def test_idle_connections_are_closed(app_url: str) -> None:
+    async with open_database(app_url, PoolProfile(min_size=0, max_size=4, max_idle=1)) as database:
+        busy = [read_all(database, ALICE, "SELECT pg_sleep(0.2)", row=scalar_row) for _ in range(4)]
+        await asyncio.gather(*busy)
+        assert database.pool.get_stats()["pool_size"] >= 2
+        for _ in range(100):
+            if database.pool.get_stats()["pool_size"] == 0:
+                break
+            await asyncio.sleep(0.1)
+        assert database.pool.get_stats()["pool_size"] == 0
+
+
+@pytest.mark.slow
+async def test_a_statement_whose_client_is_gone_ends(app_url: str, admin_url: str) -> None:
+    leaving = await psycopg.AsyncConnection.connect(app_url, autocommit=True)
+    pid = leaving.info.backend_pid
+    leaving.pgconn.send_query(b"SELECT pg_sleep(20)")
+    leaving.pgconn.flush()
+    await asyncio.sleep(0.3)
+    leaving.pgconn.finish()
+    async with await psycopg.AsyncConnection.connect(admin_url, autocommit=True) as owner:
+        for _ in range(40):
+            there = await owner.execute("SELECT FROM pg_stat_activity WHERE pid = %s", (pid,))
+            if await there.fetchone() is None:
+                return
+            await asyncio.sleep(0.1)
+    pytest.fail("the statement goes on, four seconds after its client left")
+
+
+@pytest.mark.slow
+async def test_the_whole_budget_fits_sixty_connections(tmp_path: Path) -> None:
+    """Every pool full, and a person still gets in."""
+    limited = {"max_connections": str(SERVER_CONNECTIONS), "fsync": "off"}
+    chosen = os.environ.get("TASTEMAKER_POSTGRES_BIN")
+    with embedded.running(tmp_path, bin_dir=Path(chosen) if chosen else None, settings=limited) as small:
+        migrate(small.url(), app_password=embedded.app_password(tmp_path))
+        url = small.url(role=APP_ROLE)
+        async with AsyncExitStack() as opened:
+            for use in ("web", "workers"):
+                for _ in range(processes_within_budget(LOCAL, use)):
+                    database = await opened.enter_async_context(open_database(url, replace(LOCAL, wait=1)))
+                    for _ in range(LOCAL.max_size):
+                        await opened.enter_async_context(database.pool.connection())
+                    with pytest.raises(NoConnectionFree):
+                        await read_all(database, ALICE, "SELECT 1", row=scalar_row)
+            for use in ("listen", "operations", "migrations"):
+                for _ in range(BUDGET[use]):
+                    await opened.enter_async_context(await psycopg.AsyncConnection.connect(url))
+            async with await psycopg.AsyncConnection.connect(small.url()) as person:
+                counted = await person.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE usename = %s", (APP_ROLE,)
+                )
+                assert await counted.fetchone() == (sum(BUDGET.values()),)
