@@ -1,7 +1,7 @@
 """The sandbox's corpus on the command line: made when first needed, with a line that shows how far it is."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.live import Live
@@ -32,25 +32,31 @@ def is_imported(corpus: Path) -> bool:
 
 @contextmanager
 def corpus_progress(what: str) -> Iterator[Told]:
-    """A function to be told (done, all). Says nothing before it is told something."""
+    """A function to be told (done, all). Shows nothing before it is told something."""
     console = notes()
     if not console.is_terminal or console.is_dumb_terminal:
         yield _said_once(what)
         return
-    with Live(console=console, auto_refresh=False, transient=True) as live:
+    with ExitStack() as stack:
+        live: Live | None = None
         last = 0.0
 
         def told(done: int, total: int) -> None:
-            nonlocal last
-            if done < total and monotonic() - last < SECONDS_BETWEEN_LOOKS:
-                return
-            last = monotonic()
-            full = BAR * done // max(total, 1)
-            line = Text(f"{what}  ", no_wrap=True, overflow="ellipsis")
-            line.append("━" * full, style="cyan").append("─" * (BAR - full), style="dim")
-            live.update(line.append(f"  {done:,} of {total:,}"), refresh=True)
+            nonlocal live, last
+            if live is None:
+                live = stack.enter_context(Live(console=console, auto_refresh=False, transient=True))
+            if done == total or monotonic() - last >= SECONDS_BETWEEN_LOOKS:
+                last = monotonic()
+                live.update(_bar(what, done, total), refresh=True)
 
         yield told
+
+
+def _bar(what: str, done: int, total: int) -> Text:
+    full = BAR * done // max(total, 1)
+    line = Text(f"{what}  ", no_wrap=True, overflow="ellipsis")
+    line.append("━" * full, style="cyan").append("─" * (BAR - full), style="dim")
+    return line.append(f"  {done:,} of {total:,}")
 
 
 def _said_once(what: str) -> Told:

@@ -19,7 +19,8 @@ _SECRET_PARAMETER = re.compile(r"(?i)\b((?:api[_-]?)?key|password|token|secret)=
 _DATABASE_MODULES = ("psycopg", "psycopg_pool", "sqlalchemy")
 _LOST = {"OperationalError", "InterfaceError", "PoolTimeout", "PoolClosed", "AdminShutdown"}
 _KEPT_REPORTS = 20
-SHORTEST_SECRET = 4
+SHORTEST_SECRET = 8
+"""Shorter ones are no keys, and taking them out would take words out."""
 
 
 class Unexpected(AppError):

@@ -34,8 +34,8 @@ def plain(text: str | None) -> str:
     """One line without anything that acts on a terminal; the empty string for None."""
     if not text:
         return ""
-    text = unicodedata.normalize("NFC", _ESCAPES.sub("", text))
-    return " ".join("".join(_shown(text)).split())
+    shown = "".join(_shown(unicodedata.normalize("NFC", _ESCAPES.sub("", text))))
+    return " ".join(unicodedata.normalize("NFC", shown).split())
 
 
 def is_right_to_left(text: str) -> bool:

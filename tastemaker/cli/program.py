@@ -1,5 +1,6 @@
 """The program: its commands, and what an error becomes. Nothing heavy is imported here: `--help` is quick."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -50,6 +51,8 @@ def options(
 
 
 def main() -> None:
+    """The process itself. SIGTERM ends it as Ctrl-C does: in good order."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -79,14 +79,9 @@ def _claim() -> dict[str, str]:
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Ctrl-C belongs to psql, which cancels the query with it."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C belongs to psql, which cancels the query with it; a handler here is not inherited."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        psql = subprocess.Popen(  # noqa: S603 - psql itself, with the user's own arguments
-            command,
-            env={**os.environ, **environment},
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
-        )
-        return psql.wait()
+        return subprocess.call(command, env={**os.environ, **environment})  # noqa: S603 - psql, with the user's own arguments
     finally:
         signal.signal(signal.SIGINT, before)
