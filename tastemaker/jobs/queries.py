@@ -1,4 +1,8 @@
-"""The queue's statements. Each is one round trip; times are the database's (`app_now()`)."""
+"""The queue's statements. Each is one round trip; times are the database's (`app_now()`).
+
+A job that goes back to the queue while its successor waits there (the same `dedupe_key`) gives way to it and
+is cancelled: one of a key waits.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -26,17 +30,17 @@ ENQUEUE = text("""
 
 CLAIM = text("""
     WITH due AS (
-        SELECT id, lock_key FROM background_jobs
+        SELECT id, lock_key FROM background_jobs due
         WHERE status = 'pending' AND scheduled_for <= app_now() AND job_type = ANY(:job_types)
           AND (CAST(:only AS text[]) IS NULL OR correlation_id = ANY(CAST(:only AS text[])))
+          AND (lock_key IS NULL OR NOT EXISTS (
+              SELECT FROM background_jobs held
+              WHERE held.status = 'processing' AND held.lock_key = due.lock_key))
         ORDER BY priority, scheduled_for
         LIMIT :batch
-        FOR UPDATE SKIP LOCKED
+        FOR UPDATE OF due SKIP LOCKED
     ), free AS (
         SELECT DISTINCT ON (coalesce(lock_key, id::text)) id FROM due
-        WHERE lock_key IS NULL OR NOT EXISTS (
-            SELECT FROM background_jobs held
-            WHERE held.status = 'processing' AND held.lock_key = due.lock_key)
     )
     UPDATE background_jobs job
     SET status = 'processing', attempt = job.attempt + 1, worker = :worker, started_at = app_now(),
@@ -61,28 +65,35 @@ COMPLETE = text("""
     RETURNING id
 """)
 
-AGAIN = text("""
-    UPDATE background_jobs
-    SET status = 'pending', scheduled_for = app_now() + make_interval(secs => :delay), lease_until = NULL,
-        worker = NULL
+_SUCCESSOR_WAITS = """EXISTS (
+        SELECT FROM background_jobs successor
+        WHERE successor.status = 'pending' AND successor.dedupe_key = job.dedupe_key)"""
+
+AGAIN = text(f"""
+    UPDATE background_jobs job
+    SET status = CASE WHEN {_SUCCESSOR_WAITS} THEN 'cancelled' ELSE 'pending' END,
+        scheduled_for = app_now() + make_interval(secs => :delay), lease_until = NULL, worker = NULL
     WHERE id = :id AND attempt = :attempt AND status = 'processing'
     RETURNING id
-""")
+""")  # noqa: S608 - of this module's own words
 
-FAIL = text("""
-    UPDATE background_jobs
+FAIL = text(f"""
+    UPDATE background_jobs job
     SET retry_count = retry_count + 1, error = :error, lease_until = NULL, worker = NULL,
-        status = CASE WHEN retry_count < max_retries AND NOT :final THEN 'pending' ELSE 'failed' END,
+        status = CASE WHEN retry_count >= max_retries OR :final THEN 'failed'
+                      WHEN {_SUCCESSOR_WAITS} THEN 'cancelled' ELSE 'pending' END,
         failed_at = CASE WHEN retry_count < max_retries AND NOT :final THEN NULL ELSE app_now() END,
         scheduled_for = app_now() + make_interval(secs => :delay)
     WHERE id = :id AND attempt = :attempt AND status = 'processing'
     RETURNING status
-""")
+""")  # noqa: S608 - of this module's own words
 
-RESCUE = text("""
+RESCUE = text(f"""
     WITH lost AS (
-        SELECT job.id FROM background_jobs job
-        WHERE job.status = 'processing' AND (CAST(:of AS text) IS NULL OR job.correlation_id = :of) AND (
+        SELECT job.id, job.dedupe_key, job.retry_count >= job.max_retries AS is_spent
+        FROM background_jobs job
+        WHERE job.status = 'processing' AND job.job_type = ANY(:job_types)
+          AND (CAST(:of AS text) IS NULL OR job.correlation_id = :of) AND (
             job.lease_until < app_now()
             OR (job.lease_until < app_now() + make_interval(secs => :lease - :grace)
                 AND NOT EXISTS (
@@ -91,15 +102,20 @@ RESCUE = text("""
                       AND held.objid::bigint = hashtext(job.worker)::bigint & 4294967295
                       AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))
         FOR UPDATE SKIP LOCKED
+    ), placed AS (
+        SELECT id, is_spent,
+               row_number() OVER (PARTITION BY coalesce(dedupe_key, id::text) ORDER BY is_spent, id) AS place
+        FROM lost
     )
     UPDATE background_jobs job
     SET retry_count = retry_count + 1, lease_until = NULL, worker = NULL,
         error = 'The worker died while it held the job.', scheduled_for = app_now(),
-        status = CASE WHEN retry_count < max_retries THEN 'pending' ELSE 'failed' END,
-        failed_at = CASE WHEN retry_count < max_retries THEN NULL ELSE app_now() END
-    FROM lost WHERE job.id = lost.id
+        status = CASE WHEN is_spent THEN 'failed'
+                      WHEN place > 1 OR {_SUCCESSOR_WAITS} THEN 'cancelled' ELSE 'pending' END,
+        failed_at = CASE WHEN is_spent THEN app_now() END
+    FROM placed WHERE job.id = placed.id
     RETURNING job.id, job.job_type, job.status, job.payload
-""")
+""")  # noqa: S608 - of this module's own words
 
 PROGRESSED = text("""
     UPDATE background_jobs SET retry_count = 0
@@ -184,6 +200,7 @@ async def complete(session: AsyncSession, job: ClaimedJob, result: Mapping[str, 
 
 
 async def again(session: AsyncSession, job: ClaimedJob, *, delay: float) -> bool:
+    """Back to the queue, due after `delay`. False: it was not ours any more."""
     rows = await session.execute(AGAIN, {"id": job.id, "attempt": job.attempt, "delay": delay})
     return rows.first() is not None
 
@@ -191,7 +208,10 @@ async def again(session: AsyncSession, job: ClaimedJob, *, delay: float) -> bool
 async def fail(
     session: AsyncSession, job: ClaimedJob, *, error: str, delay: float, final: bool
 ) -> str | None:
-    """Count a failure: `pending` again after `delay`, or `failed` for good. None: not ours any more."""
+    """Count a failure: `pending` again after `delay` (or `cancelled`), or `failed` for good.
+
+    None: not ours any more.
+    """
     rows = await session.execute(
         FAIL, {"id": job.id, "attempt": job.attempt, "error": error, "delay": delay, "final": final}
     )
@@ -199,12 +219,26 @@ async def fail(
 
 
 async def rescue(
-    session: AsyncSession, *, lease: float, grace: float, correlation_id: str | None = None
+    session: AsyncSession,
+    *,
+    job_types: Sequence[str],
+    lease: float,
+    grace: float,
+    correlation_id: str | None = None,
 ) -> Sequence[RowMapping]:
-    """Hand back what dead workers hold: their lease ran out, or they have shown no presence for `grace`."""
+    """Hand back what dead workers hold: their lease ran out, or they have shown no presence for `grace`.
+
+    Only of types that the caller knows: whoever gives a job up has to tell its owner.
+    """
     rows = await session.execute(
         RESCUE,
-        {"lease": lease, "grace": grace, "presence_class": PRESENCE_CLASS, "of": correlation_id},
+        {
+            "job_types": list(job_types),
+            "lease": lease,
+            "grace": grace,
+            "presence_class": PRESENCE_CLASS,
+            "of": correlation_id,
+        },
     )
     return rows.mappings().all()
 

@@ -41,7 +41,14 @@ async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
     )
 
 
-async def take_from_the_dead(session: AsyncSession, correlation_id: str) -> int:
-    """Hand back at once what workers hold of this chain that show no presence; how many jobs that were."""
-    lost = await queries.rescue(session, lease=LEASE_SECONDS, grace=0, correlation_id=correlation_id)
+async def take_from_the_dead(
+    session: AsyncSession, job_type: JobType[Payload], *, correlation_id: str
+) -> int:
+    """Hand back at once what workers hold of this chain that show no presence; how many jobs that were.
+
+    One that is given up by this is told to nobody: the caller publishes anew what has to go on.
+    """
+    lost = await queries.rescue(
+        session, job_types=[job_type.name], lease=LEASE_SECONDS, grace=0, correlation_id=correlation_id
+    )
     return len(lost)

@@ -100,7 +100,9 @@ async def _claim(
     database: Database, handlers: Handlers, state: _State, settings: WorkerSettings, *, batch: int
 ) -> list[ClaimedJob]:
     async def work(session: AsyncSession) -> list[ClaimedJob]:
-        lost = await queries.rescue(session, lease=settings.lease, grace=settings.grace)
+        lost = await queries.rescue(
+            session, job_types=list(handlers), lease=settings.lease, grace=settings.grace
+        )
         for job in lost:
             log.warning("job %s was left by a dead worker, now %s", job["id"], job["status"])
             if job["status"] == "failed":

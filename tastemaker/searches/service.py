@@ -98,7 +98,7 @@ async def resume_search(session: AsyncSession, user: CurrentUser, search: Search
     if not search.status.is_open:
         raise Conflict(f"This search has ended: it is {search.status}.")
     await queries.unpark(session, user.user_id, search.id)
-    await take_from_the_dead(session, str(search.id))
+    await take_from_the_dead(session, CONTINUE_RUN, correlation_id=str(search.id))
     await queries.wake_messages(session, user.user_id, search.id)
     for run in await queries.list_runs(session, user.user_id, search.id):
         if run.status.is_open:

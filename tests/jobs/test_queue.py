@@ -1,11 +1,8 @@
 """The queue's promises, one by one, on a real server as the application's role."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 
 import pytest
-from pydantic import BaseModel
 from sqlalchemy import text
 
 from tastemaker.core.ids import ExternalUserId
@@ -13,17 +10,9 @@ from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.jobs import queries
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, Handler, JobContext, JobType, Registered
-from tastemaker.jobs.worker import WorkerSettings, run_worker
-
-QUICK = WorkerSettings(poll=0.05, heartbeat=0.2, lease=1.0, grace=0.6, stop_within=1.0)
-
-
-class Note(BaseModel):
-    word: str
-
-
-NOTE = JobType(name="note", payload=Note, max_retries=2)
+from tastemaker.jobs.types import Again, Answer, Done, JobContext, JobType
+from tastemaker.jobs.worker import WorkerSettings
+from tests.jobs.notes import NOTE, Note, claimed, column, publish_words, until, working
 
 
 async def test_a_job_is_seen_only_when_its_transaction_commits(database: Database) -> None:
@@ -81,7 +70,7 @@ async def test_only_the_holder_of_the_attempt_may_end_the_job(database: Database
         await publish(session, NOTE, Note(word="a"))
     (before,) = await claimed(database, lease=-1)
     async with session_scope(database, SYSTEM) as session:
-        assert len(await queries.rescue(session, lease=30, grace=5)) == 1
+        assert len(await queries.rescue(session, job_types=["note"], lease=30, grace=5)) == 1
     (after,) = await claimed(database)
     async with session_scope(database, SYSTEM) as session:
         assert not await queries.complete(session, before, {"by": "the frozen one"})
@@ -97,7 +86,7 @@ async def test_a_job_that_keeps_killing_its_worker_is_given_up(database: Databas
     for _ in range(3):
         assert len(await claimed(database, lease=-1)) == 1
         async with session_scope(database, SYSTEM) as session:
-            await queries.rescue(session, lease=30, grace=5)
+            await queries.rescue(session, job_types=["note"], lease=30, grace=5)
     assert await claimed(database) == []
     assert await column(database, "status") == ["failed"]
 
@@ -195,40 +184,3 @@ async def test_jobs_of_another_tenant_are_not_there(database: Database) -> None:
         await publish(session, NOTE, Note(word="mine"), tenant_id=ExternalUserId("alice"))
     async with session_scope(database, Tenant(ExternalUserId("bob"))) as session:
         assert (await session.execute(text("SELECT count(*) FROM background_jobs"))).scalar_one() == 0
-
-
-async def claimed(database: Database, *, batch: int = 100, lease: float = 30) -> list[ClaimedJob]:
-    async with session_scope(database, SYSTEM) as session:
-        return await queries.claim(session, worker="test", job_types=["note"], batch=batch, lease=lease)
-
-
-async def publish_words(database: Database, words: Sequence[str]) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        for word in words:
-            await publish(session, NOTE, Note(word=word))
-
-
-async def column(database: Database, name: str) -> list[object]:
-    async with session_scope(database, SYSTEM) as session:
-        return list((await session.execute(text(f"SELECT {name} FROM background_jobs"))).scalars())  # noqa: S608 - a literal of this file
-
-
-async def until(database: Database, status: str, count: int, *, within: float = 10) -> None:
-    async with asyncio.timeout(within):
-        while (await column(database, "status")).count(status) < count:
-            await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def working(
-    database: Database, handler: Handler, *, settings: WorkerSettings = QUICK
-) -> AsyncIterator[None]:
-    """A worker beside the block."""
-    stopping = asyncio.Event()
-    handlers = {"note": Registered(NOTE, handler)}
-    task = asyncio.create_task(run_worker(database, handlers, stopping=stopping, settings=settings))
-    try:
-        yield
-    finally:
-        stopping.set()
-        await task

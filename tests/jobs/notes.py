@@ -1,0 +1,69 @@
+"""Jobs that carry a word, and the verbs that tests of the queue share."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, session_scope
+from tastemaker.jobs import queries
+from tastemaker.jobs.service import publish
+from tastemaker.jobs.types import ClaimedJob, GivenUp, Handler, JobType, Registered
+from tastemaker.jobs.worker import WorkerSettings, run_worker
+
+QUICK = WorkerSettings(poll=0.05, heartbeat=0.2, lease=1.0, grace=0.6, stop_within=1.0)
+
+
+class Note(BaseModel):
+    word: str
+
+
+NOTE = JobType(name="note", payload=Note, max_retries=2)
+
+
+async def claimed(
+    database: Database, *, batch: int = 100, lease: float = 30, only: Collection[str] | None = None
+) -> list[ClaimedJob]:
+    async with session_scope(database, SYSTEM) as session:
+        return await queries.claim(
+            session, worker="test", job_types=["note"], batch=batch, lease=lease, only=only
+        )
+
+
+async def publish_words(database: Database, words: Sequence[str]) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        for word in words:
+            await publish(session, NOTE, Note(word=word))
+
+
+async def column(database: Database, name: str) -> list[object]:
+    async with session_scope(database, SYSTEM) as session:
+        return list((await session.execute(text(f"SELECT {name} FROM background_jobs"))).scalars())  # noqa: S608 - a literal of this file
+
+
+async def until(database: Database, status: str, count: int, *, within: float = 10) -> None:
+    async with asyncio.timeout(within):
+        while (await column(database, "status")).count(status) < count:
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def working(
+    database: Database,
+    handler: Handler,
+    *,
+    settings: WorkerSettings = QUICK,
+    given_up: GivenUp | None = None,
+) -> AsyncIterator[None]:
+    """A worker beside the block."""
+    stopping = asyncio.Event()
+    handlers = {"note": Registered(NOTE, handler, given_up)}
+    task = asyncio.create_task(run_worker(database, handlers, stopping=stopping, settings=settings))
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task

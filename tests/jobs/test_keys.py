@@ -1,0 +1,96 @@
+"""A key's successor may wait while its job runs: whoever goes back to the queue then gives way to it."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, session_scope
+from tastemaker.jobs import queries
+from tastemaker.jobs.service import publish
+from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
+from tests.jobs.notes import NOTE, Note, claimed, until, working
+
+GoBack = Callable[[AsyncSession, ClaimedJob], Awaitable[object]]
+
+
+@pytest.mark.parametrize(
+    "go_back",
+    [
+        lambda session, job: queries.again(session, job, delay=0),
+        lambda session, job: queries.fail(session, job, error="x", delay=0, final=False),
+        lambda session, _job: queries.rescue(session, job_types=["note"], lease=100, grace=0),
+    ],
+    ids=["again", "fail", "rescue"],
+)
+async def test_who_goes_back_gives_way_to_its_successor(database: Database, go_back: GoBack) -> None:
+    await publish_keyed(database, "first")
+    (running,) = await claimed(database)
+    await publish_keyed(database, "successor")
+    async with session_scope(database, SYSTEM) as session:
+        await go_back(session, running)
+    assert await statuses(database) == {"first": "cancelled", "successor": "pending"}
+    assert [job.payload["word"] for job in await claimed(database)] == ["successor"]
+
+
+async def test_of_two_lost_with_one_key_the_one_with_retries_left_comes_back(database: Database) -> None:
+    for word in ("exhausted", "fresh"):
+        async with session_scope(database, SYSTEM) as session:
+            await publish(session, NOTE, Note(word=word), dedupe_key="k")
+        await claimed(database, lease=-1)
+    async with session_scope(database, SYSTEM) as session:
+        await session.execute(
+            text(
+                "UPDATE background_jobs SET retry_count = max_retries WHERE payload ->> 'word' = 'exhausted'"
+            )
+        )
+        await queries.rescue(session, job_types=["note"], lease=30, grace=5)
+    assert await statuses(database) == {"exhausted": "failed", "fresh": "pending"}
+
+
+async def test_a_successor_that_comes_while_the_job_runs_holds_up_nobody(database: Database) -> None:
+    said: list[str] = []
+
+    async def twice(context: JobContext, note: Note) -> Answer:
+        said.append(note.word)
+        if note.word == "first":
+            await publish_keyed(context.database, "successor")
+            return Again()
+        return Done()
+
+    await publish_keyed(database, "first")
+    async with working(database, twice):
+        await until(database, "completed", 1, within=5)
+        async with session_scope(database, SYSTEM) as session:
+            await publish(session, NOTE, Note(word="another"))
+        await until(database, "completed", 2, within=5)
+    assert said == ["first", "successor", "another"]
+
+
+async def test_jobs_that_wait_for_a_key_do_not_stand_before_the_others(database: Database) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        await publish(session, NOTE, Note(word="holder"), lock_key="k")
+    await claimed(database)
+    async with session_scope(database, SYSTEM) as session:
+        for number in range(3):
+            await publish(session, NOTE, Note(word=f"waits {number}"), lock_key="k")
+        await publish(session, NOTE, Note(word="free"), delay=-0.001)
+        await session.execute(
+            text("UPDATE background_jobs SET priority = 1 WHERE payload ->> 'word' LIKE 'waits%'")
+        )
+    assert [job.payload["word"] for job in await claimed(database, batch=2)] == ["free"]
+
+
+async def publish_keyed(database: Database, word: str) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        assert await publish(session, NOTE, Note(word=word), lock_key="k", dedupe_key="k")
+
+
+async def statuses(database: Database) -> dict[str, str]:
+    async with session_scope(database, SYSTEM) as session:
+        told = await session.scalar(
+            text("SELECT jsonb_object_agg(payload ->> 'word', status) FROM background_jobs")
+        )
+    return dict(told)
