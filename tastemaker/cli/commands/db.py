@@ -2,6 +2,7 @@ from typing import Annotated
 
 import typer
 
+from tastemaker.cli.commands.adopt import adopt
 from tastemaker.cli.help_page import Json, group
 
 app = group("The database: start, look, migrate.")
@@ -84,3 +85,6 @@ def history(*, as_json: Json = False) -> None:
     from tastemaker.cli.db_commands import history as show
 
     show(as_json=as_json)
+
+
+app.command()(adopt)

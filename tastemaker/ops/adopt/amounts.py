@@ -14,9 +14,11 @@ _THOUSANDS: Final = re.compile(r"\d{1,3}([,. \u00a0\u202f]\d{3})+")
 
 def amount(value: object) -> int | None:
     """What it says; None for what is unknown, negative, or no count at all."""
-    if isinstance(value, bool) or value is None:
+    if value is None or isinstance(value, bool):
         return None
-    if isinstance(value, int | float):
+    if isinstance(value, int):
+        return value if 0 <= value <= LARGEST else None
+    if isinstance(value, float):
         return _whole(Decimal(str(value)))
     return _spoken(value) if isinstance(value, str) else None
 

@@ -37,7 +37,7 @@ def read_account(
     nested: Mapping[str, Json],
 ) -> Creator:
     profile, enriched = _object(element.get("profile")), _object(element.get("bio_enriched"))
-    places = (nested, element, profile)
+    places = tuple(place for place in (nested, element, profile) if place)
     return Creator(
         platform=platform,
         stable_id=stable_id,

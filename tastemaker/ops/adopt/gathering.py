@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from tastemaker.core.platforms import Platform
-from tastemaker.ops.adopt.shapes import Item, Sighting, Unreadable, read_element, read_page
+from tastemaker.ops.adopt.shapes import Item, Sighting, Unreadable, identify, read_element, read_page
 from tastemaker.providers.base import Creator, Post
 
 SURROGATE: Final = "handle:"
@@ -60,7 +60,7 @@ class Readings:
 
 @dataclass(slots=True)
 class Account:
-    """A creator merged over time; handles with when they were seen first and last."""
+    """A creator merged over time; handles with when they were seen first and last. Its id is its key's."""
 
     creator: Creator
     first_seen_at: datetime
@@ -107,13 +107,19 @@ def read_pages(pages: Iterable[Page]) -> Readings:
     return readings
 
 
-def identities_in(readings: Readings) -> set[tuple[Platform, str, str]]:
-    """Platform, lower-cased handle and id, of every sighting that tells both."""
-    return {
-        (seen.sighting.creator.platform, seen.sighting.handle_key, seen.sighting.creator.stable_id)
-        for seen in readings.seen
-        if seen.sighting.creator.stable_id and seen.sighting.creator.handle
-    }
+def identities_in(pages: Iterable[Page]) -> set[tuple[Platform, str, str]]:
+    """Platform, lower-cased handle and id, of every element that tells both."""
+    found = set()
+    for page in pages:
+        try:
+            items = read_page(page.text)
+        except Unreadable:
+            continue
+        for item in items:
+            read = identify(item, page.platform)
+            if not isinstance(read, str) and read.stable_id and read.handle:
+                found.add((read.platform, read.handle.lower(), read.stable_id))
+    return found
 
 
 def handles_without_id(readings: Readings) -> set[Key]:
@@ -152,7 +158,7 @@ def _keep_account(gathered: Gathered, seen: Seen, key: Key) -> None:
     creator, at = seen.sighting.creator, seen.page.seen_at
     account = gathered.accounts.get(key)
     if account is None:
-        account = gathered.accounts[key] = Account(replace(creator, stable_id=key[1]), at, at)
+        account = gathered.accounts[key] = Account(creator, at, at)
     else:
         account.creator = _merged(account.creator, creator)
         account.last_seen_at = at
@@ -176,7 +182,7 @@ def _merged(known: Creator, later: Creator) -> Creator:
 def _keep_post(gathered: Gathered, seen: Seen, key: Key) -> None:
     post = seen.sighting.post
     if post is not None:
-        kept = replace(post, creator_id=key[1])
+        kept = post if post.creator_id == key[1] else replace(post, creator_id=key[1])
         gathered.posts[post.platform, post.post_id] = (kept, seen.page.seen_at)
 
 

@@ -5,6 +5,7 @@
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,6 +31,8 @@ _FLAT_KEYS: Final = {
     "displayName",
 }
 _ENRICHED_KEYS: Final = {"mergeKey", "content", "bioEnriched", "bioEnrichedAt", "bio_enriched", "preview"}
+_BY_SLUG: Final = {platform.slug: platform for platform in Platform}
+_PLAIN: Final = re.compile(r"[\w.-]+", re.ASCII)
 _ID_FORMS: Final = {Platform.TIKTOK: str.isdigit, Platform.INSTAGRAM: str.isdigit}
 
 
@@ -51,6 +54,15 @@ class Item:
             return orjson.dumps(self.value).decode()
         except orjson.JSONEncodeError:
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`stable_id` or `handle` may be empty, not both."""
+
+    platform: Platform
+    stable_id: str
+    handle: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +95,8 @@ def read_page(text: str) -> list[Item]:
     return list(_unwrapped(page, 0))
 
 
-def read_element(item: Item, platform_of_job: Platform | None) -> Sighting | str:
-    """What it tells, or why it is no creator."""
+def identify(item: Item, platform_of_job: Platform | None) -> Identity | str:
+    """Whose the element is, or why it is no creator's."""
     element = item.value
     if not isinstance(element, dict):
         return "not an object"
@@ -102,9 +114,19 @@ def read_element(item: Item, platform_of_job: Platform | None) -> Sighting | str
         return "neither an id nor a handle"
     if _has_a_key_that_is_too_long(element, nested):
         return "an id or a handle of more than 255 characters"
-    creator = read_account(platform, stable_id, handle or None, element, nested)
+    return Identity(platform, stable_id, handle)
+
+
+def read_element(item: Item, platform_of_job: Platform | None) -> Sighting | str:
+    """What it tells, or why it is no creator."""
+    identity = identify(item, platform_of_job)
+    if isinstance(identity, str):
+        return identity
+    element, nested = item.value, item.value.get("creator", {})
+    creator = read_account(identity.platform, identity.stable_id, identity.handle or None, element, nested)
     shape = "d" if item.ordinal is None else _shape(element, nested)
-    return Sighting(creator=creator, post=read_post(platform, stable_id, element), shape=shape)
+    post = read_post(identity.platform, identity.stable_id, element)
+    return Sighting(creator=creator, post=post, shape=shape)
 
 
 def _parse(text: str) -> Json:
@@ -145,8 +167,8 @@ def _unwrapped(value: Json, depth: int) -> Iterator[Item]:
 
 def _platform(element: Mapping[str, Json], nested: Mapping[str, Json]) -> Platform | None:
     for word in (element.get("platform"), nested.get("platform")):
-        if isinstance(word, str) and word.strip().lower() in {platform.slug for platform in Platform}:
-            return Platform.parse(word)
+        if isinstance(word, str) and (found := _BY_SLUG.get(word.strip().lower())) is not None:
+            return found
     return None
 
 
@@ -171,7 +193,8 @@ def _handle(platform: Platform, element: Mapping[str, Json], nested: Mapping[str
             nested.get("handle"), flat.get("handle"), nested.get("uniqueId"), flat.get("username"),
         ),
     }[platform]  # fmt: skip
-    return clean_line(first_text(*candidates)).lstrip("@").strip()
+    handle = first_text(*candidates).lstrip("@")
+    return handle if _PLAIN.fullmatch(handle) else clean_line(handle).lstrip("@").strip()
 
 
 def _stable_id(platform: Platform, element: Mapping[str, Json], nested: Mapping[str, Json]) -> str:

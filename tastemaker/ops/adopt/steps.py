@@ -162,7 +162,7 @@ def _page_batches(work: Work) -> int:
 
 def _identities(work: Work, _after: int, upto: int) -> Counts:
     pages = creators_queries.read_batch(work.connection, upto, moment=work.moment)
-    identities = identities_in(read_pages(pages))
+    identities = identities_in(pages)
     creators_queries.keep_identities(work.connection, identities)
     return {"pages": len(pages)}
 

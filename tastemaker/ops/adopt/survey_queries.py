@@ -9,7 +9,7 @@ from psycopg import Connection, sql
 
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
-from tastemaker.ops.adopt.gathering import Key, Page, handles_without_id, identities_in, read_pages
+from tastemaker.ops.adopt.gathering import Key, Page, handles_without_id, read_pages
 from tastemaker.ops.adopt.original import TABLES, Census
 from tastemaker.ops.adopt.settings_rows import Throttle, throttles_among
 from tastemaker.ops.adopt.source_queries import sources_in_public
@@ -125,19 +125,19 @@ def survey_creators(connection: Connection[Any], census: Census, *, moment: date
         cursor.itersize = _PAGES_AT_ONCE
         cursor.execute(sources_in_public(census) + sql.SQL(_PAGES))
         while rows := cursor.fetchmany(_PAGES_AT_ONCE):
-            readings = read_pages(_page(row, moment) for row in rows)
+            pages = [_page(row, moment) for row in rows]
+            readings = read_pages(pages)
             found.pages += len(rows)
             found.elements += readings.elements
             found.shapes += readings.shapes
             found.rejected += readings.rejected
             nameless |= handles_without_id(readings)
-            for platform, handle, stable_id in identities_in(readings):
-                ids.setdefault((platform, handle), set()).add(stable_id)
-            stable |= {
-                (seen.sighting.creator.platform, seen.sighting.creator.stable_id)
-                for seen in readings.seen
-                if seen.sighting.creator.stable_id
-            }
+            told = [seen.sighting for seen in readings.seen if seen.sighting.creator.stable_id]
+            for sighting in told:
+                if sighting.handle_key:
+                    key = (sighting.creator.platform, sighting.handle_key)
+                    ids.setdefault(key, set()).add(sighting.creator.stable_id)
+            stable |= {(sighting.creator.platform, sighting.creator.stable_id) for sighting in told}
     found.accounts = len(stable) + sum(1 for key in nameless if len(ids.get(key, ())) != 1)
     return found
 
