@@ -31,7 +31,7 @@ INSERT = text("""
 SELECT = """
     SELECT c.id, c.name, c.description, c.search_type, c.status, c.created_at,
            count(j.id) AS searches, coalesce(sum(j.processed_results), 0) AS creators
-    FROM campaigns c LEFT JOIN scraping_jobs j ON j.campaign_id = c.id
+    FROM campaigns c LEFT JOIN scraping_jobs j ON j.campaign_id = c.id AND j.user_id = c.user_id
     WHERE c.user_id = :user_id {condition}
     GROUP BY c.id
     ORDER BY c.created_at DESC, c.id

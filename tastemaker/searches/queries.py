@@ -34,7 +34,7 @@ SELECT_SEARCH = """
     SELECT j.id, j.user_id, j.campaign_id, c.name AS campaign_name, j.platform, j.keywords, j.search_params,
            j.status, j.outcome, j.target_results, j.processed_results, j.processed_runs, j.progress, j.error,
            j.parked_until, j.parked_reason, j.created_at, j.started_at, j.completed_at
-    FROM scraping_jobs j LEFT JOIN campaigns c ON c.id = j.campaign_id
+    FROM scraping_jobs j LEFT JOIN campaigns c ON c.id = j.campaign_id AND c.user_id = j.user_id
     WHERE j.user_id = :user_id {condition}
     ORDER BY j.created_at DESC, j.id
     LIMIT :limit

@@ -1,0 +1,129 @@
+"""Every statement names the tenant whose rows it touches: the index it needs, and one day the shard."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tests.rules.source import Source, Violation, assert_holds, package_sources, strings
+
+TENANT_COLUMNS: Final = {
+    "users": ("user_id",),
+    "campaigns": ("user_id",),
+    "scraping_jobs": ("user_id",),
+    "scraping_results": ("user_id",),
+    "user_subscriptions": ("tenant_id", "user_id"),
+    "user_billing": ("tenant_id", "user_id"),
+    "user_usage": ("tenant_id", "user_id"),
+    "user_system_data": ("tenant_id", "user_id"),
+    "scraping_runs": ("tenant_id",),
+    "search_creators": ("tenant_id",),
+    "search_jobs": ("tenant_id",),
+    "search_results": ("tenant_id",),
+    "usage_charges": ("tenant_id",),
+    "provider_calls": ("tenant_id",),
+    "events": ("tenant_id",),
+    "event_keys": ("tenant_id",),
+    "background_jobs": ("tenant_id",),
+}
+"""A satellite of a user hangs on that user's row by its own `user_id`, one to one."""
+
+FILLED: Final = {
+    "user_subscriptions", "user_billing", "user_usage", "user_system_data", "scraping_results", "search_jobs",
+    "search_results", "events", "event_keys", "background_jobs", "scraping_runs", "search_creators",
+}  # fmt: skip
+"""A trigger gives a new row its tenant, so that an INSERT need not."""
+
+ALLOWED: Final = {
+    ("tastemaker/jobs/queries.py", "background_jobs"): "the queue serves everybody, by the system's claim",
+    ("tastemaker/db/migrations/", ""): "the schema's history works on whole tables",
+    (
+        "tastemaker/events/history_queries.py",
+        "events",
+    ): "the product itself reads everybody's; a tenant's own names it",
+    ("tastemaker/ops/doctor_queries.py", ""): "counts over the whole installation",
+    ("tastemaker/ops/adopt/", ""): "adoption works on whole tables, as the administrator",
+}
+"""By file and table; an empty table is every one."""
+
+REFERENCE: Final = re.compile(
+    r"\b(?P<verb>FROM|JOIN|UPDATE|INTO)\s+(?:ONLY\s+)?(?:public\.)?(?P<table>[a-z_]+)"
+    r"(?:\s+(?:AS\s+)?(?!SET\b|WHERE\b|ON\b|JOIN\b|LEFT\b|ORDER\b|GROUP\b|LIMIT\b|USING\b|FOR\b|VALUES\b|SELECT\b)"
+    r"(?P<alias>[a-z_]+))?",
+    re.IGNORECASE,
+)
+SKIP_LOCKED: Final = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b[^)\n]*", re.IGNORECASE)
+UPSERT: Final = re.compile(r"\bDO\s+UPDATE\b", re.IGNORECASE)
+
+
+def unnamed_tenants(source: Source) -> Iterator[Violation]:
+    for line, text in strings(source):
+        statement = UPSERT.sub("", SKIP_LOCKED.sub("", text))
+        for found in REFERENCE.finditer(statement):
+            table = found["table"].lower()
+            if table not in TENANT_COLUMNS or _allowed(source.path, table):
+                continue
+            if found["verb"].upper() == "INTO":
+                named = table in FILLED or _listed(statement, table)
+            else:
+                named = _named(statement, table, found["alias"])
+            if not named:
+                yield Violation(source.path, line, f"{table} without its tenant")
+
+
+def test_every_statement_names_its_tenant() -> None:
+    assert_holds(unnamed_tenants, package_sources())
+
+
+def test_planted_statements_are_found() -> None:
+    planted = "\n".join(
+        f'S{number} = "{statement}"'
+        for number, statement in enumerate(
+            (
+                "SELECT * FROM campaigns WHERE id = :id",
+                "SELECT * FROM campaigns c JOIN scraping_jobs j ON j.campaign_id = c.id WHERE c.user_id = :u",
+                "UPDATE scraping_runs SET status = 'x' WHERE id = :id FOR UPDATE",
+                "DELETE FROM user_usage WHERE id = :id",
+                "INSERT INTO campaigns (name) VALUES (:name)",
+            )
+        )
+    )
+    found = list(unnamed_tenants(Source("tastemaker/campaigns/queries.py", planted)))
+    assert [violation.line for violation in found] == [1, 2, 3, 4, 5]
+
+
+def test_named_tenants_are_seen() -> None:
+    clean = """
+A = "SELECT * FROM campaigns WHERE user_id = :u AND id = :id"
+B = "SELECT * FROM campaigns c LEFT JOIN scraping_jobs j ON j.campaign_id = c.id AND j.user_id = c.user_id WHERE c.user_id = :u"
+C = "SELECT 1 FROM users u JOIN user_usage g ON g.user_id = u.id WHERE u.user_id = :u"
+D = "INSERT INTO campaigns (user_id, name) VALUES (:u, :n)"
+E = "INSERT INTO scraping_results (job_id) VALUES (:j) ON CONFLICT DO NOTHING"
+F = "SELECT 1 FROM creators WHERE id = :id FOR UPDATE OF creators"
+"""  # noqa: E501 - statements as they are written
+    assert list(unnamed_tenants(Source("tastemaker/campaigns/queries.py", clean))) == []
+
+
+def _allowed(path: str, table: str) -> bool:
+    return any(path.startswith(place) and named in ("", table) for place, named in ALLOWED)
+
+
+def _listed(statement: str, table: str) -> bool:
+    columns = re.search(
+        rf"INTO\s+(?:public\.)?{table}(?:\s+AS\s+\w+)?\s*\(([^)]*)\)", statement, re.IGNORECASE
+    )
+    return columns is not None and any(
+        re.search(rf"\b{column}\b", columns[1]) for column in TENANT_COLUMNS[table]
+    )
+
+
+def _named(statement: str, table: str, alias: str | None) -> bool:
+    """The tenant column is compared with something, under the table's name in this statement."""
+    for column in TENANT_COLUMNS[table]:
+        qualified = rf"\b{alias or table}\.{column}\b"
+        compared = (rf"{qualified}\s*(=|IN\b)", rf"=\s*{qualified}")
+        bare = rf"(?<![.\w]){column}\s*(=|IN\b)"
+        if any(re.search(pattern, statement, re.IGNORECASE) for pattern in compared):
+            return True
+        if alias is None and re.search(bare, statement, re.IGNORECASE):
+            return True
+    return False
