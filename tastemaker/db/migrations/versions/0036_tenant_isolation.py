@@ -202,7 +202,7 @@ FROM public.background_jobs GROUP BY 1, 2;
 COMMENT ON VIEW reports.background_jobs IS 'How many jobs are in each state.';
 
 CREATE VIEW reports.catalog WITH (security_invoker = true) AS
-SELECT platform, count(*) AS creators, max(fetched_at) AS newest FROM public.creators GROUP BY 1;
+SELECT platform, count(*) AS known, max(fetched_at) AS newest FROM public.creators GROUP BY 1;
 COMMENT ON VIEW reports.catalog IS 'How many creators are known on each platform.';
 
 GRANT SELECT ON ALL TABLES IN SCHEMA reports TO tastemaker_readonly, tastemaker_backup;
