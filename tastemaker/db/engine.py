@@ -37,6 +37,10 @@ class NoConnectionFree(DatabaseUnavailable):
     """Every connection of the pool stayed in use for as long as a caller waits."""
 
 
+DATABASE_TROUBLE = (DBAPIError, psycopg.Error, DatabaseUnavailable, OSError)
+"""What a statement may raise when the database refuses it, is out of reach or has no connection free."""
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """An open database. `url` is direct and the application role's, for a process's LISTEN connection."""
@@ -91,11 +95,20 @@ async def in_transaction(
         try:
             async with session_scope(database, claim) as session:
                 return await work(session)
-        except DBAPIError as error:
-            if _sqlstate(error) not in DEADLOCK_OR_SERIALIZATION or attempt == ATTEMPTS - 1:
+        except (DBAPIError, psycopg.Error) as error:
+            if not is_victim(error) or attempt == ATTEMPTS - 1:
                 raise
         await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def is_victim(error: Exception) -> bool:
+    """Whether PostgreSQL ended the transaction for another's sake: the same once more may succeed.
+
+    SQLAlchemy wraps the driver's errors; those of `driver_connection` come as they are.
+    """
+    original = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(original, "sqlstate", None) in DEADLOCK_OR_SERIALIZATION
 
 
 async def take_connection(pool: Pool) -> psycopg.AsyncConnection[Any]:
@@ -165,7 +178,3 @@ async def _refuse_privileged_role(pool: Pool) -> None:
             f"The application may not connect as {name!r}: that role ignores row-level security. "
             "Give the administrator's URL as DATABASE_ADMIN_URL and the application's as DATABASE_URL."
         )
-
-
-def _sqlstate(error: DBAPIError) -> str | None:
-    return getattr(error.orig, "sqlstate", None)

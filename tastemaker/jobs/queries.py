@@ -96,7 +96,7 @@ RESCUE = text(f"""
           AND (CAST(:of AS text) IS NULL OR job.correlation_id = :of) AND (
             job.lease_until < app_now()
             OR (job.lease_until < app_now() + make_interval(secs => :lease - :grace)
-                AND NOT EXISTS (
+                AND job.worker IS NOT NULL AND NOT EXISTS (
                     SELECT FROM pg_locks held
                     WHERE held.locktype = 'advisory' AND held.classid = :presence_class AND held.objsubid = 2
                       AND held.objid::bigint = hashtext(job.worker)::bigint & 4294967295
@@ -161,7 +161,7 @@ async def enqueue(  # noqa: PLR0913 - everything beyond the payload is optional
 async def claim(
     session: AsyncSession,
     *,
-    worker: str,
+    worker: str | None,
     job_types: Sequence[str],
     batch: int,
     lease: float,
@@ -169,6 +169,7 @@ async def claim(
 ) -> list[ClaimedJob]:
     """Take up to `batch` due jobs, most urgent first. Counted as an attempt before anything runs.
 
+    `worker` is the name under which it shows its presence; without one only the lease tells of its death.
     `only`: the correlation ids whose jobs may be taken; None is every one.
     """
     rows = await session.execute(

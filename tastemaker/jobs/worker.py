@@ -9,19 +9,18 @@ import os
 import random
 import socket
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import new_token
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction, session_scope
+from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_victim, session_scope
 from tastemaker.jobs import queries
 from tastemaker.jobs.presence import presence
 from tastemaker.jobs.types import LEASE_SECONDS, Again, ClaimedJob, Done, Handlers, JobContext
@@ -52,6 +51,7 @@ class _State:
     name: str
     stopping: asyncio.Event
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    shown: asyncio.Event = field(default_factory=asyncio.Event)
     running: dict[asyncio.Task[None], ClaimedJob] = field(default_factory=dict)
 
 
@@ -65,7 +65,7 @@ async def run_worker(
     """Work until `stopping` is set; then let running jobs reach a good place, at most `stop_within`."""
     settings = settings or WorkerSettings()
     state = _State(name=_worker_name(), stopping=stopping)
-    async with presence(database.url, state.name, state.wake):
+    async with presence(database.url, state.name, wake=state.wake, shown=state.shown):
         heart = asyncio.create_task(_keep_leases(database, state, settings))
         try:
             while not stopping.is_set():
@@ -92,7 +92,7 @@ async def _look_for_work(
                 return
     except IntegrityError:
         log.debug("another worker took a job with the same lock key in this instant")
-    except (DBAPIError, OSError) as error:
+    except DATABASE_TROUBLE as error:
         log.warning("the database is out of reach, trying again: %s", type(error).__name__)
 
 
@@ -109,7 +109,7 @@ async def _claim(
                 await _give_up(session, handlers, job["job_type"], job["payload"])
         return await queries.claim(
             session,
-            worker=state.name,
+            worker=state.name if state.shown.is_set() else None,
             job_types=list(handlers),
             batch=batch,
             lease=settings.lease,
@@ -163,12 +163,18 @@ async def _failed(
 
 
 async def _give_up(session: AsyncSession, handlers: Handlers, job_type: str, body: Mapping[str, Any]) -> None:
-    """Tell whoever registered the type; a payload that nobody can read has nobody to be told to."""
-    registered = handlers.get(job_type)
-    if registered is None or registered.given_up is None:
+    """Tell whoever registered the type. That this breaks must not keep the other jobs from their worker."""
+    registered = handlers[job_type]
+    if registered.given_up is None:
         return
-    with suppress(ValidationError):
-        await registered.given_up(session, registered.job_type.payload.model_validate(body))
+    try:
+        payload = registered.job_type.payload.model_validate(body)
+        async with session.begin_nested():
+            await registered.given_up(session, payload)
+    except Exception as error:
+        if is_victim(error):
+            raise
+        log.exception("nobody could be told that a job (%s) was given up", job_type)
 
 
 async def _keep_leases(database: Database, state: _State, settings: WorkerSettings) -> None:
@@ -180,7 +186,7 @@ async def _keep_leases(database: Database, state: _State, settings: WorkerSettin
         try:
             async with session_scope(database, SYSTEM) as session:
                 ours = await queries.renew(session, held, lease=settings.lease)
-        except (DBAPIError, OSError) as error:
+        except DATABASE_TROUBLE as error:
             log.warning("leases could not be renewed: %s", type(error).__name__)
             continue
         for task, job in list(state.running.items()):
@@ -207,9 +213,11 @@ async def _finish(database: Database, state: _State, settings: WorkerSettings) -
 
 
 async def _hand_back(database: Database, jobs: Sequence[ClaimedJob]) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        for job in jobs:
-            await queries.again(session, job, delay=0)
+    for job in jobs:
+        try:
+            await _settle(database, job, Again())
+        except DATABASE_TROUBLE as error:
+            log.warning("job %s could not be handed back: %s", job.id, type(error).__name__)
 
 
 async def _end(*tasks: asyncio.Task[object]) -> None:

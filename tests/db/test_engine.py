@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, in_transaction, open_database, session_scope
+from tastemaker.db.engine import Database, driver_connection, in_transaction, open_database, session_scope
 from tastemaker.db.profiles import PoolProfile
 
 ALICE, BOB = Tenant(ExternalUserId("alice")), Tenant(ExternalUserId("bob"))
@@ -103,6 +103,19 @@ async def test_the_victim_of_a_deadlock_is_tried_again(database: Database) -> No
         in_transaction(database, SYSTEM, lambda session: swap(session, "bob", "alice")),
     )
     assert len(attempts) == 3
+
+
+async def test_a_victim_of_the_drivers_own_statements_too(database: Database) -> None:
+    attempts: list[int] = []
+
+    async def fall(session: AsyncSession) -> None:
+        attempts.append(len(attempts))
+        connection = await driver_connection(session)
+        if len(attempts) == 1:
+            await connection.execute("DO $$ BEGIN RAISE deadlock_detected; END $$")
+
+    await in_transaction(database, SYSTEM, fall)
+    assert attempts == [0, 1]
 
 
 async def test_sessions_think_in_utc(database: Database) -> None:
