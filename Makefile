@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup search test check lock soak clean
+.PHONY: help setup search test check docs lock soak clean
 
 help: ## Print this help
 	@echo "Tastemaker. Say one of:"
@@ -51,6 +51,9 @@ check: .venv/dev.stamp ## Lint, format, types, layers
 	@$(IN_VENV) -m ruff format --check .
 	@$(IN_VENV) -m mypy
 	@.venv/bin/lint-imports
+
+docs: .venv/dev.stamp ## Write what the documentation takes from the code: docs/reference/schema.md
+	@$(IN_VENV) -m tastemaker.ops.schema_reference docs/reference/schema.md
 
 soak: .venv/dev.stamp ## Run the slow suites ROUNDS times over, until one fails
 	@round=1; while [ $$round -le $(ROUNDS) ]; do \
