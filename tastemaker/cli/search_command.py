@@ -11,8 +11,10 @@ from tastemaker.cli.output_path import refuse_unwritable
 from tastemaker.cli.session import at_head, open_session
 from tastemaker.cli.sources import Choice, choose, notice
 from tastemaker.core.errors import ExitCode
-from tastemaker.core.settings import get_settings
+from tastemaker.core.settings import Settings, get_settings
 from tastemaker.searches.requests import SearchRequest, make_request
+
+STOPPED = {"error": "Stopped.", "kind": "interrupted", "exit_code": ExitCode.INTERRUPTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,19 @@ def search(wish: Wish) -> ExitCode:
         for platform in choice.platforms
     ]
     refuse_unwritable(wish.output)
+    try:
+        return _prepare_and_run(settings, wish, choice, requests)
+    except KeyboardInterrupt:  # while preparing, or while telling: what was found is kept in either case
+        if wish.as_json:
+            screen.write_json(STOPPED)
+        else:
+            screen.say("Stopped.")
+        return ExitCode.INTERRUPTED
+
+
+def _prepare_and_run(
+    settings: Settings, wish: Wish, choice: Choice, requests: Sequence[SearchRequest]
+) -> ExitCode:
     corpus = prepared_corpus(settings) if choice.source == "sandbox" else None
     told = notice(choice, settings, is_imported=corpus is not None and is_imported(corpus))
     if told and not wish.as_json:

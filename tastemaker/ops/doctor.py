@@ -171,12 +171,12 @@ def _extensions(present: frozenset[str]) -> Check:
 
 def _work(facts: DatabaseFacts) -> Check:
     if facts.failed:
-        found = f"{facts.failed} messages were given up"
+        found = f"messages given up: {facts.failed}"
         return Check(
             "Work", State.WARN, found, "`tastemaker searches list` shows which searches are unfinished."
         )
     if facts.lost or facts.waiting or facts.unfinished:
-        found = f"{facts.unfinished} searches unfinished, {facts.lost + facts.waiting} messages wait"
+        found = f"unfinished searches: {facts.unfinished}, waiting messages: {facts.lost + facts.waiting}"
         return Check(
             "Work", State.WARN, found, "`tastemaker searches resume`, `… cancel`, or `tastemaker work`."
         )

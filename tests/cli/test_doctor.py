@@ -61,7 +61,7 @@ def test_left_over_work_is_a_warning(cli: CommandLine, admin_url: str) -> None:
     with psycopg.connect(admin_url) as connection:
         connection.execute("UPDATE scraping_jobs SET status = 'pending', outcome = NULL, completed_at = NULL")
     work = check(cli("doctor", "--json").document, "Work")
-    assert (work["state"], work["found"]) == ("warn", "1 searches unfinished, 0 messages wait")
+    assert (work["state"], work["found"]) == ("warn", "unfinished searches: 1, waiting messages: 0")
 
 
 def test_a_database_that_is_not_there_fails_and_nothing_more_is_asked(

@@ -162,3 +162,13 @@ def test_a_search_that_takes_too_long_keeps_what_it_found(cli: CommandLine, admi
 def limit_creators(admin_url: str, limit: int) -> None:
     with psycopg.connect(admin_url) as connection:
         connection.execute("UPDATE user_usage SET plan_creators_limit = %s", (limit,))
+
+
+def test_an_interrupt_while_preparing_is_told(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tastemaker.cli.search_command.prepared_corpus", interrupt)
+    told = cli("search", "chess")
+    assert (told.status, told.out, told.err) == (ExitCode.INTERRUPTED, "", "Stopped.\n")
+    assert cli("search", "chess", "--json").document["exit_code"] == ExitCode.INTERRUPTED
