@@ -102,7 +102,7 @@ async def test_the_victim_of_a_deadlock_is_tried_again(database: Database) -> No
         in_transaction(database, SYSTEM, lambda session: swap(session, "alice", "bob")),
         in_transaction(database, SYSTEM, lambda session: swap(session, "bob", "alice")),
     )
-    assert len(attempts) == 3
+    assert len(attempts) >= 3, "who lost tried again"
 
 
 async def test_a_victim_of_the_drivers_own_statements_too(database: Database) -> None:

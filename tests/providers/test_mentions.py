@@ -85,10 +85,11 @@ def test_hashtags_are_found_in_any_script(text: str, found: tuple[str, ...]) -> 
 
 
 @pytest.mark.parametrize("piece", ["a@", "a.", "#a", "http://", "(at)", "( ", f"a{AT}a.a", "-@-", "#", "&#"])
-def test_hostile_texts_take_no_time(piece: str) -> None:
+def test_hostile_texts_take_linear_time(piece: str) -> None:
+    """Quadratic would be hours; ten seconds are for a machine that has other things to do."""
     started = monotonic()
     text = piece * (400_000 // len(piece))
     assert len(emails_in(text)) <= MOST_EMAILS
     assert len(links_in(text)) <= MOST_LINKS
     hashtags_in(text)
-    assert monotonic() - started < 2
+    assert monotonic() - started < 10
