@@ -19,6 +19,9 @@ BINARY: Final = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/u
 
 MISSING: Final = "PgBouncer is not installed (Debian: pgbouncer)"
 
+FOLLOWS: Final = (1, 22)
+"""The first version whose prepared statements the driver can use, when it is told to keep some."""
+
 CONFIGURATION: Final = """
 [databases]
 * = host=/proc/self/fd/{sockets} port={server_port}
@@ -72,6 +75,8 @@ def version() -> tuple[int, int]:
 
 def _configure(folder: Path, server: Server, passwords: Mapping[str, str], *, sockets: int) -> None:
     text = CONFIGURATION.format(folder=folder, sockets=sockets, server_port=server.port)
+    if version() >= FOLLOWS:
+        text += "max_prepared_statements = 200\n"
     (folder / "ini").write_text(text)
     users = "".join(f'"{role}" "{password}"\n' for role, password in passwords.items())
     (folder / "users.txt").write_text(users)

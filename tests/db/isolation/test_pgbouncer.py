@@ -19,8 +19,8 @@ from tastemaker.db.profiles import PoolProfile
 from tastemaker.db.reading import read_all
 from tastemaker.db.tenant_access import grant_sql_access, revoke_sql_access
 from tests.db.isolation.conftest import Attacked
-from tests.db.isolation.planting import ALICE, BOB
-from tests.db.isolation.pooler import BINARY, MISSING, pgbouncer, pooled, version
+from tests.db.isolation.planting import ALICE, BOB, Connection
+from tests.db.isolation.pooler import BINARY, FOLLOWS, MISSING, pgbouncer, pooled, version
 from tests.db.isolation.test_crossing import CLAIMS, claiming
 from tests.db.isolation.test_sessions import HERS, hers_seen
 
@@ -99,7 +99,7 @@ async def test_only_a_newer_pooler_follows_prepared_statements(attacked: Attacke
     lost = (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)
     prepared = PoolProfile(min_size=2, max_size=2)
     async with open_database(pooled(attacked.app_url, pooler), prepared) as database:
-        with pytest.raises(lost) if version() < (1, 21) else nullcontext():
+        with pytest.raises(lost) if version() < FOLLOWS else nullcontext():
             await asyncio.gather(*(repeat(database) for _ in range(4)))
 
 
@@ -175,17 +175,19 @@ def test_a_client_that_vanishes_inside_its_transaction_leaves_nothing(
             assert hers_seen(next_client, tables) == set()
 
 
-def test_tenants_logins_stay_apart(attacked: Attacked) -> None:
-    logins = {n: grant_sql_access(attacked.admin_url, ExternalUserId(n)) for n in (ALICE, BOB)}
-    passwords = {login.role: login.password for login in logins.values()}
+def test_tenants_logins_stay_apart(attacked: Attacked, owner: Connection) -> None:
+    users = [ExternalUserId("carol"), ExternalUserId("dave")]
+    for user in users:
+        owner.execute("INSERT INTO users (user_id) VALUES (%s)", (user,))
+    logins = {user: grant_sql_access(attacked.admin_url, user) for user in users}
     try:
-        with pgbouncer(attacked.server, passwords) as folder:
-            for _ in range(3):
-                for name, login in logins.items():
-                    url = pooled(attacked.url_of(login), folder)
-                    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as session:
-                        session.execute(f"SET request.jwt.claims = '{HERS}'".encode())
-                        assert session.execute(USERS.encode()).fetchall() == [(name,)]
+        with pgbouncer(attacked.server, {login.role: login.password for login in logins.values()}) as folder:
+            for user, login in [*logins.items()] * 3:
+                url = pooled(attacked.url_of(login), folder)
+                with psycopg.connect(url, autocommit=True, prepare_threshold=None) as session:
+                    session.execute(f"SET request.jwt.claims = '{HERS}'".encode())
+                    assert session.execute(USERS.encode()).fetchall() == [(user,)]
     finally:
-        for name in logins:
-            revoke_sql_access(attacked.admin_url, ExternalUserId(name))
+        for user in users:
+            revoke_sql_access(attacked.admin_url, user)
+            owner.execute("DELETE FROM users WHERE user_id = %s", (user,))
