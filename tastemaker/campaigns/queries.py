@@ -48,6 +48,8 @@ ACTIVATE = text("""
     WHERE id = :campaign_id AND user_id = :user_id AND status IN ('draft', 'completed')
 """)
 
+LOCK = text("SELECT FROM campaigns WHERE id = :campaign_id AND user_id = :user_id FOR NO KEY UPDATE")
+
 COMPLETE = text("""
     UPDATE campaigns SET status = 'completed'
     WHERE id = :campaign_id AND user_id = :user_id AND status = 'active' AND NOT EXISTS (
@@ -97,8 +99,13 @@ async def activate(session: AsyncSession, user_id: ExternalUserId, campaign_id: 
 
 
 async def complete_if_idle(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
-    """Completed, once none of its searches is left running."""
-    await session.execute(COMPLETE, {"user_id": user_id, "campaign_id": campaign_id})
+    """Completed, once none of its searches is left running.
+
+    Searches that end in the same moment wait for each other, or each would see the other still running.
+    """
+    parameters = {"user_id": user_id, "campaign_id": campaign_id}
+    await session.execute(LOCK, parameters)
+    await session.execute(COMPLETE, parameters)
 
 
 def _campaign(row: RowMapping) -> Campaign:

@@ -5,12 +5,19 @@ from sqlalchemy import text
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import ensure_local_user
-from tastemaker.campaigns.queries import list_campaigns
+from tastemaker.campaigns.queries import complete_if_idle, list_campaigns
 from tastemaker.campaigns.service import create_campaign, ensure_campaign, get_campaign
 from tastemaker.core.errors import InvalidInput, LimitReached, NotFound
 from tastemaker.core.ids import ExternalUserId
+from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.searches.requests import make_request
+from tastemaker.searches.service import start_search
+
+END = text(
+    "UPDATE scraping_jobs SET status = 'completed' WHERE keywords = jsonb_build_array(CAST(:keyword AS text))"
+)
 
 
 async def test_a_campaign_is_found_by_id_by_its_start_and_by_name(
@@ -95,3 +102,26 @@ async def test_the_local_user_is_made_once_with_its_rows(database: Database) -> 
     async with session_scope(database, SYSTEM) as session:
         for table in ("users", "user_subscriptions", "user_usage", "user_system_data", "events"):
             assert await session.scalar(text(f"SELECT count(*) FROM {table}")) == 1  # noqa: S608 - literals above
+
+
+async def test_a_campaign_whose_last_two_searches_end_in_one_moment_is_completed(
+    database: Database, user: CurrentUser
+) -> None:
+    async with session_scope(database, user.claim) as session:
+        campaign = await create_campaign(session, user, name="Two at once")
+        for keyword in ("chess", "makeup"):
+            request = make_request(platform=Platform.YOUTUBE, keywords=[keyword], target=5)
+            await start_search(session, user, campaign, request, source="sandbox")
+
+    both_ended = asyncio.Barrier(2)
+
+    async def end(keyword: str) -> None:
+        async with session_scope(database, user.claim) as session:
+            await session.execute(END, {"keyword": keyword})
+            await both_ended.wait()
+            await complete_if_idle(session, user.user_id, campaign.id)
+            await asyncio.sleep(0.1)
+
+    await asyncio.gather(end("chess"), end("makeup"))
+    async with session_scope(database, user.claim) as session:
+        assert (await get_campaign(session, user, str(campaign.id))).status == "completed"
