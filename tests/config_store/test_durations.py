@@ -14,7 +14,9 @@ def test_a_number_and_its_unit(text: str, seconds: float) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "s", "1.5h", "-1s", "1 h", "1w", "9" * 20 + "d", "1s\n2s"])
+@pytest.mark.parametrize(
+    "text", ["", "s", "1.5h", "-1s", "1 h", "1w", "9" * 20 + "d", "9" * 12 + "d", "3651d", "1s\n2s"]
+)
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="no duration"):
         parse_duration(text)
