@@ -4,12 +4,15 @@ Readers of the original rely on the keys and types per platform, so this form is
 say (ids, provenance) is in the catalog and in `search_creators`.
 """
 
+import re
 from typing import Any
 
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Creator, Post
 
 Document = dict[str, Any]
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def to_document(creator: Creator, post: Post | None, keyword: str) -> Document:
@@ -74,7 +77,7 @@ def _platform_fields(creator: Creator, post: Post | None, keyword: str) -> Docum
                 "shortCode": (post.short_code or "") if post else "",
                 "ownerUsername": creator.handle or "",
                 "ownerFullName": creator.name or "",
-                "ownerId": int(creator.stable_id) if creator.stable_id.isdigit() else creator.stable_id,
+                "ownerId": _owner_id(creator.stable_id),
             }
         case Platform.YOUTUBE:
             return {
@@ -82,3 +85,8 @@ def _platform_fields(creator: Creator, post: Post | None, keyword: str) -> Docum
                 "lengthSeconds": post.duration_seconds if post else None,
                 "keywords": [keyword],
             }
+
+
+def _owner_id(stable_id: str) -> int | str:
+    """The original's number; what is none, or would not fit 64 bits, stays as it is."""
+    return int(stable_id) if _NUMBER.fullmatch(stable_id) else stable_id

@@ -1,6 +1,10 @@
 """Shape (a), platform by platform: keys and types exactly, because others read them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+
+import orjson
+import pytest
 
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Creator, Post
@@ -74,6 +78,14 @@ def test_instagram_has_hashes_and_its_owner_as_a_number() -> None:
         "ownerFullName": "Ada L.",
     }
     assert document["publishedTime"] == "2025-03-04T05:06:07+00:00"
+
+
+@pytest.mark.parametrize("stable_id", ["12²", "1" * 19, "user_7", ""])
+def test_an_owner_that_is_no_number_stays_as_it_is(stable_id: str) -> None:
+    creator, post = made(Platform.INSTAGRAM)
+    document = to_document(replace(creator, stable_id=stable_id), post, "chess")
+    assert document["ownerId"] == stable_id
+    orjson.dumps(document)
 
 
 def test_youtube_has_a_channel_and_neither_unique_id_nor_badge() -> None:
