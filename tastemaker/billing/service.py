@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.billing import queries
+from tastemaker.billing.queries import Allowance
 from tastemaker.core.errors import LimitReached, NotFound
 from tastemaker.core.ids import ExternalUserId, SearchId
 
@@ -17,8 +18,8 @@ async def take_campaign(session: AsyncSession, user_id: ExternalUserId) -> None:
 
 async def refuse_without_allowance(session: AsyncSession, user_id: ExternalUserId) -> None:
     """Raises LimitReached when the period has no creator left: no call is paid for nothing."""
-    allowance = await queries.lock_allowance(session, user_id)
-    if allowance is not None and allowance.left == 0:
+    allowance = await _lock_allowance(session, user_id)
+    if allowance.left == 0:
         raise LimitReached(f"Your plan's creators of this period are used up ({allowance.used}).")
 
 
@@ -34,9 +35,7 @@ async def charge_creators(
 
     One already charged in this period is stored again without charge.
     """
-    allowance = await queries.lock_allowance(session, user_id)
-    if allowance is None:
-        raise NotFound("There is no such user.")
+    allowance = await _lock_allowance(session, user_id)
     period_start = allowance.period_start
     paid = await queries.list_charged(
         session, user_id, period_start=period_start, platform=platform, stable_ids=stable_ids
@@ -53,3 +52,10 @@ async def charge_creators(
             search_id=search_id,
         )
     return [stable_id for stable_id in stable_ids if stable_id in allowed]
+
+
+async def _lock_allowance(session: AsyncSession, user_id: ExternalUserId) -> Allowance:
+    allowance = await queries.lock_allowance(session, user_id)
+    if allowance is None:
+        raise NotFound("There is no such user, or no plan and usage of theirs.")
+    return allowance

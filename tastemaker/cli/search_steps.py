@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.text import Text
@@ -22,7 +23,7 @@ from tastemaker.cli.sources import KEYS
 from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import ExitCode
 from tastemaker.core.platforms import Platform
-from tastemaker.db.engine import session_scope
+from tastemaker.db.engine import in_transaction, session_scope
 from tastemaker.journeys.searching import ask
 from tastemaker.searches.export import columns_of
 from tastemaker.searches.results_queries import list_found, stream_found
@@ -52,15 +53,18 @@ class Begun:
 async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
     """Ask for what was planned, and see it through."""
     wish, choice = plan.wish, plan.choice
-    async with session_scope(session.database, session.user.claim) as writing:
-        asked = await ask(
-            writing,
-            session.user,
-            plan.requests,
+    asked = await in_transaction(
+        session.database,
+        session.user.claim,
+        partial(
+            ask,
+            user=session.user,
+            requests=plan.requests,
             campaign_name=wish.campaign,
             today=utc_now().date(),
             source=choice.source,
-        )
+        ),
+    )
     begun = Begun(
         campaign=asked.campaign,
         searches=asked.searches,

@@ -124,6 +124,11 @@ PROGRESSED = text("""
 """)
 
 
+HOLDS = text("""
+    SELECT 1 FROM background_jobs WHERE id = :id AND attempt = :attempt AND status = 'processing'
+""")
+
+
 async def enqueue(  # noqa: PLR0913 - everything beyond the payload is optional
     session: AsyncSession,
     job_type: str,
@@ -248,6 +253,11 @@ async def progressed(session: AsyncSession, job: ClaimedJob) -> bool:
     """A job that got ahead has not failed: forget its failures. False: it is not ours any more."""
     rows = await session.execute(PROGRESSED, {"id": job.id, "attempt": job.attempt})
     return rows.first() is not None
+
+
+async def holds(session: AsyncSession, job: ClaimedJob) -> bool:
+    """Whether the job is still in the hands of who claimed it so."""
+    return await session.scalar(HOLDS, {"id": job.id, "attempt": job.attempt}) is not None
 
 
 def _claimed(row: RowMapping) -> ClaimedJob:

@@ -108,7 +108,7 @@ ADVANCE_SEARCH = text("""
 
 COUNT_FAILURE = text("""
     UPDATE scraping_runs
-    SET failures = failures + 1, error_kind = :error_kind, error = :error
+    SET failures = failures + CAST(:counts AS integer), error_kind = :error_kind, error = :error
     WHERE id = :run_id AND tenant_id = :user_id AND version = :version
       AND status IN ('pending', 'processing')
     RETURNING failures
@@ -117,8 +117,9 @@ COUNT_FAILURE = text("""
 PARK = text("""
     UPDATE scraping_jobs j
     SET status = 'pending', parked_reason = :reason,
-        parked_until = app_now() + make_interval(secs => :seconds),
-        timeout_at = timeout_at + make_interval(secs => :seconds)
+        parked_until = greatest(parked_until, app_now() + make_interval(secs => :seconds)),
+        timeout_at = timeout_at + (greatest(parked_until, app_now() + make_interval(secs => :seconds))
+                                   - greatest(parked_until, app_now()))
     WHERE j.id = :search_id AND j.user_id = :user_id AND j.status IN ('pending', 'processing')
     RETURNING j.parked_until, j.processed_results
 """)
@@ -285,18 +286,22 @@ async def advance(
     await session.execute(ADVANCE_SEARCH, {**_ids(turn), "stored": stored, "run_pages": run_pages})
 
 
-async def count_failure(session: AsyncSession, turn: Turn, *, error_kind: str, error: str) -> int | None:
+async def count_failure(
+    session: AsyncSession, turn: Turn, *, error_kind: str, error: str, counts: bool = True
+) -> int | None:
     """Failures in a row of this run; None when somebody else has moved it meanwhile."""
-    row = await session.execute(
-        COUNT_FAILURE, {**_ids(turn), "version": turn.version, "error_kind": error_kind, "error": error}
-    )
+    said = {"counts": counts, "error_kind": error_kind, "error": error}
+    row = await session.execute(COUNT_FAILURE, {**_ids(turn), "version": turn.version, **said})
     return row.scalar_one_or_none()
 
 
 async def park(
     session: AsyncSession, turn: Turn, *, seconds: float, reason: str
 ) -> tuple[datetime, int] | None:
-    """The search waits; its time-out clock stands still. Until when, and what it holds."""
+    """The search waits; its time-out clock stands still, once however many runs park it.
+
+    Until when, and what it holds.
+    """
     row = (await session.execute(PARK, {**_ids(turn), "seconds": seconds, "reason": reason})).first()
     return (row[0], row[1]) if row else None
 

@@ -99,10 +99,10 @@ FIRST_ERROR = text("""
     ORDER BY position LIMIT 1
 """)
 
-UNPARK = text("""
-    UPDATE scraping_jobs SET parked_until = NULL, parked_reason = NULL
-    WHERE user_id = :user_id AND id = :search_id AND status = 'pending' AND parked_until IS NOT NULL
-    RETURNING id
+WIND_UP = text("""
+    UPDATE scraping_jobs
+    SET status = 'pending', parked_until = NULL, parked_reason = NULL, timeout_at = NULL
+    WHERE user_id = :user_id AND id = :search_id AND status IN ('pending', 'processing')
 """)
 
 
@@ -265,9 +265,9 @@ async def finish(
     return rows.mappings().first()
 
 
-async def unpark(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> bool:
-    row = await session.execute(UNPARK, {"user_id": user_id, "search_id": search_id})
-    return row.first() is not None
+async def wind_up(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> None:
+    """Parked no longer; whoever fetches the next page gives it the whole time limit again."""
+    await session.execute(WIND_UP, {"user_id": user_id, "search_id": search_id})
 
 
 async def _list(session: AsyncSession, statement: Any, **parameters: object) -> list[Search]:  # noqa: ANN401 - a text clause

@@ -23,7 +23,8 @@ from tastemaker.db.engine import in_transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import SearchParked
 from tastemaker.events.service import record
-from tastemaker.jobs.types import Again, Answer, Done, JobContext
+from tastemaker.jobs import queries as job_queries
+from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
 from tastemaker.providers.base import ErrorKind, KeywordQuery, Page, Provider, ProviderError
 from tastemaker.searches import page_queries, queries
 from tastemaker.searches.messages import ContinueRun
@@ -68,6 +69,21 @@ async def continue_run(
             return Again()
 
 
+async def wait_for_provider(context: JobContext, message: ContinueRun, *, seconds: float) -> Answer:
+    """Nobody here can ask for the page: another worker may, until the search has run out of time."""
+
+    async def look(session: AsyncSession) -> Answer:
+        turn = await page_queries.find_turn(session, ExternalUserId(message.user_id), RunId(message.run_id))
+        if turn is None:
+            return Done()
+        if turn.timed_out and turn.parked_for <= 0:
+            await _end_search(session, turn, EndReason.TIMEOUT)
+            return Done()
+        return Again(seconds)
+
+    return await in_transaction(context.database, Tenant(ExternalUserId(message.user_id)), look)
+
+
 async def give_up_run(session: AsyncSession, message: ContinueRun) -> None:
     """The message failed for good: the run ends, so that its search does; what it found is kept."""
     turn = await page_queries.find_turn(session, ExternalUserId(message.user_id), RunId(message.run_id))
@@ -91,7 +107,7 @@ async def _one_page(
     try:
         page = await _fetch(begun.turn, provider, http)
     except ProviderError as error:
-        failed = partial(_provider_failed, begun=begun, error=error)
+        failed = partial(_provider_failed, job=context.job, begun=begun, error=error)
         return await in_transaction(database, claim, failed)
     fetched = Fetched(
         turn=begun.turn,
@@ -135,14 +151,21 @@ async def _fetch(turn: Turn, provider: Provider, http: httpx.AsyncClient) -> Pag
         raise ProviderError(ErrorKind.GARBAGE, message, final=False) from error
 
 
-async def _provider_failed(session: AsyncSession, *, begun: _Begun, error: ProviderError) -> Answer:
+async def _provider_failed(
+    session: AsyncSession, *, job: ClaimedJob, begun: _Begun, error: ProviderError
+) -> Answer:
     """Wait and ask again, park the search, or end the run: what was found is kept in every case."""
     turn = begun.turn
     await queries.lock(session, turn.user_id, turn.search_id)
     await page_queries.settle_call(
         session, turn, begun.call_id, error.cost, status="failed", error_kind=error.kind.value
     )
-    failures = await page_queries.count_failure(session, turn, error_kind=error.kind.value, error=str(error))
+    if not await job_queries.holds(session, job):  # what fails here may succeed where the job is now
+        return Done()
+    is_failure = error.kind is not ErrorKind.QUOTA
+    failures = await page_queries.count_failure(
+        session, turn, error_kind=error.kind.value, error=str(error), counts=is_failure
+    )
     if failures is None:
         return Done()
     if error.kind is ErrorKind.NOT_FOUND:  # the provider's word for "no results"

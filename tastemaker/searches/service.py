@@ -93,11 +93,12 @@ async def get_search(session: AsyncSession, user: CurrentUser, reference: str) -
 async def resume_search(session: AsyncSession, user: CurrentUser, search: Search) -> Search:
     """Go on with an unfinished search now: also one that is parked, or whose message was lost.
 
+    Its time-out clock starts anew: nobody worked on it in the nights between.
     Raises Conflict when it has ended.
     """
     if not search.status.is_open:
         raise Conflict(f"This search has ended: it is {search.status}.")
-    await queries.unpark(session, user.user_id, search.id)
+    await queries.wind_up(session, user.user_id, search.id)
     await take_from_the_dead(session, CONTINUE_RUN, correlation_id=str(search.id))
     await queries.wake_messages(session, user.user_id, search.id)
     for run in await queries.list_runs(session, user.user_id, search.id):
