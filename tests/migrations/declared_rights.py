@@ -159,6 +159,7 @@ def grants() -> set[str]:
     return {
         *_to("app", {**app, "alembic_version": "SELECT", **dict.fromkeys(OLD_PROFILES, WRITING)}),
         *_to("app", {f"sequence {name}": "USAGE" for name in SEQUENCES}),
+        *_to("backup", {f"sequence {name}": "SELECT" for name in SEQUENCES}),
         *_to("compat", dict.fromkeys((*BEHIND_THE_OLD_PROFILES, *OLD_PROFILES), WRITING)),
         *_to("backup", dict.fromkeys((*TABLES, *OLD_PROFILES), "SELECT")),
         *_to("backup", {f"reports.{view}": "SELECT" for view in REPORTS}),

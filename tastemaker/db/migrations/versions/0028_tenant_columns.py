@@ -1,7 +1,7 @@
 """Whose row it is, on every table that holds a tenant's rows and does not say so itself.
 
 The tenant is `users.user_id`, the external id. Triggers fill the column, so code that does not know it
-keeps working. Lock: ACCESS EXCLUSIVE for the instant of each ADD COLUMN; the back-fill holds row locks.
+keeps working. Lock: ACCESS EXCLUSIVE on each of the tables from its ADD COLUMN until the step commits, the back-fill included.
 """
 
 from alembic import op

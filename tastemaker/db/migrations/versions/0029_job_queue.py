@@ -1,7 +1,7 @@
 """What makes `background_jobs` a queue that survives its workers: attempts, leases, keys, a wake-up.
 
-Lock: ACCESS EXCLUSIVE for the instant of ADD COLUMN (no rewrite: constant defaults). The previous code
-neither reads nor writes these columns.
+Lock: ACCESS EXCLUSIVE on `background_jobs` until the step commits: no rewrite (constant defaults), three
+indexes are built. The previous code neither reads nor writes these columns.
 """
 
 from alembic import op

@@ -79,6 +79,7 @@ GRANTS = """
 GRANT USAGE ON SCHEMA public TO tastemaker_app, tastemaker_backup;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO tastemaker_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO tastemaker_app;
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO tastemaker_backup;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO tastemaker_backup;
 REVOKE ALL ON clock_offset FROM tastemaker_app;
 REVOKE UPDATE, DELETE ON events, event_keys FROM tastemaker_app;
