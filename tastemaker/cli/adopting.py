@@ -116,8 +116,9 @@ def _show_plan(plan: Plan) -> None:
 
 
 def _show_words(words: list[dict[str, Any]]) -> None:
-    for word in words[:WORDS_SHOWN]:
-        became = "stays aside" if word["mapped"] is None else f"becomes {word['mapped']}"
+    ordered = sorted(words, key=lambda word: (word["mapped"] is not None, -word["rows"]))
+    for word in ordered[:WORDS_SHOWN]:
+        became = "has no place here" if word["mapped"] is None else f"becomes {word['mapped']}"
         screen.show(
             f"  {word['field']}: {plain(word['word'])[:60] or '(none)'} {became}, {word['rows']:,} rows"
         )

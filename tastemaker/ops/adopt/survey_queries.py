@@ -78,7 +78,7 @@ def survey_words(connection: Connection[Any], census: Census, *, most: int) -> l
         of_field = [
             {"field": name, "word": word[:200], "mapped": mapper(word), "rows": count}
             for word, count in rows
-            if mapper(word) != word
+            if (mapper(word) or "") != word
         ]
         changed.extend(of_field[:most])
     return changed

@@ -117,7 +117,7 @@ def record_words(connection: Connection[Any]) -> Counts:
                     for word, rows in found.items()
                 ],
             )
-        if rows := sum(rows for word, rows in found.items() if mapper(word) != word):
+        if rows := sum(rows for word, rows in found.items() if (mapper(word) or "") != word):
             changed[field] = rows
     connection.execute("ANALYZE adoption_words")
     return {"rows_with_a_mapped_word": changed}
@@ -129,7 +129,7 @@ def list_changed_words(connection: Connection[Any], *, most: int) -> list[dict[s
         """
         SELECT field, left(word, 200), mapped, rows FROM (
             SELECT *, row_number() OVER (PARTITION BY field ORDER BY rows DESC, word) AS place
-            FROM adoption_words WHERE mapped IS DISTINCT FROM word AND rows > 0) w
+            FROM adoption_words WHERE coalesce(mapped, '') <> word AND rows > 0) w
         WHERE place <= %(most)s ORDER BY field, rows DESC, word
         """,
         {"most": most},
