@@ -46,6 +46,12 @@ _FUNCTIONS: Final = """
       AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0)
 """
 
+_STILL_OPEN: Final = """
+    SELECT has_database_privilege(%s, current_database(), 'TEMPORARY'),
+           (SELECT bool_or(has_function_privilege(%s, p.oid, 'EXECUTE')) FROM pg_proc p
+            WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname LIKE ANY (%s))
+"""
+
 _OVERLONG: Final = """
     SELECT pg_terminate_backend(a.pid)
     FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
@@ -176,13 +182,15 @@ def _limit(connection: psycopg.Connection[tuple[Any, ...]], role: str) -> Iterat
         setting = set_to.format(sql.Identifier(role), sql.Identifier(name), sql.Literal(value))
         if not _allowed(connection, setting):
             yield f"{name} cannot be set: a tenant's query can fill the disk with temporary files"
-    for statement in _database_statements(connection):
-        if not _allowed(connection, statement):
-            yield "temporary tables cannot be refused to tenants"
-    for statement in _function_statements(connection):
-        if not _allowed(connection, statement):
-            yield "advisory locks, large objects, pg_notify and pg_sleep stay open to tenants"
-            break
+    for statement in (*_database_statements(connection), *_function_statements(connection)):
+        _allowed(connection, statement)  # without the right it may also only be a warning: ask what is so
+    temporary, functions = connection.execute(
+        _STILL_OPEN, (role, role, list(_FORBIDDEN_FAMILIES))
+    ).fetchall()[0]
+    if temporary:
+        yield "temporary tables cannot be refused to tenants"
+    if functions:
+        yield "advisory locks, large objects, pg_notify and pg_sleep stay open to tenants"
 
 
 def _allowed(connection: psycopg.Connection[tuple[Any, ...]], statement: sql.Composed) -> bool:

@@ -212,6 +212,34 @@ def test_the_application_grants_none(attacked: Attacked) -> None:
         grant_sql_access(attacked.app_url, ExternalUserId(BOB))
 
 
+def test_a_manager_who_is_no_superuser_is_told_what_stays_weaker(
+    attacked: Attacked, owner: Connection, fresh_carol: ExternalUserId
+) -> None:
+    database = sql.Identifier(attacked.name)
+    owner.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO PUBLIC").format(database))
+    owner.execute("GRANT EXECUTE ON FUNCTION pg_sleep(double precision) TO PUBLIC")
+    owner.execute("CREATE ROLE manager LOGIN CREATEROLE PASSWORD 'made up'")
+    owner.execute("GRANT tastemaker_owner, pg_signal_backend TO manager")
+    owner.execute("GRANT tastemaker_tenant TO manager WITH ADMIN OPTION")
+    manager = psycopg.conninfo.make_conninfo(attacked.admin_url, user="manager", password="made up")
+    try:
+        credentials = grant_sql_access(manager, fresh_carol)
+        assert [weakness.split()[0] for weakness in credentials.weaker] == [
+            "temp_file_limit",
+            "temporary",
+            "advisory",
+        ]
+        with psycopg.connect(attacked.url_of(credentials), autocommit=True) as session:
+            assert session.execute("SELECT user_id FROM users").fetchall() == [(fresh_carol,)]
+            assert end_overlong(manager, 60) == 0
+            assert revoke_sql_access(manager, fresh_carol) is True
+    finally:
+        owner.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))
+        owner.execute("REVOKE EXECUTE ON FUNCTION pg_sleep(double precision) FROM PUBLIC")
+        owner.execute("DROP OWNED BY manager")
+        owner.execute("DROP ROLE manager")
+
+
 @pytest.fixture
 def fresh_carol(attacked: Attacked, owner: Connection) -> Iterator[ExternalUserId]:
     carol = ExternalUserId("carol")
