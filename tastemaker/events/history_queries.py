@@ -12,8 +12,8 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
-from tastemaker.db.models.words import AggregateType
 from tastemaker.db.reading import read_all
+from tastemaker.events.names import Aggregate
 
 _LIST: Final = "event history"
 
@@ -57,7 +57,7 @@ LIST_OF_ANYBODY: Final = f"{_SELECT} {_PAGE}"
 async def list_event_history(
     database: Database,
     user_id: ExternalUserId | None,
-    aggregate_type: AggregateType,
+    aggregate_type: Aggregate,
     aggregate_id: str,
     *,
     after: str | None = None,

@@ -2,6 +2,11 @@
 
 from enum import StrEnum
 
+from tastemaker.db.words import AggregateType, SourceSystem
+
+Aggregate = AggregateType
+Source = SourceSystem
+
 
 class EventType(StrEnum):
     USER_REGISTERED = "user_registered"
@@ -9,25 +14,3 @@ class EventType(StrEnum):
     SEARCH_STARTED = "search_started"
     SEARCH_PARKED = "search_parked"
     SEARCH_FINISHED = "search_finished"
-
-
-class Aggregate(StrEnum):
-    USER = "user"
-    SUBSCRIPTION = "subscription"
-    ONBOARDING = "onboarding"
-    PAYMENT = "payment"
-    TRIAL = "trial"
-    CAMPAIGN = "campaign"
-    JOB = "job"
-    LIST = "list"
-    CREATOR = "creator"
-    CONFIG = "config"
-
-
-class Source(StrEnum):
-    STRIPE_WEBHOOK = "stripe_webhook"
-    CLERK_WEBHOOK = "clerk_webhook"
-    ADMIN_ACTION = "admin_action"
-    USER_ACTION = "user_action"
-    SYSTEM_AUTOMATION = "system_automation"
-    QSTASH_JOB = "qstash_job"

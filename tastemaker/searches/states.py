@@ -1,56 +1,13 @@
-"""The words of a search and of its runs, and what ends mean together."""
+"""How a search and its runs stand, in the words of their columns, and what ends mean together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from tastemaker.db.words import RunEndReason, SearchOutcome, SearchStatus
 
-class Status(StrEnum):
-    PENDING = "pending"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    ERROR = "error"
-    TIMEOUT = "timeout"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_open(self) -> bool:
-        return self in {Status.PENDING, Status.PROCESSING}
-
-
-class Outcome(StrEnum):
-    FULL = "full"
-    PARTIAL = "partial"
-    NOTHING_FOUND = "nothing_found"
-    PLAN_LIMIT = "plan_limit"
-    QUOTA = "quota"
-    PROVIDER_FAILED = "provider_failed"
-    TIMEOUT = "timeout"
-    CANCELLED = "cancelled"
-
-
-class EndReason(StrEnum):
-    """Why the paging of one keyword ended."""
-
-    EXHAUSTED = "exhausted"
-    TARGET_REACHED = "target_reached"
-    PLAN_LIMIT = "plan_limit"
-    QUOTA = "quota"
-    PAGE_CAP = "page_cap"
-    CURSOR_LOOP = "cursor_loop"
-    NO_NEW_CREATORS = "no_new_creators"
-    PROVIDER_FAILED = "provider_failed"
-    TIMEOUT = "timeout"
-    CANCELLED = "cancelled"
-
-    @property
-    def run_status(self) -> Status:
-        return {
-            EndReason.PROVIDER_FAILED: Status.ERROR,
-            EndReason.QUOTA: Status.ERROR,
-            EndReason.TIMEOUT: Status.TIMEOUT,
-            EndReason.CANCELLED: Status.CANCELLED,
-        }.get(self, Status.COMPLETED)
+Status = SearchStatus
+Outcome = SearchOutcome
+EndReason = RunEndReason
 
 
 @dataclass(frozen=True, slots=True)

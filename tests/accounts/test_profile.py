@@ -12,7 +12,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.models import Base
-from tastemaker.db.models.words import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
+from tastemaker.db.words import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
 
 ALICE = ExternalUserId("alice")
 TABLES = {

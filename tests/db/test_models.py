@@ -17,7 +17,7 @@ from tastemaker.db.models import (
     SearchType,
     User,
 )
-from tastemaker.db.models.words import StoredPlatform
+from tastemaker.db.words import StoredPlatform
 
 
 @pytest.fixture

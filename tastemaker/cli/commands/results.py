@@ -1,18 +1,9 @@
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from tastemaker.cli.help_page import Json
-
-
-class SortBy(StrEnum):
-    """The words of `tastemaker.searches.results.Sort`, which is too heavy for a help page."""
-
-    POSITION = "position"
-    FOLLOWERS = "followers"
-    VIEWS = "views"
-    LIKES = "likes"
+from tastemaker.searches.results import Sort, make_filter
 
 
 def results(
@@ -21,8 +12,8 @@ def results(
     ],
     *,
     sort: Annotated[
-        SortBy, typer.Option("--sort", help="The largest first; position is the order of arrival.")
-    ] = SortBy.POSITION,
+        Sort, typer.Option("--sort", help="The largest first; position is the order of arrival.")
+    ] = Sort.POSITION,
     min_followers: Annotated[
         int | None, typer.Option("--min-followers", metavar="N", help="Only with at least so many.")
     ] = None,
@@ -41,10 +32,7 @@ def results(
     """Show the creators that a search or a campaign found."""
     from tastemaker.cli.reading_commands import Question, show_results
     from tastemaker.cli.session import in_session
-    from tastemaker.searches.results import Sort, make_filter
 
     wanted = make_filter(min_followers=min_followers, max_followers=max_followers, has_email=has_email)
-    question = Question(
-        reference=reference, sort=Sort(sort.value), wanted=wanted, limit=limit, as_json=as_json
-    )
+    question = Question(reference=reference, sort=sort, wanted=wanted, limit=limit, as_json=as_json)
     in_session(lambda session: show_results(session, question))

@@ -30,7 +30,7 @@ from tastemaker.db.models.user import (
     UserSystemData,
     UserUsage,
 )
-from tastemaker.db.models.words import (
+from tastemaker.db.words import (
     AggregateType,
     BillingSyncStatus,
     CampaignStatus,

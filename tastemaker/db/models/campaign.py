@@ -30,7 +30,7 @@ from tastemaker.db.models.base import (
     never_negative,
     one_of,
 )
-from tastemaker.db.models.words import (
+from tastemaker.db.words import (
     CampaignStatus,
     ImportStatus,
     RunEndReason,

@@ -21,7 +21,7 @@ from tastemaker.db.models.base import (
     never_negative,
     one_of,
 )
-from tastemaker.db.models.words import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
+from tastemaker.db.words import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
 
 
 class User(Base):

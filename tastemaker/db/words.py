@@ -1,4 +1,7 @@
-"""The words that a column may hold. Their values are contract: they are in existing databases."""
+"""The words that a column may hold, for the models and for everybody else: no table is needed to say one.
+
+Their values are contract: they are in existing databases.
+"""
 
 from enum import StrEnum
 
@@ -24,6 +27,10 @@ class SearchStatus(StrEnum):
     ERROR = "error"
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
+
+    @property
+    def is_open(self) -> bool:
+        return self in {SearchStatus.PENDING, SearchStatus.PROCESSING}
 
 
 class SearchOutcome(StrEnum):
@@ -52,6 +59,15 @@ class RunEndReason(StrEnum):
     PROVIDER_FAILED = "provider_failed"
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
+
+    @property
+    def run_status(self) -> SearchStatus:
+        return {
+            RunEndReason.PROVIDER_FAILED: SearchStatus.ERROR,
+            RunEndReason.QUOTA: SearchStatus.ERROR,
+            RunEndReason.TIMEOUT: SearchStatus.TIMEOUT,
+            RunEndReason.CANCELLED: SearchStatus.CANCELLED,
+        }.get(self, SearchStatus.COMPLETED)
 
 
 class ImportStatus(StrEnum):
