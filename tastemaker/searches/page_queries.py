@@ -20,7 +20,7 @@ from tastemaker.searches.states import Status
 from tastemaker.searches.types import LockedRun, LockedSearch, Turn
 
 READ_TURN = text("""
-    SELECT r.id AS run_id, r.job_id, r.keyword, r.cursor, r.version, r.failures, j.campaign_id, j.status,
+    SELECT r.id AS run_id, r.job_id, r.keyword, r.cursor, r.version, j.status,
            j.search_params ->> 'region' AS region, j.timeout_at < app_now() AS timed_out,
            extract(epoch FROM j.parked_until - app_now()) AS parked_for
     FROM scraping_runs r JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
@@ -58,7 +58,7 @@ SETTLE_CALL = text("""
 """)
 
 LOCK_SEARCH = text("""
-    SELECT status, target_results, processed_results, processed_runs, app_now() AS now FROM scraping_jobs
+    SELECT status, target_results, processed_results, app_now() AS now FROM scraping_jobs
     WHERE id = :search_id AND user_id = :user_id
     FOR UPDATE
 """)
@@ -134,12 +134,10 @@ async def find_turn(session: AsyncSession, user_id: ExternalUserId, run_id: RunI
         run_id=run_id,
         search_id=SearchId(row["job_id"]),
         user_id=user_id,
-        campaign_id=row["campaign_id"],
         keyword=row["keyword"],
         region=row["region"],
         cursor=row["cursor"],
         version=row["version"],
-        failures=row["failures"],
         is_begun=row["status"] == Status.PROCESSING,
         timed_out=bool(row["timed_out"]),
         parked_for=float(row["parked_for"] or 0),
@@ -195,7 +193,6 @@ async def lock_search(session: AsyncSession, turn: Turn) -> LockedSearch | None:
         status=Status(row["status"]),
         target=row["target_results"],
         stored=row["processed_results"],
-        pages=row["processed_runs"],
         now=row["now"],
     )
 

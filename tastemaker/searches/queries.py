@@ -44,7 +44,6 @@ FIND = text(SELECT_SEARCH.format(condition="AND j.id = :search_id"))
 FIND_BY_PREFIX = text(SELECT_SEARCH.format(condition="AND j.id::text LIKE :prefix || '%'"))
 LIST = text(SELECT_SEARCH.format(condition=""))
 LIST_OF_CAMPAIGN = text(SELECT_SEARCH.format(condition="AND j.campaign_id = :campaign_id"))
-LIST_OPEN = text(SELECT_SEARCH.format(condition="AND j.status IN ('pending', 'processing')"))
 
 FIND_UNFINISHED = text(
     SELECT_SEARCH.format(
@@ -165,10 +164,6 @@ async def list_searches(
     if campaign_id is None:
         return await _list(session, LIST, user_id=user_id, limit=limit)
     return await _list(session, LIST_OF_CAMPAIGN, user_id=user_id, campaign_id=campaign_id, limit=limit)
-
-
-async def list_open_searches(session: AsyncSession, user_id: ExternalUserId, *, limit: int) -> list[Search]:
-    return await _list(session, LIST_OPEN, user_id=user_id, limit=limit)
 
 
 async def find_unfinished(

@@ -55,12 +55,10 @@ class Turn:
     run_id: RunId
     search_id: SearchId
     user_id: ExternalUserId
-    campaign_id: CampaignId | None
     keyword: str
     region: str | None
     cursor: str | None
     version: int
-    failures: int
     is_begun: bool
     timed_out: bool
     parked_for: float
@@ -71,7 +69,6 @@ class LockedSearch:
     status: Status
     target: int
     stored: int
-    pages: int
     now: datetime
 
 
