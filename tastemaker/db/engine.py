@@ -9,10 +9,13 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import orjson
 import psycopg
+from psycopg.adapt import Buffer
+from psycopg.types.datetime import TimestampLoader
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import text
@@ -139,7 +142,7 @@ def _make_pool(url: str, profile: PoolProfile) -> Pool:
         timeout=profile.wait,
         open=False,
         close_returns=True,
-        configure=_think_in_utc,
+        configure=_speak_utc,
         kwargs={
             "connect_timeout": profile.connect_timeout,
             "application_name": "tastemaker",
@@ -148,8 +151,16 @@ def _make_pool(url: str, profile: PoolProfile) -> Pool:
     )
 
 
-async def _think_in_utc(connection: psycopg.AsyncConnection[Any]) -> None:
+class _UtcLoader(TimestampLoader):
+    """A `timestamp` of ours is UTC; Python sees it aware, as through the models."""
+
+    def load(self, data: Buffer) -> datetime:
+        return super().load(data).replace(tzinfo=UTC)
+
+
+async def _speak_utc(connection: psycopg.AsyncConnection[Any]) -> None:
     """The role is set to UTC; PGTZ in our environment would win over it. Poolers follow this one setting."""
+    connection.adapters.register_loader("timestamp", _UtcLoader)
     if connection.info.parameter_status("TimeZone") != "UTC":
         await connection.execute("SET timezone = 'UTC'")
         await connection.commit()

@@ -7,14 +7,11 @@ nothing. Writing is refused; what needs more than one statement uses `session_sc
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
-from psycopg.adapt import Buffer
 from psycopg.pq import TransactionStatus
 from psycopg.rows import BaseRowFactory
-from psycopg.types.datetime import TimestampLoader
 
 from tastemaker.db.claims import Claim, claims_json
 from tastemaker.db.engine import Database, take_connection
@@ -24,13 +21,6 @@ Row = TypeVar("Row")
 _CLAIM: Final = """
     SELECT set_config('request.jwt.claims', %s, true), set_config('transaction_read_only', 'on', true)
 """
-
-
-class _UtcLoader(TimestampLoader):
-    """A `timestamp` of ours is UTC; Python sees it aware, as through the models."""
-
-    def load(self, data: Buffer) -> datetime:
-        return super().load(data).replace(tzinfo=UTC)
 
 
 async def read_all(
@@ -87,7 +77,6 @@ async def _ask(
     row: BaseRowFactory[Row],
 ) -> psycopg.AsyncCursor[Row]:
     cursor = connection.cursor(row_factory=row)
-    cursor.adapters.register_loader("timestamp", _UtcLoader)
     async with connection.pipeline():
         await connection.execute(_CLAIM, (claims_json(claim),))
         await cursor.execute(statement, params)

@@ -1,6 +1,7 @@
 """Connections, claims and commits, on a real server."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -120,4 +121,6 @@ async def test_a_victim_of_the_drivers_own_statements_too(database: Database) ->
 
 async def test_sessions_think_in_utc(database: Database) -> None:
     async with session_scope(database, SYSTEM) as session:
+        moment = await session.scalar(text("SELECT timestamp '2026-01-02 03:04:05'"))
+        assert moment == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         assert await session.scalar(text("SHOW timezone")) == "UTC"
