@@ -12,7 +12,7 @@ from psycopg import Connection, sql
 from tastemaker.ops.adopt.counts import Counts
 
 _RELATIONS: Final = """
-SELECT c.oid::regclass::text AS name, c.relkind::text, c.relforcerowsecurity FROM pg_class c
+SELECT c.oid::regclass::text, quote_ident(c.relname), c.relkind::text, c.relforcerowsecurity FROM pg_class c
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
   AND (c.relnamespace = 'public'::regnamespace OR c.oid = to_regclass('drizzle.__drizzle_migrations'))
   AND NOT EXISTS (SELECT FROM pg_depend d
@@ -49,11 +49,11 @@ def move_everything(connection: Connection[Any], schema: str, *, owner: str) -> 
     relations = connection.execute(_RELATIONS).fetchall()
     routines = connection.execute(_ROUTINES).fetchall()
     types = connection.execute(_TYPES).fetchall()
-    for name, kind, forced in relations:
+    for name, bare, kind, forced in relations:
         if forced:
             _alter(connection, f"TABLE {name}", "NO FORCE ROW LEVEL SECURITY")
-        _alter(connection, f"{_WORDS[kind]} {name}", f"OWNER TO {owner}")
         _alter(connection, f"{_WORDS[kind]} {name}", f"SET SCHEMA {schema}")
+        _alter(connection, f"{_WORDS[kind]} {schema}.{bare}", f"OWNER TO {owner}")
     for (name,) in routines:
         _alter(connection, f"ROUTINE {name}", f"SET SCHEMA {schema}")
     for name, is_domain in types:

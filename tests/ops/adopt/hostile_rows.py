@@ -171,7 +171,7 @@ def _pages(connection: Connection[Any]) -> None:
 
 
 def _tiktok_pages() -> Iterator[PageRow]:
-    unusable = [tiktok(LONG), tiktok(None), None, 7, "text", [], {}]
+    unusable: list[Any] = [tiktok(LONG), tiktok(None), None, 7, "text", [], {}]
     yield 501, 301, [tiktok("Known"), tiktok("unknown"), tiktok("KNOWN"), *unusable], "2025-06-10"
     deep: Any = {}
     for _ in range(900):
