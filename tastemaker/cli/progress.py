@@ -1,6 +1,6 @@
 """How far searches are: lines that stay in place on a terminal, plain lines anywhere else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,19 +13,36 @@ from tastemaker.cli import states
 from tastemaker.cli.numbers import seconds
 from tastemaker.cli.screen import notes
 from tastemaker.core.clock import monotonic, utc_now
+from tastemaker.core.ids import SearchId
 from tastemaker.searches.types import Search
 
-INDENT = 2
-NAME_WIDTH = 9
+INDENT, GAP, NAME_WIDTH = 2, 2, 9
 MOST_BAR, LEAST_BAR = 40, 8
+STATE_WIDTH = 13
 SECONDS_BETWEEN_LINES = 2.0
+AGAIN = "trying again"
 STOPPING = "Stopping in good order. Ctrl-C again stops at once."
 
 
-class Progress(Protocol):
-    """Is told how the searches stand, as often as one likes; `stopping` once somebody wants to stop."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`troubled` searches met with a failure and try again; `stopping`: somebody asked to stop."""
 
-    def update(self, searches: Sequence[Search], *, stopping: bool = False) -> None: ...
+    searches: Sequence[Search]
+    troubled: Collection[SearchId] = ()
+    stopping: bool = False
+
+    def state_of(self, search: Search) -> str:
+        """Empty while it simply goes on."""
+        if states.is_settled(search):
+            return states.word(search, now=utc_now())
+        return AGAIN if search.id in self.troubled else ""
+
+
+class Progress(Protocol):
+    """Is told how the searches stand, as often as one likes."""
+
+    def update(self, standing: Standing) -> None: ...
 
 
 def progress(*, is_quiet: bool) -> AbstractContextManager[Progress]:
@@ -37,7 +54,7 @@ def progress(*, is_quiet: bool) -> AbstractContextManager[Progress]:
 
 
 class _Silence:
-    def update(self, searches: Sequence[Search], *, stopping: bool = False) -> None:
+    def update(self, standing: Standing) -> None:
         """JSON was asked for, and nobody watches."""
 
 
@@ -53,13 +70,11 @@ class _Bars:
     live: Live
     started: float = field(default_factory=monotonic)
 
-    def update(self, searches: Sequence[Search], *, stopping: bool = False) -> None:
+    def update(self, standing: Standing) -> None:
         elapsed = monotonic() - self.started
-        lines = [
-            bar_line(search, width=self.console.width, elapsed=elapsed, fancy=_is_unicode(self.console))
-            for search in searches
-        ]
-        if stopping:
+        is_unicode = self.console.encoding.lower().startswith("utf")
+        lines = bar_lines(standing, width=self.console.width, elapsed=elapsed, fancy=is_unicode)
+        if standing.stopping:
             lines.append(Text(f"  {STOPPING}", style="dim"))
         self.live.update(Group(*lines), refresh=True)
 
@@ -72,38 +87,40 @@ class _Lines:
     said: dict[str, str] = field(default_factory=dict)
     last: float = field(default_factory=monotonic)
 
-    def update(self, searches: Sequence[Search], *, stopping: bool = False) -> None:
-        if stopping:
+    def update(self, standing: Standing) -> None:
+        if standing.stopping:
             self.console.print(Text(STOPPING))
             return
         is_due = monotonic() - self.last >= SECONDS_BETWEEN_LINES
-        for search in searches:
-            line = f"{search.platform.value}: {_count(search)}, {_state(search)}"
+        for search in standing.searches:
+            parts = (f"{search.platform.value}: {_count(search)}", standing.state_of(search))
+            line = ", ".join(part for part in parts if part)
             if (is_due or states.is_settled(search)) and self.said.get(search.platform) != line:
                 self.said[search.platform] = line
                 self.console.print(Text(line))
                 self.last = monotonic()
 
 
-def bar_line(search: Search, *, width: int, elapsed: float, fancy: bool) -> Text:
+def bar_lines(standing: Standing, *, width: int, elapsed: float, fancy: bool) -> list[Text]:
     """Name, bar, count and state; the bar takes what the rest leaves, or nothing on a narrow terminal."""
-    count = _count(search)
-    state = _state(search) or seconds(elapsed)
-    count_width = len(f"{search.target:,} of {search.target:,}")
-    line = Text(" " * INDENT, no_wrap=True, overflow="ellipsis")
-    line.append(f"{search.platform.value:<{NAME_WIDTH}}  ")
-    room = width - INDENT - NAME_WIDTH - 2 - count_width - 2 - max(len(state), 14) - 2 - 1
-    if room >= LEAST_BAR:
-        line.append_text(_bar(search, min(room, MOST_BAR), fancy=fancy))
-        line.append("  ")
-    line.append(f"{count:>{count_width}}  ")
-    line.append(state, style=states.style(search) or "dim")
-    return line
+    said = [standing.state_of(search) or seconds(elapsed) for search in standing.searches]
+    count_width = max(len(f"{search.target:,} of {search.target:,}") for search in standing.searches)
+    state_width = max(STATE_WIDTH, *map(len, said))
+    room = width - INDENT - NAME_WIDTH - count_width - state_width - 3 * GAP
+    lines = []
+    for search, state in zip(standing.searches, said, strict=True):
+        line = Text(" " * INDENT, no_wrap=True, overflow="ellipsis")
+        line.append(f"{search.platform.value:<{NAME_WIDTH}}{' ' * GAP}")
+        if room >= LEAST_BAR:
+            line.append_text(_bar(search, min(room, MOST_BAR), fancy=fancy)).append(" " * GAP)
+        line.append(f"{_count(search):>{count_width}}{' ' * GAP}")
+        lines.append(line.append(state, style=_style(search, state)))
+    return lines
 
 
 def _bar(search: Search, width: int, *, fancy: bool) -> Text:
     done = min(width, width * search.stored // search.target)
-    full, empty = ("━", "─") if fancy else ("#", "-")
+    full, empty = ("\u2501", "\u2500") if fancy else ("#", "-")
     bar = Text(full * done, style="green" if search.outcome else "cyan")
     return bar.append(empty * (width - done), style="dim")
 
@@ -112,10 +129,5 @@ def _count(search: Search) -> str:
     return f"{search.stored:,} of {search.target:,}"
 
 
-def _state(search: Search) -> str:
-    """Empty while it goes on."""
-    return states.word(search, now=utc_now()) if states.is_settled(search) else ""
-
-
-def _is_unicode(console: Console) -> bool:
-    return console.encoding.lower().startswith("utf")
+def _style(search: Search, state: str) -> str:
+    return "yellow" if state == AGAIN else states.style(search) or "dim"

@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tastemaker.cli.progress import Progress
+from tastemaker.cli.progress import Progress, Standing
+from tastemaker.cli.progress_queries import list_troubled
 from tastemaker.cli.session import Session
 from tastemaker.cli.signals import stop_signals
 from tastemaker.cli.sources import open_sources
 from tastemaker.cli.states import is_settled
+from tastemaker.core.ids import SearchId
 from tastemaker.db.engine import session_scope
 from tastemaker.jobs.types import Handlers
 from tastemaker.jobs.worker import WorkerSettings, run_worker
@@ -43,9 +45,9 @@ async def run_searches(
         ):
             standing = await _watch(session, searches, progress, interrupt, worker)
             if interrupt.is_set() and not all(map(is_settled, standing)):
-                progress.update(standing, stopping=True)
-    standing = await _read(session, searches)
-    progress.update(standing)
+                progress.update(Standing(standing, stopping=True))
+    standing, _ = await _look(session, searches)
+    progress.update(Standing(standing))
     return Run(standing, interrupted=interrupt.is_set() and not all(map(is_settled, standing)))
 
 
@@ -73,14 +75,17 @@ async def _watch(
     worker: asyncio.Task[None],
 ) -> Sequence[Search]:
     while True:
-        standing = await _read(session, searches)
-        progress.update(standing)
+        standing, troubled = await _look(session, searches)
+        progress.update(Standing(standing, troubled))
         if all(map(is_settled, standing)) or interrupt.is_set() or worker.done():
             return standing
         with suppress(TimeoutError):
             await asyncio.wait_for(interrupt.wait(), LOOK_SECONDS)
 
 
-async def _read(session: Session, searches: Sequence[Search]) -> Sequence[Search]:
+async def _look(session: Session, searches: Sequence[Search]) -> tuple[Sequence[Search], frozenset[SearchId]]:
+    """How they stand, and which of them meet with trouble."""
+    ids = [search.id for search in searches]
     async with session_scope(session.database, session.user.claim) as reading:
-        return [await get_search(reading, session.user, str(search.id)) for search in searches]
+        standing = [await get_search(reading, session.user, str(search_id)) for search_id in ids]
+        return standing, await list_troubled(reading, session.user.user_id, ids)

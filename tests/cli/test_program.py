@@ -159,6 +159,33 @@ def test_secrets_are_taken_out_of_what_libraries_say(
     assert bare("version").err == "Error: no: postgresql://[secret]@h/d, ask [e-mail]\n"
 
 
+def test_a_password_with_a_stray_at_sign_is_not_told_in_parts(
+    bare: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:first@secondpart@localhost:1/x")
+    told = bare("searches", "list")
+    assert told.status == ExitCode.DATABASE
+    assert "secondpart" not in told.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("command", [["version", "--json"], ["nothing", "--json"], ["version"]])
+def test_a_full_standard_output_is_one_sentence(home: Path, command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*PROGRAM, *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == (ExitCode.USAGE if "nothing" in command else ExitCode.FAILED)
+    assert ended.stderr.startswith("Error: ")
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+
+
 def test_an_interrupt_has_its_status(bare: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, KeyboardInterrupt())
     assert bare("version").status == ExitCode.INTERRUPTED
