@@ -23,9 +23,9 @@ def drawn(*searches: object, width: int, **standing: object) -> list[str]:
 def test_the_columns_of_all_lines_stand_below_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tastemaker.cli.progress.utc_now", lambda: NOW + timedelta(days=1))
     assert drawn(GOING, DONE, PARKED, width=90) == [
-        "  YouTube    ######----------------------  120 of 500  12 s",
-        "  TikTok     ############################  500 of 500  done",
-        "  Instagram  ----------------------------    0 of 500  waits until 07:30 UTC on 23 November",
+        "  YouTube    ######---------------------  120 of 500  12 s",
+        "  TikTok     ###########################  500 of 500  done",
+        "  Instagram  ---------------------------    0 of 500  waits until 07:30 UTC on 23 November",
     ]
 
 
