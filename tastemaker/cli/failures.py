@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tastemaker.cli.plain_text import plain
-from tastemaker.cli.streams import complain, write
+from tastemaker.cli.streams import Unwritable, complain, write
 from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import AppError, DatabaseUnavailable, ExitCode
 
@@ -30,9 +30,7 @@ class Unexpected(AppError):
 def tell(error: Exception, arguments: Sequence[str]) -> int:
     """Print it the way it was asked for; the exit status."""
     sentence, status = _sentence(error), int(getattr(error, "exit_code", ExitCode.FAILED))
-    if "--json" in arguments:
-        write(_document(error, sentence, status))
-    else:
+    if "--json" not in arguments or not _told_as_json(error, sentence, status):
         complain(f"Error: {sentence}")
         _point_to_help(error)
     return status
@@ -60,6 +58,19 @@ def redacted(text: str) -> str:
     text = _PASSWORD_IN_URL.sub("[secret]@", text)
     text = _SECRET_PARAMETER.sub(r"\1=[secret]", text)
     return _EMAIL.sub("[e-mail]", text)
+
+
+def _told_as_json(error: Exception, sentence: str, status: int) -> bool:
+    """False where standard output takes nothing."""
+    if isinstance(error, Unwritable):
+        return False
+    try:
+        write(_document(error, sentence, status))
+    except Unwritable:
+        return False
+    except SystemExit:  # nobody reads any more; the status still tells
+        return True
+    return True
 
 
 def _sentence(error: Exception) -> str:
@@ -124,4 +135,13 @@ def _secrets() -> list[str]:
     except AppError:
         return []
     known = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
+    known |= {part for one in known for part in _parts_of_password(one)}
     return sorted((one for one in known if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
+
+
+def _parts_of_password(url: str) -> list[str]:
+    """With an unescaped @ or / in a URL's password, libraries take a part of it for the host, and name it."""
+    _, scheme, rest = url.partition("://")
+    _, colon, password = rest.rpartition("@")[0].partition(":")
+    parts = re.split("[@:/?#]", password)
+    return [password, *parts] if scheme and colon and len(parts) > 1 else []

@@ -6,7 +6,13 @@ import sys
 import textwrap
 from typing import NoReturn
 
+from tastemaker.core.errors import AppError
+
 LEAST_WIDTH = 20
+
+
+class Unwritable(AppError):
+    """Standard output takes nothing: the disk under it is full, or its device is gone."""
 
 
 def make_streams_safe() -> None:
@@ -20,12 +26,18 @@ def make_streams_safe() -> None:
 
 
 def write(text: str) -> None:
-    """Text as it is, to standard output. A reader that has seen enough (`| head`) is no failure."""
+    """Text as it is, to standard output. Raises Unwritable.
+
+    A reader that has seen enough (`| head`) is no failure.
+    """
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         stop_writing()
+    except OSError as error:
+        _lead_nowhere()
+        raise Unwritable(f"Standard output cannot be written: {error.strerror}.") from None
 
 
 def complain(sentence: str) -> None:
@@ -39,7 +51,12 @@ def complain(sentence: str) -> None:
 
 
 def stop_writing() -> NoReturn:
-    """Nobody reads standard output any more: leave quietly, also at the interpreter's own last flush."""
+    """Nobody reads standard output any more: leave quietly."""
+    _lead_nowhere()
+    raise SystemExit(0)
+
+
+def _lead_nowhere() -> None:
+    """What standard output still holds would fail again at the interpreter's own last flush."""
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a file of ours
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
-    raise SystemExit(0)
