@@ -64,8 +64,9 @@ async def export(session: Session, order: Order) -> None:
         session, ids, meant.columns, candidates, bom=order.bom, overwrite=order.overwrite
     )
     if order.as_json:
-        path = str(written.path)
-        screen.write_json({"path": path, "creators": written.creators, "columns": list(meant.columns)})
+        screen.write_json(
+            {"path": written.path, "creators": written.creators, "columns": list(meant.columns)}
+        )
     elif written.path != STANDARD_OUTPUT:
         report.show_written(written)
 

@@ -50,7 +50,7 @@ async def write_json_with_rows(document: Mapping[str, Any], name: str, rows: Asy
     write(f"{_dumps(document)[:-1].rstrip()},\n{_dumps(name)}: [")
     separator = "\n"
     async for row in rows:
-        write(separator + orjson.dumps(row, default=str, option=_OPTIONS).decode())
+        write(separator + orjson.dumps(row, default=_text, option=_OPTIONS).decode())
         separator = ",\n"
     write("\n]}\n")
 
@@ -58,8 +58,13 @@ async def write_json_with_rows(document: Mapping[str, Any], name: str, rows: Asy
 _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
+def _text(value: object) -> str:
+    """A path may hold bytes that are no text; what is printed may not."""
+    return str(value).encode(errors="replace").decode()
+
+
 def _dumps(document: object) -> str:
-    return orjson.dumps(document, default=str, option=_OPTIONS | orjson.OPT_INDENT_2).decode()
+    return orjson.dumps(document, default=_text, option=_OPTIONS | orjson.OPT_INDENT_2).decode()
 
 
 def _console(*, stderr: bool) -> Console:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tastemaker.cli import screen
 from tastemaker.cli.corpora import is_imported, prepared_corpus
-from tastemaker.cli.output_path import refuse_unwritable
+from tastemaker.cli.output_path import STANDARD_OUTPUT, refuse_unwritable
 from tastemaker.cli.session import at_head, open_session
 from tastemaker.cli.sources import Choice, choose, notice
-from tastemaker.core.errors import ExitCode
+from tastemaker.core.errors import ExitCode, InvalidInput
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.searches.requests import SearchRequest, make_request
 
@@ -50,6 +50,8 @@ def search(wish: Wish) -> ExitCode:
         make_request(platform=platform, keywords=wish.keywords, target=wish.target, region=wish.region)
         for platform in choice.platforms
     ]
+    if wish.output == STANDARD_OUTPUT:
+        raise InvalidInput("A search writes its CSV into a file. `tastemaker export` can write it to -.")
     refuse_unwritable(wish.output)
     try:
         return _prepare_and_run(settings, wish, choice, requests)

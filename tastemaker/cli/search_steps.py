@@ -162,7 +162,7 @@ async def _tell_as_json(
     session: Session, begun: Begun, searches: Sequence[Search], written: Written | None
 ) -> ExitCode:
     status = states.exit_code(searches)
-    csv = {"path": str(written.path), "creators": written.creators} if written else None
+    csv = {"path": written.path, "creators": written.creators} if written else None
     document = {**_document(session, begun, searches), "csv": csv, "exit_code": status}
     found = stream_found(session.database, session.user.user_id, [search.id for search in searches])
     rows = (creator_document(creator) async for creator in found)

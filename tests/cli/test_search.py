@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from pathlib import Path
 from typing import IO, Any
 
@@ -116,6 +117,7 @@ def test_searches_of_one_command_share_a_campaign_and_a_second_command_adds_to_i
         (["chess", "--region", "USA"], "two-letter country code"),
         (["chess", "--output", "nowhere/x.csv"], "There is no folder nowhere."),
         (["chess", "--output", "."], "is a folder"),
+        (["chess", "--output", "-"], "A search writes its CSV into a file."),
         (["chess", "--colour"], "No such option: --colour"),
         ([], "Missing argument"),
         (["chess", "--campaign", "x" * 300], "A campaign's name has 1 to 200 characters."),
@@ -172,3 +174,16 @@ def test_an_interrupt_while_preparing_is_told(cli: CommandLine, monkeypatch: pyt
     told = cli("search", "chess")
     assert (told.status, told.out, told.err) == (ExitCode.INTERRUPTED, "", "Stopped.\n")
     assert cli("search", "chess", "--json").document["exit_code"] == ExitCode.INTERRUPTED
+
+
+def test_a_folder_whose_name_is_no_text_is_shown_as_well_as_it_can_be(
+    cli: CommandLine, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(os.fsdecode(os.fsencode(here) + b"/caf\xe9"))
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    document = cli("search", "chess", "--target", "2", "--platform", "youtube", "--json").document
+    assert "caf?" in document["csv"]["path"]
+    told = cli("search", "chess", "--target", "2", "--platform", "youtube")
+    assert "2 creators written to" in told.out
+    assert len(list(folder.iterdir())) == 2

@@ -90,7 +90,7 @@ async def test_memory_stays_the_same_however_many_there_are() -> None:
         tracemalloc.stop()
         return highest
 
-    assert await peak(20_000) < 2 * await peak(2_000)
+    assert await peak(5_000) < 2 * await peak(1_000)
 
 
 async def written(creators: list[FoundCreator], columns: Columns, *, bom: bool = False) -> str:
