@@ -11,7 +11,7 @@ import psycopg
 from tastemaker.cli.log_file import logging_to_file
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.settings import Settings, get_settings
-from tastemaker.db.access import Access, database_access
+from tastemaker.db.access import Access, database_access, reason_of
 from tastemaker.ops.schema_queries import find_schema_version, needed_version
 
 if TYPE_CHECKING:
@@ -92,9 +92,7 @@ def _schema_version(access: Access) -> str | None:
     except psycopg.OperationalError as error:
         if access.admin_url is not None:
             return None
-        lines = str(error).strip().splitlines()
-        reason = lines[-1] if lines else type(error).__name__
-        raise DatabaseUnavailable(f"PostgreSQL does not let us in: {reason}") from None
+        raise DatabaseUnavailable(f"PostgreSQL does not let us in: {reason_of(error)}") from None
     except psycopg.errors.InsufficientPrivilege:
         return None
 

@@ -48,6 +48,13 @@ def database_access(settings: Settings) -> Iterator[Access]:
         )
 
 
+def reason_of(error: psycopg.Error) -> str:
+    """The last thing that libpq says; its questions ("Is the server running ...?") are no reasons."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.endswith("?")]
+    return said[-1] if said else type(error).__name__
+
+
 def _external(settings: Settings) -> Access:
     if settings.database_url is None:
         raise DatabaseUnavailable("DATABASE_URL is not set.")
@@ -79,8 +86,7 @@ def _is_privileged(url: str) -> bool:
                 "SELECT rolsuper OR rolbypassrls OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
             ).fetchone()
     except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise DatabaseUnavailable(f"DATABASE_URL cannot be reached: {reason}") from None
+        raise DatabaseUnavailable(f"DATABASE_URL cannot be reached: {reason_of(error)}") from None
     return bool(row and row[0])
 
 

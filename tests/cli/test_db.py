@@ -127,3 +127,4 @@ def test_an_unusable_url_is_one_sentence_without_its_password(
         assert told.err.splitlines()[-1].startswith("Error: ")
         assert "secret-word" not in told.err + told.out
         assert "Traceback" not in told.err
+        assert not told.err.rstrip().endswith("?"), "a reason, not a question of the driver's"
