@@ -19,6 +19,7 @@ from tastemaker.providers.bodies import UnreadableBodyError, parse_object
 MAX_BYTES = 8_000_000
 CONNECT_SECONDS = 10.0
 CONNECTIONS = 20
+LAST_PORT = 65_535
 
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _NEVER_SENT = Cost(calls=0, units=0)
@@ -100,6 +101,7 @@ async def _get(
     deadline_seconds: float,
     max_bytes: int,
 ) -> Answer:
+    _refuse_impossible_port(url)
     request = http.stream(
         "GET",
         url,
@@ -120,6 +122,13 @@ async def _get(
                 raise _failure(ErrorKind.GARBAGE, message, final=error.final) from None
             raw, body = b"", {}
         return Answer(response.status_code, response.headers, body, raw)
+
+
+def _refuse_impossible_port(url: str) -> None:
+    """The HTTP library accepts any number, and fails on it in a way of its own. Raises httpx.InvalidURL."""
+    port = httpx.URL(url).port
+    if port is not None and not 0 < port <= LAST_PORT:
+        raise httpx.InvalidURL("There is no such port.")
 
 
 def _timeout(deadline_seconds: float) -> httpx.Timeout:

@@ -77,7 +77,16 @@ async def test_wrongly_packed_answers_are_garbage(
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://example.com/", "example.com/x", "http://example.com:port/", "", "http:///x"]
+    "url",
+    [
+        "ftp://example.com/",
+        "example.com/x",
+        "http://example.com:port/",
+        "http://127.0.0.1:99999/",
+        "http://127.0.0.1:0/",
+        "",
+        "http:///x",
+    ],
 )
 async def test_an_address_that_is_none_is_the_operators_to_mend(http: httpx.AsyncClient, url: str) -> None:
     error = await failure(http, url)
