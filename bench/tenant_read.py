@@ -9,6 +9,7 @@ import asyncio
 import statistics
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -93,12 +94,16 @@ def _ways(database: Database) -> dict[str, Way]:
     async def reading() -> Any:  # noqa: ANN401 - rows, thrown away
         return await read_all(database, READER, OURS, user, row=tuple_row)
 
+    async def pooled() -> Any:  # noqa: ANN401 - rows, thrown away
+        return await read_all(replace(database, prepares=False), READER, OURS, user, row=tuple_row)
+
     return {
         "bare prepared statement, no claim (1 round trip)": bare,
         "session_scope (4)": session,
         "driver: BEGIN, claim, query, COMMIT (4)": driver,
         "pipeline: BEGIN, claim, query, COMMIT (1)": explicit,
         "db.reading: claim, query, implicit transaction (1)": reading,
+        "db.reading behind a pooler: one message (1)": pooled,
     }
 
 

@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     )
     prepared_statements: bool = Field(
         default=True,
-        description="Off behind a transaction-mode pooler that does not follow them (PgBouncer before 1.22).",
+        description="Off behind a pooler in transaction mode; reads then also travel without a pipeline.",
     )
     postgres_bin: Path | None = Field(
         default=None,

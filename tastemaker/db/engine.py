@@ -46,11 +46,15 @@ DATABASE_TROUBLE = (DBAPIError, psycopg.Error, DatabaseUnavailable, OSError)
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An open database. `url` is direct and the application role's, for a process's LISTEN connection."""
+    """An open database. `url` is direct and the application role's, for a process's LISTEN connection.
+
+    `prepares`: statements may be prepared and sent as pipelines, which a pooler between us may not follow.
+    """
 
     url: str = field(repr=False)
     engine: AsyncEngine
     pool: Pool
+    prepares: bool
 
 
 @asynccontextmanager
@@ -74,7 +78,7 @@ async def open_database(
     )
     try:
         await _refuse_privileged_role(pool)
-        yield Database(url=direct_url or url, engine=engine, pool=pool)
+        yield Database(direct_url or url, engine, pool, prepares=profile.prepared_statements)
     finally:
         await engine.dispose()
         await pool.close()

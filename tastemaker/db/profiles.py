@@ -11,7 +11,7 @@ from tastemaker.core.settings import Settings
 class PoolProfile:
     """Times in seconds. `wait` is how long a caller waits for a connection when all are in use.
 
-    `prepared_statements` is off where a pooler in transaction mode does not follow them.
+    `prepared_statements` is off behind a pooler in transaction mode; reads then need no pipeline either.
     """
 
     min_size: int = 1

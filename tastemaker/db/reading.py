@@ -1,8 +1,8 @@
 """One question on somebody's behalf in one round trip.
 
-Claim and statement travel as one pipeline, which PostgreSQL treats as one transaction: the claim is gone
-when the answer comes. Should anything ever part the two, the statement runs without a claim and finds
-nothing. Writing is refused; what needs more than one statement uses `session_scope`.
+Claim and statement travel together and PostgreSQL treats them as one transaction: the claim is gone when the
+answer comes. Should anything ever part the two, the statement runs without a claim and finds nothing. Writing
+is refused; what needs more than one statement uses `session_scope`.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -35,8 +35,9 @@ async def read_all(
 
     `statement` is psycopg's: `%(name)s`. Raises psycopg.Error, NoConnectionFree.
     """
+    ask = _ask_in_pipeline if database.prepares else _ask_in_one_message
     async with _without_begin(database) as connection:
-        cursor = await _ask(connection, claim, statement, params, row)
+        cursor = await ask(connection, claim, statement, params, row)
         return await cursor.fetchall()
 
 
@@ -49,8 +50,9 @@ async def read_one(
     row: BaseRowFactory[Row],
 ) -> Row | None:
     """The first row, or None. As `read_all` otherwise."""
+    ask = _ask_in_pipeline if database.prepares else _ask_in_one_message
     async with _without_begin(database) as connection:
-        cursor = await _ask(connection, claim, statement, params, row)
+        cursor = await ask(connection, claim, statement, params, row)
         return await cursor.fetchone()
 
 
@@ -69,15 +71,36 @@ async def _without_begin(database: Database) -> AsyncIterator[psycopg.AsyncConne
         await database.pool.putconn(connection)
 
 
-async def _ask(
+async def _ask_in_pipeline(
     connection: psycopg.AsyncConnection[Any],
     claim: Claim,
     statement: LiteralString,
     params: Mapping[str, Any] | None,
     row: BaseRowFactory[Row],
 ) -> psycopg.AsyncCursor[Row]:
+    """Prepared after a few times, as any statement."""
     cursor = connection.cursor(row_factory=row)
     async with connection.pipeline():
         await connection.execute(_CLAIM, (claims_json(claim),))
         await cursor.execute(statement, params)
+    return cursor
+
+
+async def _ask_in_one_message(
+    connection: psycopg.AsyncConnection[Any],
+    claim: Claim,
+    statement: LiteralString,
+    params: Mapping[str, Any] | None,
+    row: BaseRowFactory[Row],
+) -> psycopg.AsyncCursor[Row]:
+    """For poolers, which a pipeline can block: the driver ends one with a Flush after the Sync.
+
+    Where the pooler has let go of the server by then, the Flush takes hold of it again, and no answer ever
+    comes that would give it back.
+    """
+    cursor = psycopg.AsyncClientCursor(connection, row_factory=row)
+    asked = cursor.mogrify(statement, params) if params is not None else statement
+    both = f"{cursor.mogrify(_CLAIM, (claims_json(claim),))}; {asked}"
+    await cursor.execute(both.encode())
+    cursor.nextset()
     return cursor

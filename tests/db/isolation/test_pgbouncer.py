@@ -80,6 +80,14 @@ async def test_all_share_one_server_connection(database: Database) -> None:
     assert len({pid for answer in answers for pid in answer}) == 1
 
 
+async def test_nobody_keeps_the_connection_for_good(database: Database) -> None:
+    """Thousands of reads by more callers than connections: each gets its turn."""
+    for _ in range(100):
+        reads = (read_all(database, WHO[n], USERS, row=scalar_row) for n in [*WHO] * 15)
+        answers = await asyncio.wait_for(asyncio.gather(*reads), 30)
+        assert answers == [[ALICE], [BOB]] * 15
+
+
 async def test_statements_repeat_without_being_prepared(database: Database) -> None:
     statement = "SELECT user_id FROM users WHERE user_id = %(user_id)s"
     for _ in range(12):
