@@ -87,8 +87,8 @@ def _show(about: CorpusInfo, *, as_json: bool) -> None:
             (platform, f"{counted(number, 'creator')}, {counted(about.posts.get(platform, 0), 'post')}")
             for platform, number in about.creators.items()
         ),
-        ("Languages", _shares(about.languages)),
-        ("Countries", _shares(about.countries)),
+        *([("Languages", _shares(about.languages))] if about.languages else []),
+        *([("Countries", _shares(about.countries))] if about.countries else []),
         *([("Seed", str(about.seed))] if about.seed is not None else []),
         ("Size", size(about.size)),
         ("File", str(about.path)),
@@ -107,18 +107,23 @@ def _show_report(report: ImportReport, rejected: Path | None) -> None:
     )
     for note in report.notes:
         screen.show(plain(note))
-    for one in report.unusable:
-        screen.show(Text(f"Left out: {plain(one.file)}: {plain(one.detail)}", style="yellow"))
+    if report.unusable:
+        screen.show(Text(f"{counted(len(report.unusable), 'file')} left out:", style="yellow"))
+        _show_some([f"{one.file}: {one.detail}" for one in report.unusable], len(report.unusable), rejected)
     if report.rejected:
         reasons = ", ".join(f"{reason.value} {number:,}" for reason, number in report.reasons.items())
         screen.show(Text(f"{counted(report.rejected, 'row')} rejected: {reasons}", style="yellow"))
-        for one in report.rejections[:SHOWN_REJECTIONS]:
-            screen.show(Text(f"  {plain(one.file)}:{one.line}  {plain(one.detail)}", style="dim"))
-        hidden = report.rejected - SHOWN_REJECTIONS
-        if hidden > 0:
-            where = f"in {rejected}" if rejected else "with --rejected FILE"
-            screen.show(Text(f"  {hidden:,} more {where}", style="dim"), wraps=False)
+        lines = [f"{one.file}:{one.line}: {one.detail}" for one in report.rejections]
+        _show_some(lines, report.rejected, rejected)
     screen.show(f"The sandbox serves this corpus from now on; `tastemaker corpus use {MADE_UP}` goes back.")
+
+
+def _show_some(lines: Sequence[str], total: int, file: Path | None) -> None:
+    for line in lines[:SHOWN_REJECTIONS]:
+        screen.show(Text(f"  {plain(line)}", style="dim"))
+    if total > SHOWN_REJECTIONS:
+        where = f"in {file}" if file else "with --rejected FILE"
+        screen.show(Text(f"  {total - SHOWN_REJECTIONS:,} more {where}", style="dim"), wraps=False)
 
 
 def _nothing_taken(report: ImportReport) -> str:

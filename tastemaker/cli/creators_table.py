@@ -18,7 +18,7 @@ FOLLOWERS = Column(title="Followers", right=True)
 VIEWS = Column(title="Views", least=5, right=True)
 LIKES = Column(title="Likes", least=5, right=True)
 EMAIL = Column(title="E-mail", least=18, most=44)
-MATCHED = Column(title="Matched in", least=10, most=40)
+MATCHED = Column(title="Matched in", least=22, most=40)
 
 INDENT = "  "
 
