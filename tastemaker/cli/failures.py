@@ -12,6 +12,7 @@ from tastemaker.cli.plain_text import plain
 from tastemaker.cli.streams import Unwritable, complain, write
 from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import AppError, DatabaseUnavailable, ExitCode
+from tastemaker.core.folders import private_folder
 
 _EMAIL = re.compile(r"[^\s@\"'<>()\[\]{},;:=]+@[^\s@\"'<>()\[\]{},;:=]+\.[^\s@\"'<>()\[\]{},;:=]+")
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s/@]*@")
@@ -104,7 +105,7 @@ def _keep_report(error: Exception) -> Path | None:
 
     try:
         folder = get_settings().home / "log"
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         _drop_old(folder)
         path = folder / f"error-{_stamp(utc_now())}.txt"
         path.write_text(redacted("".join(traceback.format_exception(error))), encoding="utf-8")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 
 from tastemaker.cli.failures import redacted
+from tastemaker.core.folders import private_folder
 from tastemaker.core.logging import get_logger
 from tastemaker.core.settings import Settings
 
@@ -42,7 +43,7 @@ def _handler(settings: Settings) -> logging.Handler:
     """A directory that cannot be written is no reason to stop."""
     try:
         folder = settings.home / "log"
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         handler = RotatingFileHandler(
             folder / "tastemaker.log", maxBytes=LARGEST, backupCount=1, encoding="utf-8", delay=True
         )

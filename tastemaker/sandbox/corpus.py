@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tastemaker.core.errors import AppError, InvalidInput
+from tastemaker.core.folders import private_folder
 from tastemaker.sandbox.store import CorpusUnreadable, get_facts, reading
 from tastemaker.sandbox.synthetic.generator import generator_version, write_synthetic
 
@@ -145,7 +146,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         unfinished.unlink(missing_ok=True)
         yield unfinished
         if unfinished.exists():
@@ -171,7 +172,7 @@ def _counts(connection: sqlite3.Connection, query: str) -> dict[str, int]:
 def locked(directory: Path) -> Iterator[None]:
     """Held by one process at a time; freed by the system when its holder dies."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        private_folder(directory)
         lock = (directory / "lock").open("w")
     except OSError as error:
         raise CorpusNotWritten(f"The corpus cannot be written to {directory}: {error}.") from error
