@@ -16,7 +16,11 @@ from tastemaker.core.errors import InvalidInput
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 SAMPLE = 200
 
-_LONGEST_CELL = 50_000_000
+LONGEST_LINE = 50_000_000
+LONGEST_LIST = 500_000_000
+"""Characters in memory at once: a small compressed file may unpack to more than a machine holds."""
+
+MOST_BLANK_LINES = 1_000_000
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb": "utf-8-sig"}
 _DELIMITERS = (",", ";", "\t", "|")
 
@@ -98,14 +102,27 @@ def _open_text(path: Path) -> Iterator[IO[str]]:
         yield text
 
 
+def _lines(text: IO[str]) -> Iterator[str]:
+    """Raises BadTable where a line, or what there is of it, does not end."""
+    blank = 0
+    while line := text.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise BadTable(f"it has a line of more than {LONGEST_LINE:,} characters")
+        blank = 0 if line.strip() else blank + 1
+        if blank > MOST_BLANK_LINES:
+            raise BadTable(f"it has more than {MOST_BLANK_LINES:,} blank lines in a row")
+        yield line
+
+
 def _csv_rows(text: IO[str]) -> Iterator[Line]:
     """Blank rows are passed over."""
-    csv.field_size_limit(_LONGEST_CELL)
-    blank, head = 0, text.readline()
+    csv.field_size_limit(LONGEST_LINE)
+    lines = _lines(text)
+    blank, head = 0, next(lines, "")
     while head and not head.strip():
-        blank, head = blank + 1, text.readline()
+        blank, head = blank + 1, next(lines, "")
     delimiter = max(_DELIMITERS, key=head.count)
-    reader = csv.reader(itertools.chain([head], text), delimiter=delimiter)
+    reader = csv.reader(itertools.chain([head], lines), delimiter=delimiter)
     before = blank
     for cells in reader:
         begins, before = before + 1, blank + reader.line_num
@@ -125,14 +142,16 @@ def _json_rows(text: IO[str], kind: str) -> Iterator[Line]:
 
 
 def _json_lines(text: IO[str]) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    for number, line in enumerate(text, start=1):
+    for number, line in enumerate(_lines(text), start=1):
         if line.strip():
             yield number, _object(line)
 
 
 def _json_array(text: IO[str]) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """A list of objects, numbered from 1; a file with an object per line is understood too."""
-    whole = text.read()
+    whole = text.read(LONGEST_LIST + 1)
+    if len(whole) > LONGEST_LIST:
+        raise BadTable(f"it has more than {LONGEST_LIST:,} characters; give an object per line, as .jsonl")
     try:
         rows = orjson.loads(whole)
     except (orjson.JSONDecodeError, UnicodeError):
