@@ -74,6 +74,7 @@ def test_times_are_utc_by_database_and_by_role(empty_url: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_of_four_migrators_one_works_and_three_find_nothing_to_do(empty_url: str) -> None:
     running = [_started(empty_url) for _ in range(4)]
     outputs = [process.communicate(timeout=60) for process in running]
@@ -82,6 +83,7 @@ def test_of_four_migrators_one_works_and_three_find_nothing_to_do(empty_url: str
     assert counts == [0, 0, 0, int(HEAD) + 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 9, 13])
 def test_a_migrator_killed_between_steps_is_gone_on_from(empty_url: str, after: int) -> None:
     process = _started(empty_url)

@@ -81,6 +81,7 @@ async def test_a_byte_order_mark_only_where_asked_for() -> None:
     assert (await written([], POST_COLUMNS)).startswith("Username")
 
 
+@pytest.mark.slow
 async def test_memory_stays_the_same_however_many_there_are() -> None:
     async def peak(rows_wanted: int) -> int:
         tracemalloc.start()
