@@ -61,7 +61,7 @@ async def _publish(
     path: Path, candidates: Iterator[Path], chunks: AsyncIterator[str], *, overwrite: bool
 ) -> Path:
     """The file appears under its name when it is complete."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".tastemaker-{os.getpid()}.part")  # not longer than what a name may have
     try:
         await _write_all(part, chunks, mode="x")
         if overwrite:

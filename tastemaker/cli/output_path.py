@@ -19,6 +19,8 @@ def refuse_unwritable(path: Path | None, *, overwrite: bool = False) -> None:
         return
     if path.is_dir():
         raise InvalidInput(f"{path} is a folder. Name a file.")
+    if path.is_symlink() and not path.exists():
+        raise Conflict(f"{path} is a link to nothing. Choose another name.")
     if path.is_file() and not overwrite:
         raise Conflict(f"{path} exists already. Choose another name.")
     if not path.parent.is_dir():

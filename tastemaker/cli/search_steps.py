@@ -21,7 +21,7 @@ from tastemaker.cli.searching import run_searches
 from tastemaker.cli.session import Session
 from tastemaker.cli.sources import KEYS
 from tastemaker.core.clock import utc_now
-from tastemaker.core.errors import ExitCode
+from tastemaker.core.errors import AppError, ExitCode
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import in_transaction, session_scope
 from tastemaker.journeys.searching import ask
@@ -109,12 +109,15 @@ async def _write(session: Session, begun: Begun, searches: Sequence[Search]) -> 
         return None
     ids = [search.id for search in searches]
     columns = columns_of([search.platform for search in searches])
-    if begun.output is not None:
-        return await write_csv(session, ids, columns, iter([begun.output]))
+    named = iter([begun.output]) if begun.output is not None else None
+    candidates = named or free_names(begun.campaign.name, folder=Path.cwd())
     try:
-        return await write_csv(session, ids, columns, free_names(begun.campaign.name, folder=Path.cwd()))
+        return await write_csv(session, ids, columns, candidates)
     except OSError as error:
         command = f"tastemaker export {shlex.quote(begun.reference)} -o FILE"
+        if named:
+            reason = f"{begun.output} cannot be written: {error.strerror}."
+            raise AppError(f"{reason} What was found is kept; use: {command}") from None
         screen.say(f"No CSV was written here: {error.strerror}. Use: {command}", style="yellow")
         return None
 

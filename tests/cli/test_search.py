@@ -79,6 +79,29 @@ def test_the_file_that_was_named_is_written_also_when_nothing_was_found(cli: Com
     assert (here / "empty.csv").read_text().startswith("Channel Name,Subscribers")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_file_that_cannot_be_written_after_all_loses_nothing(cli: CommandLine) -> None:
+    told = cli("search", "chess", "--target", "3", "--platform", "youtube", "-o", "/dev/full", "--json")
+    assert told.status == ExitCode.FAILED
+    sentence = told.document["error"]
+    assert sentence.startswith("/dev/full cannot be written: No space left on device.")
+    command = sentence.partition("use: tastemaker ")[2].replace("FILE", "-").split()
+    assert len(list(csv.DictReader(io.StringIO(cli(*command).out, newline="")))) == 3
+
+
+def test_a_link_to_nothing_is_refused_before_the_search(cli: CommandLine, here: Path) -> None:
+    (here / "link.csv").symlink_to(here / "nowhere" / "x")
+    assert cli("search", "chess", "--output", "link.csv").status == ExitCode.CONFLICT
+    assert cli("searches", "list", "--json").document["searches"] == []
+
+
+def test_the_name_of_a_file_may_be_as_long_as_names_are(cli: CommandLine, here: Path) -> None:
+    name = "n" * 251 + ".csv"
+    ask = ("search", "chess", "--target", "2", "--platform", "youtube")
+    assert cli(*ask, "-o", name).status == 0
+    assert [path.name for path in here.iterdir()] == [name]
+
+
 def test_a_folder_that_cannot_be_written_does_not_lose_the_search(
     cli: CommandLine, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
