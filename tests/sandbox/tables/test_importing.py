@@ -11,7 +11,6 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.sandbox.corpus import CorpusNotWritten, generate, info
 from tastemaker.sandbox.library import Library
-from tastemaker.sandbox.tables import files
 from tastemaker.sandbox.tables.importing import REMEMBERED, ImportReport, import_tables
 from tastemaker.sandbox.tables.rows import Reason
 
@@ -296,33 +295,6 @@ def test_files_that_are_no_use_are_named_and_the_others_go_in(tables: Tables) ->
         "empty.csv",
     ]
     assert ("good",) in tables.rows("creators", "handle")
-
-
-def test_what_unpacks_without_end_is_given_up_in_little_memory(tables: Tables) -> None:
-    bombs = {
-        "line.csv.gz": b"platform,handle\ntiktok," + b"a" * 60_000_000,
-        "line.jsonl.gz": b'{"handle": "' + b"a" * 60_000_000,
-        "blank.csv.gz": b"\n" * 2_000_000 + b"platform,handle\n",
-        "inside.csv.gz": b"platform,handle\n" + b"\n" * 2_000_000,
-    }
-    for name, packed in bombs.items():
-        (tables.folder / name).write_bytes(gzip.compress(packed, 1))
-    good = tables.write("good.csv", "platform,handle\ntiktok,good\n")
-    report = import_tables(tables.path, [*(tables.folder / name for name in bombs), good])
-    assert {each.file: each.detail.split(",")[0] for each in report.unusable} == {
-        "line.csv.gz": "it has a line of more than 50",
-        "line.jsonl.gz": "it has a line of more than 50",
-        "blank.csv.gz": "it has more than 1",
-        "inside.csv.gz": "it has more than 1",
-    }
-    assert tables.rows("creators", "handle") == [("good",)]
-
-
-def test_a_json_list_too_long_for_memory_is_refused(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "LONGEST_LIST", 40)
-    long = tables.write("long.json", '[{"platform": "tiktok", "handle": "ada"}]')
-    report = import_tables(tables.path, [long])
-    assert "give an object per line" in report.unusable[0].detail
 
 
 def test_the_user_can_say_the_platform(tables: Tables) -> None:
