@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tastemaker.core.errors import InvalidInput
+
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
+
+_PREFIX = "TASTEMAKER_"
 
 
 def _default_home() -> Path:
@@ -18,7 +22,7 @@ def _default_home() -> Path:
 class Settings(BaseSettings):
     """Read once per process. Empty strings count as absent."""
 
-    model_config = SettingsConfigDict(env_prefix="TASTEMAKER_", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore")
 
     home: Annotated[Path, NoDecode] = Field(
         default_factory=_default_home,
@@ -70,7 +74,7 @@ class Settings(BaseSettings):
         description="Where the ScrapeCreators API is; for a proxy or a recording server.",
     )
     sandbox_seed: int = Field(default=1, ge=0, description="The seed of the generated sandbox corpus.")
-    log_level: str = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: LogLevel = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR.")
 
 
 @cache
@@ -79,5 +83,10 @@ def get_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        fields = ", ".join(str(detail["loc"][0]) for detail in error.errors())
-        raise InvalidInput(f"A setting in the environment cannot be understood: {fields}.") from None
+        names = ", ".join(_variable(str(detail["loc"][0])) for detail in error.errors())
+        raise InvalidInput(f"A setting in the environment cannot be understood: {names}.") from None
+
+
+def _variable(location: str) -> str:
+    """Where there is an alias pydantic names the variable, elsewhere the field."""
+    return location if location.isupper() else f"{_PREFIX}{location.upper()}"
