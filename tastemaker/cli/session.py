@@ -11,7 +11,8 @@ import psycopg
 from tastemaker.cli.log_file import logging_to_file
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.settings import Settings, get_settings
-from tastemaker.db.access import Access, database_access, reason_of
+from tastemaker.db.access import Access, database_access
+from tastemaker.db.reasons import reason_of
 from tastemaker.ops.schema_queries import find_schema_version, needed_version
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.settings import Settings
 from tastemaker.db import embedded
+from tastemaker.db.reasons import reason_of
 
 APP_ROLE = "tastemaker_app"
 
@@ -46,13 +47,6 @@ def database_access(settings: Settings) -> Iterator[Access]:
             app_password=embedded.app_password(settings.home),
             embedded=True,
         )
-
-
-def reason_of(error: psycopg.Error) -> str:
-    """The last thing that libpq says; its questions ("Is the server running ...?") are no reasons."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    said = [line for line in lines if line and not line.endswith("?")]
-    return said[-1] if said else type(error).__name__
 
 
 def _external(settings: Settings) -> Access:

@@ -26,12 +26,14 @@ from sqlalchemy.pool import NullPool
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.db.claims import Claim, claims_json
 from tastemaker.db.profiles import LOCAL, PoolProfile
+from tastemaker.db.reasons import reason_of
 
 Result = TypeVar("Result")
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
 DEADLOCK_OR_SERIALIZATION = {"40P01", "40001"}
 ATTEMPTS = 5
+KNOCK_SECONDS = 2
 PREPARE_AFTER = 5
 """Executions of a statement on one connection before the server is asked to keep its plan."""
 
@@ -119,11 +121,23 @@ def is_victim(error: Exception) -> bool:
 
 
 async def take_connection(pool: Pool) -> psycopg.AsyncConnection[Any]:
-    """A connection to be given back with `close()`. Raises NoConnectionFree."""
+    """A connection to be given back with `close()`. Raises NoConnectionFree, DatabaseUnavailable."""
     try:
         return await pool.getconn()
     except PoolTimeout:
+        await _knock(str(pool.conninfo))
         raise NoConnectionFree("Every database connection is in use; try again in a moment.") from None
+
+
+async def _knock(url: str) -> None:
+    """A pool waits for a server that is gone as for a connection in use. Raises DatabaseUnavailable."""
+    try:
+        connection = await psycopg.AsyncConnection.connect(url, connect_timeout=KNOCK_SECONDS)
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(
+            f"PostgreSQL is out of reach: {reason_of(error)}. What was stored is kept; try again."
+        ) from None
+    await connection.close()
 
 
 async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[Any]:
@@ -177,8 +191,7 @@ async def _fill(pool: Pool, url: str, profile: PoolProfile) -> None:
         await pool.open(wait=True, timeout=profile.connect_timeout)
     except (psycopg.OperationalError, PoolTimeout) as error:
         await pool.close()
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise DatabaseUnavailable(f"PostgreSQL does not let us in: {reason}") from None
+        raise DatabaseUnavailable(f"PostgreSQL does not let us in: {reason_of(error)}") from None
 
 
 async def _refuse_privileged_role(pool: Pool) -> None:

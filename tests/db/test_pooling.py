@@ -11,15 +11,23 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.rows import dict_row, scalar_row
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import insert, select, text
 
-from tastemaker.core.errors import InvalidInput
+from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db import embedded
 from tastemaker.db.access import APP_ROLE, database_access
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, NoConnectionFree, open_database, session_scope
+from tastemaker.db.engine import (
+    Database,
+    NoConnectionFree,
+    Pool,
+    open_database,
+    session_scope,
+    take_connection,
+)
 from tastemaker.db.migrate import migrate
 from tastemaker.db.models import Creator, User
 from tastemaker.db.profiles import (
@@ -54,7 +62,7 @@ def test_the_environment_chooses_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pool_profile(Settings(), wait=2) == replace(SERVERLESS, wait=2, prepared_statements=False)
     monkeypatch.setenv("TASTEMAKER_POOL_PROFILE", "enormous")
     get_settings.cache_clear()
-    with pytest.raises(InvalidInput, match="pool_profile"):
+    with pytest.raises(InvalidInput, match="TASTEMAKER_POOL_PROFILE"):
         get_settings()
     get_settings.cache_clear()
 
@@ -201,6 +209,17 @@ async def test_a_statement_whose_client_is_gone_ends(app_url: str, admin_url: st
                 return
             await asyncio.sleep(0.1)
     pytest.fail("the statement goes on, four seconds after its client left")
+
+
+async def test_a_server_that_is_gone_is_not_called_busy() -> None:
+    pool: Pool = AsyncConnectionPool("postgresql://nobody@127.0.0.1:1/x", min_size=1, timeout=0.2, open=False)
+    await pool.open()
+    try:
+        with pytest.raises(DatabaseUnavailable, match=r"out of reach: .*refused") as raised:
+            await take_connection(pool)
+    finally:
+        await pool.close()
+    assert not isinstance(raised.value, NoConnectionFree)
 
 
 @pytest.mark.slow
