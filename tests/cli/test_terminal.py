@@ -20,6 +20,8 @@ from tests.cli.launching import PROGRAM, environment, launched
 from tests.cli.terminal import Terminal
 from tests.cli.test_live_search import KEY, serving
 
+pytestmark = pytest.mark.slow  # a person's pace: each of these waits for a terminal
+
 CTRL_C = b"\x03"
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*[349]\d(?:;\d+)*m")
 

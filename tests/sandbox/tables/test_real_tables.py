@@ -18,7 +18,7 @@ from tastemaker.sandbox.store import CreatorRow, PostRow
 from tastemaker.sandbox.tables.importing import ImportReport, import_tables
 from tastemaker.sandbox.tables.rows import Reason
 
-pytestmark = pytest.mark.shared_data
+pytestmark = [pytest.mark.shared_data, pytest.mark.slow]
 
 Row = dict[str, str]
 Page = list[dict[str, Any]]
