@@ -12,6 +12,7 @@ from tastemaker.cli.session import Session
 from tastemaker.cli.signals import stop_signals
 from tastemaker.cli.sources import open_sources
 from tastemaker.cli.states import is_settled
+from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.ids import SearchId
 from tastemaker.db.engine import session_scope
 from tastemaker.jobs.types import Handlers
@@ -55,16 +56,24 @@ async def run_searches(
 async def _working(
     session: Session, handlers: Handlers, searches: Sequence[Search]
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """A worker beside the block. When the block ends it brings its pages to a good place, and stops."""
+    """A worker beside the block. When the block ends it brings its pages to a good place, and stops.
+
+    Without a database there is no such place: it is stopped as it stands, and its lease runs out.
+    """
     stopping = asyncio.Event()
     only = frozenset(str(search.id) for search in searches)
     settings = WorkerSettings(stop_within=STOP_WITHIN_SECONDS, only=only)
     worker = asyncio.create_task(run_worker(session.database, handlers, stopping=stopping, settings=settings))
     try:
         yield worker
+    except DatabaseUnavailable:
+        worker.cancel()
+        await asyncio.wait([worker])
+        raise
     finally:
         stopping.set()
-        await worker
+        if not worker.cancelled():
+            await worker
 
 
 async def _watch(

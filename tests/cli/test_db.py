@@ -1,7 +1,9 @@
 """`tastemaker db …`, over the embedded server and over one of the operator's own."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -9,8 +11,10 @@ from tastemaker.core.errors import ExitCode
 from tastemaker.db import embedded
 from tastemaker.db.migrate import HEAD
 from tastemaker.ops.schema_queries import needed_version
+from tastemaker.sandbox.faults import Faults
 from tests.cli.conftest import CommandLine
 from tests.cli.launching import launched
+from tests.cli.test_live_search import KEY, serving
 from tests.conftest import MakeDatabase
 
 
@@ -49,6 +53,31 @@ def test_a_server_is_started_kept_described_and_stopped(own_server: CommandLine,
     assert shell["environment"] == {"PGOPTIONS": '-c request.jwt.claims={"sub":"local"}'}
     assert embedded.app_password(home) not in str(shell)
     assert cli("db", "stop", "--json").document == {"stopped": True}
+
+
+@pytest.mark.slow
+def test_a_server_stopped_under_a_search_is_told_soon_and_nothing_is_lost(
+    own_server: CommandLine, home: Path, small_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = ("search", "chess", "--platform", "tiktok", "--target", "400", "-o", "all.csv")
+    with serving(small_corpus, Faults(latency=0.5)) as address:
+        monkeypatch.setenv("SCRAPECREATORS_API_KEY", KEY)
+        monkeypatch.setenv("TASTEMAKER_SCRAPECREATORS_BASE_URL", address)
+        own_server("db", "start")
+        own_server("db", "migrate")
+        stopper = threading.Timer(2, embedded.stop, (home,))
+        stopper.start()
+        begun = monotonic()
+        told = own_server(*ask)
+        stopper.join()
+    assert told.status == ExitCode.DATABASE
+    assert told.err.splitlines()[-1].startswith("Error: PostgreSQL ")
+    assert monotonic() - begun < 40
+    with serving(small_corpus, Faults()) as address:
+        monkeypatch.setenv("TASTEMAKER_SCRAPECREATORS_BASE_URL", address)
+        again = own_server(*ask)
+    assert again.status == 0
+    assert "Continuing the search" in again.err
 
 
 def test_the_shell_asks_on_behalf_of_the_local_user(own_server: CommandLine) -> None:
