@@ -190,3 +190,22 @@ class ProviderCallStatus(StrEnum):
     CHARGED = "charged"
     FAILED = "failed"
     ABANDONED = "abandoned"
+
+
+class OutboxStatus(StrEnum):
+    """Of a message to the outside. `unknown`: nobody knows whether it left; an operator decides."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+
+
+class InboxStatus(StrEnum):
+    """Of a message from the outside. `failed`: the last attempt to process it failed."""
+
+    RECEIVED = "received"
+    PROCESSED = "processed"
+    FAILED = "failed"

@@ -61,6 +61,7 @@ OF_TRIGGERS: Final = {
     "fill_user_from_search()": FIXED_WITH_PUBLIC,
     "refuse_foreign_campaign()": FIXED_WITH_PUBLIC,
     "notify_background_jobs()": FIXED,
+    "notify_outbox()": FIXED,
     "touch_updated_at()": f"{FIXED}; TimeZone=UTC",
 }
 
@@ -88,10 +89,13 @@ FILLS_TENANT: Final = {
     "events": "INSERT FOR EACH ROW fill_tenant_of_event()",
     "event_keys": "INSERT FOR EACH ROW fill_tenant_from_claim()",
     "background_jobs": "INSERT FOR EACH ROW fill_tenant_from_claim()",
+    "outbox_messages": "INSERT FOR EACH ROW fill_tenant_from_claim()",
+    "inbox_messages": "INSERT FOR EACH ROW fill_tenant_from_claim()",
 }
 
 OTHER_TRIGGERS: Final = {
     "background_jobs: wake_workers AFTER INSERT FOR EACH STATEMENT notify_background_jobs()",
+    "outbox_messages: wake_relays AFTER INSERT FOR EACH STATEMENT notify_outbox()",
     (
         "scraping_jobs: refuse_foreign_campaign BEFORE INSERT OR UPDATE OF campaign_id, user_id FOR EACH ROW"
         " WHEN ((new.campaign_id IS NOT NULL)) refuse_foreign_campaign()"

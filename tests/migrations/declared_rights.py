@@ -27,6 +27,8 @@ OF_A_TENANT: Final = {
     "events": "tenant_id",
     "event_keys": "tenant_id",
     "background_jobs": "tenant_id",
+    "outbox_messages": "tenant_id",
+    "inbox_messages": "tenant_id",
 }
 """Table: the column that names whose row it is. Who claims to be a tenant sees its own, the system all."""
 
@@ -101,7 +103,13 @@ WRITTEN_BY_A_TENANTS_LOGIN: Final = {
 """Never admin, plan, trial, usage or limits."""
 
 REPORTS: Final = ("users", "searches", "provider_costs", "background_jobs", "catalog")
-SEQUENCES: Final = ("creators_id_seq", "events_seq_seq", "posts_id_seq")
+SEQUENCES: Final = (
+    "creators_id_seq",
+    "events_seq_seq",
+    "inbox_messages_id_seq",
+    "outbox_messages_id_seq",
+    "posts_id_seq",
+)
 OLD_PROFILES: Final = ("compat.user_profiles", "user_profiles")
 
 SCHEMAS: Final = {
@@ -121,8 +129,9 @@ WRITING: Final = "DELETE, INSERT, SELECT, UPDATE"
 SPARSE: Final = {
     "events": "INSERT, SELECT, UPDATE (error, processed_at, processing_status, retry_count)",
     "event_keys": "INSERT, SELECT",
+    "inbox_messages": "DELETE, INSERT, SELECT, UPDATE (attempts, error, processed_at, status, tenant_id)",
 }
-"""Append-only: what happened is not edited, only marked as processed."""
+"""What happened, and what came in, is not edited, only marked as processed."""
 
 TABLES: Final = tuple(sorted({*Base.metadata.tables, *MACHINERY}))
 

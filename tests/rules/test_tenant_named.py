@@ -24,6 +24,8 @@ TENANT_COLUMNS: Final = {
     "events": ("tenant_id",),
     "event_keys": ("tenant_id",),
     "background_jobs": ("tenant_id",),
+    "outbox_messages": ("tenant_id",),
+    "inbox_messages": ("tenant_id",),
 }
 """A satellite of a user hangs on that user's row by its own `user_id`, one to one."""
 
@@ -35,6 +37,8 @@ FILLED: Final = {
 
 ALLOWED: Final = {
     ("tastemaker/jobs/queries.py", "background_jobs"): "the queue serves everybody, by the system's claim",
+    ("tastemaker/outbox/queries.py", "outbox_messages"): "the relay serves everybody, by the system's claim",
+    ("tastemaker/inbox/queries.py", "inbox_messages"): "what comes in belongs to nobody until it is read",
     ("tastemaker/db/migrations/", ""): "the schema's history works on whole tables",
     (
         "tastemaker/events/history_queries.py",

@@ -11,6 +11,7 @@ from tastemaker.db.models.campaign import (
     SearchResult,
 )
 from tastemaker.db.models.catalog import Creator, CreatorHandle, FollowerSnapshot, Post
+from tastemaker.db.models.messages import InboxMessage, OutboxMessage
 from tastemaker.db.models.system import (
     BackgroundJob,
     ClockOffset,
@@ -35,8 +36,10 @@ from tastemaker.db.words import (
     BillingSyncStatus,
     CampaignStatus,
     ImportStatus,
+    InboxStatus,
     JobStatus,
     OnboardingStep,
+    OutboxStatus,
     ProcessingStatus,
     ProviderCallStatus,
     RunEndReason,
@@ -65,8 +68,12 @@ __all__ = [
     "EventKey",
     "FollowerSnapshot",
     "ImportStatus",
+    "InboxMessage",
+    "InboxStatus",
     "JobStatus",
     "OnboardingStep",
+    "OutboxMessage",
+    "OutboxStatus",
     "Post",
     "ProcessingStatus",
     "ProviderCall",

@@ -48,6 +48,7 @@ VALUES: Final = {
     "jsonb": "{}",
     "interval": "1 hour",
     "text[]": [],
+    "bytea": b"x",
     "date": "2026-01-01",
     "timestamp without time zone": "2026-01-01 00:00:00",
     "timestamp with time zone": "2026-01-01 00:00:00+00",

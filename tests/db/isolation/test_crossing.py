@@ -72,9 +72,10 @@ CLAIMS: Final = [
     ABSENT,
 ]
 TENANT_TABLES: Final = [
-    "background_jobs", "campaigns", "event_keys", "events", "provider_calls", "scraping_jobs",
-    "scraping_results", "scraping_runs", "search_creators", "search_jobs", "search_results", "usage_charges",
-    "user_billing", "user_subscriptions", "user_system_data", "user_usage", "users",
+    "background_jobs", "campaigns", "event_keys", "events", "inbox_messages", "outbox_messages",
+    "provider_calls", "scraping_jobs", "scraping_results", "scraping_runs", "search_creators",
+    "search_jobs", "search_results", "usage_charges", "user_billing", "user_subscriptions",
+    "user_system_data", "user_usage", "users",
 ]  # fmt: skip
 """Spelled out for pytest's names; the first test holds the list to the catalog."""
 

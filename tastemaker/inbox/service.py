@@ -1,0 +1,148 @@
+"""The inbox's verbs: keep what came, process it once in effect, and do it again by an operator's hand."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.errors import AppError, Conflict, InvalidInput, NotFound
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.core.text import clean_line
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.inbox import queries
+from tastemaker.inbox.queries import InboxMessage
+from tastemaker.inbox.sources import InboxId, InboxSource, source_named
+
+KEPT_DAYS: Final = 35
+MOST_BYTES: Final = 1024 * 1024
+MOST_HEADERS: Final = 64
+LONGEST_HEADER: Final = 1024
+LONGEST_ID: Final = 400
+
+_SECRET_WORDS: Final = (
+    "authorization",
+    "cookie",
+    "signature",
+    "token",
+    "secret",
+    "password",
+    "api-key",
+    "apikey",
+)
+
+Handle = Callable[[AsyncSession, InboxMessage], Awaitable[ExternalUserId | None]]
+"""Writes a message's effect; whom it was about, where that is known."""
+
+
+class MessageTooLarge(InvalidInput):
+    """Nobody we listen to sends so much."""
+
+    status = 413
+
+
+async def receive(
+    session: AsyncSession,
+    *,
+    source: InboxSource,
+    message_id: str,
+    headers: Mapping[str, str],
+    raw: bytes,
+    verified: bool,
+    tenant_id: ExternalUserId | None = None,
+) -> bool:
+    """Keep a message and announce it to its processor, in the caller's transaction. False: known already.
+
+    Raises InvalidInput, MessageTooLarge; nothing is kept then.
+    """
+    if not 1 <= len(message_id) <= LONGEST_ID or "\0" in message_id:
+        raise InvalidInput(f"A message's id has 1 to {LONGEST_ID} characters.")
+    if len(raw) > MOST_BYTES:
+        raise MessageTooLarge(f"A message has {MOST_BYTES // 1024} kB at most; this has {len(raw) // 1024}.")
+    new = await queries.insert(
+        session,
+        source=source.name,
+        message_id=message_id,
+        headers=without_secrets(headers),
+        raw=raw,
+        verified=verified,
+        tenant_id=tenant_id,
+    )
+    if new is None:
+        return False
+    await source.announce(session, new)
+    return True
+
+
+async def process(database: Database, message: InboxId, handle: Handle) -> bool:
+    """Have `handle` write the message's effect, in one transaction with its being processed.
+
+    False: it was processed before, or its time is over. What `handle` raises is noted and raised again.
+    Raises Conflict for a message whose sender was not verified.
+    """
+
+    async def work(session: AsyncSession) -> bool:
+        found = await queries.lock_message(session, message)
+        if found is None or found.processed_at is not None:
+            return False
+        if not found.verified:
+            raise Conflict(f"Message {message} of {found.source} was not verified.")
+        tenant = await handle(session, found)
+        await queries.mark_processed(session, message, tenant_id=tenant)
+        return True
+
+    try:
+        return await in_transaction(database, SYSTEM, work)
+    except Exception as error:
+        with suppress(*DATABASE_TROUBLE):
+            await _note_failure(database, message, _reason(error))
+        raise
+
+
+async def get_message(session: AsyncSession, message: InboxId) -> InboxMessage:
+    """Raises NotFound."""
+    found = await queries.find_message(session, message)
+    if found is None:
+        raise NotFound(f"There is no message {message} in the inbox.")
+    return found
+
+
+async def replay(session: AsyncSession, message: InboxId) -> InboxMessage:
+    """Have it processed once more, whatever came of it. Raises NotFound, Conflict, InvalidInput."""
+    found = await queries.lock_message(session, message)
+    if found is None:
+        raise NotFound(f"There is no message {message} in the inbox.")
+    if not found.verified:
+        raise Conflict(f"Message {message} of {found.source} was not verified.")
+    source = source_named(found.source)
+    await queries.reopen(session, message)
+    await source.announce(session, message)
+    return await get_message(session, message)
+
+
+async def prune(session: AsyncSession, *, days: int = KEPT_DAYS, batch: int = 10_000) -> int:
+    """Delete what came more than `days` ago, `batch` at most; how many that were."""
+    return await queries.prune(session, days=days, batch=batch)
+
+
+def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
+    """Lower-case names, single lines, nothing that would let somebody act as the sender or as us."""
+    kept: dict[str, str] = {}
+    for name, value in headers.items():
+        word = clean_line(name).lower()
+        if any(secret in word for secret in _SECRET_WORDS) or len(kept) == MOST_HEADERS:
+            continue
+        kept[word[:LONGEST_HEADER]] = clean_line(value)[:LONGEST_HEADER]
+    return kept
+
+
+async def _note_failure(database: Database, message: InboxId, reason: str) -> None:
+    await in_transaction(
+        database, SYSTEM, lambda session: queries.mark_failed(session, message, error=reason)
+    )
+
+
+def _reason(error: Exception) -> str:
+    """An expected failure in its words; of the others only the kind, for they may carry somebody's data."""
+    return str(error)[:500] if isinstance(error, AppError) else f"{type(error).__name__}."
