@@ -60,6 +60,7 @@ OF_TRIGGERS: Final = {
     "fill_tenant_of_event()": FIXED_WITH_PUBLIC,
     "fill_user_from_search()": FIXED_WITH_PUBLIC,
     "refuse_foreign_campaign()": FIXED_WITH_PUBLIC,
+    "count_provider_spending()": FIXED_WITH_PUBLIC,
     "notify_background_jobs()": FIXED,
     "notify_outbox()": FIXED,
     "touch_updated_at()": f"{FIXED}; TimeZone=UTC",
@@ -94,6 +95,10 @@ FILLS_TENANT: Final = {
 }
 
 OTHER_TRIGGERS: Final = {
+    (
+        "provider_calls: count_spending AFTER INSERT OR UPDATE OF status, micros_usd FOR EACH ROW"
+        " count_provider_spending()"
+    ),
     "background_jobs: wake_workers AFTER INSERT FOR EACH STATEMENT notify_background_jobs()",
     "outbox_messages: wake_relays AFTER INSERT FOR EACH STATEMENT notify_outbox()",
     (

@@ -29,6 +29,7 @@ OF_A_TENANT: Final = {
     "background_jobs": "tenant_id",
     "outbox_messages": "tenant_id",
     "inbox_messages": "tenant_id",
+    "provider_spending": "tenant_id",
 }
 """Table: the column that names whose row it is. Who claims to be a tenant sees its own, the system all."""
 
@@ -40,7 +41,13 @@ CATALOG: Final = {
 }
 """Anybody with a claim reads and adds; a tenant's own login sees what its searches hold."""
 
-CONFIGURATION: Final = ("subscription_plans", "system_configurations")
+CONFIGURATION: Final = (
+    "provider_gates",
+    "provider_pages",
+    "provider_quotas",
+    "subscription_plans",
+    "system_configurations",
+)
 """Anybody with a claim reads; the product's own work writes."""
 
 THE_OWNERS: Final = ("clock_offset", "sql_access", "user_profiles_backup", *MACHINERY)

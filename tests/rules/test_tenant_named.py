@@ -26,6 +26,7 @@ TENANT_COLUMNS: Final = {
     "background_jobs": ("tenant_id",),
     "outbox_messages": ("tenant_id",),
     "inbox_messages": ("tenant_id",),
+    "provider_spending": ("tenant_id",),
 }
 """A satellite of a user hangs on that user's row by its own `user_id`, one to one."""
 
@@ -38,6 +39,7 @@ FILLED: Final = {
 ALLOWED: Final = {
     ("tastemaker/jobs/queries.py", "background_jobs"): "the queue serves everybody, by the system's claim",
     ("tastemaker/outbox/queries.py", "outbox_messages"): "the relay serves everybody, by the system's claim",
+    ("tastemaker/ratelimit/queries.py", ""): "an account's limits and the budget are everybody's",
     ("tastemaker/inbox/queries.py", "inbox_messages"): "what comes in belongs to nobody until it is read",
     ("tastemaker/db/migrations/", ""): "the schema's history works on whole tables",
     (

@@ -1,6 +1,7 @@
 """Every table as the code sees it, one file per domain of the specification, and the words columns hold."""
 
 from tastemaker.db.models.base import Base, UtcTimestamp, WordOf
+from tastemaker.db.models.calls import ProviderGate, ProviderPage, ProviderQuota, ProviderSpending
 from tastemaker.db.models.campaign import (
     Campaign,
     ScrapingJob,
@@ -78,6 +79,10 @@ __all__ = [
     "ProcessingStatus",
     "ProviderCall",
     "ProviderCallStatus",
+    "ProviderGate",
+    "ProviderPage",
+    "ProviderQuota",
+    "ProviderSpending",
     "RunEndReason",
     "ScrapingJob",
     "ScrapingResult",

@@ -196,6 +196,7 @@ class ProviderCall(Base):
     error_kind: Mapped[str | None] = mapped_column(String(20))
     started_at: Mapped[Instant]
     finished_at: Mapped[Instant | None]
+    gate: Mapped[str | None]
 
     __table_args__ = (
         one_of("status", ProviderCallStatus),
@@ -207,6 +208,7 @@ class ProviderCall(Base):
         Index("idx_provider_calls_tenant_started", "tenant_id", sql("started_at DESC")),
         Index("idx_provider_calls_job", "job_id"),
         Index("idx_provider_calls_open", "run_id", postgresql_where=sql("status = 'estimated'")),
+        Index("idx_provider_calls_gate", "gate", postgresql_where=sql("status = 'estimated'")),
     )
 
 

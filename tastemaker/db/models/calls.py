@@ -1,0 +1,69 @@
+"""What all workers share when they call a provider: gates, quotas, spending, pages that were paid for."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, String
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Text
+
+from tastemaker.db.models.base import Base, BigCount, Counter, Instant
+
+
+class ProviderGate(Base):
+    __tablename__ = "provider_gates"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    free_at: Mapped[Instant]
+    held_until: Mapped[Instant | None]
+    held_reason: Mapped[str | None]
+    failures: Mapped[Counter]
+    trips: Mapped[Counter]
+    open_until: Mapped[Instant | None]
+    probe_until: Mapped[Instant | None]
+
+    __table_args__ = (CheckConstraint("failures >= 0 AND trips >= 0", name="counters"),)
+
+
+class ProviderQuota(Base):
+    __tablename__ = "provider_quotas"
+
+    gate: Mapped[str] = mapped_column(primary_key=True)
+    quota: Mapped[str] = mapped_column(String(50), primary_key=True)
+    window_start: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    used: Mapped[int]
+
+    __table_args__ = (CheckConstraint("used >= 0", name="used"),)
+
+
+class ProviderSpending(Base):
+    """The ledger's sum by user, month and provider, kept by a trigger."""
+
+    __tablename__ = "provider_spending"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    provider: Mapped[str] = mapped_column(String(50), primary_key=True)
+    micros_usd: Mapped[BigCount]
+
+    __table_args__ = (Index("idx_provider_spending_month", "month"),)
+
+
+class ProviderPage(Base):
+    """An answer as it was understood, for the next one who asks the same."""
+
+    __tablename__ = "provider_pages"
+
+    provider: Mapped[str] = mapped_column(String(50), primary_key=True)
+    request_digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    page: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    stable_ids: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    fetched_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+
+    __table_args__ = (
+        CheckConstraint("expires_at >= fetched_at", name="expiry"),
+        Index("idx_provider_pages_expires", "expires_at"),
+        Index("idx_provider_pages_stable_ids", "stable_ids", postgresql_using="gin"),
+    )

@@ -1,0 +1,108 @@
+"""Pages that were paid for, for the next one who asks the same: by normalised question, for a stated time.
+
+A page is kept as it was understood, so a row needs no adapter to be read. What changes the form of a page
+raises `FORM`, and older rows are not found any more.
+"""
+
+import hashlib
+import unicodedata
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+import orjson
+from pydantic import TypeAdapter
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.platforms import Platform
+from tastemaker.providers.base import Cost, Declaration, KeywordQuery, Page
+
+FORM: Final = 1
+
+FREE: Final = Cost(calls=0, units=0)
+
+FIND = text("""
+    SELECT page FROM provider_pages
+    WHERE provider = :provider AND request_digest = :digest AND expires_at > app_now()
+""")
+
+KEEP = text("""
+    INSERT INTO provider_pages AS kept (provider, request_digest, page, stable_ids, fetched_at, expires_at)
+    VALUES (:provider, :digest, CAST(:page AS jsonb), :stable_ids, app_now(),
+            app_now() + make_interval(secs => :seconds))
+    ON CONFLICT (provider, request_digest) DO UPDATE
+    SET page = excluded.page, stable_ids = excluded.stable_ids, fetched_at = excluded.fetched_at,
+        expires_at = excluded.expires_at
+""")
+
+FORGET_EXPIRED = text("""
+    WITH gone AS (DELETE FROM provider_pages WHERE expires_at <= app_now() RETURNING 1)
+    SELECT count(*) FROM gone
+""")
+
+FORGET_CREATOR = text("""
+    WITH gone AS (
+        DELETE FROM provider_pages WHERE stable_ids @> ARRAY[CAST(:named AS text)] RETURNING 1
+    ) SELECT count(*) FROM gone
+""")
+
+_PAGES: Final = TypeAdapter(Page)
+
+
+def digest_of(query: KeywordQuery, cursor: str | None) -> bytes:
+    """The same for questions that a provider cannot tell apart: case, width and spaces are folded."""
+    keyword = " ".join(unicodedata.normalize("NFKC", query.keyword).casefold().split())
+    asked = [FORM, "search_keyword", keyword, query.region, sorted(query.options.items()), cursor]
+    return hashlib.sha256(orjson.dumps(asked)).digest()
+
+
+async def find_page(
+    session: AsyncSession, declaration: Declaration, query: KeywordQuery, cursor: str | None
+) -> Page | None:
+    """The page as it was kept, at no cost; None where there is none that may still be used."""
+    parameters = {"provider": declaration.name, "digest": digest_of(query, cursor)}
+    found = (await session.execute(FIND, parameters)).scalar_one_or_none()
+    return None if found is None else replace(_PAGES.validate_python(found), cost=FREE)
+
+
+async def keep_for_others(
+    session: AsyncSession,
+    declaration: Declaration,
+    query: KeywordQuery,
+    cursor: str | None,
+    page: Page,
+    *,
+    keep: timedelta,
+) -> None:
+    """Keep the page for `keep`, at most for as long as the provider's policy allows; nothing for no time."""
+    seconds = keep.total_seconds()
+    if declaration.policy.keep_days is not None:
+        seconds = min(seconds, declaration.policy.keep_days * 86_400.0)
+    if seconds <= 0:
+        return
+    await session.execute(
+        KEEP,
+        {
+            "provider": declaration.name,
+            "digest": digest_of(query, cursor),
+            "page": orjson.dumps(_PAGES.dump_python(replace(page, raw=()), mode="json")).decode(),
+            "stable_ids": [named(creator.platform, creator.stable_id) for creator in page.creators],
+            "seconds": seconds,
+        },
+    )
+
+
+async def forget_expired(session: AsyncSession) -> int:
+    """How many pages may not be used any more, and are gone."""
+    return int((await session.execute(FORGET_EXPIRED)).scalar_one())
+
+
+async def forget_creator(session: AsyncSession, platform: Platform, stable_id: str) -> int:
+    """Every page that mentions the creator is gone; how many they were."""
+    rows = await session.execute(FORGET_CREATOR, {"named": named(platform, stable_id)})
+    return int(rows.scalar_one())
+
+
+def named(platform: Platform, stable_id: str) -> str:
+    return f"{platform.value}:{stable_id}"

@@ -1,0 +1,159 @@
+"""The rows behind the limits. Times are the database's; whoever asks holds the gate's row until commit."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.ratelimit.gates import Gate
+
+LOCK_GATE = text("""
+    INSERT INTO provider_gates AS gate (name, free_at) VALUES (:name, app_now())
+    ON CONFLICT (name) DO UPDATE SET name = excluded.name
+    RETURNING gate.name, gate.free_at, gate.held_until, gate.held_reason, gate.failures, gate.trips,
+              gate.open_until, gate.probe_until, app_now() AS now
+""")
+
+COUNT_UNDER_WAY = text("""
+    SELECT count(*) FROM provider_calls
+    WHERE gate = :name AND status = 'estimated' AND started_at > app_now() - make_interval(secs => :deadline)
+""")
+
+SAVE_GATE = text("""
+    UPDATE provider_gates
+    SET free_at = :free_at, held_until = :held_until, held_reason = :held_reason, failures = :failures,
+        trips = :trips, open_until = :open_until, probe_until = :probe_until
+    WHERE name = :name
+""")
+
+HOLD = text("""
+    INSERT INTO provider_gates AS gate (name, free_at, held_until, held_reason)
+    VALUES (:name, app_now(), app_now() + make_interval(secs => :seconds), :reason)
+    ON CONFLICT (name) DO UPDATE
+    SET held_until = greatest(gate.held_until, excluded.held_until), held_reason = excluded.held_reason
+""")
+
+CALM = text("""
+    UPDATE provider_gates
+    SET failures = 0, trips = 0, open_until = NULL, probe_until = NULL
+    WHERE name = :name AND (failures > 0 OR open_until IS NOT NULL)
+""")
+
+LIST_GATES = text("""
+    SELECT gate.name, gate.free_at, gate.held_until, gate.held_reason, gate.failures, gate.trips,
+           gate.open_until, gate.probe_until, app_now() AS now, (
+               SELECT count(*) FROM provider_calls call
+               WHERE call.gate = gate.name AND call.status = 'estimated') AS under_way
+    FROM provider_gates gate ORDER BY gate.name
+""")
+
+TAKE_QUOTA = text("""
+    INSERT INTO provider_quotas AS quota (gate, quota, window_start, used)
+    SELECT :gate, :quota, :window_start, :amount WHERE :amount <= :allowed
+    ON CONFLICT (gate, quota, window_start) DO UPDATE SET used = quota.used + excluded.used
+        WHERE quota.used + excluded.used <= :allowed
+    RETURNING used
+""")
+
+LIST_QUOTAS = text("""
+    SELECT gate, quota, window_start, used FROM provider_quotas
+    WHERE window_start > app_now() - make_interval(days => 2) ORDER BY gate, quota, window_start DESC
+""")
+
+FORGET_QUOTAS = text("""
+    WITH gone AS (
+        DELETE FROM provider_quotas WHERE window_start < app_now() - make_interval(days => :days) RETURNING 1
+    ) SELECT count(*) FROM gone
+""")
+
+SPENT = text("""
+    SELECT coalesce(sum(micros_usd), 0) AS everybody,
+           coalesce(sum(micros_usd) FILTER (WHERE tenant_id = :user_id), 0) AS own
+    FROM provider_spending WHERE month = date_trunc('month', app_now() AT TIME ZONE 'UTC')::date
+""")
+
+NEXT_MONTH = text("""
+    SELECT extract(epoch FROM ((date_trunc('month', app_now() AT TIME ZONE 'UTC') + interval '1 month')
+                               AT TIME ZONE 'UTC') - app_now())
+""")
+
+
+async def lock_gate(session: AsyncSession, name: str, *, deadline: float) -> Gate:
+    """The gate, made where there is none; nobody else decides about it before the transaction ends.
+
+    Calls that began longer than `deadline` seconds ago are nobody's any more.
+    """
+    row = (await session.execute(LOCK_GATE, {"name": name})).mappings().one()
+    # A statement of its own: the one that waited for the lock still sees what was there before it waited.
+    counted = await session.execute(COUNT_UNDER_WAY, {"name": name, "deadline": deadline})
+    return Gate(**row, under_way=counted.scalar_one())
+
+
+async def save_gate(session: AsyncSession, gate: Gate) -> None:
+    await session.execute(
+        SAVE_GATE,
+        {
+            "name": gate.name,
+            "free_at": gate.free_at,
+            "held_until": gate.held_until,
+            "held_reason": gate.held_reason,
+            "failures": gate.failures,
+            "trips": gate.trips,
+            "open_until": gate.open_until,
+            "probe_until": gate.probe_until,
+        },
+    )
+
+
+async def hold(session: AsyncSession, name: str, *, seconds: float, reason: str) -> None:
+    """Nobody calls for so long; a longer pause that is running stays."""
+    await session.execute(HOLD, {"name": name, "seconds": seconds, "reason": reason})
+
+
+async def calm(session: AsyncSession, name: str) -> None:
+    """A call succeeded: forget the failures."""
+    await session.execute(CALM, {"name": name})
+
+
+async def list_gates(session: AsyncSession) -> list[Gate]:
+    return [Gate(**row) for row in (await session.execute(LIST_GATES)).mappings()]
+
+
+async def take_quota(
+    session: AsyncSession, *, gate: str, quota: str, window_start: datetime, amount: int, allowed: int
+) -> bool:
+    """False: less than `amount` is left of the `allowed` units of the window, and nothing was taken."""
+    taken = await session.execute(
+        TAKE_QUOTA,
+        {
+            "gate": gate,
+            "quota": quota,
+            "window_start": window_start,
+            "amount": amount,
+            "allowed": allowed,
+        },
+    )
+    return taken.first() is not None
+
+
+async def list_quotas(session: AsyncSession) -> list[Mapping[str, Any]]:
+    """What was used of each quota in the windows of the last two days."""
+    return [dict(row) for row in (await session.execute(LIST_QUOTAS)).mappings()]
+
+
+async def forget_quotas(session: AsyncSession, *, days: int) -> int:
+    """Windows older than that are gone; how many they were."""
+    return int((await session.execute(FORGET_QUOTAS, {"days": days})).scalar_one())
+
+
+async def spent_this_month(session: AsyncSession, user_id: ExternalUserId) -> tuple[int, int]:
+    """Millionths of a US dollar: the whole installation's, and this user's; open calls by their estimate."""
+    row = (await session.execute(SPENT, {"user_id": user_id})).mappings().one()
+    return int(row["everybody"]), int(row["own"])
+
+
+async def seconds_until_next_month(session: AsyncSession) -> float:
+    return float((await session.execute(NEXT_MONTH)).scalar_one())
