@@ -1,10 +1,12 @@
 """`tastemaker db …`, over the embedded server and over one of the operator's own."""
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
+import httpx
 import pytest
 
 from tastemaker.core.errors import ExitCode
@@ -55,23 +57,35 @@ def test_a_server_is_started_kept_described_and_stopped(own_server: CommandLine,
     assert cli("db", "stop", "--json").document == {"stopped": True}
 
 
+def _stop_once_asked(address: str, home: Path) -> None:
+    """The provider has been asked and takes seconds to answer: the search is in the middle of its page."""
+    deadline = monotonic() + 60
+    while httpx.get(f"{address}/_sandbox/calls", trust_env=False).json()["total"] == 0:
+        assert monotonic() < deadline, "the search never asked"
+        sleep(0.05)
+    embedded.stop(home)
+
+
 @pytest.mark.slow
 def test_a_server_stopped_under_a_search_is_told_soon_and_nothing_is_lost(
     own_server: CommandLine, home: Path, small_corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask = ("search", "chess", "--platform", "tiktok", "--target", "400", "-o", "all.csv")
-    with serving(small_corpus, Faults(latency=0.5)) as address:
+    with serving(small_corpus, Faults(latency=3)) as address:
         monkeypatch.setenv("SCRAPECREATORS_API_KEY", KEY)
         monkeypatch.setenv("TASTEMAKER_SCRAPECREATORS_BASE_URL", address)
         own_server("db", "start")
         own_server("db", "migrate")
-        stopper = threading.Timer(2, embedded.stop, (home,))
+        stopper = threading.Thread(target=_stop_once_asked, args=(address, home))
         stopper.start()
         begun = monotonic()
         told = own_server(*ask)
         stopper.join()
     assert told.status == ExitCode.DATABASE
-    assert told.err.splitlines()[-1].startswith("Error: PostgreSQL ")
+    assert re.match(
+        r"Error: (PostgreSQL is out of reach|The connection to PostgreSQL was lost)",
+        told.err.splitlines()[-1],
+    )
     assert monotonic() - begun < 40
     with serving(small_corpus, Faults()) as address:
         monkeypatch.setenv("TASTEMAKER_SCRAPECREATORS_BASE_URL", address)
