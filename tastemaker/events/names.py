@@ -1,6 +1,8 @@
 """The event log's vocabulary. The specification's names are ours; they are never changed, only added to."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from tastemaker.db.words import AggregateType, SourceSystem
 
@@ -10,7 +12,47 @@ Source = SourceSystem
 
 class EventType(StrEnum):
     USER_REGISTERED = "user_registered"
+    ONBOARDING_STARTED = "onboarding_started"
+    ONBOARDING_COMPLETED = "onboarding_completed"
+    TRIAL_STARTED = "trial_started"
+    TRIAL_CONVERTED = "trial_converted"
+    TRIAL_EXPIRED = "trial_expired"
+    SUBSCRIPTION_CREATED = "subscription_created"
+    SUBSCRIPTION_UPDATED = "subscription_updated"
+    SUBSCRIPTION_CANCELED = "subscription_canceled"
+    SUBSCRIPTION_SNAPSHOT = "subscription_snapshot"
+    PAYMENT_SUCCEEDED = "payment_succeeded"
+    PAYMENT_FAILED = "payment_failed"
+    BILLING_WEBHOOK_RECEIVED = "billing_webhook_received"
+    ADMIN_ACTION = "admin_action"
     CAMPAIGN_CREATED = "campaign_created"
     SEARCH_STARTED = "search_started"
     SEARCH_PARKED = "search_parked"
     SEARCH_FINISHED = "search_finished"
+    SEARCH_SNAPSHOT = "search_snapshot"
+    EVENTS_REDACTED = "events_redacted"
+
+
+FORMER_NAMES: Final[Mapping[str, EventType]] = {
+    "user_created": EventType.USER_REGISTERED,
+    "subscription_deleted": EventType.SUBSCRIPTION_CANCELED,
+}
+"""What older databases call an event of ours. Reading understands both; writing knows only ours."""
+
+
+def current_name(event_type: str) -> str:
+    """Our name of what may be an older one; a name that is nobody's stays as it is."""
+    return FORMER_NAMES.get(event_type, event_type)
+
+
+def all_names(event_type: str) -> tuple[str, ...]:
+    """The name, then every older one of the same event: for reading and for recognising its keys."""
+    return (event_type, *(old for old, new in FORMER_NAMES.items() if new == event_type))
+
+
+def find_type(name: str) -> EventType | None:
+    """The event type of that name, be it ours or an older one."""
+    try:
+        return EventType(current_name(name))
+    except ValueError:
+        return None

@@ -1,16 +1,25 @@
-"""What each event carries. Ids and facts, no contact data: events are kept for good."""
+"""What each event carries. Ids and facts, no contact data: events are kept for good.
 
+A payload model is the newest version of its event. Older versions, older names and the original product's
+looser records become it in `upcasting`.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from tastemaker.events.names import Aggregate, EventType
+from tastemaker.events.redaction import without_contact_data
 
 
 class Payload(BaseModel):
-    """A version rises when a reader of the old form would misread the new one."""
+    """A version rises when a reader of the old form would misread the new one.
+
+    Version 1 of what the original product wrote under the same name is the original's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,6 +33,140 @@ class UserRegistered(Payload):
     aggregate = Aggregate.USER
 
     plan: str
+
+
+class OnboardingStarted(Payload):
+    event_type = EventType.ONBOARDING_STARTED
+    aggregate = Aggregate.ONBOARDING
+    version = 2
+
+    step: str | None = None
+
+
+class OnboardingCompleted(Payload):
+    event_type = EventType.ONBOARDING_COMPLETED
+    aggregate = Aggregate.ONBOARDING
+    version = 2
+
+    plan: str | None = None
+
+
+class TrialStarted(Payload):
+    event_type = EventType.TRIAL_STARTED
+    aggregate = Aggregate.TRIAL
+    version = 2
+
+    plan: str
+    started_at: datetime
+    ends_at: datetime
+
+
+class TrialConverted(Payload):
+    event_type = EventType.TRIAL_CONVERTED
+    aggregate = Aggregate.TRIAL
+    version = 2
+
+    plan: str
+    converted_at: datetime
+
+
+class TrialExpired(Payload):
+    """`plan` is what is left: the plan after the trial."""
+
+    event_type = EventType.TRIAL_EXPIRED
+    aggregate = Aggregate.TRIAL
+    version = 2
+
+    plan: str
+    ended_at: datetime
+
+
+class SubscriptionFacts(Payload):
+    """Where a subscription stands after the event, in full: no reader needs the one before it."""
+
+    aggregate = Aggregate.SUBSCRIPTION
+    version = 2
+
+    plan: str
+    status: str
+    trial_status: str
+    trial_ends_at: datetime | None = None
+    renews_at: datetime | None = None
+    cancels_at: datetime | None = None
+
+
+class SubscriptionCreated(SubscriptionFacts):
+    event_type = EventType.SUBSCRIPTION_CREATED
+
+
+class SubscriptionUpdated(SubscriptionFacts):
+    event_type = EventType.SUBSCRIPTION_UPDATED
+
+
+class SubscriptionCanceled(SubscriptionFacts):
+    event_type = EventType.SUBSCRIPTION_CANCELED
+
+
+class SubscriptionSnapshot(SubscriptionFacts):
+    """Where rebuilding begins when what came before is not in the log any more, or never was."""
+
+    event_type = EventType.SUBSCRIPTION_SNAPSHOT
+
+
+class PaymentSucceeded(Payload):
+    event_type = EventType.PAYMENT_SUCCEEDED
+    aggregate = Aggregate.PAYMENT
+    version = 2
+
+    amount_cents: int | None = None
+    currency: str | None = None
+    invoice_id: str | None = None
+
+
+class PaymentFailed(Payload):
+    event_type = EventType.PAYMENT_FAILED
+    aggregate = Aggregate.PAYMENT
+    version = 2
+
+    amount_cents: int | None = None
+    currency: str | None = None
+    invoice_id: str | None = None
+    reason: str | None = None
+
+
+class BillingWebhookReceived(Payload):
+    """`data` is what was sent, less contact data; the bytes themselves are in the inbox for their term."""
+
+    event_type = EventType.BILLING_WEBHOOK_RECEIVED
+    aggregate = Aggregate.PAYMENT
+    version = 2
+
+    webhook_id: str
+    webhook_type: str
+    data: Mapping[str, Any] = {}
+
+    @field_validator("data")
+    @classmethod
+    def _redacted(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        return dict(without_contact_data(data))
+
+
+class AdminAction(Payload):
+    """Who did it is in the metadata, as `actor`."""
+
+    event_type = EventType.ADMIN_ACTION
+    aggregate = Aggregate.USER
+    version = 2
+
+    action: str
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    reason: str | None = None
+
+    @field_validator("before", "after")
+    @classmethod
+    def _redacted(cls, values: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        return None if values is None else dict(without_contact_data(values))
 
 
 class CampaignCreated(Payload):
@@ -61,3 +204,48 @@ class SearchFinished(Payload):
     outcome: str
     stored: int
     pages: int
+
+
+class SearchSnapshot(Payload):
+    """As `SubscriptionSnapshot`, of a search. `outcome` is None while it is open."""
+
+    event_type = EventType.SEARCH_SNAPSHOT
+    aggregate = Aggregate.JOB
+
+    campaign_id: UUID | None
+    platform: str
+    target: int
+    status: str
+    outcome: str | None
+    stored: int
+    pages: int
+
+
+class EventsRedacted(Payload):
+    """Written by the redaction door itself, in the transaction that blanks the fields."""
+
+    event_type = EventType.EVENTS_REDACTED
+    aggregate = Aggregate.CONFIG
+
+    events: list[UUID]
+    fields: list[str]
+    reason: str
+
+
+MOST_BYTES: Final = 1024 * 1024
+"""Of one event's payload as JSON; more belongs into a table that the event names."""
+
+
+def payload_models() -> Mapping[EventType, type[Payload]]:
+    """Every event's newest model."""
+    if len(_models) < len(EventType):
+        _models.update({model.event_type: model for model in _concrete(Payload)})
+    return _models
+
+
+_models: dict[EventType, type[Payload]] = {}
+
+
+def _concrete(base: type[Payload]) -> list[type[Payload]]:
+    found = [base] if hasattr(base, "event_type") else []
+    return found + [model for child in base.__subclasses__() for model in _concrete(child)]

@@ -1,30 +1,96 @@
-"""The one statement that writes an event: with its key, or not at all."""
+"""The statements that write events: each with its key, or not at all."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-APPEND = text("""
-    WITH key AS (
+from tastemaker.db.engine import driver_connection
+
+_KEY: Final = """
         INSERT INTO event_keys (idempotency_key, event_id, "timestamp")
-        VALUES (:idempotency_key, gen_random_uuid(), app_now())
+        VALUES ({idempotency_key}, {id}, app_now())
         ON CONFLICT DO NOTHING
         RETURNING event_id, "timestamp"
-    )
+"""
+
+_KEY_UNLESS_FORMER: Final = """
+        INSERT INTO event_keys (idempotency_key, event_id, "timestamp")
+        SELECT {idempotency_key}, {id}, app_now()
+        WHERE NOT EXISTS (SELECT FROM event_keys WHERE idempotency_key = ANY({former_keys}))
+        ON CONFLICT DO NOTHING
+        RETURNING event_id, "timestamp"
+"""
+
+_APPEND: Final = """
+    WITH key AS ({key})
     INSERT INTO events (id, "timestamp", aggregate_id, aggregate_type, event_type, event_version, event_data,
                         metadata, idempotency_key, source_system, correlation_id, causation_id, tenant_id)
-    SELECT key.event_id, key."timestamp", :aggregate_id, :aggregate_type, :event_type, :event_version,
-           CAST(:event_data AS jsonb), CAST(:metadata AS jsonb), :idempotency_key, :source_system,
-           :correlation_id, :causation_id, :tenant_id
+    SELECT key.event_id, key."timestamp", {aggregate_id}, {aggregate_type}, {event_type}, {event_version},
+           CAST({event_data} AS jsonb), CAST({metadata} AS jsonb), {idempotency_key}, {source_system},
+           {correlation_id}, {causation_id}, {tenant_id}
     FROM key
     RETURNING id
+"""
+
+_TYPES: Final = {"id": "uuid", "event_version": "integer", "former_keys": "text[]"}
+_NAMES: Final = (
+    "id", "idempotency_key", "aggregate_id", "aggregate_type", "event_type", "event_version", "event_data",
+    "metadata", "source_system", "correlation_id", "causation_id", "tenant_id",
+)  # fmt: skip
+
+
+def _statement(key: str, form: str) -> str:
+    """`form` is how a parameter is written: SQLAlchemy's `:name`, or the driver's."""
+    named = {
+        name: f"CAST({form.format(name)} AS {_TYPES.get(name, 'text')})" for name in (*_NAMES, "former_keys")
+    }
+    return _APPEND.replace("{key}", key).format(**named)
+
+
+APPEND = text(_statement(_KEY, ":{}"))
+APPEND_UNLESS_FORMER = text(_statement(_KEY_UNLESS_FORMER, ":{}"))
+APPEND_MANY: Final = _statement(_KEY, "%({})s")
+APPEND_MANY_UNLESS_FORMER: Final = _statement(_KEY_UNLESS_FORMER, "%({})s")
+
+LEADS_TO = text("""
+    WITH RECURSIVE chain (cause) AS (
+        SELECT CAST(:causation_id AS text)
+        UNION
+        SELECT e.causation_id FROM chain JOIN events e ON e.id = CASE
+            WHEN chain.cause ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+            THEN CAST(chain.cause AS uuid) END
+        WHERE e.causation_id IS NOT NULL
+    )
+    SELECT EXISTS (SELECT FROM chain WHERE cause = :event_id)
 """)
 
 
 async def append(session: AsyncSession, event: Mapping[str, Any]) -> UUID | None:
     """The new event's id; None when its key was used before."""
-    row = await session.execute(APPEND, event)
+    row = await session.execute(APPEND_UNLESS_FORMER if event["former_keys"] else APPEND, event)
     return row.scalar_one_or_none()
+
+
+async def append_many(session: AsyncSession, events: Sequence[Mapping[str, Any]]) -> list[UUID | None]:
+    """As `append`, in one pipeline; in the order given."""
+    if not events:
+        return []
+    statement = APPEND_MANY_UNLESS_FORMER if any(event["former_keys"] for event in events) else APPEND_MANY
+    connection = await driver_connection(session)
+    written: list[UUID | None] = []
+    async with connection.cursor() as cursor:
+        await cursor.executemany(statement.encode(), events, returning=True)
+        while True:
+            row = await cursor.fetchone()
+            written.append(None if row is None else row[0])
+            if not cursor.nextset():
+                return written
+
+
+async def leads_to(session: AsyncSession, *, causation_id: str, event_id: str) -> bool:
+    """Whether the chain of causes that begins at `causation_id` comes by `event_id`."""
+    found = await session.scalar(LEADS_TO, {"causation_id": causation_id, "event_id": event_id})
+    return bool(found)

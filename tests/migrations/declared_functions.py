@@ -3,6 +3,7 @@
 The lines are those of `catalog_rights`: roles without their prefix `tastemaker_`.
 """
 
+from functools import reduce
 from typing import Final
 
 from tastemaker.db.models import Base
@@ -29,6 +30,9 @@ DEFINERS: Final = {
     "app_sql_tenant()": "{tenant}",
 }
 """They read one table each that the caller may not."""
+
+WRITING_DOORS: Final = ("redact_events(ids uuid[], fields text[], reason text, actor text)",)
+"""They change what the caller may not; they check the claim themselves and write down that they did."""
 
 READERS: Final = {
     "app_tenant()": "STABLE",
@@ -61,6 +65,9 @@ OF_TRIGGERS: Final = {
     "fill_user_from_search()": FIXED_WITH_PUBLIC,
     "refuse_foreign_campaign()": FIXED_WITH_PUBLIC,
     "count_provider_spending()": FIXED_WITH_PUBLIC,
+    "notify_events()": FIXED,
+    "refuse_changed_event()": FIXED,
+    "refuse_lost_event()": FIXED,
     "notify_background_jobs()": FIXED,
     "notify_outbox()": FIXED,
     "touch_updated_at()": f"{FIXED}; TimeZone=UTC",
@@ -89,16 +96,30 @@ FILLS_TENANT: Final = {
     "search_results": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search_job()",
     "events": "INSERT FOR EACH ROW fill_tenant_of_event()",
     "event_keys": "INSERT FOR EACH ROW fill_tenant_from_claim()",
+    "event_deliveries": "INSERT FOR EACH ROW fill_tenant_from_claim()",
     "background_jobs": "INSERT FOR EACH ROW fill_tenant_from_claim()",
     "outbox_messages": "INSERT FOR EACH ROW fill_tenant_from_claim()",
     "inbox_messages": "INSERT FOR EACH ROW fill_tenant_from_claim()",
 }
+
+_WRITTEN: Final = (
+    "{}.id", "{}.aggregate_id", "({}.aggregate_type)::text", "({}.event_type)::text", "{}.event_version",
+    "{}.event_data", "{}.metadata", '{}."timestamp"', "{}.idempotency_key", "({}.source_system)::text",
+    "{}.correlation_id", "{}.causation_id", "{}.tenant_id", "{}.seq",
+)  # fmt: skip
+_EDITED: Final = reduce(
+    lambda before, this: f"({before} OR {this})",
+    (f"({name.format('old')} IS DISTINCT FROM {name.format('new')})" for name in _WRITTEN),
+)
 
 OTHER_TRIGGERS: Final = {
     (
         "provider_calls: count_spending AFTER INSERT OR UPDATE OF status, micros_usd FOR EACH ROW"
         " count_provider_spending()"
     ),
+    "events: wake_dispatchers AFTER INSERT FOR EACH STATEMENT notify_events()",
+    "events: refuse_loss BEFORE DELETE OR TRUNCATE FOR EACH STATEMENT refuse_lost_event()",
+    f"events: refuse_change BEFORE UPDATE FOR EACH ROW WHEN ({_EDITED}) refuse_changed_event()",
     "background_jobs: wake_workers AFTER INSERT FOR EACH STATEMENT notify_background_jobs()",
     "outbox_messages: wake_relays AFTER INSERT FOR EACH STATEMENT notify_outbox()",
     (
@@ -122,6 +143,7 @@ def functions() -> set[str]:
             for it, to in DOORS.items()
         ),
         *(f"{it}: STABLE DEFINER OF owner FOR {who} WITH {FIXED}" for it, who in DEFINERS.items()),
+        *(f"{it}: VOLATILE DEFINER OF owner FOR {{app}} WITH {FIXED}" for it in WRITING_DOORS),
         *(f"{it}: {kind} {owned} {EVERYBODY} WITH {FIXED}" for it, kind in READERS.items()),
         *(f"{it}: STABLE {owned} {NOBODY} WITH {FIXED_WITH_PUBLIC}" for it in VERIFIERS),
         *(f"{it}: VOLATILE {owned} {NOBODY} WITH {settings}" for it, settings in OF_TRIGGERS.items()),

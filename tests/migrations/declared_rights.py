@@ -26,6 +26,7 @@ OF_A_TENANT: Final = {
     "provider_calls": "tenant_id",
     "events": "tenant_id",
     "event_keys": "tenant_id",
+    "event_deliveries": "tenant_id",
     "background_jobs": "tenant_id",
     "outbox_messages": "tenant_id",
     "inbox_messages": "tenant_id",

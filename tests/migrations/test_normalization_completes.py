@@ -139,6 +139,7 @@ def test_words_of_older_searches_become_legal(make_at: MakeAt) -> None:
 )
 def test_illegal_words_and_numbers_are_refused(table: str, change: str, at_head: psycopg.Connection) -> None:
     at_head.execute(ONE_OF_EACH.encode())
+    at_head.execute("SET tastemaker.events_door = 'redaction'")  # else the log refuses before a CHECK does
     with pytest.raises(psycopg.errors.CheckViolation):
         at_head.execute(sql.SQL("UPDATE {} SET {}").format(sql.Identifier(table), sql.SQL(change)))
 

@@ -56,6 +56,9 @@ OF_OURS: Final = {
     ("0047", "require-concurrent-index-creation"): "partial: calls that are under way are a handful",
     ("0037", "require-concurrent-index-creation"): "users sign up and edit their names a few times a minute; "
     "a million of them are indexed in seconds, while readers go on",
+    ("0039", "prefer-timestamp-tz"): "a copy of events.timestamp, which is timestamp in UTC",
+    ("0039", "require-concurrent-index-creation"): "a right-growing index of an append-only log: a million "
+    "events are indexed in seconds, and writers wait for lock_timeout at most before the step gives way",
 }
 
 SESSION: Final = (

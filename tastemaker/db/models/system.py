@@ -102,6 +102,7 @@ class Event(Base):
         Index("idx_events_tenant", "tenant_id", sql("timestamp DESC")),
         Index("idx_events_correlation", "correlation_id", postgresql_where=sql("correlation_id IS NOT NULL")),
         Index("uq_events_seq", "seq", unique=True),
+        Index("idx_events_type", "event_type", sql("timestamp DESC"), sql("seq DESC")),
     )
 
 
@@ -116,6 +117,36 @@ class EventKey(Base):
     tenant_id: Mapped[str | None]
 
     __table_args__ = (Index("idx_event_keys_tenant", "tenant_id"),)
+
+
+class EventDelivery(Base):
+    """One for each subscriber that has to hear of an event."""
+
+    __tablename__ = "event_deliveries"
+
+    event_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    subscriber: Mapped[str] = mapped_column(String(100), primary_key=True)
+    event_timestamp: Mapped[datetime]
+    event_type: Mapped[str] = mapped_column(String(100))
+    tenant_id: Mapped[str | None]
+    status: Mapped[ProcessingStatus] = mapped_column(
+        WordOf(ProcessingStatus, 20), server_default=sql("'pending'")
+    )
+    attempts: Mapped[Counter]
+    due_at: Mapped[Instant]
+    lease_until: Mapped[Instant | None]
+    error: Mapped[str | None]
+    created_at: Mapped[Instant]
+    completed_at: Mapped[Instant | None]
+
+    __table_args__ = (
+        one_of("status", ProcessingStatus),
+        never_negative("attempts"),
+        Index("idx_event_deliveries_due", "due_at", postgresql_where=sql("status = 'pending'")),
+        Index("idx_event_deliveries_leases", "lease_until", postgresql_where=sql("status = 'processing'")),
+        Index("idx_event_deliveries_failed", "event_timestamp", postgresql_where=sql("status = 'failed'")),
+        Index("idx_event_deliveries_tenant", "tenant_id"),
+    )
 
 
 class BackgroundJob(Base):

@@ -23,6 +23,7 @@ ARGUMENTS: Final[dict[str, Sequence[object]]] = {
     "bigint": [1000, 0, -1],
     "boolean": [True, False],
     "jsonb": ["{}", '[{"platform": "TikTok"}]'],
+    "uuid[]": [["00000000-0000-0000-0000-000000000000"]],
     "uuid": ["00000000-0000-0000-0000-000000000000"],
     "timestamp without time zone": ["infinity", "-infinity"],
     "timestamp with time zone": ["infinity", "-infinity"],
