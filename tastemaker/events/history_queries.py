@@ -1,10 +1,6 @@
 """What happened to one thing: the events of an aggregate, the latest first."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
 from psycopg.rows import class_row
 
@@ -14,34 +10,15 @@ from tastemaker.db.engine import Database
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.reading import read_all
 from tastemaker.events.names import Aggregate
+from tastemaker.events.recorded import COLUMNS, RecordedEvent
 
 _LIST: Final = "event history"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastEvent:
-    """`seq` is the order of writing, which tells events of one moment apart."""
-
-    id: UUID
-    seq: int
-    aggregate_type: str
-    aggregate_id: str
-    event_type: str
-    event_version: int
-    event_data: Mapping[str, Any]
-    metadata: Mapping[str, Any] | None
-    timestamp: datetime
-    source_system: str
-    correlation_id: str | None
-    causation_id: str | None
-
-
-_SELECT: Final = """
-    SELECT id, seq, aggregate_type, aggregate_id, event_type, event_version, event_data, metadata,
-           "timestamp", source_system, correlation_id, causation_id
-    FROM events
+_SELECT: Final = f"""
+    SELECT {COLUMNS} FROM events
     WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = %(aggregate_type)s
-"""
+"""  # noqa: S608 - of our own words
 
 _PAGE: Final = """
       AND ("timestamp", seq) < (coalesce(timezone('UTC', CAST(%(at)s AS timestamptz)), 'infinity'),
@@ -62,7 +39,7 @@ async def list_event_history(
     *,
     after: str | None = None,
     limit: int = 50,
-) -> Page[PastEvent]:
+) -> Page[RecordedEvent]:
     """The tenant's own events of the aggregate; None is the product itself, which sees everybody's."""
     place = read_cursor(after, of=_LIST)
     asked = {
@@ -74,5 +51,5 @@ async def list_event_history(
         "limit": checked_limit(limit) + 1,
     }
     claim, statement = (SYSTEM, LIST_OF_ANYBODY) if user_id is None else (Tenant(user_id), LIST_OF_TENANT)
-    rows = await read_all(database, claim, statement, asked, row=class_row(PastEvent))
+    rows = await read_all(database, claim, statement, asked, row=class_row(RecordedEvent))
     return page_of(rows, limit, of=_LIST, place=lambda event: Place(event.timestamp, event.seq))

@@ -11,6 +11,7 @@ ALLOWED = {
     ("tastemaker/core/clock.py", "*"): "the one reader of the process's clock",
     ("tastemaker/core/ids.py", "*"): "the one source of ids and secrets",
     ("tastemaker/db/engine.py", "random.uniform"): JITTER,
+    ("tastemaker/events/dispatcher.py", "random.uniform"): JITTER,
     ("tastemaker/jobs/worker.py", "random.uniform"): JITTER,
     ("tastemaker/outbox/relay.py", "random.uniform"): JITTER,
     ("tastemaker/searches/runner.py", "random.uniform"): JITTER,

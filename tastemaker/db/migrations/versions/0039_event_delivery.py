@@ -3,7 +3,8 @@
 A delivery is made when a dispatcher takes a new event by its status, so that appending costs nothing more and a
 late commit is not overlooked. The log refuses UPDATE of what happened, DELETE and TRUNCATE from everybody, its
 owner included; the one door that blanks personal fields writes its own event. No foreign key leads to `events`,
-which may be partitioned by time.
+which may be partitioned by time. What waited before has no subscriber and is completed: nobody is written to about
+what happened long ago.
 
 Lock: SHARE ROW EXCLUSIVE on `events` for an instant each for its triggers; SHARE while one index is built. The
 previous code goes on: what it writes is delivered alike.
@@ -66,6 +67,13 @@ GRANT SELECT ON event_deliveries TO tastemaker_backup;
 GRANT SELECT, INSERT, UPDATE, DELETE ON event_deliveries TO tastemaker_app;
 
 CREATE INDEX idx_events_type ON events (event_type, "timestamp" DESC, seq DESC);
+"""
+
+BEFORE_THERE_WERE_SUBSCRIBERS = """
+SELECT set_config('request.jwt.claims', '{"role": "tastemaker_system"}', true);
+UPDATE events SET processing_status = 'completed', processed_at = timezone('UTC', app_now())
+WHERE processing_status = 'pending';
+SELECT set_config('request.jwt.claims', '', true);
 """
 
 WAKING = """
@@ -168,6 +176,7 @@ GRANT EXECUTE ON FUNCTION redact_events(uuid[], text[], text, text) TO tastemake
 
 def upgrade() -> None:
     op.execute(DELIVERIES)
+    op.execute(BEFORE_THERE_WERE_SUBSCRIBERS)
     op.execute(WAKING)
     op.execute(APPEND_ONLY)
     op.execute(REDACTION)

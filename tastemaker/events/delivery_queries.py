@@ -1,0 +1,206 @@
+"""The statements of delivery. Times are the database's (`app_now()`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.db.words import ProcessingStatus
+from tastemaker.events.recorded import COLUMNS, RecordedEvent
+from tastemaker.events.subscribers import Subscriber, wishes
+
+HAND_OUT = text("""
+    WITH taken AS (
+        SELECT id, "timestamp", event_type, tenant_id FROM events
+        WHERE processing_status = 'pending'
+        ORDER BY "timestamp"
+        LIMIT :batch
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), wanted AS (
+        SELECT taken.*, wish.subscriber
+        FROM taken
+        JOIN unnest(CAST(:types AS text[]), CAST(:subscribers AS text[])) AS wish (event_type, subscriber)
+          ON wish.event_type = taken.event_type
+    ), put AS (
+        INSERT INTO event_deliveries (event_id, subscriber, event_timestamp, event_type, tenant_id, due_at,
+                                      created_at)
+        SELECT id, subscriber, "timestamp", event_type, tenant_id, app_now(), app_now() FROM wanted
+        ON CONFLICT DO NOTHING
+    ), handed AS (
+        SELECT id, "timestamp", EXISTS (SELECT FROM wanted WHERE wanted.id = taken.id) AS is_heard FROM taken
+    )
+    UPDATE events event
+    SET processing_status = CASE WHEN is_heard THEN 'processing' ELSE 'completed' END,
+        processed_at = CASE WHEN NOT is_heard THEN timezone('UTC', app_now()) END
+    FROM handed WHERE event.id = handed.id AND event."timestamp" = handed."timestamp"
+    RETURNING is_heard
+""")
+
+CLAIM = text("""
+    WITH due AS (
+        SELECT event_id, subscriber FROM event_deliveries
+        WHERE status = 'pending' AND due_at <= app_now() AND subscriber = ANY(:subscribers)
+        ORDER BY due_at
+        LIMIT :batch
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE event_deliveries delivery
+    SET status = 'processing', attempts = delivery.attempts + 1,
+        lease_until = app_now() + make_interval(secs => :lease)
+    FROM due WHERE delivery.event_id = due.event_id AND delivery.subscriber = due.subscriber
+    RETURNING delivery.event_id, delivery.subscriber, delivery.event_timestamp, delivery.attempts
+""")
+
+RESCUE = text("""
+    WITH lost AS (
+        SELECT event_id, subscriber FROM event_deliveries
+        WHERE status = 'processing' AND lease_until < app_now() AND subscriber = ANY(:subscribers)
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE event_deliveries delivery
+    SET status = CASE WHEN delivery.attempts >= :max_attempts THEN 'failed' ELSE 'pending' END,
+        error = 'The dispatcher died while it held this.', lease_until = NULL, due_at = app_now()
+    FROM lost WHERE delivery.event_id = lost.event_id AND delivery.subscriber = lost.subscriber
+    RETURNING delivery.event_id, delivery.subscriber, delivery.event_timestamp, delivery.attempts,
+              delivery.status
+""")
+
+HOLD = text("""
+    SELECT event_id FROM event_deliveries
+    WHERE event_id = :event_id AND subscriber = :subscriber AND status = 'processing' AND attempts = :attempt
+    FOR UPDATE
+""")
+
+FIND = text(f'SELECT {COLUMNS} FROM events WHERE id = :event_id AND "timestamp" = :event_timestamp')  # noqa: S608 - of our own words
+
+SETTLE = text("""
+    UPDATE event_deliveries
+    SET status = CAST(:status AS text), error = :error, lease_until = NULL,
+        completed_at = CASE WHEN CAST(:status AS text) = 'completed' THEN app_now() END,
+        due_at = app_now() + make_interval(secs => :delay)
+    WHERE event_id = :event_id AND subscriber = :subscriber AND status = 'processing' AND attempts = :attempt
+    RETURNING event_id
+""")
+
+LOCK_EVENT = text("""
+    SELECT id FROM events WHERE id = :event_id AND "timestamp" = :event_timestamp FOR NO KEY UPDATE
+""")
+
+SUMMARISE = text("""
+    UPDATE events event
+    SET processing_status = told.status, retry_count = told.retries, error = told.error,
+        processed_at = CASE WHEN told.status = 'completed' THEN timezone('UTC', app_now()) END
+    FROM (
+        SELECT CASE WHEN bool_or(status IN ('pending', 'processing')) THEN 'processing'
+                    WHEN bool_or(status = 'failed') THEN 'failed' ELSE 'completed' END AS status,
+               coalesce(max(greatest(attempts - 1, 0)), 0) AS retries,
+               max(subscriber || ': ' || error) FILTER (WHERE status <> 'completed') AS error
+        FROM event_deliveries WHERE event_id = :event_id
+    ) AS told
+    WHERE event.id = :event_id AND event."timestamp" = :event_timestamp
+      AND (event.processing_status, event.retry_count, event.error)
+          IS DISTINCT FROM (told.status, told.retries, told.error)
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event for one subscriber, in a dispatcher's hands: only the holder of `attempt` settles it."""
+
+    event_id: UUID
+    event_timestamp: datetime
+    subscriber: str
+    attempt: int
+
+    @property
+    def key(self) -> dict[str, object]:
+        return {"event_id": self.event_id, "event_timestamp": self.event_timestamp.replace(tzinfo=None)}
+
+
+async def hand_out(session: AsyncSession, subscribers: Sequence[Subscriber], *, batch: int) -> int:
+    """Make the deliveries of up to `batch` new events; how many events that were."""
+    pairs = wishes(subscribers)
+    rows = await session.execute(
+        HAND_OUT,
+        {
+            "batch": batch,
+            "types": [event_type for event_type, _ in pairs],
+            "subscribers": [subscriber for _, subscriber in pairs],
+        },
+    )
+    return len(rows.all())
+
+
+async def claim(
+    session: AsyncSession, subscribers: Sequence[str], *, batch: int, lease: float
+) -> list[Delivery]:
+    """Take up to `batch` that are due, the longest waiting first; counted before anything runs."""
+    rows = await session.execute(CLAIM, {"subscribers": list(subscribers), "batch": batch, "lease": lease})
+    return [_delivery(row) for row in rows.mappings()]
+
+
+async def rescue(
+    session: AsyncSession, subscribers: Sequence[str], *, max_attempts: int
+) -> list[tuple[Delivery, ProcessingStatus]]:
+    """Hand back what dead dispatchers held; what has killed `max_attempts` of them is given up."""
+    rows = await session.execute(RESCUE, {"subscribers": list(subscribers), "max_attempts": max_attempts})
+    found = [(_delivery(row), ProcessingStatus(row["status"])) for row in rows.mappings()]
+    for delivery, status in found:
+        if status is ProcessingStatus.FAILED:
+            await summarise(session, delivery)
+    return found
+
+
+async def hold(session: AsyncSession, delivery: Delivery) -> bool:
+    """Whether it is still ours; for the rest of the transaction it stays so."""
+    asked = {"event_id": delivery.event_id, "subscriber": delivery.subscriber, "attempt": delivery.attempt}
+    return (await session.execute(HOLD, asked)).first() is not None
+
+
+async def find_event(session: AsyncSession, delivery: Delivery) -> RecordedEvent | None:
+    row = (await session.execute(FIND, delivery.key)).mappings().first()
+    return None if row is None else RecordedEvent(**row)
+
+
+async def settle(
+    session: AsyncSession,
+    delivery: Delivery,
+    status: ProcessingStatus,
+    *,
+    error: str | None = None,
+    delay: float = 0.0,
+) -> bool:
+    """Write down how an attempt ended, and with it how the event stands. False: it was not ours any more."""
+    asked = {
+        "event_id": delivery.event_id,
+        "subscriber": delivery.subscriber,
+        "attempt": delivery.attempt,
+        "status": status.value,
+        "error": error,
+        "delay": delay,
+    }
+    if (await session.execute(SETTLE, asked)).first() is None:
+        return False
+    await summarise(session, delivery)
+    return True
+
+
+async def summarise(session: AsyncSession, delivery: Delivery) -> None:
+    """The event's own status is that of all its deliveries.
+
+    The lock comes first, so that of two deliveries that end together the later one sees both.
+    """
+    await session.execute(LOCK_EVENT, delivery.key)
+    await session.execute(SUMMARISE, delivery.key)
+
+
+def _delivery(row: RowMapping) -> Delivery:
+    return Delivery(
+        event_id=row["event_id"],
+        event_timestamp=row["event_timestamp"],
+        subscriber=row["subscriber"],
+        attempt=row["attempts"],
+    )

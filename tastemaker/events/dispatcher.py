@@ -1,0 +1,219 @@
+"""The dispatcher: hands new events out to their subscribers, and runs them.
+
+An event is taken by its status, never by its time or number, so that one committed late is not overlooked.
+The subscriber's effect and the delivery's completion are one transaction: a kill leaves both or neither. The
+attempt is counted before, in a transaction of its own, so that an event that kills its dispatcher is stopped.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.logging import get_logger
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.db.words import ProcessingStatus
+from tastemaker.events import delivery_queries as queries
+from tastemaker.events.context import caused_by
+from tastemaker.events.delivery_queries import Delivery
+from tastemaker.events.subscribers import Subscribers, known_subscribers
+from tastemaker.events.waking import woken
+
+FIRST_DELAY = 1.0
+LONGEST_DELAY = 900.0
+LONGEST_ERROR = 1000
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatcherSettings:
+    """Seconds, but for counts. A dead dispatcher's deliveries are back after `lease`.
+
+    `deadline`: how long a subscriber may take; less than the lease.
+    """
+
+    concurrency: int = 4
+    batch: int = 1000
+    poll: float = 1.0
+    lease: float = 30.0
+    deadline: float = 20.0
+    max_attempts: int = 8
+    stop_within: float = 8.0
+
+
+@dataclass(slots=True)
+class _State:
+    subscribers: Subscribers
+    settings: DispatcherSettings
+    stopping: asyncio.Event
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    running: dict[asyncio.Task[None], Delivery] = field(default_factory=dict)
+
+    @property
+    def free(self) -> int:
+        return self.settings.concurrency - len(self.running)
+
+
+class EventGone(Exception):
+    """The event of a delivery is not in the log any more."""
+
+
+async def run_dispatcher(
+    database: Database,
+    *,
+    stopping: asyncio.Event,
+    subscribers: Subscribers | None = None,
+    settings: DispatcherSettings | None = None,
+) -> None:
+    """Deliver until `stopping` is set; then let what runs come to its end, at most `stop_within`.
+
+    Any number may run. `subscribers` None are those of the modules that the process has imported.
+    """
+    known = known_subscribers() if subscribers is None else subscribers
+    state = _State(known, settings or DispatcherSettings(), stopping)
+    async with woken(database.url, state.wake):
+        try:
+            while not stopping.is_set():
+                await _look_for_work(database, state)
+                await _wait(state)
+            await _finish(database, state)
+        finally:
+            await _end(*state.running)
+
+
+async def hand_out_all(database: Database, subscribers: Subscribers, *, batch: int = 1000) -> int:
+    """Make the deliveries of every event that is new now; how many events that were."""
+    total = 0
+    while True:
+
+        async def work(session: AsyncSession) -> int:
+            return await queries.hand_out(session, list(subscribers.values()), batch=batch)
+
+        handed = await in_transaction(database, SYSTEM, work)
+        total += handed
+        if handed < batch:
+            return total
+
+
+async def _look_for_work(database: Database, state: _State) -> None:
+    """A lost database is waited for, not died of."""
+    state.wake.clear()
+    try:
+        await hand_out_all(database, state.subscribers, batch=state.settings.batch)
+        while (free := state.free) > 0 and not state.stopping.is_set():
+            deliveries = await _claim(database, state, batch=free)
+            for delivery in deliveries:
+                task = asyncio.create_task(_deliver(database, state, delivery))
+                state.running[task] = delivery
+                task.add_done_callback(lambda done: _forget(state, done))
+            if len(deliveries) < free:
+                return
+    except DATABASE_TROUBLE as error:
+        log.warning("the database is out of reach, trying again: %s", type(error).__name__)
+
+
+async def _claim(database: Database, state: _State, *, batch: int) -> list[Delivery]:
+    names, settings = list(state.subscribers), state.settings
+
+    async def work(session: AsyncSession) -> list[Delivery]:
+        lost = await queries.rescue(session, names, max_attempts=settings.max_attempts)
+        for delivery, status in lost:
+            log.warning(
+                "event %s for %s was left by a dead dispatcher, now %s",
+                delivery.event_id,
+                delivery.subscriber,
+                status,
+            )
+        return await queries.claim(session, names, batch=batch, lease=settings.lease)
+
+    return await in_transaction(database, SYSTEM, work)
+
+
+async def _deliver(database: Database, state: _State, delivery: Delivery) -> None:
+    """One attempt. Its failure is its own: neither the event's other subscribers nor other events wait."""
+
+    async def work(session: AsyncSession) -> None:
+        if not await queries.hold(session, delivery):
+            log.warning("event %s for %s is not ours any more", delivery.event_id, delivery.subscriber)
+            return
+        await _hear(session, state, delivery)
+        await queries.settle(session, delivery, ProcessingStatus.COMPLETED)
+
+    try:
+        async with asyncio.timeout(state.settings.deadline):
+            await in_transaction(database, SYSTEM, work)
+    except TimeoutError:
+        await _failed(database, state, delivery, "It took too long.")
+    except Exception as error:
+        log.exception("event %s failed for %s", delivery.event_id, delivery.subscriber)
+        await _failed(database, state, delivery, f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
+
+
+async def _hear(session: AsyncSession, state: _State, delivery: Delivery) -> None:
+    event = await queries.find_event(session, delivery)
+    if event is None:
+        raise EventGone("The event is not in the log any more.")
+    with caused_by(
+        correlation_id=event.correlation_id or str(event.id),
+        causation_id=str(event.id),
+        chain=event.chain + 1,
+    ):
+        await state.subscribers[delivery.subscriber].handle(session, event)
+
+
+async def _failed(database: Database, state: _State, delivery: Delivery, error: str) -> None:
+    given_up = delivery.attempt >= state.settings.max_attempts
+    status = ProcessingStatus.FAILED if given_up else ProcessingStatus.PENDING
+
+    async def work(session: AsyncSession) -> None:
+        await queries.settle(session, delivery, status, error=error, delay=delay_after(delivery.attempt))
+
+    await in_transaction(database, SYSTEM, work)
+
+
+def delay_after(attempt: int) -> float:
+    """Seconds until the next: doubling, with jitter."""
+    return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+
+async def _wait(state: _State) -> None:
+    """Until woken, told to stop, or it is time to look again."""
+    waiters = [asyncio.create_task(state.wake.wait()), asyncio.create_task(state.stopping.wait())]
+    await asyncio.wait(waiters, timeout=state.settings.poll, return_when=asyncio.FIRST_COMPLETED)
+    await _end(*waiters)
+
+
+async def _finish(database: Database, state: _State) -> None:
+    """Give what runs its time; what does not end is undone and handed back."""
+    if state.running:
+        await asyncio.wait(list(state.running), timeout=state.settings.stop_within)
+    left = list(state.running.values())
+    await _end(*state.running)
+    for delivery in left:
+        try:
+            await _hand_back(database, delivery)
+        except DATABASE_TROUBLE as error:
+            log.warning("event %s could not be handed back: %s", delivery.event_id, type(error).__name__)
+
+
+async def _hand_back(database: Database, delivery: Delivery) -> None:
+    async def work(session: AsyncSession) -> None:
+        await queries.settle(session, delivery, ProcessingStatus.PENDING, error="The dispatcher was stopped.")
+
+    await in_transaction(database, SYSTEM, work)
+
+
+async def _end(*tasks: asyncio.Task[object]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _forget(state: _State, task: asyncio.Task[None]) -> None:
+    state.running.pop(task, None)
+    state.wake.set()
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a delivery could not be settled, its lease will run out: %s", type(error).__name__)
