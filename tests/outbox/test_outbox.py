@@ -78,14 +78,16 @@ async def test_many_relays_send_each_message_once(database: Database) -> None:
 
 async def test_no_transaction_is_open_while_it_is_sent(database: Database) -> None:
     seen: list[int] = []
+    looked = asyncio.Event()
 
     async def look() -> Outcome:
-        await asyncio.sleep(0.4)
         seen.append(int((await column(database, _OPEN))[0]))
+        looked.set()
         return Sent()
 
     await put_keys(database, ONCE, ["a"])
     async with relaying(database, ONCE, Postman(look), settings=replace(QUICK, poll=60)):
+        await asyncio.wait_for(looked.wait(), 30)  # who asked the database meanwhile would see himself
         await until(database, "sent", 1)
     assert seen == [0]
 
