@@ -1,5 +1,5 @@
-"""The command line: parse, one verb, print. `main` is the program, `app` its commands."""
+"""The command line: parse, one verb, print. `main` is the program, from its first moment on."""
 
-from tastemaker.cli.program import app, main
+from tastemaker.cli.process import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

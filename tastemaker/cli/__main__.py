@@ -1,5 +1,5 @@
 """`python -m tastemaker.cli` is the program too, where it is not installed."""
 
-from tastemaker.cli.program import main
+from tastemaker.cli import main
 
 main()

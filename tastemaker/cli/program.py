@@ -1,7 +1,5 @@
 """The program: its commands, and what an error becomes. Nothing heavy is imported here: `--help` is quick."""
 
-import signal
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -50,16 +48,10 @@ def options(
     show_help(context)
 
 
-def main() -> None:
-    """The process itself. SIGTERM ends it as Ctrl-C does: in good order."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit status. Whatever goes wrong is one sentence, never a traceback."""
-    make_streams_safe()
     try:
+        make_streams_safe()
         status = typer.main.get_command(app)(list(arguments), prog_name=NAME, standalone_mode=False)
     except SystemExit as leaving:
         return int(leaving.code or 0)
@@ -68,7 +60,18 @@ def run(arguments: Sequence[str]) -> int:
     except (typer.TyperException, AppError) as error:
         return tell(error, arguments)
     except Exception as error:
+        if _was_interrupted(error):
+            return ExitCode.INTERRUPTED
         if "--debug" in arguments:
             raise
         return tell(unexpected(error), arguments)
     return int(status or 0)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """A module that was loading, or a driver, may have made another error of the interruption."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -26,7 +26,7 @@ def has_command_line() -> bool:
 def commands(app: typer.Typer | None = None) -> list[Command]:
     """Every command and group that is not hidden; by default of the real application."""
     if app is None:
-        app = importlib.import_module("tastemaker.cli").app
+        app = importlib.import_module("tastemaker.cli.program").app
     return list(_walk(typer.main.get_command(app), PROGRAM))
 
 

@@ -1,0 +1,54 @@
+"""The process itself: Ctrl-C and SIGTERM end it in one way, also while it loads and when it leaves.
+
+Nothing of ours is imported before the signals are in hand.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+INTERRUPTED = 130
+"""`core.errors.ExitCode.INTERRUPTED`, known before that module is loaded."""
+
+STOPPED = b"Stopped.\n"
+STOPPED_DOCUMENT = b'{\n  "error": "Stopped.",\n  "kind": "interrupted",\n  "exit_code": 130\n}\n'
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+def main() -> None:
+    """Both signals raise KeyboardInterrupt while the command runs."""
+    _on_stop_signals(_stop_loading)
+    from tastemaker.cli.program import run
+
+    status = INTERRUPTED
+    try:
+        _on_stop_signals(signal.default_int_handler)
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # in the moment before `run` minds it, or after
+        _tell_stopped()
+    _on_stop_signals(lambda *_: os._exit(status))
+    sys.exit(status)
+
+
+def _on_stop_signals(handler: Handler) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+def _stop_loading(_number: int, _frame: FrameType | None) -> None:
+    """Nothing is begun yet. An exception here would come out of whatever module is just loading."""
+    _tell_stopped()
+    os._exit(INTERRUPTED)
+
+
+def _tell_stopped() -> None:
+    try:
+        if "--json" in sys.argv:
+            os.write(1, STOPPED_DOCUMENT)
+        else:
+            os.write(2, STOPPED)
+    except OSError:  # nobody listens
+        pass
