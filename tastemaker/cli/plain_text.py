@@ -2,7 +2,7 @@
 
 A creator's name may hold escape sequences that move the cursor, marks that turn a line around, or
 characters whose width no two terminals agree on. What is shown is close to what was written; files and
-JSON have it exactly.
+JSON have it exactly, and a terminal that shows them has it spelled out.
 """
 
 import re
@@ -21,6 +21,9 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]?",  # everything else that begins with ESC
     re.DOTALL,
 )
+_ACTS = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What moves the cursor, begins a sequence or turns a line around; line ends and tabs are as they should."""
+
 _REGIONAL_INDICATORS = range(0x1F1E6, 0x1F200)
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
@@ -36,6 +39,11 @@ def plain(text: str | None) -> str:
         return ""
     shown = "".join(_shown(unicodedata.normalize("NFC", _ESCAPES.sub("", text))))
     return " ".join(unicodedata.normalize("NFC", shown).split())
+
+
+def spelled_out(text: str) -> str:
+    """A whole file or document for a terminal: an escape becomes six characters that mean it in JSON."""
+    return _ACTS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def is_right_to_left(text: str) -> bool:

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from typing import NoReturn
 
+from tastemaker.cli.plain_text import spelled_out
 from tastemaker.core.errors import AppError
 
 LEAST_WIDTH = 20
@@ -26,18 +27,23 @@ def make_streams_safe() -> None:
 
 
 def write(text: str) -> None:
-    """Text as it is, to standard output. Raises Unwritable.
+    """Text as it is, to standard output; to a terminal with what would act on it spelled out.
 
-    A reader that has seen enough (`| head`) is no failure.
+    Raises Unwritable. A reader that has seen enough (`| head`) is no failure.
     """
     try:
-        sys.stdout.write(text)
+        sys.stdout.write(spelled_out(text) if leads_to_terminal() else text)
         sys.stdout.flush()
     except BrokenPipeError:
         stop_writing()
     except OSError as error:
         _lead_nowhere()
         raise Unwritable(f"Standard output cannot be written: {error.strerror}.") from None
+
+
+def leads_to_terminal() -> bool:
+    """Whether a person's terminal obeys what is written to standard output."""
+    return sys.stdout.isatty()
 
 
 def complain(sentence: str) -> None:

@@ -1,12 +1,13 @@
 """Creators' text is hostile: whatever it holds, the terminal sees one plain line."""
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tastemaker.cli.plain_text import is_right_to_left, plain
+from tastemaker.cli.plain_text import is_right_to_left, plain, spelled_out
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,15 @@ def test_right_to_left_text_is_known() -> None:
     assert is_right_to_left("\u0645\u062d\u0645\u062f")
     assert is_right_to_left("a \u05d0")
     assert not is_right_to_left("Anna 12 \ud55c")
+
+
+@given(st.text())
+def test_a_document_on_a_terminal_cannot_act_on_it(text: str) -> None:
+    shown = spelled_out(text)
+    left = shown.replace("\r\n", "").replace("\n", "").replace("\t", "")
+    assert not {one for one in left if unicodedata.category(one) == "Cc"}
+    assert not set(left) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+    document = json.dumps(text, ensure_ascii=False)
+    assert json.loads(spelled_out(document)) == text
+    ordinary = text.translate(dict.fromkeys(range(32))).encode("ascii", "ignore").decode().replace("\x7f", "")
+    assert spelled_out(ordinary) == ordinary

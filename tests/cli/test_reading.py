@@ -7,10 +7,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tastemaker.cli import streams
 from tastemaker.core.errors import ExitCode
 from tests.cli.conftest import CommandLine
 
 HOSTILE_NAME = "\x1b]0;owned\x07\x1b[2J\u202eevil\n=HYPERLINK(1)"
+ACTING = "\x1b\x07\u202e"
 HOSTILE_BIO = '=cmd|"/C calc"!A0\r\nsecond "line", with comma'
 
 
@@ -111,6 +113,18 @@ def test_an_export_to_standard_output_is_the_file_alone(hostile: CommandLine, he
     assert len(list(csv.DictReader(io.StringIO(told.out, newline="")))) == 12
     assert (told.err, sorted(here.iterdir())) == ("", before)
     assert hostile("export", "c", "-o", "-", "--json").status == ExitCode.USAGE
+
+
+def test_a_terminal_is_shown_what_would_act_on_it(
+    hostile: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for command, kept in ((("export", "c", "-o", "-"), ACTING), (("results", "c", "--json"), "\u202e")):
+        with monkeypatch.context() as patch:
+            piped = hostile(*command).out
+            patch.setattr(streams, "leads_to_terminal", lambda: True)
+            shown = hostile(*command).out
+        assert set(piped) & set(ACTING) == set(kept), "untouched where no terminal is"
+        assert shown == "".join(f"\\u{ord(one):04x}" if one in ACTING else one for one in piped)
 
 
 def test_an_existing_file_is_replaced_only_when_asked(hostile: CommandLine, here: Path) -> None:
