@@ -21,7 +21,7 @@ from tastemaker.db.access import database_access
 from tastemaker.db.migrate import HEAD, Step
 from tastemaker.db.migrate import history as steps_of
 from tastemaker.db.migrate import migrate as take_steps
-from tastemaker.ops.schema_queries import find_schema_version
+from tastemaker.ops.schema_queries import RoleWithoutRights, find_schema_version
 
 STEP = re.compile(r"\d{4}")
 TITLES = {
@@ -153,7 +153,7 @@ def _embedded_facts(settings: Settings) -> dict[str, object]:
     now = embedded.status(settings.home)
     schema = None
     if now.state == "running":
-        with database_access(settings) as access, suppress(psycopg.OperationalError):
+        with database_access(settings) as access, suppress(psycopg.OperationalError, RoleWithoutRights):
             schema = find_schema_version(access.app_url)
     return {
         "database": "embedded",

@@ -13,7 +13,7 @@ from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db.access import Access, database_access
 from tastemaker.db.reasons import reason_of
-from tastemaker.ops.schema_queries import find_schema_version, needed_version
+from tastemaker.ops.schema_queries import RoleWithoutRights, find_schema_version, needed_version
 
 if TYPE_CHECKING:
     from tastemaker.accounts.current_user import CurrentUser
@@ -94,8 +94,10 @@ def _schema_version(access: Access) -> str | None:
         if access.admin_url is not None:
             return None
         raise DatabaseUnavailable(f"PostgreSQL does not let us in: {reason_of(error)}") from None
-    except psycopg.errors.InsufficientPrivilege:
-        return None
+    except RoleWithoutRights:
+        if access.admin_url is not None:
+            return None
+        raise
 
 
 def _migrate(admin_url: str, app_password: str | None) -> None:

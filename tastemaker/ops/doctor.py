@@ -16,7 +16,7 @@ from tastemaker.core.errors import AppError
 from tastemaker.core.settings import Settings
 from tastemaker.db.access import Access, database_access
 from tastemaker.ops.doctor_queries import DatabaseFacts, read_facts
-from tastemaker.ops.schema_queries import find_schema_version, needed_version
+from tastemaker.ops.schema_queries import RoleWithoutRights, find_schema_version, needed_version
 
 OLDEST_PYTHON = (3, 11)
 POSTGRES_VERSIONS = range(15, 19)
@@ -87,7 +87,7 @@ def _open_database(access: Access) -> Iterator[Check]:
     where = "embedded" if access.embedded else "DATABASE_URL"
     try:
         version = find_schema_version(access.app_url)
-    except psycopg.Error as error:
+    except (psycopg.Error, RoleWithoutRights) as error:
         if access.admin_url is None:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
             yield Check("Database", State.FAIL, reason, "Check DATABASE_URL.")

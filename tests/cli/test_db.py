@@ -7,10 +7,13 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import httpx
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tastemaker.core.errors import ExitCode
 from tastemaker.db import embedded
+from tastemaker.db.embedded import Server
 from tastemaker.db.migrate import HEAD
 from tastemaker.ops.schema_queries import needed_version
 from tastemaker.sandbox.faults import Faults
@@ -155,6 +158,32 @@ def test_without_an_administrator_the_schema_is_asked_for_in_one_sentence(
         "Set DATABASE_ADMIN_URL and run `tastemaker db migrate`.\n"
     )
     assert cli("db", "migrate").status == cli("db", "history").status == ExitCode.DATABASE
+
+
+@pytest.fixture
+def powerless(server: Server, admin_url: str) -> Iterator[str]:
+    """A login with no rights in the database, as its URL."""
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE powerless LOGIN PASSWORD 'nothing'")
+        yield make_conninfo(admin_url, user="powerless", password="nothing")
+        admin.execute("DROP ROLE powerless")
+
+
+@pytest.mark.parametrize("also_not", ["nothing more", "the schema"])
+def test_a_role_without_rights_is_told_so(
+    bare: CommandLine, admin_url: str, powerless: str, monkeypatch: pytest.MonkeyPatch, also_not: str
+) -> None:
+    if also_not == "the schema":
+        with psycopg.connect(admin_url) as admin:
+            admin.execute("REVOKE USAGE ON SCHEMA public FROM public")
+    monkeypatch.setenv("DATABASE_URL", powerless)
+    for command in (("campaigns", "list"), ("db", "status"), ("search", "chess")):
+        told = bare(*command)
+        assert told.status == ExitCode.DATABASE
+        assert told.err.splitlines()[-1].startswith(
+            "Error: The role powerless has no rights in this database."
+        )
+    assert "fail  Database           The role powerless has no rights" in bare("doctor").out
 
 
 @pytest.mark.parametrize(
