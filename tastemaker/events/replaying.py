@@ -108,9 +108,10 @@ async def replay(
         raise ReplayDisabled("Replaying events is switched off: event_sourcing.enable_event_replay is false.")
     if selection.which is Which.ALL and selection.subscriber is None:
         raise InvalidInput("To repeat what was completed, name the subscriber whose effects may be doubled.")
-    if selection.subscriber is not None and selection.subscriber not in subscribers:
+    is_new = selection.which is Which.MISSING and selection.subscriber is not None
+    if is_new and selection.subscriber not in subscribers:
         known = ", ".join(sorted(subscribers)) or "none"
-        raise InvalidInput(f"There is no subscriber {selection.subscriber[:60]!r}; known are: {known}.")
+        raise InvalidInput(f"There is no subscriber {str(selection.subscriber)[:60]!r}; known are: {known}.")
     count = await _replay(session, selection, subscribers)
     await session.execute(WAKE)
     return count

@@ -193,7 +193,8 @@ async def test_a_replay_that_is_not_allowed_or_not_clear_is_refused(database: Da
         with pytest.raises(InvalidInput, match="name the subscriber"):
             await replay(session, Selection(which=Which.ALL), enabled=True, subscribers=known)
         with pytest.raises(InvalidInput, match="known are: one"):
-            await replay(session, Selection(subscriber="gone"), enabled=True, subscribers=known)
+            missing = Selection(which=Which.MISSING, subscriber="gone")
+            await replay(session, missing, enabled=True, subscribers=known)
 
 
 async def test_a_dead_dispatchers_deliveries_come_back_and_the_deadly_one_ends(database: Database) -> None:

@@ -1,0 +1,182 @@
+"""Reading the log: by type and time, by correlation, one event with its deliveries, what was given up.
+
+A tenant's statement names the tenant; None is the product itself, which sees everybody's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.claims import SYSTEM, Claim, Tenant
+from tastemaker.db.engine import Database
+from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.reading import read_all, read_one
+from tastemaker.events.names import all_names
+from tastemaker.events.recorded import COLUMNS, RecordedEvent
+
+_LIST: Final = "events"
+_FAILED: Final = "failed deliveries"
+MOST_OF_A_CORRELATION: Final = 10_000
+
+LIST_EVENTS: Final = f"""
+    SELECT {COLUMNS} FROM events
+    WHERE (%(types)s::text[] IS NULL OR event_type = ANY(%(types)s::text[]))
+      AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+      AND "timestamp" >= coalesce(timezone('UTC', %(since)s::timestamptz), '-infinity')
+      AND "timestamp" < coalesce(timezone('UTC', %(until)s::timestamptz), 'infinity')
+      AND ("timestamp", seq) < (coalesce(timezone('UTC', %(at)s::timestamptz), 'infinity'),
+                                coalesce(%(key)s::bigint, 9223372036854775807))
+    ORDER BY "timestamp" DESC, seq DESC
+    LIMIT %(limit)s
+"""  # noqa: S608 - of our own words
+
+LIST_CORRELATION: Final = f"""
+    SELECT {COLUMNS} FROM events
+    WHERE correlation_id = %(correlation_id)s AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+    ORDER BY seq
+    LIMIT {MOST_OF_A_CORRELATION}
+"""  # noqa: S608 - of our own words
+
+FIND_EVENT: Final = f"""
+    SELECT {COLUMNS} FROM events
+    WHERE id = %(event_id)s AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+"""  # noqa: S608 - of our own words
+
+LIST_DELIVERIES: Final = """
+    SELECT event_id, event_type, event_timestamp, subscriber, status, attempts, due_at, error, completed_at
+    FROM event_deliveries
+    WHERE event_id = %(event_id)s AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+    ORDER BY subscriber
+"""
+
+LIST_FAILED: Final = """
+    SELECT event_id, event_type, event_timestamp, subscriber, status, attempts, due_at, error, completed_at
+    FROM event_deliveries
+    WHERE status = 'failed'
+      AND (event_timestamp, event_id) < (coalesce(timezone('UTC', %(at)s::timestamptz), 'infinity'),
+                                         coalesce(%(key)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    ORDER BY event_timestamp DESC, event_id DESC, subscriber
+    LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDelivery:
+    """How one subscriber stands with one event."""
+
+    event_id: UUID
+    event_type: str
+    event_timestamp: datetime
+    subscriber: str
+    status: str
+    attempts: int
+    due_at: datetime
+    error: str | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """An event and what it set off."""
+
+    event: RecordedEvent
+    effects: tuple["Caused", ...]
+
+
+async def list_events(
+    database: Database,
+    user_id: ExternalUserId | None,
+    *,
+    types: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[RecordedEvent]:
+    """The latest first. `types` are met under their older names, too; `since` is included, `until` is not."""
+    place = read_cursor(after, of=_LIST)
+    asked = {
+        "types": [name for event_type in types for name in all_names(event_type)] or None,
+        "tenant": user_id,
+        "since": since,
+        "until": until,
+        "at": place and place.at,
+        "key": place and place.key,
+        "limit": checked_limit(limit) + 1,
+    }
+    rows = await read_all(database, _claim(user_id), LIST_EVENTS, asked, row=class_row(RecordedEvent))
+    return page_of(rows, limit, of=_LIST, place=lambda event: Place(event.timestamp, event.seq))
+
+
+async def read_correlation(
+    database: Database, user_id: ExternalUserId | None, correlation_id: str
+) -> tuple[Caused, ...]:
+    """Everything that one request set off, as trees, in one statement; 10,000 events at most.
+
+    An event whose cause is not of this correlation is a root, and so is one written before its cause: should
+    old records name each other in a circle, the earliest.
+    """
+    asked = {"correlation_id": correlation_id, "tenant": user_id}
+    rows = await read_all(database, _claim(user_id), LIST_CORRELATION, asked, row=class_row(RecordedEvent))
+    return trees_of(rows)
+
+
+async def find_event(
+    database: Database, user_id: ExternalUserId | None, event_id: UUID
+) -> RecordedEvent | None:
+    asked = {"event_id": event_id, "tenant": user_id}
+    return await read_one(database, _claim(user_id), FIND_EVENT, asked, row=class_row(RecordedEvent))
+
+
+async def list_deliveries(
+    database: Database, user_id: ExternalUserId | None, event_id: UUID
+) -> list[StoredDelivery]:
+    asked = {"event_id": event_id, "tenant": user_id}
+    return await read_all(database, _claim(user_id), LIST_DELIVERIES, asked, row=class_row(StoredDelivery))
+
+
+async def list_failed(
+    database: Database, *, after: str | None = None, limit: int = 50
+) -> Page[StoredDelivery]:
+    """What was given up, over all tenants, the latest event first.
+
+    Of one event all are on one page: a page may hold some more than `limit`.
+    """
+    place = read_cursor(after, of=_FAILED)
+    asked = {"at": place and place.at, "key": place and place.key, "limit": checked_limit(limit) + 1}
+    rows = await read_all(database, SYSTEM, LIST_FAILED, asked, row=class_row(StoredDelivery))
+    return page_of(rows, limit, of=_FAILED, place=lambda one: Place(one.event_timestamp, one.event_id))
+
+
+def trees_of(events: Sequence[RecordedEvent]) -> tuple[Caused, ...]:
+    """In the order of writing. Every event is in exactly one place."""
+    written: set[str] = set()
+    children: dict[str, list[RecordedEvent]] = {}
+    roots = []
+    for event in events:
+        if event.causation_id in written:
+            children.setdefault(event.causation_id, []).append(event)
+        else:
+            roots.append(event)
+        written.add(str(event.id))
+    return tuple(_tree(root, children) for root in roots)
+
+
+def _tree(root: RecordedEvent, children: dict[str, list[RecordedEvent]]) -> Caused:
+    """Without recursion: a chain of causes may be longer than Python's stack."""
+    order = [root]
+    for event in order:
+        order.extend(children.get(str(event.id), ()))
+    made: dict[UUID, Caused] = {}
+    for event in reversed(order):
+        made[event.id] = Caused(event, tuple(made[child.id] for child in children.get(str(event.id), ())))
+    return made[root.id]
+
+
+def _claim(user_id: ExternalUserId | None) -> Claim:
+    return SYSTEM if user_id is None else Tenant(user_id)

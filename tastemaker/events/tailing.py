@@ -1,0 +1,123 @@
+"""Following the log live, every event once, those that commit late included.
+
+Numbers are given out before the commit, so a reader that goes on from the highest it has seen skips whoever
+commits behind it. Here a number counts as settled only when every transaction that ran while it was last
+looked for has ended; until then the reader looks again for what is missing below.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from psycopg.rows import dict_row
+
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.claims import SYSTEM, Tenant
+from tastemaker.db.engine import Database
+from tastemaker.db.reading import read_all
+from tastemaker.events.names import all_names
+from tastemaker.events.recorded import COLUMNS, RecordedEvent
+from tastemaker.events.waking import woken
+
+POLL_SECONDS: Final = 1.0
+MOST_AT_ONCE: Final = 500
+
+NEWER: Final = f"""
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
+           pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_transaction, found.*
+    FROM (SELECT 1) AS always
+    LEFT JOIN (
+        SELECT {COLUMNS} FROM events
+        WHERE seq > %(settled)s AND seq <> ALL(%(seen)s::bigint[])
+          AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+        ORDER BY seq LIMIT {MOST_AT_ONCE}
+    ) AS found ON true
+    ORDER BY found.seq
+"""  # noqa: S608 - of our own words
+
+NEWEST: Final = f"""
+    SELECT seq FROM events WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s
+    ORDER BY seq DESC LIMIT {MOST_AT_ONCE}
+"""  # noqa: S608 - of our own words
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Everything up to `settled` was seen or never will be; of what is above, `seen` was.
+
+    `mark`: once no transaction before `mark[1]` runs, all up to `mark[0]` is settled.
+    """
+
+    settled: int
+    seen: set[int] = field(default_factory=set)
+    mark: tuple[int, int] | None = None
+
+    def take(self, numbers: list[int], *, oldest_running: int, next_transaction: int) -> None:
+        before = max(self.seen, default=self.settled)
+        self.seen.update(numbers)
+        if len(numbers) == MOST_AT_ONCE:  # there may be more, also below the mark
+            return
+        if self.mark is not None and oldest_running >= self.mark[1]:
+            self.settled = max(self.settled, self.mark[0])
+            self.seen = {number for number in self.seen if number > self.settled}
+            self.mark = None
+        if self.mark is None and before > self.settled:
+            self.mark = (before, next_transaction)
+
+
+async def tail(
+    database: Database,
+    user_id: ExternalUserId | None,
+    *,
+    types: tuple[str, ...] = (),
+    after: int | None = None,
+    stopping: asyncio.Event | None = None,
+    poll: float = POLL_SECONDS,
+) -> AsyncIterator[RecordedEvent]:
+    """Events as they are committed, until `stopping`. `after` is a `seq`; None begins with what comes now.
+
+    In the order of writing but for late commits, which come when they come. `user_id` None sees everybody's.
+    """
+    wanted = {name for event_type in types for name in all_names(event_type)}
+    stopping, wake = stopping or asyncio.Event(), asyncio.Event()
+    reader = await _at_the_end(database, user_id) if after is None else _Reader(after)
+    async with woken(database.url, wake):
+        while not stopping.is_set():
+            wake.clear()
+            events = await _read(database, user_id, reader)
+            for event in events:
+                if not wanted or event.event_type in wanted:
+                    yield event
+            if len(events) < MOST_AT_ONCE:
+                await _wait(wake, stopping, poll)
+
+
+async def _read(database: Database, user_id: ExternalUserId | None, reader: _Reader) -> list[RecordedEvent]:
+    asked = {"settled": reader.settled, "seen": sorted(reader.seen), "tenant": user_id}
+    claim = SYSTEM if user_id is None else Tenant(user_id)
+    rows: list[dict[str, Any]] = await read_all(database, claim, NEWER, asked, row=dict_row)
+    running = {name: rows[0][name] for name in ("oldest_running", "next_transaction")}
+    found = [
+        RecordedEvent(**{name: value for name, value in row.items() if name not in running})
+        for row in rows
+        if row["id"] is not None
+    ]
+    reader.take([event.seq for event in found], **running)
+    return found
+
+
+async def _at_the_end(database: Database, user_id: ExternalUserId | None) -> _Reader:
+    """Having seen all that is there; what was begun before and is committed from now on is still to come."""
+    claim = SYSTEM if user_id is None else Tenant(user_id)
+    rows = await read_all(database, claim, NEWEST, {"tenant": user_id}, row=dict_row)
+    seen = {int(row["seq"]) for row in rows}
+    return _Reader(min(seen) if len(seen) == MOST_AT_ONCE else 0, seen)
+
+
+async def _wait(wake: asyncio.Event, stopping: asyncio.Event, seconds: float) -> None:
+    waiters = [asyncio.create_task(wake.wait()), asyncio.create_task(stopping.wait())]
+    await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for waiter in waiters:
+        waiter.cancel()
+    await asyncio.gather(*waiters, return_exceptions=True)
