@@ -1,8 +1,9 @@
 """How far searches are: lines that stay in place on a terminal, plain lines anywhere else."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from rich.console import Console, Group
@@ -20,23 +21,29 @@ INDENT, GAP, NAME_WIDTH = 2, 2, 9
 MOST_BAR, LEAST_BAR = 40, 8
 STATE_WIDTH = 13
 SECONDS_BETWEEN_LINES = 2.0
-AGAIN = "trying again"
 STOPPING = "Stopping in good order. Ctrl-C again stops at once."
+
+
+class Trouble(StrEnum):
+    """What keeps an open search: a failure after which it asks again, or a provider that says nothing."""
+
+    AGAIN = "trying again"
+    SILENCE = "no answer yet"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`troubled` searches met with a failure and try again; `stopping`: somebody asked to stop."""
+    """`stopping`: somebody asked to stop."""
 
     searches: Sequence[Search]
-    troubled: Collection[SearchId] = ()
+    troubled: Mapping[SearchId, Trouble] = field(default_factory=dict)
     stopping: bool = False
 
     def state_of(self, search: Search) -> str:
         """Empty while it simply goes on."""
         if states.is_settled(search):
             return states.word(search, now=utc_now())
-        return AGAIN if search.id in self.troubled else ""
+        return self.troubled.get(search.id, "")
 
 
 class Progress(Protocol):
@@ -130,4 +137,4 @@ def _count(search: Search) -> str:
 
 
 def _style(search: Search, state: str) -> str:
-    return "yellow" if state == AGAIN else states.style(search) or "dim"
+    return "yellow" if state in set(Trouble) else states.style(search) or "dim"

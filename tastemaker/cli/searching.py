@@ -1,12 +1,12 @@
 """Running searches inside this process until each has ended, waits for its provider, or Ctrl-C comes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tastemaker.cli.progress import Progress, Standing
+from tastemaker.cli.progress import Progress, Standing, Trouble
 from tastemaker.cli.progress_queries import list_troubled
 from tastemaker.cli.session import Session
 from tastemaker.cli.signals import stop_signals
@@ -92,7 +92,9 @@ async def _watch(
             await asyncio.wait_for(interrupt.wait(), LOOK_SECONDS)
 
 
-async def _look(session: Session, searches: Sequence[Search]) -> tuple[Sequence[Search], frozenset[SearchId]]:
+async def _look(
+    session: Session, searches: Sequence[Search]
+) -> tuple[Sequence[Search], Mapping[SearchId, Trouble]]:
     """How they stand, and which of them meet with trouble."""
     ids = [search.id for search in searches]
     async with session_scope(session.database, session.user.claim) as reading:

@@ -39,6 +39,9 @@ SLICE_SECONDS = 10.0
 MAX_FAILURES = 5
 """Provider failures in a row after which a run gives up."""
 
+MAX_SILENCES = 2
+"""The same where nothing came within the deadline, which is up to 90 seconds each time."""
+
 BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.5, 30.0
 PARK_FROM_SECONDS = 120.0
 """A provider that asks for a longer pause parks the search: its time-out clock stands still."""
@@ -173,7 +176,7 @@ async def _provider_failed(
         return Done()
     if error.kind is ErrorKind.QUOTA:
         return await _park(session, turn, error, error.retry_after or QUOTA_SECONDS)
-    if error.final or failures >= MAX_FAILURES:
+    if error.final or failures >= _most_failures(error):
         await _end_run(session, turn, EndReason.PROVIDER_FAILED)
         return Done()
     delay = error.retry_after if error.retry_after is not None else _backoff(failures)
@@ -212,6 +215,12 @@ async def _end_search(session: AsyncSession, turn: Turn, reason: EndReason) -> N
 async def _time_limit(session: AsyncSession, platform: Platform) -> timedelta:
     key = "instagram_job_timeout" if platform is Platform.INSTAGRAM else "standard_job_timeout"
     return await get_duration(session, "timeouts", key, default=TIME_LIMIT)
+
+
+def _most_failures(error: ProviderError) -> int:
+    """A call that was never sent has waited for its connection only."""
+    was_sent = error.cost.calls > 0
+    return MAX_SILENCES if error.kind is ErrorKind.TIMEOUT and was_sent else MAX_FAILURES
 
 
 def _backoff(failures: int) -> float:

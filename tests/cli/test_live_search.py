@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tastemaker.cli import progress, progress_queries
 from tastemaker.core.errors import ExitCode
 from tastemaker.sandbox.faults import Faults
 from tastemaker.sandbox.server import serve
@@ -179,3 +180,15 @@ def serving(corpus: Path, faults: Faults) -> Iterator[str]:
     finally:
         stop.set()
         thread.join()
+
+
+def test_a_provider_that_says_nothing_is_told_while_it_lasts(
+    cli: CommandLine, provide: Provide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOUTUBE_API_KEY", KEY)
+    monkeypatch.setenv("TASTEMAKER_YOUTUBE_BASE_URL", provide(Faults(latency=1)))
+    monkeypatch.setattr(progress_queries, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    told = cli("search", "chess", "--platform", "youtube", "--target", "5")
+    assert told.status == 0
+    assert "YouTube: 0 of 5, no answer yet\n" in told.err

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from rich.cells import cell_len
 
-from tastemaker.cli.progress import Standing, bar_lines
+from tastemaker.cli.progress import Standing, Trouble, bar_lines
 from tastemaker.core.platforms import Platform
 from tastemaker.searches.states import Outcome, Status
 from tests.cli.made_up import NOW, search
@@ -39,5 +39,6 @@ def test_a_narrow_terminal_has_no_bar() -> None:
 
 
 def test_trouble_is_said_until_it_is_over() -> None:
-    assert drawn(GOING, width=60, troubled={GOING.id})[0].endswith("trying again")
-    assert drawn(DONE, width=60, troubled={DONE.id})[0].endswith("done")
+    for trouble in Trouble:
+        assert drawn(GOING, width=60, troubled={GOING.id: trouble})[0].endswith(trouble.value)
+        assert drawn(DONE, width=60, troubled={DONE.id: trouble})[0].endswith("done")

@@ -9,8 +9,9 @@ from tastemaker.core.errors import Conflict
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.providers.base import ErrorKind, Page, ProviderError
+from tastemaker.providers.base import Cost, ErrorKind, Page, ProviderError
 from tastemaker.searches import runner
+from tastemaker.searches.runner import MAX_FAILURES, MAX_SILENCES
 from tastemaker.searches.service import cancel_search, resume_search
 from tastemaker.searches.states import Outcome, Status
 from tastemaker.searches.types import Search
@@ -138,6 +139,19 @@ async def test_a_passing_failure_is_asked_again(bench: Bench) -> None:
         "failed",
         "charged",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cost", "calls"), [(Cost(calls=1, units=0), MAX_SILENCES), (Cost(calls=0, units=0), MAX_FAILURES)]
+)
+async def test_who_does_not_answer_is_given_up_sooner(bench: Bench, cost: Cost, calls: int) -> None:
+    silence = ProviderError(ErrorKind.TIMEOUT, "No answer.", final=False, retry_after=0.01, cost=cost)
+    provider = ScriptedProvider(lambda _keyword, _cursor: silence)
+    search = await bench.start("chess")
+    async with working(bench.database, provider):
+        ended = await bench.finish(search)
+    assert (ended.status, ended.outcome, ended.error) == (Status.ERROR, Outcome.PROVIDER_FAILED, "No answer.")
+    assert len(provider.asked) == calls
 
 
 async def test_a_used_up_quota_parks_the_search_and_it_goes_on_when_told(bench: Bench) -> None:
