@@ -42,9 +42,11 @@ search: .venv/run.stamp ## Run a whole influencer search: KEYWORDS, PLATFORM, TA
 	@.venv/bin/tastemaker search $(KEYWORDS) --platform "$(PLATFORM)" --target "$(TARGET)" \
 	  $(if $(CAMPAIGN),--campaign "$(CAMPAIGN)")
 
-# With TASTEMAKER_CI set a skipped test is a failed test.
+# With TASTEMAKER_CI set a skipped test is a failed test. The whole table: .venv/bin/coverage report
 test: .venv/dev.stamp ## Run the fast tests in parallel, with coverage
-	@$(IN_VENV) -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=term $(if $(TASTEMAKER_CI),-p tests.rules.no_skips)
+	@$(IN_VENV) -m pytest -n $(JOBS) --dist worksteal -m "not slow" --cov --cov-report=json:.coverage.json \
+	  $(if $(TASTEMAKER_CI),-p tests.rules.no_skips --tb=short)
+	@$(IN_VENV) -m tests.rules.coverage_gaps .coverage.json
 
 check: .venv/dev.stamp ## Lint, format, types, layers
 	@$(IN_VENV) -m ruff check .
