@@ -42,16 +42,22 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """In memory where there is enough of it: a clone is five hundred files, and five times quicker there."""
+def quick_place() -> Path:
+    """Where temporary folders of databases belong: in memory where there is enough of it.
+
+    A clone is five hundred files: 18 ms there, 96 ms on a disk.
+    """
     try:
         spacious = shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY and os.access(MEMORY, os.W_OK)
+        runs_programs = not os.statvfs(MEMORY).f_flag & getattr(os, "ST_NOEXEC", 0)
     except OSError:
-        spacious = False
-    if not spacious:
-        yield tmp_path_factory.mktemp("quick")
-        return
-    with tempfile.TemporaryDirectory(prefix="tastemaker-test-", dir=MEMORY) as name:
+        return Path(tempfile.gettempdir())
+    return MEMORY if spacious and runs_programs else Path(tempfile.gettempdir())
+
+
+@pytest.fixture(scope="session")
+def quick_folder(quick_place: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tastemaker-test-", dir=quick_place) as name:
         yield Path(name)
 
 

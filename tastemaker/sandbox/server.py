@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -31,6 +31,7 @@ _ANSWERS: dict[str, tuple[Vendor, Answer]] = {
     **{path: (SCRAPECREATORS, answer) for path, answer in scrapecreators.ANSWERS.items()},
 }
 _STARTING_SECONDS = 10
+_TICK_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,25 @@ async def serve(corpus: Path, *, faults: Faults | None = None) -> AsyncIterator[
             host, port = listener.getsockname()
             yield f"http://{host}:{port}"
         finally:
-            server.should_exit = True
+            server.leave()
             await serving
 
 
 class _Server(uvicorn.Server):
-    """Inside somebody else's process: signals are not ours to catch."""
+    """Inside somebody else's process: signals are not ours to catch, and it ends as soon as it is told."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        self.should_exit = True
+        self._leaving.set()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(counter=0):  # which keeps the clock of its answers
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), _TICK_SECONDS)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,18 +50,21 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_corpus: Path) -> Iterator[Path]:
+def home(
+    tmp_path: Path, quick_folder: Path, monkeypatch: pytest.MonkeyPatch, small_corpus: Path
+) -> Iterator[Path]:
     """A data directory of its own, and nothing of ours in the environment but its name."""
     for name in [name for name in os.environ if name.startswith(OURS)]:
         monkeypatch.delenv(name)
-    home = tmp_path / "home"
-    activate(home, small_corpus)
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("TASTEMAKER_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "80")
-    yield home
+    with tempfile.TemporaryDirectory(dir=quick_folder) as name:
+        home = Path(name, "home")
+        activate(home, small_corpus)
+        monkeypatch.setenv("TASTEMAKER_HOME", str(home))
+        yield home
     get_settings.cache_clear()
 
 

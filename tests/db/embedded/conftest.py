@@ -13,9 +13,10 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @pytest.fixture(scope="session")
-def used_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def used_home(quick_folder: Path) -> Path:
     """A home whose server was made, used and stopped."""
-    home = tmp_path_factory.mktemp("used")
+    home = quick_folder / "used"
+    home.mkdir()
     with (
         embedded.running(home, settings=FAST) as server,
         psycopg.connect(server.url(), autocommit=True) as connection,
@@ -48,9 +49,9 @@ def as_root() -> None:
 
 
 @pytest.fixture
-def public_folder() -> Iterator[Path]:
+def public_folder(quick_place: Path) -> Iterator[Path]:
     """A folder every user can walk to; a test's own lies in one that only its user can."""
-    with tempfile.TemporaryDirectory(prefix="tastemaker-test-") as name:
+    with tempfile.TemporaryDirectory(prefix="tastemaker-test-", dir=quick_place) as name:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
