@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tastemaker.cli.commands import campaigns, corpus, db, searches
+from tastemaker.cli.commands import campaigns, corpus, db, events, searches
 from tastemaker.cli.commands.doctor import doctor
 from tastemaker.cli.commands.export import export
 from tastemaker.cli.commands.results import results
@@ -26,6 +26,7 @@ app.command()(results)
 app.command()(export)
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(searches.app, name="searches")
+app.add_typer(events.app, name="events")
 app.add_typer(db.app, name="db")
 app.add_typer(corpus.app, name="corpus")
 app.command()(work)

@@ -45,6 +45,11 @@ def write_json(document: object) -> None:
     write(_dumps(document) + "\n")
 
 
+def write_line(document: object) -> None:
+    """One document of a stream, on a line of its own."""
+    write(orjson.dumps(document, default=_text, option=_OPTIONS).decode() + "\n")
+
+
 async def write_json_with_rows(document: Mapping[str, Any], name: str, rows: AsyncIterator[object]) -> None:
     """One document whose last member is a long list, written while it is read."""
     write(f"{_dumps(document)[:-1].rstrip()},\n{_dumps(name)}: [")

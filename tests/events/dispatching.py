@@ -22,7 +22,9 @@ from tastemaker.events.recorded import RecordedEvent
 from tastemaker.events.service import NewEvent, record_many
 from tastemaker.events.subscribers import Handle, Subscriber, Subscribers
 
-QUICK = DispatcherSettings(poll=0.05, lease=0.6, deadline=0.5, stop_within=0.3)
+QUICK = DispatcherSettings(poll=0.05, stop_within=5.0)
+MORTAL = DispatcherSettings(poll=0.05, lease=1.0, deadline=0.8)
+"""For those that get killed: what they held is back soon."""
 
 EFFECTS = """
 CREATE TABLE effects (event_id uuid, subscriber text, about text);
@@ -98,7 +100,7 @@ async def _slow(session: AsyncSession, event: RecordedEvent) -> None:
 async def _main(url: str) -> None:
     known = of(subscriber("one"), subscriber("slow", handle=_slow))
     async with open_database(url) as database:
-        await run_dispatcher(database, stopping=asyncio.Event(), subscribers=known, settings=QUICK)
+        await run_dispatcher(database, stopping=asyncio.Event(), subscribers=known, settings=MORTAL)
 
 
 if __name__ == "__main__":

@@ -222,7 +222,8 @@ async def test_who_takes_too_long_is_stopped_and_undone(database: Database) -> N
         await hear(session, event)
         await asyncio.sleep(3600)
 
-    async with dispatching(database, of(subscriber("endless", handle=endless)), ONCE):
+    hasty = replace(ONCE, deadline=0.5)
+    async with dispatching(database, of(subscriber("endless", handle=endless)), hasty):
         await write(database, "a")
         await until(database, "SELECT processing_status = 'failed' FROM events")
     assert await ask(database, EFFECTS) == []

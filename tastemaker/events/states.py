@@ -1,0 +1,112 @@
+"""Rebuilding a state from its events: what a search or a subscription must be, by the log alone.
+
+A fold begins at what began the thing or at a snapshot; without either there is nothing to rebuild from.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tastemaker.db.words import SearchStatus
+from tastemaker.events.payloads import (
+    Payload,
+    SearchFinished,
+    SearchParked,
+    SearchSnapshot,
+    SearchStarted,
+    SubscriptionFacts,
+    TrialConverted,
+    TrialExpired,
+    TrialStarted,
+    UserRegistered,
+)
+
+OPEN = "open"
+"""Of a search that has not ended: its rows alone know how far it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchState:
+    """`status` is `open` until the end; `stored` and `pages` are known then."""
+
+    platform: str
+    target: int
+    status: str
+    outcome: str | None = None
+    stored: int | None = None
+    pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionState:
+    plan: str
+    status: str
+    trial_status: str
+    trial_ends_at: datetime | None = None
+    renews_at: datetime | None = None
+    cancels_at: datetime | None = None
+
+
+def fold_search(payloads: Iterable[Payload]) -> SearchState | None:
+    """None: the log does not have its beginning."""
+    state: SearchState | None = None
+    for payload in payloads:
+        state = _search_after(state, payload)
+    return state
+
+
+def fold_subscription(payloads: Iterable[Payload]) -> SubscriptionState | None:
+    """Of one user, over the events of the user, the trial and the subscription, in the order of writing."""
+    state: SubscriptionState | None = None
+    for payload in payloads:
+        state = _subscription_after(state, payload)
+    return state
+
+
+def _search_after(state: SearchState | None, payload: Payload) -> SearchState | None:
+    match payload:
+        case SearchStarted():
+            return SearchState(platform=payload.platform, target=payload.target, status=OPEN)
+        case SearchSnapshot():
+            is_open = SearchStatus(payload.status).is_open
+            return SearchState(
+                platform=payload.platform,
+                target=payload.target,
+                status=OPEN if is_open else payload.status,
+                outcome=None if is_open else payload.outcome,
+                stored=None if is_open else payload.stored,
+                pages=None if is_open else payload.pages,
+            )
+        case SearchFinished() if state:
+            return replace(
+                state,
+                status=payload.status,
+                outcome=payload.outcome,
+                stored=payload.stored,
+                pages=payload.pages,
+            )
+        case SearchParked() | _:
+            return state
+
+
+def _subscription_after(state: SubscriptionState | None, payload: Payload) -> SubscriptionState | None:
+    match payload:
+        case SubscriptionFacts():
+            return SubscriptionState(
+                plan=payload.plan,
+                status=payload.status,
+                trial_status=payload.trial_status,
+                trial_ends_at=payload.trial_ends_at,
+                renews_at=payload.renews_at,
+                cancels_at=payload.cancels_at,
+            )
+        case UserRegistered(plan=plan):
+            return SubscriptionState(plan=plan, status="none", trial_status="pending")
+        case TrialStarted() if state:
+            return replace(state, plan=payload.plan, trial_status="active", trial_ends_at=payload.ends_at)
+        case TrialConverted(plan=plan) if state:
+            return replace(state, plan=plan, trial_status="converted")
+        case TrialExpired(plan=plan) if state:
+            return replace(state, plan=plan, trial_status="expired")
+        case _:
+            return state
