@@ -16,7 +16,8 @@ from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session
 from tastemaker.cli.signals import stop_signals
 from tastemaker.cli.table import Column
-from tastemaker.config_store.queries import get_flag
+from tastemaker.config_store.keys import ENABLE_EVENT_REPLAY
+from tastemaker.config_store.live import load_configuration
 from tastemaker.core.errors import ExitCode, InvalidInput, NotFound
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
@@ -167,8 +168,8 @@ async def deliver_again(session: Session, chosen: Replayed, wanted: Filter, *, a
         since=_utc(wanted.since),
         until=_utc(wanted.until),
     )
+    enabled = (await load_configuration(session.database))[ENABLE_EVENT_REPLAY]
     async with session_scope(session.database, SYSTEM) as writing:
-        enabled = await get_flag(writing, "event_sourcing", "enable_event_replay", default=True)
         count = await replay(writing, selection, enabled=enabled, subscribers=known_subscribers())
     if as_json:
         screen.write_json({"deliveries": count})

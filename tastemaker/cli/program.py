@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tastemaker.cli.commands import campaigns, corpus, db, events, searches
+from tastemaker.cli.commands import campaigns, config, corpus, db, events, searches
 from tastemaker.cli.commands.doctor import doctor
 from tastemaker.cli.commands.export import export
 from tastemaker.cli.commands.results import results
@@ -29,6 +29,7 @@ app.add_typer(searches.app, name="searches")
 app.add_typer(events.app, name="events")
 app.add_typer(db.app, name="db")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(config.app, name="config")
 app.command()(work)
 app.command()(doctor)
 app.command()(version)

@@ -12,6 +12,7 @@ from tastemaker.cli.session import Session
 from tastemaker.cli.signals import stop_signals
 from tastemaker.cli.sources import open_sources
 from tastemaker.cli.states import is_settled
+from tastemaker.config_store.live import live_configuration
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.ids import SearchId
 from tastemaker.db.engine import session_scope
@@ -63,17 +64,20 @@ async def _working(
     stopping = asyncio.Event()
     only = frozenset(str(search.id) for search in searches)
     settings = WorkerSettings(stop_within=STOP_WITHIN_SECONDS, only=only)
-    worker = asyncio.create_task(run_worker(session.database, handlers, stopping=stopping, settings=settings))
-    try:
-        yield worker
-    except DatabaseUnavailable:
-        worker.cancel()
-        await asyncio.wait([worker])
-        raise
-    finally:
-        stopping.set()
-        if not worker.cancelled():
-            await worker
+    async with live_configuration(session.database) as config:
+        worker = asyncio.create_task(
+            run_worker(session.database, handlers, stopping=stopping, config=config, settings=settings)
+        )
+        try:
+            yield worker
+        except DatabaseUnavailable:
+            worker.cancel()
+            await asyncio.wait([worker])
+            raise
+        finally:
+            stopping.set()
+            if not worker.cancelled():
+                await worker
 
 
 async def _watch(

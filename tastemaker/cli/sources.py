@@ -86,14 +86,16 @@ async def open_sources(session: "Session", *, live: bool, corpus: Path | None) -
 
 
 async def _live_providers(session: "Session") -> dict[Platform, "Provider"]:
-    from tastemaker.config_store.queries import get_flag
-    from tastemaker.db.engine import session_scope
+    from tastemaker.config_store.keys import YOUTUBE_CONTACTS_CONFIRMED, YOUTUBE_DERIVED_CONFIRMED
+    from tastemaker.config_store.live import load_configuration
     from tastemaker.providers.registry import live_providers
 
-    async with session_scope(session.database, session.user.claim) as reading:
-        contacts = await get_flag(reading, "providers", "youtube_contacts_confirmed", default=False)
-        derived = await get_flag(reading, "providers", "youtube_derived_confirmed", default=False)
-    return live_providers(session.settings, youtube_contacts=contacts, youtube_derived=derived)
+    config = await load_configuration(session.database)
+    return live_providers(
+        session.settings,
+        youtube_contacts=config[YOUTUBE_CONTACTS_CONFIRMED],
+        youtube_derived=config[YOUTUBE_DERIVED_CONFIRMED],
+    )
 
 
 def _has_key(settings: Settings, platform: Platform) -> bool:

@@ -7,6 +7,7 @@ from tastemaker.cli.corpora import prepared_corpus
 from tastemaker.cli.session import Session, in_session
 from tastemaker.cli.signals import stop_signals
 from tastemaker.cli.sources import open_sources
+from tastemaker.config_store.live import live_configuration
 from tastemaker.jobs.worker import run_worker
 from tastemaker.searches.tasks import search_handlers
 
@@ -19,11 +20,14 @@ async def _work(session: Session, *, as_json: bool) -> None:
     stopping = asyncio.Event()
     corpus = prepared_corpus(session.settings)
     with stop_signals(stopping):
-        async with open_sources(session, live=True, corpus=corpus) as sources:
+        async with (
+            open_sources(session, live=True, corpus=corpus) as sources,
+            live_configuration(session.database) as config,
+        ):
             served = {source: sorted(providers) for source, providers in sources.providers.items()}
             if not as_json:
                 live = ", ".join(platform.value for platform in served["live"])
                 screen.say(f"Working: {f'{live} live, ' if live else ''}the sandbox. Ctrl-C stops it.")
-            await run_worker(session.database, search_handlers(sources), stopping=stopping)
+            await run_worker(session.database, search_handlers(sources), stopping=stopping, config=config)
     if as_json:
         screen.write_json({"served": served})

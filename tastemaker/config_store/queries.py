@@ -1,35 +1,129 @@
-"""Reading one value. A missing or unreadable one is the default: the last thing that is known to work."""
+"""The rows of the configuration and of what the code declares about it. Writing is the system's."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.config_store.durations import parse_duration
-from tastemaker.core.errors import InvalidInput
-from tastemaker.core.logging import get_logger
+from tastemaker.config_store.declaring import ConfigKey
+from tastemaker.db.words import ValueType
 
-log = get_logger(__name__)
+LIST = text("""
+    SELECT category, key, value, value_type, is_hot_reloadable = 'true' AS is_hot, updated_at
+    FROM system_configurations ORDER BY category, key
+""")
 
-FIND = text("SELECT value FROM system_configurations WHERE category = :category AND key = :key")
+SET = text("""
+    INSERT INTO system_configurations AS stored (
+        category, key, value, value_type, description, is_hot_reloadable)
+    VALUES (:category, :key, :value, :value_type, :description, :is_hot)
+    ON CONFLICT (category, key) DO UPDATE SET value = excluded.value WHERE stored.value <> excluded.value
+    RETURNING 1
+""")
+
+UNSET = text("DELETE FROM system_configurations WHERE category = :category AND key = :key RETURNING 1")
+
+ACT_AS = text("SELECT set_config('tastemaker.actor', :actor, true)")
+
+DECLARE = text("""
+    INSERT INTO configuration_keys AS known (category, key, value_type, least, most, choices)
+    VALUES (:category, :key, :value_type, :least, :most, CAST(:choices AS text[]))
+    ON CONFLICT (category, key) DO UPDATE
+    SET value_type = excluded.value_type, least = excluded.least, most = excluded.most,
+        choices = excluded.choices
+    WHERE (known.value_type, known.least, known.most, known.choices)
+          IS DISTINCT FROM (excluded.value_type, excluded.least, excluded.most, excluded.choices)
+""")
+
+HISTORY = text("""
+    SELECT "timestamp", aggregate_id AS name, event_data ->> 'old' AS old, event_data ->> 'new' AS new,
+           metadata ->> 'actor' AS actor
+    FROM events
+    WHERE aggregate_type = 'config' AND event_type = 'configuration_changed' AND tenant_id IS NULL
+      AND (CAST(:name AS text) IS NULL OR aggregate_id = :name)
+    ORDER BY "timestamp" DESC, seq DESC LIMIT :limit
+""")
 
 
-async def get_duration(session: AsyncSession, category: str, key: str, *, default: timedelta) -> timedelta:
-    value = await session.scalar(FIND, {"category": category, "key": key})
-    if value is None:
-        return default
-    try:
-        return parse_duration(value)
-    except InvalidInput:
-        log.warning("%s.%s cannot be read, using %s", category, key, default)
-        return default
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredValue:
+    """A row as it was written; whether it can be read as its type is the reader's question."""
+
+    category: str
+    key: str
+    value: str
+    value_type: ValueType
+    is_hot: bool
+    updated_at: datetime
+
+    @property
+    def name(self) -> str:
+        return f"{self.category}.{self.key}"
 
 
-async def get_flag(session: AsyncSession, category: str, key: str, *, default: bool) -> bool:
-    value = await session.scalar(FIND, {"category": category, "key": key})
-    if value is None:
-        return default
-    if value.strip().lower() not in {"true", "false"}:
-        log.warning("%s.%s cannot be read, using %s", category, key, default)
-        return default
-    return bool(value.strip().lower() == "true")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """`old` None: the row was made; `new` None: it was removed, and the default applies again."""
+
+    timestamp: datetime
+    name: str
+    old: str | None
+    new: str | None
+    actor: str | None
+
+
+async def list_values(session: AsyncSession) -> list[StoredValue]:
+    """By category and key."""
+    rows = (await session.execute(LIST)).mappings()
+    return [StoredValue(**{**row, "value_type": ValueType(row["value_type"])}) for row in rows]
+
+
+async def set_value(session: AsyncSession, key: ConfigKey[Any], value: str) -> bool:
+    """False: it had that value already."""
+    written = await session.execute(
+        SET,
+        {
+            "category": key.category,
+            "key": key.key,
+            "value": value,
+            "value_type": key.kind.value,
+            "description": key.meaning,
+            "is_hot": "true" if key.hot else "false",
+        },
+    )
+    return written.first() is not None
+
+
+async def unset_value(session: AsyncSession, category: str, key: str) -> bool:
+    """False: there was no such row."""
+    return (await session.execute(UNSET, {"category": category, "key": key})).first() is not None
+
+
+async def act_as(session: AsyncSession, actor: str) -> None:
+    """Whom the transaction's changes are written down as done by."""
+    await session.execute(ACT_AS, {"actor": actor})
+
+
+async def declare_keys(session: AsyncSession, keys: Iterable[ConfigKey[Any]]) -> None:
+    """Let the database refuse what this code could not read, whoever writes it."""
+    await session.execute(DECLARE, [_declaration(key) for key in keys])
+
+
+async def list_changes(session: AsyncSession, name: str | None, *, limit: int) -> list[Change]:
+    """The latest first; of one key where named."""
+    rows = await session.execute(HISTORY, {"name": name, "limit": limit})
+    return [Change(**row) for row in rows.mappings()]
+
+
+def _declaration(key: ConfigKey[Any]) -> dict[str, Any]:
+    bounds = (None if bound is None else key.write(bound) for bound in (key.least, key.most))
+    return {
+        "category": key.category,
+        "key": key.key,
+        "value_type": key.kind.value,
+        **dict(zip(("least", "most"), bounds, strict=True)),
+        "choices": list(key.choices) or None,
+    }

@@ -1,13 +1,12 @@
 """The configuration that takes effect without a restart, a category at a time, typed."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg.rows import dict_row
 
-from tastemaker.config_store.durations import parse_duration
+from tastemaker.config_store.values import Value, parse_value
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
@@ -16,8 +15,6 @@ from tastemaker.db.reading import read_all
 from tastemaker.db.words import ValueType
 
 log = get_logger(__name__)
-
-Value = Decimal | timedelta | bool | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,27 +40,8 @@ async def list_reloadable(database: Database, category: str) -> tuple[Reloadable
 
 def _reloadable(category: str, row: dict[str, Any]) -> Reloadable | None:
     try:
-        value = _parse(row["value"], ValueType(row["value_type"]))
-    except (InvalidInput, InvalidOperation, KeyError):
+        value = parse_value(row["value"], ValueType(row["value_type"]))
+    except InvalidInput:
         log.warning("%s.%s cannot be read as a %s", category, row["key"], row["value_type"])
         return None
     return Reloadable(category=category, key=row["key"], value=value, updated_at=row["updated_at"])
-
-
-def _parse(text: str, kind: ValueType) -> Value:
-    match kind:
-        case ValueType.NUMBER:
-            return _number(text)
-        case ValueType.DURATION:
-            return parse_duration(text)
-        case ValueType.BOOLEAN:
-            return {"true": True, "false": False}[text.strip().lower()]
-        case ValueType.STRING:
-            return text
-
-
-def _number(text: str) -> Decimal:
-    number = Decimal(text.strip())
-    if not number.is_finite():
-        raise InvalidOperation
-    return number

@@ -31,6 +31,7 @@ class EventType(StrEnum):
     SEARCH_FINISHED = "search_finished"
     SEARCH_SNAPSHOT = "search_snapshot"
     EVENTS_REDACTED = "events_redacted"
+    CONFIGURATION_CHANGED = "configuration_changed"
 
 
 FORMER_NAMES: Final[Mapping[str, EventType]] = {

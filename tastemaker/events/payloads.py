@@ -221,6 +221,16 @@ class SearchSnapshot(Payload):
     pages: int
 
 
+class ConfigurationChanged(Payload):
+    """Written by a trigger, whoever changes the row. None: there was no row before, or there is none now."""
+
+    event_type = EventType.CONFIGURATION_CHANGED
+    aggregate = Aggregate.CONFIG
+
+    old: str | None
+    new: str | None
+
+
 class EventsRedacted(Payload):
     """Written by the redaction door itself, in the transaction that blanks the fields."""
 

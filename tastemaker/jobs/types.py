@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.config_store.live import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId
 from tastemaker.db.engine import Database
 
@@ -43,11 +44,15 @@ class ClaimedJob:
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """What a handler is given beside its payload. `stopping` is set when the worker wants to end."""
+    """What a handler is given beside its payload. `stopping` is set when the worker wants to end.
+
+    `config` is that of the process: it changes while the job runs, unless the job takes a snapshot.
+    """
 
     database: Database
     job: ClaimedJob
     stopping: asyncio.Event
+    config: Configuration
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.config_store.live import Configuration
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import new_token
 from tastemaker.core.logging import get_logger
@@ -50,6 +51,7 @@ class WorkerSettings:
 class _State:
     name: str
     stopping: asyncio.Event
+    config: Configuration
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     shown: asyncio.Event = field(default_factory=asyncio.Event)
     running: dict[asyncio.Task[None], ClaimedJob] = field(default_factory=dict)
@@ -60,11 +62,13 @@ async def run_worker(
     handlers: Handlers,
     *,
     stopping: asyncio.Event,
+    config: Configuration | None = None,
     settings: WorkerSettings | None = None,
 ) -> None:
     """Work until `stopping` is set; then let running jobs reach a good place, at most `stop_within`."""
     settings = settings or WorkerSettings()
-    state = _State(name=_worker_name(), stopping=stopping)
+    config = config or Configuration.of_defaults()
+    state = _State(name=_worker_name(), stopping=stopping, config=config)
     async with presence(database.url, state.name, wake=state.wake, shown=state.shown):
         heart = asyncio.create_task(_keep_leases(database, state, settings))
         try:
@@ -124,7 +128,7 @@ async def _run(database: Database, handlers: Handlers, job: ClaimedJob, state: _
     registered = handlers[job.job_type]
     try:
         payload = registered.job_type.payload.model_validate(job.payload)
-        answer = await registered.handle(JobContext(database, job, state.stopping), payload)
+        answer = await registered.handle(JobContext(database, job, state.stopping, state.config), payload)
     except asyncio.CancelledError:
         raise
     except ValidationError as error:

@@ -13,7 +13,8 @@ from uuid import UUID
 import httpx
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.config_store.queries import get_duration
+from tastemaker.config_store.keys import INSTAGRAM_JOB_TIMEOUT, STANDARD_JOB_TIMEOUT
+from tastemaker.config_store.live import Configuration
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId, RunId
 from tastemaker.core.logging import get_logger
@@ -48,7 +49,6 @@ PARK_FROM_SECONDS = 120.0
 
 QUOTA_SECONDS = 3600.0
 MAX_PARK_SECONDS = 2 * 86400.0
-TIME_LIMIT = timedelta(hours=1)
 
 log = get_logger(__name__)
 
@@ -104,7 +104,8 @@ async def _one_page(
 ) -> Answer | None:
     """None: the run goes on."""
     database, claim = context.database, Tenant(ExternalUserId(message.user_id))
-    begun = await in_transaction(database, claim, partial(_begin, message=message, provider=provider))
+    begin = partial(_begin, message=message, provider=provider, config=context.config)
+    begun = await in_transaction(database, claim, begin)
     if not isinstance(begun, _Begun):
         return begun
     try:
@@ -125,7 +126,9 @@ async def _one_page(
     return None if kept.goes_on else Done()
 
 
-async def _begin(session: AsyncSession, *, message: ContinueRun, provider: Provider) -> _Begun | Answer:
+async def _begin(
+    session: AsyncSession, *, message: ContinueRun, provider: Provider, config: Configuration
+) -> _Begun | Answer:
     user_id, run_id = ExternalUserId(message.user_id), RunId(message.run_id)
     turn = await page_queries.find_turn(session, user_id, run_id)
     if turn is None:
@@ -136,8 +139,7 @@ async def _begin(session: AsyncSession, *, message: ContinueRun, provider: Provi
         await _end_search(session, turn, EndReason.TIMEOUT)
         return Done()
     if not turn.is_begun:
-        limit = await _time_limit(session, message.platform)
-        await page_queries.begin_search(session, turn, time_limit=limit)
+        await page_queries.begin_search(session, turn, time_limit=_time_limit(config, message.platform))
     return _Begun(turn, await page_queries.begin_call(session, turn, provider.declaration))
 
 
@@ -212,9 +214,8 @@ async def _end_search(session: AsyncSession, turn: Turn, reason: EndReason) -> N
     await finish_if_done(session, turn.user_id, turn.search_id, source=Source.SYSTEM_AUTOMATION)
 
 
-async def _time_limit(session: AsyncSession, platform: Platform) -> timedelta:
-    key = "instagram_job_timeout" if platform is Platform.INSTAGRAM else "standard_job_timeout"
-    return await get_duration(session, "timeouts", key, default=TIME_LIMIT)
+def _time_limit(config: Configuration, platform: Platform) -> timedelta:
+    return config[INSTAGRAM_JOB_TIMEOUT if platform is Platform.INSTAGRAM else STANDARD_JOB_TIMEOUT]
 
 
 def _most_failures(error: ProviderError) -> int:

@@ -37,6 +37,7 @@ WRITING_DOORS: Final = ("redact_events(ids uuid[], fields text[], reason text, a
 READERS: Final = {
     "app_tenant()": "STABLE",
     "app_is_system()": "STABLE",
+    "configuration_measure(value text, value_type text)": "IMMUTABLE",
     "creator_usernames(creators jsonb)": "IMMUTABLE",
     "creator_platforms(creators jsonb)": "IMMUTABLE",
     "legacy_onboarding_step(word text)": "IMMUTABLE",
@@ -69,6 +70,9 @@ OF_TRIGGERS: Final = {
     "refuse_changed_event()": FIXED,
     "refuse_lost_event()": FIXED,
     "notify_background_jobs()": FIXED,
+    "notify_system_configurations()": FIXED,
+    "record_configuration_change()": FIXED_WITH_PUBLIC,
+    "refuse_unreadable_configuration()": FIXED_WITH_PUBLIC,
     "notify_outbox()": FIXED,
     "touch_updated_at()": f"{FIXED}; TimeZone=UTC",
 }
@@ -113,6 +117,18 @@ _EDITED: Final = reduce(
 )
 
 OTHER_TRIGGERS: Final = {
+    (
+        "system_configurations: refuse_unreadable BEFORE INSERT OR UPDATE FOR EACH ROW"
+        " refuse_unreadable_configuration()"
+    ),
+    (
+        "system_configurations: record_change AFTER INSERT OR DELETE OR UPDATE FOR EACH ROW"
+        " record_configuration_change()"
+    ),
+    (
+        "system_configurations: wake_readers AFTER INSERT OR DELETE OR UPDATE FOR EACH STATEMENT"
+        " notify_system_configurations()"
+    ),
     (
         "provider_calls: count_spending AFTER INSERT OR UPDATE OF status, micros_usd FOR EACH ROW"
         " count_provider_spending()"

@@ -43,6 +43,7 @@ CATALOG: Final = {
 """Anybody with a claim reads and adds; a tenant's own login sees what its searches hold."""
 
 CONFIGURATION: Final = (
+    "configuration_keys",
     "provider_gates",
     "provider_pages",
     "provider_quotas",

@@ -16,6 +16,7 @@ from tastemaker.db.models.messages import InboxMessage, OutboxMessage
 from tastemaker.db.models.system import (
     BackgroundJob,
     ClockOffset,
+    ConfigurationKey,
     Event,
     EventKey,
     ProviderCall,
@@ -63,6 +64,7 @@ __all__ = [
     "Campaign",
     "CampaignStatus",
     "ClockOffset",
+    "ConfigurationKey",
     "Creator",
     "CreatorHandle",
     "Event",

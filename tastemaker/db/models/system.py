@@ -63,6 +63,21 @@ class SystemConfiguration(Base):
     )
 
 
+class ConfigurationKey(Base):
+    """What the running code can read, so that the database refuses the rest."""
+
+    __tablename__ = "configuration_keys"
+
+    category: Mapped[str] = mapped_column(String(50), primary_key=True)
+    key: Mapped[str] = mapped_column(String(100), primary_key=True)
+    value_type: Mapped[ValueType] = mapped_column(WordOf(ValueType, 20))
+    least: Mapped[str | None]
+    most: Mapped[str | None]
+    choices: Mapped[list[str] | None]
+
+    __table_args__ = (one_of("value_type", ValueType),)
+
+
 class Event(Base):
     __tablename__ = "events"
 

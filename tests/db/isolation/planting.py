@@ -39,6 +39,9 @@ COLUMNS: Final = """
       AND a.attidentity = '' AND a.attgenerated = ''
 """
 
+CHOSEN: Final = {("system_configurations", "value_type"): "string"}
+"""Where a trigger asks that two columns fit each other."""
+
 VALUES: Final = {
     "integer": 1,
     "bigint": 1,
@@ -98,6 +101,8 @@ def values_for(
             values[column["name"]] = tenant
         elif column["type"] == "uuid":
             values[column["name"]] = psycopg.sql.SQL("gen_random_uuid()")
+        elif (table, column["name"]) in CHOSEN:
+            values[column["name"]] = CHOSEN[table, column["name"]]
         else:
             values[column["name"]] = _value(column, f"{mark}{salt} {table}.{column['name']}")
     return values

@@ -1,0 +1,125 @@
+"""The configuration of a process: typed, read without a query, kept fresh behind its readers' backs.
+
+A change anywhere is here within a second where the database can be listened to, and within five by polling.
+What cannot be read as its type, or is out of its bounds, is logged, and the last good value stays. The whole
+set of values is replaced at once, so a snapshot never mixes two states.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from tastemaker.config_store import keys as _declarations  # noqa: F401 - declares every key
+from tastemaker.config_store.declaring import DECLARED, ConfigKey
+from tastemaker.config_store.queries import StoredValue, declare_keys, list_values
+from tastemaker.core.errors import InvalidInput
+from tastemaker.core.logging import get_logger
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import DATABASE_TROUBLE, Database, session_scope
+from tastemaker.db.listening import woken
+
+T = TypeVar("T")
+
+CHANNEL: Final = "system_configurations"
+POLL_SECONDS: Final = 4.0
+
+log = get_logger(__name__)
+
+Values = Mapping[ConfigKey[Any], Any]
+
+
+class Configuration:
+    """`configuration[KEY]` is the value as it is now."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+
+    @classmethod
+    def of_defaults(cls, changed: Values | None = None) -> "Configuration":
+        """Without a database: every key's default, but for those that are given."""
+        return cls(_defaults() | dict(changed or {}))
+
+    def __getitem__(self, key: ConfigKey[T]) -> T:
+        value: T = self._values[key]
+        return value
+
+    def snapshot(self) -> "Configuration":
+        """As it is now and stays: for one page or one job, whatever changes meanwhile."""
+        return Configuration(self._values)
+
+    def replace(self, values: Values) -> None:
+        self._values = values
+
+
+async def load_configuration(database: Database) -> Configuration:
+    """As it is in the database now, and not kept fresh: for a command that ends soon."""
+    configuration = Configuration.of_defaults()
+    await _refresh(database, configuration, is_start=True)
+    return configuration
+
+
+@asynccontextmanager
+async def live_configuration(
+    database: Database, *, poll_seconds: float = POLL_SECONDS
+) -> AsyncIterator[Configuration]:
+    """Kept fresh for the time of the block. Tells the database the bounds of the keys that are known here."""
+    async with session_scope(database, SYSTEM) as session:
+        await declare_keys(session, DECLARED.values())
+    configuration = await load_configuration(database)
+    wake = asyncio.Event()
+    async with woken(database.url, CHANNEL, wake):
+        task = asyncio.create_task(_keep_fresh(database, configuration, wake, poll_seconds))
+        try:
+            yield configuration
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _keep_fresh(
+    database: Database, configuration: Configuration, wake: asyncio.Event, poll_seconds: float
+) -> None:
+    while True:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), poll_seconds)
+        wake.clear()
+        try:
+            await _refresh(database, configuration, is_start=False)
+        except DATABASE_TROUBLE as error:
+            log.warning("the configuration could not be read, its last values stay: %s", type(error).__name__)
+
+
+async def _refresh(database: Database, configuration: Configuration, *, is_start: bool) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        stored = await list_values(session)
+    found = {(value.category, value.key): value for value in stored}
+    configuration.replace(
+        MappingProxyType(
+            {
+                key: _value_of(key, found.get(place), configuration[key], is_start=is_start)
+                for place, key in DECLARED.items()
+            }
+        )
+    )
+
+
+def _value_of(key: ConfigKey[T], stored: StoredValue | None, last: T, *, is_start: bool) -> T:
+    is_hot = key.hot and (stored is None or stored.is_hot)
+    if not is_start and not is_hot:
+        return last
+    if stored is None:
+        return key.default
+    try:
+        return key.parse(stored.value)
+    except InvalidInput as error:
+        log.warning("%s It stays as it was.", error)
+        return last
+
+
+def _defaults() -> dict[ConfigKey[Any], Any]:
+    return {key: key.default for key in DECLARED.values()}

@@ -1,0 +1,61 @@
+"""How a value is written in `system_configurations.value`, and what it is in Python."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from tastemaker.config_store.durations import parse_duration, write_duration
+from tastemaker.core.errors import InvalidInput
+from tastemaker.db.words import ValueType
+
+Value = Decimal | timedelta | bool | str
+
+_MOST_DIGITS: Final = 30
+
+
+def parse_value(text: str, kind: ValueType) -> Value:
+    """Raises InvalidInput that says what would be accepted."""
+    return _PARSERS[kind](text)
+
+
+def write_value(value: Value) -> str:
+    """The text from which `parse_value` reads the same value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, timedelta):
+        return write_duration(value)
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return value
+
+
+def _number(text: str) -> Decimal:
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or len(text) > _MOST_DIGITS:
+        raise InvalidInput(f"{text[:40]!r} is no number.")
+    return number
+
+
+def _flag(text: str) -> bool:
+    match text.strip().lower():
+        case "true":
+            return True
+        case "false":
+            return False
+    raise InvalidInput(f"{text[:40]!r} is neither true nor false.")
+
+
+def _text(text: str) -> str:
+    return text
+
+
+_PARSERS: Final[Mapping[ValueType, Callable[[str], Value]]] = {
+    ValueType.NUMBER: _number,
+    ValueType.DURATION: parse_duration,
+    ValueType.BOOLEAN: _flag,
+    ValueType.STRING: _text,
+}

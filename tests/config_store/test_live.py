@@ -1,0 +1,184 @@
+"""A change is in every process soon, whichever way it was made; what cannot be read is in none."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import psycopg
+import pytest
+from sqlalchemy.exc import ProgrammingError
+
+from tastemaker.config_store.keys import STANDARD_JOB_TIMEOUT, YOUTUBE_CONTACTS_CONFIRMED
+from tastemaker.config_store.live import Configuration, live_configuration, load_configuration
+from tastemaker.config_store.queries import list_changes
+from tastemaker.config_store.service import find_key, list_settings, list_unused, set_value, unset_value
+from tastemaker.core.errors import InvalidInput, NotFound
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.claims import SYSTEM, Tenant
+from tastemaker.db.engine import Database, session_scope
+
+NAME = STANDARD_JOB_TIMEOUT.name
+WRITE = """
+    INSERT INTO system_configurations (category, key, value, value_type) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (category, key) DO UPDATE SET value = excluded.value
+"""
+
+CHANGE = "UPDATE system_configurations SET value = %s, value_type = %s WHERE key = 'standard_job_timeout'"
+
+
+def write(admin_url: str, category: str, key: str, value: str, kind: str) -> None:
+    """As an operator with psql does."""
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute(WRITE, (category, key, value, kind))
+
+
+async def soon(holds: Callable[[], bool], *, within: float = 10.0) -> None:
+    async with asyncio.timeout(within):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def change(database: Database, value: str) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        await set_value(session, NAME, value, actor="anna")
+
+
+async def test_without_a_database_every_key_has_its_default() -> None:
+    config = Configuration.of_defaults({YOUTUBE_CONTACTS_CONFIRMED: True})
+    assert config[STANDARD_JOB_TIMEOUT] == timedelta(hours=1)
+    assert config[YOUTUBE_CONTACTS_CONFIRMED] is True
+
+
+async def test_a_change_reaches_a_process_that_listens(database: Database, admin_url: str) -> None:
+    async with live_configuration(database, poll_seconds=3600) as config:
+        await asyncio.sleep(0.3)  # the LISTEN connection stands
+        before = config.snapshot()
+        await change(database, "25m")
+        await soon(lambda: config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=25))
+        assert before[STANDARD_JOB_TIMEOUT] == timedelta(hours=1), "a snapshot stays as it was"
+        write(admin_url, "timeouts", "standard_job_timeout", "30m", "duration")
+        await soon(lambda: config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=30))
+        async with session_scope(database, SYSTEM) as session:
+            await unset_value(session, NAME, actor="anna")
+        await soon(lambda: config[STANDARD_JOB_TIMEOUT] == timedelta(hours=1))
+
+
+async def test_a_change_reaches_a_process_that_cannot_listen(database: Database) -> None:
+    deaf = Database("postgresql://nobody@127.0.0.1:1/nothing", database.engine, database.pool, prepares=True)
+    async with live_configuration(deaf, poll_seconds=0.05) as config:
+        await change(database, "25m")
+        await soon(lambda: config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=25))
+
+
+async def test_a_process_keeps_its_values_while_the_database_is_away(
+    database: Database, admin_url: str
+) -> None:
+    await change(database, "25m")
+    async with live_configuration(database, poll_seconds=0.05) as config:
+        with psycopg.connect(admin_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=25)
+        write(admin_url, "timeouts", "standard_job_timeout", "26m", "duration")
+        await soon(lambda: config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=26))
+
+
+async def test_a_key_that_needs_a_restart_stays_until_there_is_one(
+    database: Database, admin_url: str
+) -> None:
+    async with live_configuration(database, poll_seconds=3600) as config:
+        write(admin_url, "providers", "youtube_contacts_confirmed", "true", "boolean")
+        write(admin_url, "timeouts", "standard_job_timeout", "30m", "duration")
+        await soon(lambda: config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=30))
+        assert config[YOUTUBE_CONTACTS_CONFIRMED] is False
+    assert (await load_configuration(database))[YOUTUBE_CONTACTS_CONFIRMED] is True
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("soon", "duration"),
+        ("1.5h", "duration"),
+        ("5s", "duration"),
+        ("8d", "duration"),
+        ("90", "number"),
+        ("", "duration"),
+    ],
+)
+async def test_plain_sql_cannot_write_what_could_not_be_read(
+    database: Database, admin_url: str, value: str, kind: str
+) -> None:
+    async with live_configuration(database, poll_seconds=3600) as config:
+        with (
+            pytest.raises(psycopg.errors.CheckViolation, match="standard_job_timeout"),
+            psycopg.connect(admin_url, autocommit=True) as connection,
+        ):
+            connection.execute(CHANGE, (value, kind))
+        assert config[STANDARD_JOB_TIMEOUT] == timedelta(hours=1)
+
+
+async def test_a_row_of_nobodys_has_to_be_of_its_type_too(admin_url: str) -> None:
+    for value, kind in (
+        ("maybe", "boolean"),
+        ("many", "number"),
+        ("1e9999", "number"),
+        ("5 parsecs", "duration"),
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            write(admin_url, "mine", "own", value, kind)
+    write(admin_url, "mine", "own", "0.1", "number")
+
+
+async def test_what_got_in_all_the_same_is_logged_and_the_last_good_value_stays(
+    database: Database, admin_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with live_configuration(database, poll_seconds=3600) as config:
+        await change(database, "25m")
+        await soon(lambda: config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=25))
+        with psycopg.connect(admin_url, autocommit=True) as connection:
+            connection.execute("ALTER TABLE system_configurations DISABLE TRIGGER refuse_unreadable")
+        write(admin_url, "timeouts", "standard_job_timeout", "1s", "duration")
+        await soon(lambda: "'1s' is not" in caplog.text)
+        assert config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=25)
+    async with session_scope(database, SYSTEM) as session:
+        (setting,) = [one for one in await list_settings(session) if one.key is STANDARD_JOB_TIMEOUT]
+    assert setting.trouble is not None
+
+
+async def test_each_change_is_one_event_with_who_did_it(database: Database, admin_url: str) -> None:
+    await change(database, "25m")
+    await change(database, "25m")
+    write(admin_url, "timeouts", "standard_job_timeout", "26m", "duration")
+    async with session_scope(database, SYSTEM) as session:
+        await unset_value(session, NAME, actor="anna")
+        changes = await list_changes(session, NAME, limit=10)
+    assert [(one.old, one.new, one.actor) for one in changes] == [
+        ("26m", None, "anna"),
+        ("25m", "26m", "postgres"),
+        ("60m", "25m", "anna"),
+    ]
+
+
+async def test_a_tenant_writes_nothing(database: Database) -> None:
+    with pytest.raises(ProgrammingError, match="row-level security"):
+        async with session_scope(database, Tenant(ExternalUserId("anna"))) as session:
+            await set_value(session, YOUTUBE_CONTACTS_CONFIRMED.name, "true", actor="anna")
+
+
+async def test_an_unknown_key_is_refused_with_the_nearest(database: Database) -> None:
+    with pytest.raises(NotFound, match=r"Did you mean timeouts\.standard_job_timeout"):
+        find_key("timeouts.standart_job_timeout")
+    async with session_scope(database, SYSTEM) as session:
+        with pytest.raises(InvalidInput, match="default already"):
+            await unset_value(session, YOUTUBE_CONTACTS_CONFIRMED.name, actor="anna")
+
+
+async def test_rows_that_nothing_reads_are_listed_and_can_go(database: Database, admin_url: str) -> None:
+    write(admin_url, "polling", "ui_refresh_delay", "2000", "number")
+    async with session_scope(database, SYSTEM) as session:
+        before = {one.name for one in await list_unused(session)}
+        assert await unset_value(session, "polling.ui_refresh_delay", actor="anna") is None
+        after = {one.name for one in await list_unused(session)}
+    assert before - after == {"polling.ui_refresh_delay"}
