@@ -8,7 +8,9 @@ from tastemaker.cli.session import Session, in_session
 from tastemaker.cli.signals import stop_signals
 from tastemaker.cli.sources import open_sources
 from tastemaker.config_store.live import live_configuration
+from tastemaker.events.dispatcher import run_dispatcher
 from tastemaker.jobs.worker import run_worker
+from tastemaker.ops.tasks import ops_handlers
 from tastemaker.searches.tasks import search_handlers
 
 
@@ -28,6 +30,10 @@ async def _work(session: Session, *, as_json: bool) -> None:
             if not as_json:
                 live = ", ".join(platform.value for platform in served["live"])
                 screen.say(f"Working: {f'{live} live, ' if live else ''}the sandbox. Ctrl-C stops it.")
-            await run_worker(session.database, search_handlers(sources), stopping=stopping, config=config)
+            handlers = {**search_handlers(sources), **ops_handlers()}
+            await asyncio.gather(
+                run_worker(session.database, handlers, stopping=stopping, config=config),
+                run_dispatcher(session.database, stopping=stopping),
+            )
     if as_json:
         screen.write_json({"served": served})

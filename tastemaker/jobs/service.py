@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, JobId
+from tastemaker.events.context import current_cause
 from tastemaker.jobs import queries
 from tastemaker.jobs.types import LEASE_SECONDS, JobType, Payload
 
@@ -24,7 +25,7 @@ async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
     """Enqueue one job. Workers see it when the caller's transaction commits.
 
     `lock_key` keeps two such jobs from running at once; `dedupe_key` keeps two from waiting at once,
-    and then None is returned.
+    and then None is returned. `correlation_id` is that of the request, job or event at work unless given.
     """
     return await queries.enqueue(
         session,
@@ -37,7 +38,7 @@ async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
         delay=delay,
         lock_key=lock_key,
         dedupe_key=dedupe_key,
-        correlation_id=correlation_id,
+        correlation_id=correlation_id or current_cause().correlation_id,
     )
 
 

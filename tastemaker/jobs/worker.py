@@ -22,6 +22,7 @@ from tastemaker.core.ids import new_token
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_victim, session_scope
+from tastemaker.events.context import caused_by
 from tastemaker.jobs import queries
 from tastemaker.jobs.presence import presence
 from tastemaker.jobs.types import LEASE_SECONDS, Again, ClaimedJob, Done, Handlers, JobContext
@@ -128,7 +129,9 @@ async def _run(database: Database, handlers: Handlers, job: ClaimedJob, state: _
     registered = handlers[job.job_type]
     try:
         payload = registered.job_type.payload.model_validate(job.payload)
-        answer = await registered.handle(JobContext(database, job, state.stopping, state.config), payload)
+        with caused_by(correlation_id=job.correlation_id or str(job.id), causation_id=str(job.id)):
+            context = JobContext(database, job, state.stopping, state.config)
+            answer = await registered.handle(context, payload)
     except asyncio.CancelledError:
         raise
     except ValidationError as error:

@@ -117,6 +117,7 @@ class Event(Base):
         Index("idx_events_tenant", "tenant_id", sql("timestamp DESC")),
         Index("idx_events_correlation", "correlation_id", postgresql_where=sql("correlation_id IS NOT NULL")),
         Index("uq_events_seq", "seq", unique=True),
+        Index("idx_events_time", sql("timestamp DESC"), sql("seq DESC")),
         Index("idx_events_type", "event_type", sql("timestamp DESC"), sql("seq DESC")),
     )
 

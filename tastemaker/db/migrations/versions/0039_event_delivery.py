@@ -6,7 +6,7 @@ owner included; the one door that blanks personal fields writes its own event. N
 which may be partitioned by time. What waited before has no subscriber and is completed: nobody is written to about
 what happened long ago.
 
-Lock: SHARE ROW EXCLUSIVE on `events` for an instant each for its triggers; SHARE while one index is built. The
+Lock: SHARE ROW EXCLUSIVE on `events` for an instant each for its triggers; SHARE while two indexes are built. The
 previous code goes on: what it writes is delivered alike.
 """
 
@@ -67,6 +67,7 @@ GRANT SELECT ON event_deliveries TO tastemaker_backup;
 GRANT SELECT, INSERT, UPDATE, DELETE ON event_deliveries TO tastemaker_app;
 
 CREATE INDEX idx_events_type ON events (event_type, "timestamp" DESC, seq DESC);
+CREATE INDEX idx_events_time ON events ("timestamp" DESC, seq DESC);
 """
 
 BEFORE_THERE_WERE_SUBSCRIBERS = """

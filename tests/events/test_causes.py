@@ -1,0 +1,79 @@
+"""Events know the job that they were recorded in, and jobs the chain that they were published in."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import psycopg
+import pytest
+from pydantic import BaseModel
+
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, session_scope
+from tastemaker.events.context import caused_by, current_cause
+from tastemaker.events.names import Source
+from tastemaker.events.service import record
+from tastemaker.jobs.service import publish
+from tastemaker.jobs.types import Answer, Done, Handlers, JobContext, JobType, Registered
+from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.ops.tasks import CHECK_EVENT_LAG, CheckEventLag, ops_handlers
+from tests.events.dispatching import ask, campaign, until, write
+
+
+class Step(BaseModel):
+    last: bool
+
+
+STEP = JobType("test_step", Step)
+
+
+@asynccontextmanager
+async def working(database: Database, handlers: Handlers) -> AsyncIterator[None]:
+    stopping = asyncio.Event()
+    worker = asyncio.create_task(
+        run_worker(database, handlers, stopping=stopping, settings=WorkerSettings(poll=0.1))
+    )
+    try:
+        yield
+    finally:
+        stopping.set()
+        await worker
+
+
+async def test_a_request_its_jobs_and_their_events_are_one_chain(database: Database) -> None:
+    async def step(context: JobContext, message: Step) -> Answer:
+        async with session_scope(context.database, SYSTEM) as session:
+            new = campaign(f"{context.job.id}")
+            await record(session, new.payload, aggregate_id=new.aggregate_id, source=Source.QSTASH_JOB)
+            if not message.last:
+                await publish(session, STEP, Step(last=True))
+        return Done()
+
+    with caused_by(correlation_id="request-7"):
+        async with session_scope(database, SYSTEM) as session:
+            await publish(session, STEP, Step(last=False))
+    async with working(database, {STEP.name: Registered(STEP, step)}):
+        await until(database, "SELECT count(*) = 2 FROM background_jobs WHERE status = 'completed'")
+    told = await ask(database, "SELECT correlation_id, causation_id, aggregate_id FROM events")
+    assert [correlation for correlation, _, _ in told] == ["request-7"] * 2
+    assert [cause for _, cause, _ in told] == [job for _, _, job in told]
+    assert current_cause().correlation_id is None, "nothing leaks out of the block"
+
+
+async def test_a_job_warns_of_events_that_nobody_delivers(
+    database: Database, admin_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await write(database, "a")
+    with psycopg.connect(admin_url) as admin:
+        admin.execute("UPDATE clock_offset SET shift = %s", (timedelta(minutes=10),))
+    async with session_scope(database, SYSTEM) as session:
+        await publish(session, CHECK_EVENT_LAG, CheckEventLag())
+    with caplog.at_level(logging.WARNING, "tastemaker.events.lag"):
+        async with working(database, ops_handlers()):
+            await until(database, "SELECT status = 'completed' FROM background_jobs")
+    assert re.search(r"events are 6\d\d s behind: 1 to be handed out", caplog.text)
+    [(result,)] = await ask(database, "SELECT result FROM background_jobs")
+    assert result["pending"] == 1
