@@ -14,12 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.db.listening import woken
 from tastemaker.db.words import ProcessingStatus
 from tastemaker.events import delivery_queries as queries
 from tastemaker.events.context import caused_by
 from tastemaker.events.delivery_queries import Delivery
+from tastemaker.events.names import CHANNEL
 from tastemaker.events.subscribers import Subscribers, known_subscribers
-from tastemaker.events.waking import woken
 
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 900.0
@@ -74,7 +75,7 @@ async def run_dispatcher(
     """
     known = known_subscribers() if subscribers is None else subscribers
     state = _State(known, settings or DispatcherSettings(), stopping)
-    async with woken(database.url, state.wake):
+    async with woken(database.url, CHANNEL, state.wake):
         try:
             while not stopping.is_set():
                 await _look_for_work(database, state)

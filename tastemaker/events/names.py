@@ -9,6 +9,9 @@ from tastemaker.db.words import AggregateType, SourceSystem
 Aggregate = AggregateType
 Source = SourceSystem
 
+CHANNEL: Final = "events"
+"""Notified by every transaction that has written an event."""
+
 
 class EventType(StrEnum):
     USER_REGISTERED = "user_registered"
