@@ -10,7 +10,8 @@ PLATFORM ?= all
 TARGET   ?= 100
 CAMPAIGN ?=
 
-JOBS     ?= auto
+# One more than there are processors: a test waits for the database as long as it works.
+JOBS     ?= $(shell expr 1 + "$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)")
 ROUNDS   ?= 10
 UPGRADE  ?=
 

@@ -24,6 +24,8 @@ from tastemaker.db.migrate import migrate
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 TEMPLATE = "template_tastemaker"
+QUICK = "tastemaker-test-"
+"""How folders of tests begin; the number of their process follows."""
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 ENOUGH_MEMORY = 3 << 30
@@ -57,7 +59,12 @@ def quick_place() -> Path:
 
 @pytest.fixture(scope="session")
 def quick_folder(quick_place: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="tastemaker-test-", dir=quick_place) as name:
+    """This process's own; what a killed one left there is thrown away, for it would stay in memory."""
+    for left in quick_place.glob(f"{QUICK}[0-9]*"):
+        owner = left.name.removeprefix(QUICK).partition("-")[0]
+        if not Path("/proc", owner).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{QUICK}{os.getpid()}-", dir=quick_place) as name:
         yield Path(name)
 
 

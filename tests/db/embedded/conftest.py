@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tastemaker.db import embedded
+from tests.conftest import QUICK
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -51,7 +52,7 @@ def as_root() -> None:
 @pytest.fixture
 def public_folder(quick_place: Path) -> Iterator[Path]:
     """A folder every user can walk to; a test's own lies in one that only its user can."""
-    with tempfile.TemporaryDirectory(prefix="tastemaker-test-", dir=quick_place) as name:
+    with tempfile.TemporaryDirectory(prefix=f"{QUICK}{os.getpid()}-", dir=quick_place) as name:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
