@@ -31,6 +31,13 @@ TAKE_CAMPAIGN = text("""
     RETURNING usage.usage_campaigns_current
 """)
 
+GIVE_CAMPAIGN_BACK = text("""
+    UPDATE user_usage SET usage_campaigns_current = greatest(0, usage_campaigns_current - 1)
+    WHERE tenant_id = :user_id
+""")
+
+LOCK_USAGE = text("SELECT FROM user_usage WHERE tenant_id = :user_id FOR NO KEY UPDATE")
+
 LOCK_ALLOWANCE = text("""
     SELECT usage.usage_reset_date AS period_start, usage.usage_creators_current_month AS used,
            coalesce(usage.plan_creators_limit, plan.creators_limit) AS creators_limit
@@ -65,6 +72,14 @@ CHARGE = text("""
 async def take_campaign(session: AsyncSession, user_id: ExternalUserId) -> bool:
     """Count one more campaign, unless the limit is reached: one statement, so no two clicks pass."""
     return (await session.execute(TAKE_CAMPAIGN, {"user_id": user_id})).first() is not None
+
+
+async def give_campaign_back(session: AsyncSession, user_id: ExternalUserId) -> None:
+    await session.execute(GIVE_CAMPAIGN_BACK, {"user_id": user_id})
+
+
+async def lock_usage(session: AsyncSession, user_id: ExternalUserId) -> None:
+    await session.execute(LOCK_USAGE, {"user_id": user_id})
 
 
 async def lock_allowance(session: AsyncSession, user_id: ExternalUserId) -> Allowance | None:

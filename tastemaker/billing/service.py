@@ -16,6 +16,16 @@ async def take_campaign(session: AsyncSession, user_id: ExternalUserId) -> None:
         raise LimitReached("Your plan has no campaign left. Archive one, or choose a larger plan.")
 
 
+async def give_campaign_back(session: AsyncSession, user_id: ExternalUserId) -> None:
+    """One campaign less is counted: it was archived or deleted."""
+    await queries.give_campaign_back(session, user_id)
+
+
+async def lock_usage(session: AsyncSession, user_id: ExternalUserId) -> None:
+    """Before a campaign is locked, as pages do: so nobody waits for each other."""
+    await queries.lock_usage(session, user_id)
+
+
 async def refuse_without_allowance(session: AsyncSession, user_id: ExternalUserId) -> None:
     """Raises LimitReached when the period has no creator left: no call is paid for nothing."""
     allowance = await _lock_allowance(session, user_id)

@@ -1,13 +1,21 @@
-"""Questions about campaigns. Every one names the tenant; another's campaign does not exist."""
+"""Questions about campaigns. Every one names the tenant; another's campaign does not exist.
+
+Nor does one that is being deleted, whatever is left of it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import CampaignId, ExternalUserId
+from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.words import CampaignStatus
+
+_LIST = "campaigns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,43 +33,96 @@ class Campaign:
 
 
 INSERT = text("""
-    INSERT INTO campaigns (user_id, name, search_type) VALUES (:user_id, :name, :search_type) RETURNING id
+    INSERT INTO campaigns (user_id, name, description, search_type)
+    VALUES (:user_id, :name, :description, :search_type)
+    RETURNING id
 """)
 
 SELECT = """
     SELECT c.id, c.name, c.description, c.search_type, c.status, c.created_at,
            count(j.id) AS searches, coalesce(sum(j.processed_results), 0) AS creators
     FROM campaigns c LEFT JOIN scraping_jobs j ON j.campaign_id = c.id AND j.user_id = c.user_id
-    WHERE c.user_id = :user_id {condition}
+    WHERE c.user_id = :user_id AND c.deleting_since IS NULL {condition}
     GROUP BY c.id
-    ORDER BY c.created_at DESC, c.id
+    ORDER BY c.created_at DESC, c.id DESC
     LIMIT :limit
 """
 
 FIND_BY_ID = text(SELECT.format(condition="AND c.id = :campaign_id"))
 FIND_BY_NAME = text(SELECT.format(condition="AND c.name = :name AND c.status <> 'archived'"))
 FIND_BY_PREFIX = text(SELECT.format(condition="AND c.id::text LIKE :prefix || '%'"))
-LIST = text(SELECT.format(condition=""))
+LIST = text(
+    SELECT.format(
+        condition="""
+        AND (c.created_at, c.id) < (coalesce(timezone('UTC', CAST(:at AS timestamptz)), 'infinity'),
+                                    coalesce(CAST(:key AS uuid), 'ffffffff-ffff-ffff-ffff-ffffffffffff'))"""
+    )
+)
+
+LOCK = text("""
+    SELECT status, search_type FROM campaigns
+    WHERE id = :campaign_id AND user_id = :user_id AND deleting_since IS NULL
+    FOR NO KEY UPDATE
+""")
+
+CHANGE = text("""
+    UPDATE campaigns SET name = :name, description = :description
+    WHERE id = :campaign_id AND user_id = :user_id AND deleting_since IS NULL
+    RETURNING app_now()
+""")
 
 ACTIVATE = text("""
     UPDATE campaigns SET status = 'active'
     WHERE id = :campaign_id AND user_id = :user_id AND status IN ('draft', 'completed')
+    RETURNING app_now()
 """)
-
-LOCK = text("SELECT FROM campaigns WHERE id = :campaign_id AND user_id = :user_id FOR NO KEY UPDATE")
 
 COMPLETE = text("""
     UPDATE campaigns SET status = 'completed'
     WHERE id = :campaign_id AND user_id = :user_id AND status = 'active' AND NOT EXISTS (
         SELECT FROM scraping_jobs
         WHERE campaign_id = :campaign_id AND user_id = :user_id AND status IN ('pending', 'processing'))
+    RETURNING app_now()
+""")
+
+ARCHIVE = text("""
+    UPDATE campaigns SET status = 'archived'
+    WHERE id = :campaign_id AND user_id = :user_id AND deleting_since IS NULL
+      AND status IN ('draft', 'completed')
+    RETURNING app_now()
+""")
+
+RESTORE = text("""
+    UPDATE campaigns
+    SET status = CASE WHEN EXISTS (
+            SELECT FROM scraping_jobs WHERE campaign_id = :campaign_id AND user_id = :user_id)
+        THEN 'completed' ELSE 'draft' END
+    WHERE id = :campaign_id AND user_id = :user_id AND deleting_since IS NULL AND status = 'archived'
+    RETURNING status, app_now() AS now
+""")
+
+BEGIN_DELETION = text("""
+    UPDATE campaigns SET deleting_since = app_now()
+    WHERE id = :campaign_id AND user_id = :user_id AND deleting_since IS NULL
+    RETURNING status
+""")
+
+LIST_DELETING = text("""
+    SELECT id FROM campaigns WHERE user_id = :user_id AND deleting_since IS NOT NULL ORDER BY deleting_since
 """)
 
 
 async def insert_campaign(
-    session: AsyncSession, user_id: ExternalUserId, *, name: str, search_type: str
+    session: AsyncSession,
+    user_id: ExternalUserId,
+    *,
+    name: str,
+    search_type: str,
+    description: str | None = None,
 ) -> CampaignId:
-    row = await session.execute(INSERT, {"user_id": user_id, "name": name, "search_type": search_type})
+    row = await session.execute(
+        INSERT, {"user_id": user_id, "name": name, "description": description, "search_type": search_type}
+    )
     return CampaignId(row.scalar_one())
 
 
@@ -88,24 +149,96 @@ async def list_campaigns_by_prefix(
     return [_campaign(row) for row in rows.mappings()]
 
 
-async def list_campaigns(session: AsyncSession, user_id: ExternalUserId, *, limit: int) -> Sequence[Campaign]:
-    """Newest first."""
-    rows = await session.execute(LIST, {"user_id": user_id, "limit": limit})
-    return [_campaign(row) for row in rows.mappings()]
+async def list_campaigns(
+    session: AsyncSession, user_id: ExternalUserId, *, limit: int, after: str | None = None
+) -> Page[Campaign]:
+    """Newest first, after the place that the last page gave."""
+    place = read_cursor(after, of=_LIST)
+    rows = await session.execute(
+        LIST,
+        {
+            "user_id": user_id,
+            "at": place and place.at,
+            "key": place and place.key,
+            "limit": checked_limit(limit) + 1,
+        },
+    )
+    campaigns = [_campaign(row) for row in rows.mappings()]
+    return page_of(campaigns, limit, of=_LIST, place=lambda one: Place(one.created_at, one.id))
 
 
-async def activate(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
-    await session.execute(ACTIVATE, {"user_id": user_id, "campaign_id": campaign_id})
+async def lock(
+    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
+) -> tuple[CampaignStatus, str] | None:
+    """Status and type, which stay so until the transaction ends; None where there is none any more."""
+    row = (await session.execute(LOCK, {"user_id": user_id, "campaign_id": campaign_id})).first()
+    return (CampaignStatus(row[0]), row[1]) if row else None
 
 
-async def complete_if_idle(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
+async def change(
+    session: AsyncSession,
+    user_id: ExternalUserId,
+    campaign_id: CampaignId,
+    *,
+    name: str,
+    description: str | None,
+) -> datetime | None:
+    """When; None where there is no such campaign, as of the verbs that follow."""
+    parameters = {
+        "user_id": user_id,
+        "campaign_id": campaign_id,
+        "name": name,
+        "description": description,
+    }
+    moment: datetime | None = await session.scalar(CHANGE, parameters)
+    return moment
+
+
+async def activate(
+    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
+) -> datetime | None:
+    moment: datetime | None = await session.scalar(ACTIVATE, {"user_id": user_id, "campaign_id": campaign_id})
+    return moment
+
+
+async def complete_if_idle(
+    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
+) -> datetime | None:
     """Completed, once none of its searches is left running.
 
     Searches that end in the same moment wait for each other, or each would see the other still running.
     """
     parameters = {"user_id": user_id, "campaign_id": campaign_id}
     await session.execute(LOCK, parameters)
-    await session.execute(COMPLETE, parameters)
+    moment: datetime | None = await session.scalar(COMPLETE, parameters)
+    return moment
+
+
+async def archive(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> datetime | None:
+    """None also while one of its searches runs."""
+    moment: datetime | None = await session.scalar(ARCHIVE, {"user_id": user_id, "campaign_id": campaign_id})
+    return moment
+
+
+async def restore(
+    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
+) -> tuple[str, datetime] | None:
+    """As what it is back, and when."""
+    row = (await session.execute(RESTORE, {"user_id": user_id, "campaign_id": campaign_id})).first()
+    return (row[0], row[1]) if row else None
+
+
+async def begin_deletion(
+    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
+) -> CampaignStatus | None:
+    """The status it had; None when somebody else has begun already."""
+    status = await session.scalar(BEGIN_DELETION, {"user_id": user_id, "campaign_id": campaign_id})
+    return CampaignStatus(status) if status else None
+
+
+async def list_deleting(session: AsyncSession, user_id: ExternalUserId) -> Sequence[UUID]:
+    """Campaigns of the user's that are on their way out."""
+    return list((await session.execute(LIST_DELETING, {"user_id": user_id})).scalars())
 
 
 def _campaign(row: RowMapping) -> Campaign:

@@ -1,36 +1,53 @@
-"""What one does with a campaign."""
+"""What one does with a campaign. Deleting one spans its searches: `searches.erasing`."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.billing.service import take_campaign
+from tastemaker.billing.service import give_campaign_back, lock_usage, take_campaign
 from tastemaker.campaigns import queries
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
-from tastemaker.core.ids import CampaignId
+from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.core.text import clean_line
+from tastemaker.db.words import CampaignStatus, SearchType
 from tastemaker.events.names import Source
-from tastemaker.events.payloads import CampaignCreated
+from tastemaker.events.payloads import (
+    CampaignActivated,
+    CampaignArchived,
+    CampaignChanged,
+    CampaignCompleted,
+    CampaignCreated,
+    CampaignRestored,
+    Payload,
+)
 from tastemaker.events.service import record
 
 NAME_LENGTH = 200
+DESCRIPTION_LENGTH = 2000
 ID_PREFIX_LENGTH = 6
 
 
 async def create_campaign(
-    session: AsyncSession, user: CurrentUser, *, name: str, search_type: str = "keyword"
+    session: AsyncSession,
+    user: CurrentUser,
+    *,
+    name: str,
+    search_type: str = SearchType.KEYWORD,
+    description: str | None = None,
 ) -> Campaign:
     """A new campaign, counted against the plan. Raises InvalidInput, LimitReached."""
-    name = clean_line(name)
-    if not 1 <= len(name) <= NAME_LENGTH:
-        raise InvalidInput(f"A campaign's name has 1 to {NAME_LENGTH} characters.")
+    name, about = _name(name), _description(description)
+    kind = _search_type(search_type)
     await take_campaign(session, user.user_id)
-    campaign_id = await queries.insert_campaign(session, user.user_id, name=name, search_type=search_type)
+    campaign_id = await queries.insert_campaign(
+        session, user.user_id, name=name, description=about, search_type=kind
+    )
     await record(
         session,
-        CampaignCreated(name=name, search_type=search_type),
+        CampaignCreated(name=name, search_type=kind),
         aggregate_id=str(campaign_id),
         source=Source.USER_ACTION,
         tenant_id=user.user_id,
@@ -59,8 +76,135 @@ async def ensure_campaign(session: AsyncSession, user: CurrentUser, *, name: str
     return found or await create_campaign(session, user, name=name)
 
 
+async def rename_campaign(
+    session: AsyncSession, user: CurrentUser, campaign: Campaign, *, name: str
+) -> Campaign:
+    """Raises InvalidInput, NotFound."""
+    return await _change(session, user, campaign, name=_name(name), description=campaign.description)
+
+
+async def describe_campaign(
+    session: AsyncSession, user: CurrentUser, campaign: Campaign, *, description: str | None
+) -> Campaign:
+    """An empty text takes the description away. Raises InvalidInput, NotFound."""
+    return await _change(session, user, campaign, name=campaign.name, description=_description(description))
+
+
+async def archive_campaign(session: AsyncSession, user: CurrentUser, campaign: Campaign) -> Campaign:
+    """Put away: it takes no search and no longer counts against the plan.
+
+    Raises Conflict while one of its searches runs, and when it is archived already.
+    """
+    await lock_usage(session, user.user_id)
+    moment = await queries.archive(session, user.user_id, campaign.id)
+    if moment is None:
+        raise Conflict(await _why_not_archived(session, user, campaign))
+    await give_campaign_back(session, user.user_id)
+    await _tell(session, CampaignArchived(), user.user_id, campaign.id, moment, source=Source.USER_ACTION)
+    return await get_campaign(session, user, str(campaign.id))
+
+
+async def restore_campaign(session: AsyncSession, user: CurrentUser, campaign: Campaign) -> Campaign:
+    """Out of the archive, counted again. Raises Conflict when it is not archived, LimitReached."""
+    await lock_usage(session, user.user_id)
+    restored = await queries.restore(session, user.user_id, campaign.id)
+    if restored is None:
+        raise Conflict(f"The campaign {campaign.name!r} is not archived.")
+    status, moment = restored
+    await take_campaign(session, user.user_id)
+    event = CampaignRestored(status=status)
+    await _tell(session, event, user.user_id, campaign.id, moment, source=Source.USER_ACTION)
+    return await get_campaign(session, user, str(campaign.id))
+
+
+async def take_search(
+    session: AsyncSession, user_id: ExternalUserId, campaign: Campaign, *, search_type: SearchType
+) -> None:
+    """The campaign is active from now on. Raises Conflict when it is archived, gone, or of the other type."""
+    locked = await queries.lock(session, user_id, campaign.id)
+    if locked is None:
+        raise Conflict(f"The campaign {campaign.name!r} is being deleted.")
+    status, takes = locked
+    if status is CampaignStatus.ARCHIVED or takes != search_type:
+        why = "it is archived" if status is CampaignStatus.ARCHIVED else f"its searches are of type {takes}"
+        raise Conflict(f"The campaign {campaign.name!r} takes no {search_type} search: {why}.")
+    moment = await queries.activate(session, user_id, campaign.id)
+    if moment is not None:
+        event = CampaignActivated()
+        await _tell(session, event, user_id, campaign.id, moment, source=Source.USER_ACTION)
+
+
+async def complete_if_idle(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
+    """Completed, once none of its searches is left running."""
+    moment = await queries.complete_if_idle(session, user_id, campaign_id)
+    if moment is not None:
+        event = CampaignCompleted()
+        await _tell(session, event, user_id, campaign_id, moment, source=Source.SYSTEM_AUTOMATION)
+
+
+async def _change(
+    session: AsyncSession, user: CurrentUser, campaign: Campaign, *, name: str, description: str | None
+) -> Campaign:
+    if (name, description) == (campaign.name, campaign.description):
+        return campaign
+    moment = await queries.change(session, user.user_id, campaign.id, name=name, description=description)
+    if moment is None:
+        raise NotFound("There is no such campaign.")
+    event = CampaignChanged(name=name, description=description)
+    await _tell(session, event, user.user_id, campaign.id, moment, source=Source.USER_ACTION)
+    return await get_campaign(session, user, str(campaign.id))
+
+
+async def _tell(
+    session: AsyncSession,
+    event: Payload,
+    user_id: ExternalUserId,
+    campaign_id: CampaignId,
+    moment: datetime,
+    *,
+    source: Source,
+) -> None:
+    """What may happen to a campaign more than once is told apart by its moment."""
+    await record(
+        session,
+        event,
+        aggregate_id=str(campaign_id),
+        identifier=f"{campaign_id}_{moment:%Y%m%dT%H%M%S%f}",
+        source=source,
+        tenant_id=user_id,
+    )
+
+
+async def _why_not_archived(session: AsyncSession, user: CurrentUser, campaign: Campaign) -> str:
+    locked = await queries.lock(session, user.user_id, campaign.id)
+    if locked is not None and locked[0] is CampaignStatus.ACTIVE:
+        return f"A search of the campaign {campaign.name!r} is running. Cancel it, or wait for its end."
+    return f"The campaign {campaign.name!r} is archived already."
+
+
 async def _by_prefix(session: AsyncSession, user: CurrentUser, reference: str) -> list[Campaign]:
     prefix = reference.strip().lower()
     if len(prefix) < ID_PREFIX_LENGTH or not set(prefix) <= set("0123456789abcdef-"):
         return []
     return list(await queries.list_campaigns_by_prefix(session, user.user_id, prefix))
+
+
+def _name(given: str) -> str:
+    name = clean_line(given)
+    if not 1 <= len(name) <= NAME_LENGTH:
+        raise InvalidInput(f"A campaign's name has 1 to {NAME_LENGTH} characters.")
+    return name
+
+
+def _description(given: str | None) -> str | None:
+    about = clean_line(given or "")
+    if len(about) > DESCRIPTION_LENGTH:
+        raise InvalidInput(f"A campaign's description has at most {DESCRIPTION_LENGTH:,} characters.")
+    return about or None
+
+
+def _search_type(given: str) -> SearchType:
+    try:
+        return SearchType(given)
+    except ValueError:
+        raise InvalidInput("A campaign's searches are of type keyword or similar.") from None

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from tastemaker.campaigns.queries import Campaign, list_campaigns
 from tastemaker.campaigns.service import get_campaign
-from tastemaker.cli import screen, states
+from tastemaker.cli import report, screen, states
 from tastemaker.cli.documents import campaign_document, run_document, search_document
 from tastemaker.cli.numbers import UNKNOWN, counted, moment
 from tastemaker.cli.plain_text import plain
@@ -44,15 +44,18 @@ RUN_COLUMNS = (
 )
 
 
-async def show_campaigns(session: Session, *, limit: int, as_json: bool) -> None:
+async def show_campaigns(session: Session, *, limit: int, after: str | None, as_json: bool) -> None:
     async with session_scope(session.database, session.user.claim) as reading:
-        campaigns = await list_campaigns(reading, session.user.user_id, limit=limit)
+        page = await list_campaigns(reading, session.user.user_id, limit=limit, after=after)
     if as_json:
-        screen.write_json({"campaigns": [campaign_document(campaign) for campaign in campaigns]})
-    elif not campaigns:
+        screen.write_json({"campaigns": [campaign_document(one) for one in page.rows], "next": page.next})
+        return
+    if page.rows:
+        show_table(CAMPAIGN_COLUMNS, [_campaign_row(campaign) for campaign in page.rows])
+    elif after is None:
         screen.show("There is no campaign yet. `tastemaker search KEYWORD` makes one.")
-    else:
-        show_table(CAMPAIGN_COLUMNS, [_campaign_row(campaign) for campaign in campaigns])
+    if page.next:
+        screen.say(f"There are more: tastemaker campaigns list --after {page.next}")
 
 
 async def show_campaign(session: Session, reference: str, *, as_json: bool) -> None:
@@ -66,6 +69,8 @@ async def show_campaign(session: Session, reference: str, *, as_json: bool) -> N
     screen.show(Text(plain(campaign.name), style="bold"))
     about = (campaign.status, counted(campaign.searches, "search", "searches"), f"id {campaign.id}")
     screen.show(Text(" · ".join(about), style="dim"))
+    if campaign.description:
+        screen.show(plain(campaign.description))
     if searches:
         screen.show("")
         show_table(SEARCH_COLUMNS[:-1], [_search_row(search)[:-1] for search in searches])
@@ -98,6 +103,8 @@ async def show_search(session: Session, reference: str, *, as_json: bool) -> Non
         screen.show(Text.assemble((f"{name:<10}", "dim"), value), wraps=False)
     screen.show("")
     show_table(RUN_COLUMNS, [_run_row(run) for run in runs])
+    for line in report.keyword_lines(runs):
+        screen.show(Text(line, style="dim"))
     sentence = states.problem(search, now=now)
     if sentence:
         screen.show("")

@@ -1,22 +1,27 @@
 """`tastemaker results` and `tastemaker export`: what was found, on the screen or in a file."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.cli import report, screen
 from tastemaker.cli.csv_file import write_csv
-from tastemaker.cli.documents import campaign_document, creator_document, search_document
+from tastemaker.cli.documents import campaign_document, creator_document, run_document, search_document
 from tastemaker.cli.numbers import counted
 from tastemaker.cli.output_path import STANDARD_OUTPUT, free_names
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.references import Meant, find_meant
 from tastemaker.cli.session import Session
+from tastemaker.core.ids import SearchId
 from tastemaker.db.engine import session_scope
+from tastemaker.searches.queries import list_runs
 from tastemaker.searches.results import EVERYTHING, Filter, FoundPage, Place, Sort
 from tastemaker.searches.results_queries import count_found, list_found
+from tastemaker.searches.states import Outcome
+from tastemaker.searches.types import Run, Search
 
 JSON_PAGE = 1000
 
@@ -49,10 +54,13 @@ async def show_results(session: Session, question: Question) -> None:
         ids = [search.id for search in meant.searches]
         found = await count_found(reading, session.user.user_id, ids)
         passing = await count_found(reading, session.user.user_id, ids, wanted=question.wanted)
+        cut_off = await _cut_off(reading, session, meant.searches)
     if question.as_json:
-        await _write_document(session, meant, question, found=found, passing=passing)
+        await _write_document(session, meant, question, cut_off, found=found, passing=passing)
     else:
         await _show(session, meant, question, found=found, passing=passing)
+        for sentence in report.keyword_lines([run for runs in cut_off.values() for run in runs]):
+            screen.show(Text(sentence, style="yellow"))
 
 
 async def export(session: Session, order: Order) -> None:
@@ -83,8 +91,25 @@ async def _show(session: Session, meant: Meant, question: Question, *, found: in
     screen.show(Text(f"{share}{counted(found, 'creator')} in {where}.", style="bold"))
 
 
+async def _cut_off(
+    reading: AsyncSession, session: Session, searches: Sequence[Search]
+) -> dict[SearchId, list[Run]]:
+    """The keywords of the searches that did not bring everything: what each gave, and why it ended."""
+    return {
+        search.id: await list_runs(reading, session.user.user_id, search.id)
+        for search in searches
+        if search.outcome not in {None, Outcome.FULL, Outcome.NOTHING_FOUND}
+    }
+
+
 async def _write_document(
-    session: Session, meant: Meant, question: Question, *, found: int, passing: int
+    session: Session,
+    meant: Meant,
+    question: Question,
+    cut_off: Mapping[SearchId, Sequence[Run]],
+    *,
+    found: int,
+    passing: int,
 ) -> None:
     async def rows() -> AsyncIterator[object]:
         left = passing if question.limit is None else min(passing, question.limit)
@@ -99,7 +124,10 @@ async def _write_document(
 
     document = {
         "campaign": campaign_document(meant.campaign) if meant.campaign else None,
-        "searches": [search_document(search) for search in meant.searches],
+        "searches": [
+            {**search_document(search), "runs": [run_document(run) for run in cut_off.get(search.id, ())]}
+            for search in meant.searches
+        ],
         "found": found,
         "passing": passing,
     }

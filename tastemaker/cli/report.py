@@ -10,8 +10,10 @@ from tastemaker.cli import screen
 from tastemaker.cli.creators_table import creators_table
 from tastemaker.cli.csv_file import Written
 from tastemaker.cli.numbers import counted
+from tastemaker.cli.plain_text import plain
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.types import FoundCreator, Search
+from tastemaker.searches.states import Status
+from tastemaker.searches.types import FoundCreator, Run, Search
 
 SHOWN = 20
 
@@ -61,3 +63,14 @@ def total_line(searches: Sequence[Search]) -> str:
 
 def keyword_count(searches: Sequence[Search]) -> int:
     return len({keyword for search in searches for keyword in search.keywords})
+
+
+def keyword_lines(runs: Sequence[Run]) -> list[str]:
+    """What each keyword gave that did not come to its own end, and why."""
+    return [
+        f"“{plain(run.keyword)}”: {counted(run.stored, 'creator')} kept, then "
+        f"{run.end_reason.value.replace('_', ' ') if run.end_reason else 'cut off'}"
+        f"{f'. {plain(run.error)}' if run.error else '.'}"
+        for run in runs
+        if not run.status.is_open and run.status is not Status.COMPLETED
+    ]

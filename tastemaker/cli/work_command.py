@@ -11,6 +11,7 @@ from tastemaker.config_store.live import live_configuration
 from tastemaker.events.dispatcher import run_dispatcher
 from tastemaker.jobs.worker import run_worker
 from tastemaker.ops.tasks import ops_handlers
+from tastemaker.searches.sweeping import sweeping
 from tastemaker.searches.tasks import search_handlers
 
 
@@ -31,9 +32,10 @@ async def _work(session: Session, *, as_json: bool) -> None:
                 live = ", ".join(platform.value for platform in served["live"])
                 screen.say(f"Working: {f'{live} live, ' if live else ''}the sandbox. Ctrl-C stops it.")
             handlers = {**search_handlers(sources), **ops_handlers()}
-            await asyncio.gather(
-                run_worker(session.database, handlers, stopping=stopping, config=config),
-                run_dispatcher(session.database, stopping=stopping),
-            )
+            async with sweeping(session.database):
+                await asyncio.gather(
+                    run_worker(session.database, handlers, stopping=stopping, config=config),
+                    run_dispatcher(session.database, stopping=stopping),
+                )
     if as_json:
         screen.write_json({"served": served})

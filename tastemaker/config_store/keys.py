@@ -26,6 +26,22 @@ INSTAGRAM_JOB_TIMEOUT: Final = duration_key(
     meaning="The same for Instagram, whose provider is slower.",
     reader="searches.runner",
 )
+PARK_ON_QUOTA: Final = flag_key(
+    "searches",
+    "park_on_quota",
+    default=True,
+    meaning="Whether a search waits for its provider's quota; otherwise it ends, with outcome `quota`.",
+    reader="searches.runner",
+)
+LONGEST_PARKING: Final = duration_key(
+    "searches",
+    "longest_parking",
+    default=timedelta(days=2),
+    least=timedelta(seconds=1),
+    most=timedelta(days=31),
+    meaning="A quota that needs longer to come back is not waited for.",
+    reader="searches.runner",
+)
 ENABLE_EVENT_REPLAY: Final = flag_key(
     "event_sourcing",
     "enable_event_replay",

@@ -32,6 +32,7 @@ Result = TypeVar("Result")
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
 DEADLOCK_OR_SERIALIZATION = {"40P01", "40001"}
+DISK_FULL = "53100"
 ATTEMPTS = 5
 KNOCK_SECONDS = 2
 PREPARE_AFTER = 5
@@ -116,8 +117,17 @@ def is_victim(error: Exception) -> bool:
 
     SQLAlchemy wraps the driver's errors; those of `driver_connection` come as they are.
     """
+    return _sqlstate(error) in DEADLOCK_OR_SERIALIZATION
+
+
+def is_full(error: Exception) -> bool:
+    """Whether PostgreSQL has no space left on its disk: what was committed is safe, and reading goes on."""
+    return _sqlstate(error) == DISK_FULL
+
+
+def _sqlstate(error: Exception) -> str | None:
     original = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(original, "sqlstate", None) in DEADLOCK_OR_SERIALIZATION
+    return getattr(original, "sqlstate", None)
 
 
 async def take_connection(pool: Pool) -> psycopg.AsyncConnection[Any]:

@@ -177,6 +177,47 @@ class CampaignCreated(Payload):
     search_type: str
 
 
+class CampaignChanged(Payload):
+    """Name or description: how they are now."""
+
+    event_type = EventType.CAMPAIGN_CHANGED
+    aggregate = Aggregate.CAMPAIGN
+
+    name: str
+    description: str | None
+
+
+class CampaignActivated(Payload):
+    event_type = EventType.CAMPAIGN_ACTIVATED
+    aggregate = Aggregate.CAMPAIGN
+
+
+class CampaignCompleted(Payload):
+    event_type = EventType.CAMPAIGN_COMPLETED
+    aggregate = Aggregate.CAMPAIGN
+
+
+class CampaignArchived(Payload):
+    event_type = EventType.CAMPAIGN_ARCHIVED
+    aggregate = Aggregate.CAMPAIGN
+
+
+class CampaignRestored(Payload):
+    event_type = EventType.CAMPAIGN_RESTORED
+    aggregate = Aggregate.CAMPAIGN
+
+    status: str
+
+
+class CampaignDeleted(Payload):
+    """From now on nobody sees it; its rows go batch by batch."""
+
+    event_type = EventType.CAMPAIGN_DELETED
+    aggregate = Aggregate.CAMPAIGN
+
+    searches: int
+
+
 class SearchStarted(Payload):
     event_type = EventType.SEARCH_STARTED
     aggregate = Aggregate.JOB
@@ -185,6 +226,22 @@ class SearchStarted(Payload):
     platform: str
     keywords: list[str]
     target: int
+
+
+class SearchProcessing(Payload):
+    """A worker asks for pages: the first time, or after it was parked or resumed."""
+
+    event_type = EventType.SEARCH_PROCESSING
+    aggregate = Aggregate.JOB
+
+
+class SearchResumed(Payload):
+    """Somebody asked to go on; `was` is the status before, `pending` from then on."""
+
+    event_type = EventType.SEARCH_RESUMED
+    aggregate = Aggregate.JOB
+
+    was: str
 
 
 class SearchParked(Payload):

@@ -61,7 +61,7 @@ FIND_CAMPAIGN_RESULTS: Final = """
         FROM scraping_jobs j
         WHERE j.user_id = %(user_id)s AND j.campaign_id = c.id
         GROUP BY lower(j.platform)) p ON true
-    WHERE c.user_id = %(user_id)s AND c.id = %(campaign_id)s
+    WHERE c.user_id = %(user_id)s AND c.id = %(campaign_id)s AND c.deleting_since IS NULL
     GROUP BY c.id
 """
 

@@ -67,7 +67,7 @@ LIST_SEARCH_HISTORY: Final = """
     LEFT JOIN LATERAL (
         SELECT count(*) AS result_pages, max(found.created_at) AS last_result_at
         FROM scraping_results found WHERE found.job_id = j.id AND found.user_id = j.user_id) r ON true
-    WHERE j.user_id = %(user_id)s
+    WHERE j.user_id = %(user_id)s AND c.deleting_since IS NULL
       AND (j.created_at, j.id) < (coalesce(timezone('UTC', CAST(%(at)s AS timestamptz)), 'infinity'),
                                   coalesce(CAST(%(key)s AS uuid), 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     ORDER BY j.created_at DESC, j.id DESC

@@ -20,3 +20,22 @@ class ContinueRun(BaseModel):
 
 
 CONTINUE_RUN = JobType(name="continue_run", payload=ContinueRun, max_retries=10)
+
+
+class EraseCampaign(BaseModel):
+    """Erase what is left of a deleted campaign. Harmless when it comes twice."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: str
+    campaign_id: UUID
+
+
+class SweepSearches(BaseModel):
+    """End searches whose time is over, and find what got lost. Harmless when it comes twice."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+ERASE_CAMPAIGN = JobType(name="erase_campaign", payload=EraseCampaign, priority=200, max_retries=10)
+SWEEP_SEARCHES = JobType(name="sweep_searches", payload=SweepSearches, priority=50, max_retries=3)

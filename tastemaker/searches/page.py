@@ -15,14 +15,13 @@ from tastemaker.billing.service import charge_creators
 from tastemaker.catalog.queries import upsert_creators, upsert_posts
 from tastemaker.catalog.types import Provenance
 from tastemaker.core.platforms import Platform
-from tastemaker.events.names import Source
 from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Creator, Declaration, Page, Post
-from tastemaker.searches import page_queries, queries
+from tastemaker.searches import page_queries
 from tastemaker.searches.document import to_document
 from tastemaker.searches.matching import best_post, matched_fields
-from tastemaker.searches.service import finish_if_done
+from tastemaker.searches.service import end_run, end_search
 from tastemaker.searches.states import EndReason
 from tastemaker.searches.types import LockedRun, LockedSearch, Turn
 
@@ -163,11 +162,10 @@ def _end_reason(
 
 async def _end(session: AsyncSession, turn: Turn, reason: EndReason) -> None:
     """Target and plan end the whole search; the other reasons end this keyword."""
-    ends_search = reason in {EndReason.TARGET_REACHED, EndReason.PLAN_LIMIT}
-    await queries.end_runs(session, turn.user_id, turn.search_id, reason, run_id=turn.run_id)
-    if ends_search:
-        await queries.end_runs(session, turn.user_id, turn.search_id, reason)
-    await finish_if_done(session, turn.user_id, turn.search_id, source=Source.SYSTEM_AUTOMATION)
+    if reason in {EndReason.TARGET_REACHED, EndReason.PLAN_LIMIT}:
+        await end_search(session, turn.user_id, turn.search_id, reason)
+    else:
+        await end_run(session, turn.user_id, turn.search_id, turn.run_id, reason)
 
 
 def _posts_by_creator(posts: Sequence[Post]) -> Mapping[str, list[Post]]:

@@ -17,7 +17,7 @@ from tastemaker.core.ids import ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Cost, Declaration
 from tastemaker.searches.states import Status
-from tastemaker.searches.types import LockedRun, LockedSearch, Turn
+from tastemaker.searches.types import LockedRun, LockedSearch, Parking, Turn
 
 READ_TURN = text("""
     SELECT r.id AS run_id, r.job_id, r.keyword, r.cursor, r.version, j.status,
@@ -34,6 +34,7 @@ BEGIN_SEARCH = text("""
         timeout_at = coalesce(timeout_at, app_now() + make_interval(secs => :timeout)),
         parked_until = NULL, parked_reason = NULL
     WHERE id = :search_id AND user_id = :user_id AND status = 'pending'
+    RETURNING app_now()
 """)
 
 BEGIN_CALL = text("""
@@ -115,13 +116,17 @@ COUNT_FAILURE = text("""
 """)
 
 PARK = text("""
+    WITH before AS (
+        SELECT id, status FROM scraping_jobs WHERE id = :search_id AND user_id = :user_id FOR UPDATE
+    )
     UPDATE scraping_jobs j
     SET status = 'pending', parked_reason = :reason,
         parked_until = greatest(parked_until, app_now() + make_interval(secs => :seconds)),
         timeout_at = timeout_at + (greatest(parked_until, app_now() + make_interval(secs => :seconds))
                                    - greatest(parked_until, app_now()))
-    WHERE j.id = :search_id AND j.user_id = :user_id AND j.status IN ('pending', 'processing')
-    RETURNING j.parked_until, j.processed_results
+    FROM before
+    WHERE j.id = before.id AND j.user_id = :user_id AND j.status IN ('pending', 'processing')
+    RETURNING j.parked_until, j.processed_results AS stored, before.status = 'processing' AS is_new
 """)
 
 
@@ -144,8 +149,12 @@ async def find_turn(session: AsyncSession, user_id: ExternalUserId, run_id: RunI
     )
 
 
-async def begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedelta) -> None:
-    await session.execute(BEGIN_SEARCH, {**_ids(turn), "timeout": time_limit.total_seconds()})
+async def begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedelta) -> datetime | None:
+    """When; None where another keyword has begun it."""
+    moment: datetime | None = await session.scalar(
+        BEGIN_SEARCH, {**_ids(turn), "timeout": time_limit.total_seconds()}
+    )
+    return moment
 
 
 async def begin_call(session: AsyncSession, turn: Turn, declaration: Declaration) -> UUID:
@@ -292,15 +301,11 @@ async def count_failure(
     return row.scalar_one_or_none()
 
 
-async def park(
-    session: AsyncSession, turn: Turn, *, seconds: float, reason: str
-) -> tuple[datetime, int] | None:
-    """The search waits; its time-out clock stands still, once however many runs park it.
-
-    Until when, and what it holds.
-    """
-    row = (await session.execute(PARK, {**_ids(turn), "seconds": seconds, "reason": reason})).first()
-    return (row[0], row[1]) if row else None
+async def park(session: AsyncSession, turn: Turn, *, seconds: float, reason: str) -> Parking | None:
+    """The search waits; its time-out clock stands still, once however many runs park it."""
+    rows = await session.execute(PARK, {**_ids(turn), "seconds": seconds, "reason": reason})
+    row = rows.mappings().first()
+    return Parking(until=row["parked_until"], stored=row["stored"], is_new=row["is_new"]) if row else None
 
 
 def _ids(turn: Turn) -> dict[str, object]:

@@ -3,6 +3,7 @@
 Every statement names the tenant, beside row-level security: the growth plan distributes by it.
 """
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -27,7 +28,23 @@ INSERT_RUNS = text("""
     INSERT INTO scraping_runs (tenant_id, job_id, position, keyword)
     SELECT :user_id, :search_id, ordinality - 1, keyword
     FROM unnest(CAST(:keywords AS text[])) WITH ORDINALITY AS given (keyword, ordinality)
-    RETURNING id, position
+""")
+
+LIST_UNTOLD_RUNS = text("""
+    WITH open_runs AS (
+        SELECT r.id, r.position,
+               EXISTS (SELECT FROM background_jobs b WHERE b.tenant_id = r.tenant_id
+                       AND b.dedupe_key = 'run:' || r.id AND b.status = 'pending')
+               OR EXISTS (SELECT FROM background_jobs b WHERE b.tenant_id = r.tenant_id
+                          AND b.lock_key = 'run:' || r.id AND b.status = 'processing') AS is_told
+        FROM scraping_runs r
+        WHERE r.tenant_id = :user_id AND r.job_id = :search_id AND r.status IN ('pending', 'processing')
+    )
+    SELECT o.id, j.platform, j.search_params ->> 'source' AS source
+    FROM open_runs o JOIN scraping_jobs j ON j.id = :search_id AND j.user_id = :user_id
+    WHERE NOT o.is_told AND j.status IN ('pending', 'processing')
+    ORDER BY o.position
+    LIMIT greatest(0, :most - (SELECT count(*) FROM open_runs WHERE is_told))
 """)
 
 SELECT_SEARCH = """
@@ -35,7 +52,7 @@ SELECT_SEARCH = """
            j.status, j.outcome, j.target_results, j.processed_results, j.processed_runs, j.progress, j.error,
            j.parked_until, j.parked_reason, j.created_at, j.started_at, j.completed_at
     FROM scraping_jobs j LEFT JOIN campaigns c ON c.id = j.campaign_id AND c.user_id = j.user_id
-    WHERE j.user_id = :user_id {condition}
+    WHERE j.user_id = :user_id AND c.deleting_since IS NULL {condition}
     ORDER BY j.created_at DESC, j.id
     LIMIT :limit
 """
@@ -99,9 +116,15 @@ FIRST_ERROR = text("""
 """)
 
 WIND_UP = text("""
-    UPDATE scraping_jobs
+    WITH before AS (
+        SELECT id, status FROM scraping_jobs
+        WHERE user_id = :user_id AND id = :search_id AND status IN ('pending', 'processing')
+        FOR UPDATE
+    )
+    UPDATE scraping_jobs j
     SET status = 'pending', parked_until = NULL, parked_reason = NULL, timeout_at = NULL
-    WHERE user_id = :user_id AND id = :search_id AND status IN ('pending', 'processing')
+    FROM before WHERE j.id = before.id AND j.user_id = :user_id
+    RETURNING before.status, app_now()
 """)
 
 
@@ -123,7 +146,7 @@ async def insert_search(
     request: SearchRequest,
     *,
     source: str,
-) -> tuple[SearchId, list[RunId]]:
+) -> SearchId:
     """The search and one run per keyword, in the order of the keywords."""
     row = await session.execute(
         INSERT_SEARCH,
@@ -138,11 +161,18 @@ async def insert_search(
         },
     )
     search_id = SearchId(row.scalar_one())
-    runs = await session.execute(
+    await session.execute(
         INSERT_RUNS, {"user_id": user_id, "search_id": search_id, "keywords": list(request.keywords)}
     )
-    ordered = sorted(runs.mappings(), key=lambda run: run["position"])
-    return search_id, [RunId(run["id"]) for run in ordered]
+    return search_id
+
+
+async def list_untold_runs(
+    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, *, most: int
+) -> list[tuple[RunId, Platform, str | None]]:
+    """Open runs without a message, with platform and source: so many that `most` of the search have one."""
+    rows = await session.execute(LIST_UNTOLD_RUNS, {"user_id": user_id, "search_id": search_id, "most": most})
+    return [(RunId(run_id), Platform.parse(platform), source) for run_id, platform, source in rows]
 
 
 async def find_search(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> Search | None:
@@ -260,9 +290,15 @@ async def finish(
     return rows.mappings().first()
 
 
-async def wind_up(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> None:
-    """Parked no longer; whoever fetches the next page gives it the whole time limit again."""
-    await session.execute(WIND_UP, {"user_id": user_id, "search_id": search_id})
+async def wind_up(
+    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId
+) -> tuple[str, datetime] | None:
+    """Parked no longer; whoever fetches the next page gives it the whole time limit again.
+
+    Which status it had, and when that was; None when it has ended.
+    """
+    row = (await session.execute(WIND_UP, {"user_id": user_id, "search_id": search_id})).first()
+    return (row[0], row[1]) if row else None
 
 
 async def _list(session: AsyncSession, statement: Any, **parameters: object) -> list[Search]:  # noqa: ANN401 - a text clause

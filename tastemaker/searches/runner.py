@@ -5,24 +5,32 @@ creators it was reached by, and whoever comes later goes on from there.
 """
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 import httpx
+import psycopg
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.config_store.keys import INSTAGRAM_JOB_TIMEOUT, STANDARD_JOB_TIMEOUT
+from tastemaker.config_store.keys import (
+    INSTAGRAM_JOB_TIMEOUT,
+    LONGEST_PARKING,
+    PARK_ON_QUOTA,
+    STANDARD_JOB_TIMEOUT,
+)
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId, RunId
 from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
-from tastemaker.db.engine import in_transaction
+from tastemaker.db.engine import DATABASE_TROUBLE, in_transaction, is_full
 from tastemaker.events.names import Source
-from tastemaker.events.payloads import SearchParked
+from tastemaker.events.payloads import Payload, SearchParked, SearchProcessing
 from tastemaker.events.service import record
 from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
@@ -30,12 +38,12 @@ from tastemaker.providers.base import ErrorKind, KeywordQuery, Page, Provider, P
 from tastemaker.searches import page_queries, queries
 from tastemaker.searches.messages import ContinueRun
 from tastemaker.searches.page import Fetched, keep_page
-from tastemaker.searches.service import finish_if_done
+from tastemaker.searches.service import end_run, end_search
 from tastemaker.searches.states import EndReason
 from tastemaker.searches.types import Turn
 
-SLICE_SECONDS = 10.0
-"""A run works that long before it queues again behind the others."""
+SLICE_SECONDS = 4.0
+"""A run works that long before it queues again behind the others, so that nobody waits longer."""
 
 MAX_FAILURES = 5
 """Provider failures in a row after which a run gives up."""
@@ -48,7 +56,9 @@ PARK_FROM_SECONDS = 120.0
 """A provider that asks for a longer pause parks the search: its time-out clock stands still."""
 
 QUOTA_SECONDS = 3600.0
-MAX_PARK_SECONDS = 2 * 86400.0
+MAX_PARK = timedelta(days=2)
+SPACE_SECONDS = 60.0
+"""How long a search waits for space on the database's disk before it is tried again."""
 
 log = get_logger(__name__)
 
@@ -65,7 +75,7 @@ async def continue_run(
     """Work on the run until it ends, its slice is over, or the worker wants to stop."""
     slice_ends = monotonic() + SLICE_SECONDS
     while True:
-        answer = await _one_page(context, message, provider, http)
+        answer = await _one_page_or_wait_for_space(context, message, provider, http)
         if answer is not None:
             return answer
         if context.stopping.is_set() or monotonic() >= slice_ends:
@@ -80,7 +90,7 @@ async def wait_for_provider(context: JobContext, message: ContinueRun, *, second
         if turn is None:
             return Done()
         if turn.timed_out and turn.parked_for <= 0:
-            await _end_search(session, turn, EndReason.TIMEOUT)
+            await end_search(session, turn.user_id, turn.search_id, EndReason.TIMEOUT)
             return Done()
         return Again(seconds)
 
@@ -99,6 +109,27 @@ async def give_up_run(session: AsyncSession, message: ContinueRun) -> None:
     await _end_run(session, turn, EndReason.PROVIDER_FAILED)
 
 
+async def _one_page_or_wait_for_space(
+    context: JobContext, message: ContinueRun, provider: Provider, http: httpx.AsyncClient
+) -> Answer | None:
+    try:
+        return await _one_page(context, message, provider, http)
+    except (DBAPIError, psycopg.Error) as error:
+        if not is_full(error):
+            raise
+        log.warning("the database's disk is full, run %s waits", message.run_id)
+    with suppress(*DATABASE_TROUBLE):  # the note needs a little space itself
+        claim = Tenant(ExternalUserId(message.user_id))
+        await in_transaction(context.database, claim, partial(_park_for_space, message=message))
+    return Again(SPACE_SECONDS)
+
+
+async def _park_for_space(session: AsyncSession, *, message: ContinueRun) -> None:
+    turn = await page_queries.find_turn(session, ExternalUserId(message.user_id), RunId(message.run_id))
+    if turn is not None:
+        await _park(session, turn, seconds=SPACE_SECONDS, reason="The database's disk is full.")
+
+
 async def _one_page(
     context: JobContext, message: ContinueRun, provider: Provider, http: httpx.AsyncClient
 ) -> Answer | None:
@@ -109,9 +140,9 @@ async def _one_page(
     if not isinstance(begun, _Begun):
         return begun
     try:
-        page = await _fetch(begun.turn, provider, http)
+        page = await _ask(begun.turn, provider, http)
     except ProviderError as error:
-        failed = partial(_provider_failed, job=context.job, begun=begun, error=error)
+        failed = partial(_provider_failed, job=context.job, begun=begun, error=error, config=context.config)
         return await in_transaction(database, claim, failed)
     fetched = Fetched(
         turn=begun.turn,
@@ -136,15 +167,24 @@ async def _begin(
     if turn.parked_for > 0:
         return Again(turn.parked_for)
     if turn.timed_out:
-        await _end_search(session, turn, EndReason.TIMEOUT)
+        await end_search(session, turn.user_id, turn.search_id, EndReason.TIMEOUT)
         return Done()
     if not turn.is_begun:
-        await page_queries.begin_search(session, turn, time_limit=_time_limit(config, message.platform))
+        await _begin_search(session, turn, time_limit=_time_limit(config, message.platform))
     return _Begun(turn, await page_queries.begin_call(session, turn, provider.declaration))
 
 
-async def _fetch(turn: Turn, provider: Provider, http: httpx.AsyncClient) -> Page:
-    """The adapter's page. Whatever else it raises is its own mistake, and counts as an answer of garbage."""
+async def _begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedelta) -> None:
+    moment = await page_queries.begin_search(session, turn, time_limit=time_limit)
+    if moment is not None:
+        await _tell(session, SearchProcessing(), turn, moment)
+
+
+async def _ask(turn: Turn, provider: Provider, http: httpx.AsyncClient) -> Page:
+    """The one place where a provider is asked, with no transaction open. Raises ProviderError.
+
+    Whatever else the adapter raises is its own mistake, and counts as an answer of garbage.
+    """
     query = KeywordQuery(keyword=turn.keyword, region=turn.region)
     try:
         return await provider.search_keyword(http, query, turn.cursor)
@@ -157,7 +197,12 @@ async def _fetch(turn: Turn, provider: Provider, http: httpx.AsyncClient) -> Pag
 
 
 async def _provider_failed(
-    session: AsyncSession, *, job: ClaimedJob, begun: _Begun, error: ProviderError
+    session: AsyncSession,
+    *,
+    job: ClaimedJob,
+    begun: _Begun,
+    error: ProviderError,
+    config: Configuration,
 ) -> Answer:
     """Wait and ask again, park the search, or end the run: what was found is kept in every case."""
     turn = begun.turn
@@ -177,41 +222,54 @@ async def _provider_failed(
         await _end_run(session, turn, EndReason.EXHAUSTED)
         return Done()
     if error.kind is ErrorKind.QUOTA:
-        return await _park(session, turn, error, error.retry_after or QUOTA_SECONDS)
+        return await _wait_for_quota(session, turn, error, config)
     if error.final or failures >= _most_failures(error):
         await _end_run(session, turn, EndReason.PROVIDER_FAILED)
         return Done()
     delay = error.retry_after if error.retry_after is not None else _backoff(failures)
-    return await _park(session, turn, error, delay) if delay > PARK_FROM_SECONDS else Again(delay)
+    if delay <= PARK_FROM_SECONDS:
+        return Again(delay)
+    return await _park(session, turn, seconds=min(delay, MAX_PARK.total_seconds()), reason=str(error))
 
 
-async def _park(session: AsyncSession, turn: Turn, error: ProviderError, seconds: float) -> Answer:
-    seconds = min(max(seconds, 1.0), MAX_PARK_SECONDS)
-    parked = await page_queries.park(session, turn, seconds=seconds, reason=str(error))
-    if parked is None:
+async def _wait_for_quota(
+    session: AsyncSession, turn: Turn, error: ProviderError, config: Configuration
+) -> Answer:
+    """Park until it is there again, unless it never will be, comes too late, or the operator says no."""
+    seconds = error.retry_after or QUOTA_SECONDS
+    is_too_long = seconds > config[LONGEST_PARKING].total_seconds()
+    if error.final or is_too_long or not config[PARK_ON_QUOTA]:
+        await _end_run(session, turn, EndReason.QUOTA)
         return Done()
-    until, stored = parked
-    await record(
-        session,
-        SearchParked(until=until, reason=str(error), stored=stored),
-        aggregate_id=str(turn.search_id),
-        identifier=f"{turn.search_id}_{until:%Y%m%dT%H%M%S%f}",
-        source=Source.SYSTEM_AUTOMATION,
-        tenant_id=turn.user_id,
-        correlation_id=str(turn.search_id),
-    )
+    return await _park(session, turn, seconds=seconds, reason=str(error))
+
+
+async def _park(session: AsyncSession, turn: Turn, *, seconds: float, reason: str) -> Answer:
+    seconds = max(seconds, 1.0)
+    parking = await page_queries.park(session, turn, seconds=seconds, reason=reason)
+    if parking is None:
+        return Done()
+    if parking.is_new:
+        event = SearchParked(until=parking.until, reason=reason, stored=parking.stored)
+        await _tell(session, event, turn, parking.until)
     return Again(seconds)
 
 
 async def _end_run(session: AsyncSession, turn: Turn, reason: EndReason) -> None:
-    await queries.end_runs(session, turn.user_id, turn.search_id, reason, run_id=turn.run_id)
-    await finish_if_done(session, turn.user_id, turn.search_id, source=Source.SYSTEM_AUTOMATION)
+    await end_run(session, turn.user_id, turn.search_id, turn.run_id, reason)
 
 
-async def _end_search(session: AsyncSession, turn: Turn, reason: EndReason) -> None:
-    await queries.lock(session, turn.user_id, turn.search_id)
-    await queries.end_runs(session, turn.user_id, turn.search_id, reason)
-    await finish_if_done(session, turn.user_id, turn.search_id, source=Source.SYSTEM_AUTOMATION)
+async def _tell(session: AsyncSession, event: Payload, turn: Turn, moment: datetime) -> None:
+    """What may happen to a search more than once is told apart by its moment."""
+    await record(
+        session,
+        event,
+        aggregate_id=str(turn.search_id),
+        identifier=f"{turn.search_id}_{moment:%Y%m%dT%H%M%S%f}",
+        source=Source.SYSTEM_AUTOMATION,
+        tenant_id=turn.user_id,
+        correlation_id=str(turn.search_id),
+    )
 
 
 def _time_limit(config: Configuration, platform: Platform) -> timedelta:

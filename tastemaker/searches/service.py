@@ -6,13 +6,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.billing.service import refuse_without_allowance
-from tastemaker.campaigns import queries as campaign_queries
 from tastemaker.campaigns.queries import Campaign
+from tastemaker.campaigns.service import complete_if_idle, take_search
 from tastemaker.core.errors import Conflict, NotFound
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId
-from tastemaker.core.platforms import Platform
+from tastemaker.db.words import SearchType
 from tastemaker.events.names import Source
-from tastemaker.events.payloads import SearchFinished, SearchStarted
+from tastemaker.events.payloads import SearchFinished, SearchResumed, SearchStarted
 from tastemaker.events.service import record
 from tastemaker.jobs.service import publish, take_from_the_dead
 from tastemaker.searches import queries
@@ -23,21 +23,20 @@ from tastemaker.searches.types import Search
 
 ID_PREFIX_LENGTH = 6
 
+MOST_RUNS_AT_ONCE = 5
+"""Keywords of one search that are worked on side by side; the next one's turn comes when one has ended."""
+
 
 async def start_search(
     session: AsyncSession, user: CurrentUser, campaign: Campaign, request: SearchRequest, *, source: str
 ) -> Search:
     """Insert the search and its runs and publish one message per run. `source` is `sandbox` or `live`.
 
-    Raises LimitReached, Conflict (the campaign is archived, or of the other search type).
+    Raises LimitReached, Conflict (the campaign is archived, being deleted, or of the other search type).
     """
-    if campaign.status == "archived" or campaign.search_type != "keyword":
-        raise Conflict(f"The campaign {campaign.name!r} takes no keyword search.")
     await refuse_without_allowance(session, user.user_id)
-    search_id, run_ids = await queries.insert_search(
-        session, user.user_id, campaign.id, request, source=source
-    )
-    await campaign_queries.activate(session, user.user_id, campaign.id)
+    await take_search(session, user.user_id, campaign, search_type=SearchType.KEYWORD)
+    search_id = await queries.insert_search(session, user.user_id, campaign.id, request, source=source)
     await record(
         session,
         SearchStarted(
@@ -51,29 +50,28 @@ async def start_search(
         tenant_id=user.user_id,
         correlation_id=str(search_id),
     )
-    for run_id in run_ids:
-        await publish_run(session, user.user_id, run_id, request.platform, source, search_id)
+    await publish_runs(session, user.user_id, search_id)
     return await get_search(session, user, str(search_id))
 
 
-async def publish_run(
-    session: AsyncSession,
-    user_id: ExternalUserId,
-    run_id: RunId,
-    platform: Platform,
-    source: str,
-    search_id: SearchId,
-) -> None:
-    """`Continue run R`: at most one such message waits, at most one is worked on."""
-    await publish(
-        session,
-        CONTINUE_RUN,
-        ContinueRun(run_id=run_id, user_id=user_id, platform=platform, source=source),
-        tenant_id=user_id,
-        lock_key=f"run:{run_id}",
-        dedupe_key=f"run:{run_id}",
-        correlation_id=str(search_id),
-    )
+async def publish_runs(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> int:
+    """`Continue run R` for as many open runs as may be worked on at once; how many messages that were.
+
+    A run has at most one message that waits, and at most one that is worked on. Those that have one are left
+    alone, so this is also how a lost message comes again.
+    """
+    due = await queries.list_untold_runs(session, user_id, search_id, most=MOST_RUNS_AT_ONCE)
+    for run_id, platform, source in due:
+        await publish(
+            session,
+            CONTINUE_RUN,
+            ContinueRun(run_id=run_id, user_id=user_id, platform=platform, source=source or "live"),
+            tenant_id=user_id,
+            lock_key=f"run:{run_id}",
+            dedupe_key=f"run:{run_id}",
+            correlation_id=str(search_id),
+        )
+    return len(due)
 
 
 async def get_search(session: AsyncSession, user: CurrentUser, reference: str) -> Search:
@@ -98,24 +96,54 @@ async def resume_search(session: AsyncSession, user: CurrentUser, search: Search
     """
     if not search.status.is_open:
         raise Conflict(f"This search has ended: it is {search.status}.")
-    await queries.wind_up(session, user.user_id, search.id)
+    woken = await queries.wind_up(session, user.user_id, search.id)
+    if woken is None:
+        raise Conflict("This search has ended in this moment.")
+    was, moment = woken
+    await record(
+        session,
+        SearchResumed(was=was),
+        aggregate_id=str(search.id),
+        identifier=f"{search.id}_{moment:%Y%m%dT%H%M%S%f}",
+        source=Source.USER_ACTION,
+        tenant_id=user.user_id,
+        correlation_id=str(search.id),
+    )
     await take_from_the_dead(session, CONTINUE_RUN, correlation_id=str(search.id))
     await queries.wake_messages(session, user.user_id, search.id)
-    for run in await queries.list_runs(session, user.user_id, search.id):
-        if run.status.is_open:
-            await publish_run(
-                session, user.user_id, run.id, search.platform, search.source or "live", search.id
-            )
+    await publish_runs(session, user.user_id, search.id)
     return await get_search(session, user, str(search.id))
 
 
 async def cancel_search(session: AsyncSession, user: CurrentUser, search: Search) -> Search:
     """Stop within a page; what was found stays. Raises Conflict when it has ended."""
-    await queries.lock(session, user.user_id, search.id)
-    await queries.end_runs(session, user.user_id, search.id, EndReason.CANCELLED)
-    if not await finish_if_done(session, user.user_id, search.id, source=Source.USER_ACTION):
+    reason, by_user = EndReason.CANCELLED, Source.USER_ACTION
+    if await end_search(session, user.user_id, search.id, reason, source=by_user) is None:
         raise Conflict("This search has ended already.")
     return await get_search(session, user, str(search.id))
+
+
+async def end_run(
+    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, run_id: RunId, reason: EndReason
+) -> None:
+    """One keyword has ended: the search too where it was the last, else the next one's turn has come."""
+    await queries.end_runs(session, user_id, search_id, reason, run_id=run_id)
+    if await finish_if_done(session, user_id, search_id, source=Source.SYSTEM_AUTOMATION) is None:
+        await publish_runs(session, user_id, search_id)
+
+
+async def end_search(
+    session: AsyncSession,
+    user_id: ExternalUserId,
+    search_id: SearchId,
+    reason: EndReason,
+    *,
+    source: Source = Source.SYSTEM_AUTOMATION,
+) -> Ending | None:
+    """Every keyword that has not ended yet ends for this reason; None when the search had ended already."""
+    await queries.lock(session, user_id, search_id)
+    await queries.end_runs(session, user_id, search_id, reason)
+    return await finish_if_done(session, user_id, search_id, source=source)
 
 
 async def finish_if_done(
@@ -143,7 +171,7 @@ async def finish_if_done(
         correlation_id=str(search_id),
     )
     if finished["campaign_id"]:
-        await campaign_queries.complete_if_idle(session, user_id, finished["campaign_id"])
+        await complete_if_idle(session, user_id, finished["campaign_id"])
     return ending
 
 

@@ -82,6 +82,15 @@ class LockedRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parking:
+    """`is_new`: it was not parked before; `stored` is what the search holds."""
+
+    until: datetime
+    stored: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndState:
     """Why each run ended, and what the search holds of what was asked."""
 

@@ -5,9 +5,18 @@ from sqlalchemy import text
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import ensure_local_user
-from tastemaker.campaigns.queries import complete_if_idle, list_campaigns
-from tastemaker.campaigns.service import create_campaign, ensure_campaign, get_campaign
-from tastemaker.core.errors import InvalidInput, LimitReached, NotFound
+from tastemaker.campaigns.queries import list_campaigns
+from tastemaker.campaigns.service import (
+    archive_campaign,
+    complete_if_idle,
+    create_campaign,
+    describe_campaign,
+    ensure_campaign,
+    get_campaign,
+    rename_campaign,
+    restore_campaign,
+)
+from tastemaker.core.errors import Conflict, InvalidInput, LimitReached, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM, Tenant
@@ -37,7 +46,7 @@ async def test_another_users_campaign_does_not_exist(database: Database, user: C
         made = await create_campaign(session, user, name="Mine")
     stranger = CurrentUser(user_id=ExternalUserId("stranger"), id=user.id, plan="self_hosted", is_admin=False)
     async with session_scope(database, stranger.claim) as session:
-        assert await list_campaigns(session, stranger.user_id, limit=10) == []
+        assert (await list_campaigns(session, stranger.user_id, limit=10)).rows == ()
         with pytest.raises(NotFound):
             await get_campaign(session, stranger, str(made.id))
 
@@ -59,7 +68,7 @@ async def test_twenty_clicks_at_a_limit_of_three_make_exactly_three(
     made = await asyncio.gather(*(click(number) for number in range(20)))
     assert sum(made) == 3
     async with session_scope(database, user.claim) as session:
-        assert len(await list_campaigns(session, user.user_id, limit=50)) == 3
+        assert len((await list_campaigns(session, user.user_id, limit=50)).rows) == 3
 
 
 async def test_the_event_and_the_counter_belong_to_the_same_transaction(
@@ -125,3 +134,80 @@ async def test_a_campaign_whose_last_two_searches_end_in_one_moment_is_completed
     await asyncio.gather(end("chess"), end("makeup"))
     async with session_scope(database, user.claim) as session:
         assert (await get_campaign(session, user, str(campaign.id))).status == "completed"
+
+
+async def test_a_campaign_is_renamed_and_described_and_each_is_told_once(
+    database: Database, user: CurrentUser
+) -> None:
+    async with session_scope(database, user.claim) as session:
+        made = await create_campaign(session, user, name="One", description=" for  the spring ")
+        assert made.description == "for the spring"
+    async with session_scope(database, user.claim) as session:
+        renamed = await rename_campaign(session, user, made, name=" Two ")
+        assert (renamed.name, renamed.description) == ("Two", "for the spring")
+        assert await rename_campaign(session, user, renamed, name="Two") == renamed
+        with pytest.raises(InvalidInput):
+            await rename_campaign(session, user, renamed, name=" ")
+    async with session_scope(database, user.claim) as session:
+        assert (await describe_campaign(session, user, renamed, description="")).description is None
+    async with session_scope(database, SYSTEM) as session:
+        told = text("SELECT event_data ->> 'name' FROM events WHERE event_type = 'campaign_changed'")
+        assert list((await session.execute(told)).scalars()) == ["Two", "Two"]
+
+
+async def test_the_archive_frees_a_place_and_coming_back_takes_one(
+    database: Database, user: CurrentUser
+) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        await session.execute(text("UPDATE user_usage SET plan_campaigns_limit = 1"))
+    async with session_scope(database, user.claim) as session:
+        first = await create_campaign(session, user, name="First")
+        with pytest.raises(LimitReached):
+            await create_campaign(session, user, name="Second")
+        archived = await archive_campaign(session, user, first)
+        assert archived.status == "archived"
+        with pytest.raises(Conflict, match="archived already"):
+            await archive_campaign(session, user, first)
+        await create_campaign(session, user, name="Second")
+    with pytest.raises(LimitReached):
+        async with session_scope(database, user.claim) as session:
+            await restore_campaign(session, user, archived)
+    async with session_scope(database, user.claim) as session:
+        await archive_campaign(session, user, await get_campaign(session, user, "Second"))
+        assert (await restore_campaign(session, user, archived)).status == "draft"
+        with pytest.raises(Conflict, match="not archived"):
+            await restore_campaign(session, user, first)
+    async with session_scope(database, SYSTEM) as session:
+        assert await session.scalar(text("SELECT usage_campaigns_current FROM user_usage")) == 1
+
+
+async def test_a_campaign_with_a_running_search_is_not_put_away_and_takes_one_type(
+    database: Database, user: CurrentUser
+) -> None:
+    async with session_scope(database, user.claim) as session:
+        campaign = await create_campaign(session, user, name="Busy")
+        request = make_request(platform=Platform.YOUTUBE, keywords=["chess"], target=5)
+        await start_search(session, user, campaign, request, source="sandbox")
+        with pytest.raises(Conflict, match="is running"):
+            await archive_campaign(session, user, campaign)
+        similar = await create_campaign(session, user, name="Alike", search_type="similar")
+        with pytest.raises(Conflict, match="takes no keyword search"):
+            await start_search(session, user, similar, request, source="sandbox")
+        with pytest.raises(InvalidInput):
+            await create_campaign(session, user, name="Odd", search_type="odd")
+
+
+async def test_campaigns_are_listed_page_by_page(database: Database, user: CurrentUser) -> None:
+    async with session_scope(database, user.claim) as session:
+        for number in range(5):
+            await create_campaign(session, user, name=f"Number {number}")
+    seen, after = [], None
+    async with session_scope(database, user.claim) as session:
+        for _ in range(3):
+            page = await list_campaigns(session, user.user_id, limit=2, after=after)
+            seen += [campaign.id for campaign in page.rows]
+            after = page.next
+        whole = await list_campaigns(session, user.user_id, limit=9)
+    assert after is None
+    assert seen == [campaign.id for campaign in whole.rows]
+    assert len(set(seen)) == 5

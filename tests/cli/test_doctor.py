@@ -59,6 +59,7 @@ def test_a_schema_that_is_behind_is_a_warning_and_stays_behind(cli: CommandLine,
 def test_left_over_work_is_a_warning(cli: CommandLine, admin_url: str) -> None:
     cli("search", "chess", "--target", "2", "--platform", "youtube", "-o", "a.csv")
     with psycopg.connect(admin_url) as connection:
+        connection.execute("SET session_replication_role = replica")  # a step that triggers refuse
         connection.execute("UPDATE scraping_jobs SET status = 'pending', outcome = NULL, completed_at = NULL")
     work = check(cli("doctor", "--json").document, "Work")
     assert (work["state"], work["found"]) == ("warn", "unfinished searches: 1, waiting messages: 0")

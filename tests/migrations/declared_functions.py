@@ -65,6 +65,7 @@ OF_TRIGGERS: Final = {
     "fill_tenant_of_event()": FIXED_WITH_PUBLIC,
     "fill_user_from_search()": FIXED_WITH_PUBLIC,
     "refuse_foreign_campaign()": FIXED_WITH_PUBLIC,
+    "refuse_illegal_transition()": FIXED,
     "count_provider_spending()": FIXED_WITH_PUBLIC,
     "notify_events()": FIXED,
     "refuse_changed_event()": FIXED,
@@ -116,6 +117,27 @@ _EDITED: Final = reduce(
     (f"({name.format('old')} IS DISTINCT FROM {name.format('new')})" for name in _WRITTEN),
 )
 
+_TO_AN_END: Final = tuple(
+    f"{before} to {end}"
+    for before in ("pending", "processing")
+    for end in ("completed", "error", "timeout", "cancelled")
+)
+
+STEPS: Final = {
+    "campaigns": (
+        "draft to active",
+        "draft to archived",
+        "active to completed",
+        "completed to active",
+        "completed to archived",
+        "archived to draft",
+        "archived to completed",
+    ),
+    "scraping_jobs": ("pending to processing", "processing to pending", *_TO_AN_END),
+    "scraping_runs": ("pending to processing", *_TO_AN_END),
+}
+"""By which a status may change."""
+
 OTHER_TRIGGERS: Final = {
     (
         "system_configurations: refuse_unreadable BEFORE INSERT OR UPDATE FOR EACH ROW"
@@ -141,6 +163,12 @@ OTHER_TRIGGERS: Final = {
     (
         "scraping_jobs: refuse_foreign_campaign BEFORE INSERT OR UPDATE OF campaign_id, user_id FOR EACH ROW"
         " WHEN ((new.campaign_id IS NOT NULL)) refuse_foreign_campaign()"
+    ),
+    *(
+        f"{table}: refuse_illegal_transition BEFORE UPDATE OF status FOR EACH ROW"
+        " WHEN (((old.status)::text IS DISTINCT FROM (new.status)::text))"
+        f" refuse_illegal_transition({', '.join(map(repr, steps))})"
+        for table, steps in STEPS.items()
     ),
     *(
         f"compat.user_profiles: {verb}_user_profile INSTEAD OF {verb.upper()} FOR EACH ROW"

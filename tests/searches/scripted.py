@@ -9,6 +9,7 @@ import httpx
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.service import ensure_campaign
+from tastemaker.config_store.live import Configuration
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.jobs.worker import WorkerSettings, run_worker
@@ -138,6 +139,7 @@ async def working(
     provider: ScriptedProvider,
     *,
     settings: WorkerSettings | None = None,
+    config: Configuration | None = None,
 ) -> AsyncIterator[asyncio.Event]:
     """A worker beside the block, stopped gracefully when the block ends."""
     stopping = asyncio.Event()
@@ -147,7 +149,13 @@ async def working(
     async with httpx.AsyncClient() as http:
         handlers = search_handlers(Sources(http=http, providers=providers))
         worker = asyncio.create_task(
-            run_worker(database, handlers, stopping=stopping, settings=settings or WorkerSettings(poll=0.1))
+            run_worker(
+                database,
+                handlers,
+                stopping=stopping,
+                settings=settings or WorkerSettings(poll=0.1),
+                config=config,
+            )
         )
         try:
             yield stopping

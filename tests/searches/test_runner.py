@@ -170,7 +170,10 @@ async def test_a_used_up_quota_parks_the_search_and_it_goes_on_when_told(bench: 
         bench.database, "SELECT event_type FROM events WHERE aggregate_type = 'job' ORDER BY seq"
     ) == [
         "search_started",
+        "search_processing",
         "search_parked",
+        "search_resumed",
+        "search_processing",
         "search_finished",
     ]
 

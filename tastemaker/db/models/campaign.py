@@ -53,11 +53,17 @@ class Campaign(Base):
     status: Mapped[CampaignStatus] = mapped_column(WordOf(CampaignStatus, 20), server_default=sql("'draft'"))
     created_at: Mapped[InsertedAt]
     updated_at: Mapped[InsertedAt]
+    deleting_since: Mapped[Instant | None]
 
     __table_args__ = (
         one_of("search_type", SearchType),
         one_of("status", CampaignStatus),
         Index("idx_campaigns_user_id", "user_id", sql("created_at DESC")),
+        Index(
+            "idx_campaigns_deleting",
+            "deleting_since",
+            postgresql_where=sql("deleting_since IS NOT NULL"),
+        ),
     )
 
 
@@ -107,6 +113,11 @@ class ScrapingJob(Base):
         Index("idx_scraping_jobs_status_created", "status", sql("created_at DESC")),
         Index("idx_scraping_jobs_user_id", "user_id", sql("created_at DESC")),
         Index("idx_scraping_jobs_campaign_id", "campaign_id", sql("created_at DESC")),
+        Index(
+            "idx_scraping_jobs_timeout",
+            "timeout_at",
+            postgresql_where=sql("status IN ('pending', 'processing')"),
+        ),
     )
 
 

@@ -1,0 +1,83 @@
+"""When waiting helps and when it does not: quotas, and a disk that is full."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from tastemaker.config_store.declaring import ConfigKey
+from tastemaker.config_store.keys import LONGEST_PARKING, PARK_ON_QUOTA
+from tastemaker.config_store.live import Configuration
+from tastemaker.providers.base import ErrorKind, Page, ProviderError
+from tastemaker.searches import runner
+from tastemaker.searches.states import Outcome, Status
+from tests.searches.rows import one
+from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
+
+
+def used_up(*, final: bool = False, retry_after: float = 3600) -> ProviderError:
+    return ProviderError(ErrorKind.QUOTA, "The quota is used up.", final=final, retry_after=retry_after)
+
+
+@pytest.mark.parametrize(
+    ("error", "changed"),
+    [
+        (used_up(final=True), {}),
+        (used_up(retry_after=3 * 86400), {}),
+        (used_up(retry_after=60), {LONGEST_PARKING: timedelta(seconds=30)}),
+        (used_up(), {PARK_ON_QUOTA: False}),
+    ],
+    ids=["for good", "for too long", "longer than the operator waits", "the operator does not wait"],
+)
+async def test_a_quota_for_which_one_cannot_wait_ends_the_search(
+    bench: Bench, error: ProviderError, changed: dict[ConfigKey[Any], Any]
+) -> None:
+    search = await bench.start("chess")
+    provider = ScriptedProvider(lambda _keyword, _cursor: error)
+    async with working(bench.database, provider, config=Configuration.of_defaults(changed)):
+        ended = await bench.finish(search)
+    assert (ended.status, ended.outcome, ended.error) == (
+        Status.ERROR,
+        Outcome.QUOTA,
+        "The quota is used up.",
+    )
+
+
+async def test_what_a_quota_left_is_partial_and_says_which_keyword(bench: Bench) -> None:
+    def script(keyword: str, cursor: str | None) -> Page | Exception:
+        if keyword == "chess":
+            return page([1, 2], None)
+        return used_up(final=True) if cursor else page([3], "2")
+
+    search = await bench.start("chess", "makeup")
+    async with working(bench.database, ScriptedProvider(script)):
+        ended = await bench.finish(search)
+    assert (ended.status, ended.outcome, ended.stored) == (Status.COMPLETED, Outcome.PARTIAL, 3)
+    told = "SELECT jsonb_object_agg(keyword, jsonb_build_array(stored, end_reason)) FROM scraping_runs"
+    assert await one(bench.database, told) == {"chess": [2, "exhausted"], "makeup": [1, "quota"]}
+
+
+async def test_a_full_disk_parks_the_search_and_it_goes_on_after(
+    bench: Bench, admin_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "SPACE_SECONDS", 1.5)
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute("""
+            CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE SQLSTATE '53100' USING MESSAGE = 'could not extend file'; END $$;
+            CREATE TRIGGER full_disk BEFORE INSERT ON scraping_results
+                FOR EACH STATEMENT EXECUTE FUNCTION full_disk();""")
+        search = await bench.start("chess", target=20)
+        async with working(bench.database, ScriptedProvider(pages_of(10, 100))):
+            parked = await bench.finish(search)
+            assert (parked.status, parked.parked_reason) == (
+                Status.PENDING,
+                "The database's disk is full.",
+            )
+            assert await one(bench.database, "SELECT sum(failures) FROM scraping_runs") == 0
+            admin.execute("DROP TRIGGER full_disk ON scraping_results")
+            while (ended := await bench.reload(search)).status.is_open:
+                await asyncio.sleep(0.05)
+    assert (ended.outcome, ended.stored) == (Outcome.FULL, 20)

@@ -1,0 +1,96 @@
+"""What nobody works on: ended in time, told again, erased to the end."""
+
+import asyncio
+
+import httpx
+
+from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.providers.base import KeywordQuery, Page
+from tastemaker.searches.states import Outcome, Status
+from tastemaker.searches.sweeping import sweeping
+from tastemaker.searches.tasks import Sources, search_handlers
+from tests.searches.rows import many, one, write
+from tests.searches.scripted import Bench, ScriptedProvider, pages_of, working
+
+
+async def test_a_search_ends_in_time_though_nobody_works_on_it(bench: Bench) -> None:
+    over = await bench.start("chess")
+    await write(
+        bench.database,
+        "UPDATE scraping_jobs SET status = 'processing', timeout_at = now() - interval '1 s'",
+    )
+    parked = await bench.start("makeup")
+    await write(
+        bench.database,
+        "UPDATE scraping_jobs SET timeout_at = now() - interval '1 s', parked_until = now() + interval '1 h'"
+        " WHERE id = CAST(:id AS uuid)",
+        id=str(parked.id),
+    )
+    await write(bench.database, "DELETE FROM background_jobs")
+    await sweep_once(bench)
+    ended = await bench.reload(over)
+    assert (ended.status, ended.outcome) == (Status.TIMEOUT, Outcome.TIMEOUT)
+    assert (await bench.reload(parked)).status is Status.PENDING, "its clock stands still"
+    finished = "SELECT count(*) FROM events WHERE event_type = 'search_finished'"
+    assert await one(bench.database, finished) == 1
+
+
+async def test_a_lost_message_is_published_again(bench: Bench) -> None:
+    search = await bench.start("chess", "makeup", target=15)
+    await write(bench.database, "DELETE FROM background_jobs")
+    provider = ScriptedProvider(pages_of(10, 100))
+    async with working(bench.database, provider), sweeping(bench.database, every=0.1):
+        ended = await bench.finish(search)
+    assert (ended.outcome, ended.stored) == (Outcome.FULL, 15)
+
+
+async def test_a_message_that_is_there_is_not_published_twice(bench: Bench) -> None:
+    await bench.start(*(f"word {number}" for number in range(8)))
+    before = await many(bench.database, "SELECT id FROM background_jobs ORDER BY id")
+    await sweep_once(bench)
+    assert len(before) == 5, "of eight keywords five may be worked on at once"
+    kept = "SELECT id FROM background_jobs WHERE job_type = 'continue_run' ORDER BY id"
+    assert await many(bench.database, kept) == before
+
+
+async def test_each_keyword_has_its_turn_and_never_more_than_five_at_once(bench: Bench) -> None:
+    running: set[str] = set()
+    most = 0
+    good = pages_of(3, 3)
+
+    class Watched(ScriptedProvider):
+        async def search_keyword(
+            self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None
+        ) -> Page:
+            nonlocal most
+            running.add(query.keyword)
+            most = max(most, len(running))
+            try:
+                return await super().search_keyword(http, query, cursor)
+            finally:
+                running.discard(query.keyword)
+
+    search = await bench.start(*(f"word {number}" for number in range(12)))
+    provider = Watched(good, delay=0.05)
+    async with working(bench.database, provider):
+        ended = await bench.finish(search)
+    assert ended.outcome is Outcome.FULL
+    assert len({keyword for keyword, _ in provider.asked}) == 12
+    assert most == 5
+
+
+async def sweep_once(bench: Bench) -> None:
+    """A worker without providers, until one sweep is done."""
+    stopping = asyncio.Event()
+    async with httpx.AsyncClient() as http:
+        handlers = search_handlers(Sources(http=http, providers={}))
+        sweeper = {name: handler for name, handler in handlers.items() if name == "sweep_searches"}
+        worker = asyncio.create_task(
+            run_worker(bench.database, sweeper, stopping=stopping, settings=WorkerSettings(poll=0.05))
+        )
+        async with sweeping(bench.database, every=60):
+            done = "SELECT count(completed_at) FROM background_jobs WHERE job_type = 'sweep_searches'"
+            while await one(bench.database, done) == 0:
+                await asyncio.sleep(0.02)
+        stopping.set()
+        await worker
