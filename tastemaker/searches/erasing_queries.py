@@ -38,31 +38,31 @@ DELETE_RESULTS = text(f"""
         SELECT page.id FROM scraping_results page
         WHERE page.user_id = :user_id AND page.job_id = ANY(ARRAY({_SEARCHES})) LIMIT :batch))
     RETURNING 1
-""")  # noqa: S608
+""")  # noqa: S608 - of this module's own words
 
 DELETE_RUNS = text(f"""
     DELETE FROM scraping_runs WHERE tenant_id = :user_id AND id = ANY(ARRAY(
         SELECT run.id FROM scraping_runs run
         WHERE run.tenant_id = :user_id AND run.job_id = ANY(ARRAY({_SEARCHES})) LIMIT :batch))
     RETURNING 1
-""")  # noqa: S608
+""")  # noqa: S608 - of this module's own words
 
 DELETE_SEARCHES = text(f"""
     DELETE FROM scraping_jobs WHERE user_id = :user_id AND id = ANY(ARRAY({_SEARCHES} LIMIT :batch))
     RETURNING 1
-""")  # noqa: S608
+""")  # noqa: S608 - of this module's own words
 
 DELETE_IMPORTED = text(f"""
     DELETE FROM search_results WHERE tenant_id = :user_id AND id = ANY(ARRAY(
         SELECT one.id FROM search_results one
         WHERE one.tenant_id = :user_id AND one.job_id = ANY(ARRAY({_IMPORTS})) LIMIT :batch))
     RETURNING 1
-""")  # noqa: S608
+""")  # noqa: S608 - of this module's own words
 
 DELETE_IMPORTS = text(f"""
     DELETE FROM search_jobs WHERE tenant_id = :user_id AND id = ANY(ARRAY({_IMPORTS} LIMIT :batch))
     RETURNING 1
-""")  # noqa: S608
+""")  # noqa: S608 - of this module's own words
 
 IN_ORDER: Final = (
     (DELETE_CLAIMS, 2000),

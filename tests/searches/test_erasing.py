@@ -72,7 +72,7 @@ async def test_a_running_campaign_is_stopped_hidden_and_erased(
     told = "SELECT event_type FROM events WHERE seq > (SELECT max(seq) - 3 FROM events) ORDER BY seq"
     assert await many(bench.database, told) == ["search_finished", "campaign_completed", "campaign_deleted"]
     assert await one(bench.database, "SELECT count(*) FROM usage_charges") > 0  # type: ignore[operator]  # a number
-    assert await one(bench.database, "SELECT count(*) FROM creators") > 0  # type: ignore[operator]
+    assert await one(bench.database, "SELECT count(*) FROM creators") > 0  # type: ignore[operator]  # a number
 
 
 async def test_a_deletion_that_died_half_way_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ async def test_what_has_ended_never_opens_again(bench: Bench, table: str, end: s
     await write(bench.database, f"UPDATE {table} SET status = '{end}'")  # noqa: S608 - of this file's words
     for after in {*OPEN, *ENDS} - {end}:
         with pytest.raises(IntegrityError, match=f"{end} never becomes {after}"):
-            await write(bench.database, f"UPDATE {table} SET status = '{after}'")  # noqa: S608
+            await write(bench.database, f"UPDATE {table} SET status = '{after}'")  # noqa: S608 - of this file's words
 
 
 async def test_a_run_only_goes_forward(bench: Bench) -> None:
