@@ -53,6 +53,7 @@ OF_OURS: Final = {
         "0036",
         "require-concurrent-index-creation",
     ): "partial, and a subscription with an intended plan is rare",
+    ("0044", "require-concurrent-index-creation"): "partial: searches that have ended are not in it",
     ("0047", "require-concurrent-index-creation"): "partial: calls that are under way are a handful",
     ("0037", "require-concurrent-index-creation"): "users sign up and edit their names a few times a minute; "
     "a million of them are indexed in seconds, while readers go on",
