@@ -151,6 +151,7 @@ def _facts(facts: DatabaseFacts) -> Iterator[Check]:
     else:
         yield Check("Time zone", State.OK, "UTC")
     yield _work(facts)
+    yield _events(facts)
 
 
 def _extensions(present: frozenset[str]) -> Check:
@@ -181,6 +182,16 @@ def _work(facts: DatabaseFacts) -> Check:
             "Work", State.WARN, found, "`tastemaker searches resume`, `… cancel`, or `tastemaker work`."
         )
     return Check("Work", State.OK, "nothing is left over")
+
+
+def _events(facts: DatabaseFacts) -> Check:
+    if facts.undelivered:
+        advice = "`tastemaker events failed` says why, `… replay` tries again."
+        return Check("Events", State.WARN, f"deliveries given up: {facts.undelivered}", advice)
+    if facts.late_deliveries:
+        found = f"deliveries that nobody makes: {facts.late_deliveries}"
+        return Check("Events", State.WARN, found, "`tastemaker work` delivers.")
+    return Check("Events", State.OK, f"new ones for the next worker: {facts.new_events}")
 
 
 def _corpus(settings: Settings) -> Check:

@@ -34,6 +34,14 @@ LEFTOVERS = """
     FROM background_jobs
 """
 
+EVENTS = """
+    SELECT (SELECT count(*) FROM event_deliveries WHERE status = 'failed'),
+           (SELECT count(*) FROM event_deliveries
+            WHERE status = 'pending' AND due_at < app_now() - interval '60 seconds'),
+           (SELECT count(*) FROM (
+                SELECT FROM events WHERE processing_status = 'pending' LIMIT 10000) AS few)
+"""
+
 UNFINISHED = "SELECT count(*) FROM scraping_jobs WHERE status IN ('pending', 'processing')"
 
 CLAIM = "SELECT set_config('request.jwt.claims', %s, true)"
@@ -44,7 +52,8 @@ class DatabaseFacts:
     """`unprotected`: tables with a tenant's rows whose row-level security is off or not forced.
 
     `lost` messages are held by dead workers, `failed` ones were given up, `waiting` ones are due and nobody
-    takes them; `unfinished` searches have not ended.
+    takes them; `unfinished` searches have not ended. `undelivered` events were given up for a subscriber,
+    `late_deliveries` are due for a minute; `new_events`, counted up to 10,000, wait for a worker.
     """
 
     server_version: int
@@ -57,6 +66,9 @@ class DatabaseFacts:
     failed: int
     waiting: int
     unfinished: int
+    undelivered: int
+    late_deliveries: int
+    new_events: int
 
 
 def read_facts(url: str) -> DatabaseFacts:
@@ -65,8 +77,9 @@ def read_facts(url: str) -> DatabaseFacts:
         connection.execute(CLAIM, (claims_json(SYSTEM),))
         role = connection.execute(ROLE).fetchone()
         leftovers = connection.execute(LEFTOVERS).fetchone()
+        events = connection.execute(EVENTS).fetchone()
         unfinished = connection.execute(UNFINISHED).fetchone()
-        if role is None or leftovers is None or unfinished is None:
+        if role is None or leftovers is None or events is None or unfinished is None:
             raise psycopg.DataError("the catalog answers nothing about the schema")
         return DatabaseFacts(
             server_version=connection.info.server_version,
@@ -78,5 +91,8 @@ def read_facts(url: str) -> DatabaseFacts:
             lost=leftovers[0],
             failed=leftovers[1],
             waiting=leftovers[2],
+            undelivered=events[0],
+            late_deliveries=events[1],
+            new_events=events[2],
             unfinished=unfinished[0],
         )

@@ -65,6 +65,24 @@ def test_left_over_work_is_a_warning(cli: CommandLine, admin_url: str) -> None:
     assert (work["state"], work["found"]) == ("warn", "unfinished searches: 1, waiting messages: 0")
 
 
+def test_events_that_were_given_up_or_wait_too_long_are_a_warning(cli: CommandLine, admin_url: str) -> None:
+    cli("search", "chess", "--target", "2", "--platform", "youtube", "-o", "a.csv")
+    new = check(cli("doctor", "--json").document, "Events")
+    assert (new["state"], new["found"]) == ("ok", "new ones for the next worker: 4")
+    with psycopg.connect(admin_url) as connection:
+        connection.execute(
+            "INSERT INTO event_deliveries (event_id, subscriber, event_timestamp, event_type, due_at,"
+            " created_at) SELECT id, 'mail', timestamp, event_type, now() - interval '2 minutes', now()"
+            " FROM events LIMIT 1"
+        )
+    late = check(cli("doctor", "--json").document, "Events")
+    assert (late["state"], late["found"]) == ("warn", "deliveries that nobody makes: 1")
+    with psycopg.connect(admin_url) as connection:
+        connection.execute("UPDATE event_deliveries SET status = 'failed'")
+    failed = check(cli("doctor", "--json").document, "Events")
+    assert (failed["state"], failed["found"]) == ("warn", "deliveries given up: 1")
+
+
 def test_a_database_that_is_not_there_fails_and_nothing_more_is_asked(
     bare: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

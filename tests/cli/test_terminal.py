@@ -119,6 +119,7 @@ def test_a_worker_goes_on_with_what_waits_until_it_is_stopped(slow: None, admin_
         [*PROGRAM, "work", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     ) as worker:
         wait_for(admin_url, "SELECT bool_and(status = 'completed') FROM scraping_jobs", worker)
+        wait_for(admin_url, "SELECT bool_and(processing_status = 'completed') FROM events", worker)
         worker.send_signal(signal.SIGTERM)
         out, err = worker.communicate(timeout=20)
     assert (worker.returncode, err) == (0, b"")
