@@ -12,6 +12,8 @@ from tastemaker.events.payloads import (
     Payload,
     SearchFinished,
     SearchParked,
+    SearchProcessing,
+    SearchResumed,
     SearchSnapshot,
     SearchStarted,
     SubscriptionFacts,
@@ -21,13 +23,10 @@ from tastemaker.events.payloads import (
     UserRegistered,
 )
 
-OPEN = "open"
-"""Of a search that has not ended: its rows alone know how far it is."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchState:
-    """`status` is `open` until the end; `stored` and `pages` are known then."""
+    """`outcome`, `stored` and `pages` are known at the end; until then the rows alone know how far it is."""
 
     platform: str
     target: int
@@ -66,13 +65,13 @@ def fold_subscription(payloads: Iterable[Payload]) -> SubscriptionState | None:
 def _search_after(state: SearchState | None, payload: Payload) -> SearchState | None:
     match payload:
         case SearchStarted():
-            return SearchState(platform=payload.platform, target=payload.target, status=OPEN)
+            return SearchState(platform=payload.platform, target=payload.target, status=SearchStatus.PENDING)
         case SearchSnapshot():
             is_open = SearchStatus(payload.status).is_open
             return SearchState(
                 platform=payload.platform,
                 target=payload.target,
-                status=OPEN if is_open else payload.status,
+                status=payload.status,
                 outcome=None if is_open else payload.outcome,
                 stored=None if is_open else payload.stored,
                 pages=None if is_open else payload.pages,
@@ -85,7 +84,11 @@ def _search_after(state: SearchState | None, payload: Payload) -> SearchState | 
                 stored=payload.stored,
                 pages=payload.pages,
             )
-        case SearchParked() | _:
+        case SearchProcessing() if state:
+            return replace(state, status=SearchStatus.PROCESSING)
+        case SearchParked() | SearchResumed() if state:
+            return replace(state, status=SearchStatus.PENDING)
+        case _:
             return state
 
 

@@ -20,7 +20,7 @@ from tastemaker.events.names import Aggregate, Source
 from tastemaker.events.payloads import Payload, SearchSnapshot, SubscriptionSnapshot
 from tastemaker.events.recorded import RecordedEvent
 from tastemaker.events.service import NewEvent, record_many
-from tastemaker.events.states import OPEN, SearchState, SubscriptionState, fold_search, fold_subscription
+from tastemaker.events.states import SearchState, SubscriptionState, fold_search, fold_subscription
 from tastemaker.events.upcasting import UnreadablePayload
 from tastemaker.ops import rebuilding_queries as queries
 
@@ -150,7 +150,7 @@ def _stored_search(row: Row) -> SearchState:
     return SearchState(
         platform=row["platform"],
         target=row["target_results"],
-        status=OPEN if is_open else row["status"],
+        status=row["status"],
         outcome=None if is_open else row["outcome"],
         stored=None if is_open else row["processed_results"],
         pages=None if is_open else row["processed_runs"],

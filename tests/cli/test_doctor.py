@@ -1,5 +1,6 @@
 """`tastemaker doctor` on sound and on broken installations."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def test_left_over_work_is_a_warning(cli: CommandLine, admin_url: str) -> None:
 def test_events_that_were_given_up_or_wait_too_long_are_a_warning(cli: CommandLine, admin_url: str) -> None:
     cli("search", "chess", "--target", "2", "--platform", "youtube", "-o", "a.csv")
     new = check(cli("doctor", "--json").document, "Events")
-    assert (new["state"], new["found"]) == ("ok", "new ones for the next worker: 4")
+    assert new["state"] == "ok"
+    assert re.fullmatch(r"new ones for the next worker: [1-9]\d*", new["found"])
     with psycopg.connect(admin_url) as connection:
         connection.execute(
             "INSERT INTO event_deliveries (event_id, subscriber, event_timestamp, event_type, due_at,"

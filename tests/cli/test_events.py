@@ -29,7 +29,8 @@ def searched(cli: CommandLine) -> str:
 
 
 def test_events_are_listed_and_shown(cli: CommandLine, searched: str) -> None:
-    events = cli("events", "list", "--json").document["events"]
+    these = ("--type", "search_finished", "--type", "search_started", "--type", "user_registered")
+    events = cli("events", "list", *these, "--type", "campaign_created", "--json").document["events"]
     assert [event["event_type"] for event in events] == [
         "search_finished",
         "search_started",
@@ -40,15 +41,16 @@ def test_events_are_listed_and_shown(cli: CommandLine, searched: str) -> None:
     assert len(lines) == 2
     assert "search_started" in lines[1]
     assert f"job {searched[:6]}" in lines[1]
-    first = cli("events", "list", "--limit", "3", "--json").document
-    rest = cli("events", "list", "--after", first["next"], "--json").document
+    first = cli("events", "list", *these, "--limit", "2", "--json").document
+    rest = cli("events", "list", *these, "--after", first["next"], "--json").document
     assert [event["event_type"] for event in rest["events"]] == ["user_registered"]
     assert cli("events", "list", "--until", "2020-01-01").out == "There is no such event.\n"
 
     document = cli("events", "show", events[0]["id"], "--json").document
     assert document["event"]["event_data"]["stored"] == 3
     told = [event["event_type"] for tree in document["correlation"] for event in tree["events"]]
-    assert told == ["search_started", "search_finished"]
+    assert told[0] == "search_started"
+    assert "search_finished" in told
     shown = cli("events", "show", events[0]["id"]).out
     assert f"search_finished of job {searched}" in shown
     assert "search_started" in cli("events", "show", searched).out

@@ -79,8 +79,13 @@ async def test_searches_are_what_their_events_say(bench: Bench) -> None:
     cancelled, still_open = await bench.start("third"), await bench.start("fourth")
     async with session_scope(bench.database, bench.user.claim) as session:
         await cancel_search(session, bench.user, cancelled)
+    parked = await bench.start("fifth")
+    busy = ProviderError(ErrorKind.QUOTA, "later", final=False, retry_after=3600)
+    async with working(bench.database, ScriptedProvider(lambda *_: busy)):
+        await bench.finish(parked)
+    await change(bench.database, "UPDATE scraping_jobs SET parked_until = NULL")
     found = await compare_states(bench.database)
-    assert found.compared == {"job": 4, "subscription": 1}
+    assert found.compared == {"job": 5, "subscription": 1}
     assert (found.differences, found.unrecorded) == ([], [])
     await change(bench.database, "UPDATE scraping_jobs SET processed_results = 11 WHERE outcome = 'full'")
     await change(bench.database, "UPDATE scraping_jobs SET status = 'timeout' WHERE status = 'pending'")
@@ -89,8 +94,8 @@ async def test_searches_are_what_their_events_say(bench: Bench) -> None:
         for each in (await compare_states(bench.database)).differences
     }
     assert (str(full.id), "stored", 12, 11) in differences
-    assert (str(still_open.id), "status", "open", "timeout") in differences
-    assert {each[0] for each in differences} == {str(full.id), str(still_open.id)}
+    assert (str(still_open.id), "status", "pending", "timeout") in differences
+    assert {each[0] for each in differences} == {str(full.id), str(still_open.id), str(parked.id)}
 
 
 async def test_a_subscription_is_what_its_events_say_at_every_step(
