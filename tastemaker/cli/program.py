@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tastemaker.cli.commands import campaigns, config, corpus, db, events, searches
+from tastemaker.cli.commands import campaigns, config, corpus, db, events, exclusions, searches, suppressions
 from tastemaker.cli.commands.doctor import doctor
 from tastemaker.cli.commands.export import export
 from tastemaker.cli.commands.results import results
@@ -27,6 +27,8 @@ app.command()(export)
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(searches.app, name="searches")
 app.add_typer(events.app, name="events")
+app.add_typer(exclusions.app, name="exclusions")
+app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(db.app, name="db")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(config.app, name="config")

@@ -71,6 +71,7 @@ async def open_sources(session: "Session", *, live: bool, corpus: Path | None) -
     """The providers that this process serves: the live ones, and the sandbox over the corpus if given."""
     from tastemaker.providers.http import make_client
     from tastemaker.providers.registry import sandbox_providers
+    from tastemaker.searches.suppression_key import find_key
     from tastemaker.searches.tasks import Sources
 
     providers: dict[str, dict[Platform, Provider]] = {}
@@ -82,7 +83,7 @@ async def open_sources(session: "Session", *, live: bool, corpus: Path | None) -
             from tastemaker.sandbox.server import serve
 
             providers["sandbox"] = sandbox_providers(await stack.enter_async_context(serve(corpus)))
-        yield Sources(http=http, providers=providers)
+        yield Sources(http=http, providers=providers, key=find_key(session.settings))
 
 
 async def _live_providers(session: "Session") -> dict[Platform, "Provider"]:

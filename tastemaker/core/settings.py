@@ -65,6 +65,10 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("SCRAPECREATORS_API_KEY", "TASTEMAKER_SCRAPECREATORS_API_KEY"),
         description="A ScrapeCreators key: searches on TikTok and Instagram become live.",
     )
+    suppression_key: SecretStr | None = Field(
+        default=None,
+        description="The key that hashes suppressed people, where several machines share a database.",
+    )
     youtube_base_url: str = Field(
         default="https://youtube.googleapis.com",
         description="Where the YouTube Data API is; for a proxy or a recording server.",

@@ -70,6 +70,13 @@ class RunEndReason(StrEnum):
         }.get(self, SearchStatus.COMPLETED)
 
 
+class ExclusionKind(StrEnum):
+    """By what a creator is named on a list."""
+
+    HANDLE = "handle"
+    STABLE_ID = "stable_id"
+
+
 class ImportStatus(StrEnum):
     """Of `search_jobs`, which start as `queued`."""
 

@@ -218,6 +218,34 @@ class CampaignDeleted(Payload):
     searches: int
 
 
+class ExclusionsChanged(Payload):
+    """How many names came on a user's list or left it; the list of one campaign where there is an id."""
+
+    event_type = EventType.EXCLUSIONS_CHANGED
+    aggregate = Aggregate.USER
+
+    campaign_id: UUID | None
+    added: int
+    removed: int
+
+
+class CreatorSuppressed(Payload):
+    """The aggregate is the keyed hash of who it is; `searches` held them until then."""
+
+    event_type = EventType.CREATOR_SUPPRESSED
+    aggregate = Aggregate.CREATOR
+
+    platform: str
+    searches: int
+
+
+class SuppressionLifted(Payload):
+    event_type = EventType.SUPPRESSION_LIFTED
+    aggregate = Aggregate.CREATOR
+
+    platform: str
+
+
 class SearchStarted(Payload):
     event_type = EventType.SEARCH_STARTED
     aggregate = Aggregate.JOB

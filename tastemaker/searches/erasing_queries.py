@@ -64,6 +64,13 @@ DELETE_IMPORTS = text(f"""
     RETURNING 1
 """)  # noqa: S608 - of this module's own words
 
+DELETE_EXCLUSIONS = text("""
+    DELETE FROM exclusions WHERE tenant_id = :user_id AND id = ANY(ARRAY(
+        SELECT one.id FROM exclusions one
+        WHERE one.tenant_id = :user_id AND one.campaign_id = :campaign_id LIMIT :batch))
+    RETURNING 1
+""")
+
 IN_ORDER: Final = (
     (DELETE_CLAIMS, 2000),
     (DELETE_RESULTS, 200),
@@ -71,6 +78,7 @@ IN_ORDER: Final = (
     (DELETE_SEARCHES, 200),
     (DELETE_IMPORTED, 2000),
     (DELETE_IMPORTS, 200),
+    (DELETE_EXCLUSIONS, 2000),
 )
 """Statement, and how many rows it takes at once: each is far below a second."""
 

@@ -20,9 +20,11 @@ from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Creator, Declaration, Page, Post
 from tastemaker.searches import page_queries
 from tastemaker.searches.document import to_document
+from tastemaker.searches.leaving_out import admit
 from tastemaker.searches.matching import best_post, matched_fields
 from tastemaker.searches.service import end_run, end_search
 from tastemaker.searches.states import EndReason
+from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.types import LockedRun, LockedSearch, Turn
 
 MAX_PAGES = 500
@@ -40,6 +42,7 @@ class Fetched:
     platform: Platform
     declaration: Declaration
     source: str
+    key: SuppressionKey | None = None
 
     @property
     def provenance(self) -> Provenance:
@@ -66,15 +69,19 @@ class _Accepted:
 
 async def keep_page(session: AsyncSession, fetched: Fetched) -> Kept:
     turn, page = fetched.turn, fetched.page
-    search = await page_queries.lock_search(session, turn)
-    run = await page_queries.lock_run(session, turn)
-    await page_queries.settle_call(session, turn, fetched.call_id, page.cost, status="charged")
+    key_id = fetched.key.id if fetched.key else NO_KEY_ID
+    opened = await page_queries.open_page(session, turn, fetched.call_id, page.cost, key_id=key_id)
     is_ours = await job_queries.progressed(session, fetched.job)
-    if search is None or run is None or not is_ours or not _is_current(search, run, turn):
+    if opened is None or not is_ours or not _is_current(*opened, turn):
         return Kept(goes_on=False)
-    accepted = await _accept(session, fetched, search)
-    await _store(session, fetched, search, accepted.creators)
-    barren_pages = 0 if accepted.creators else run.barren_pages + 1
+    search, run = opened
+    if search.lacks_key:  # since the page was asked for: the next turn says so, and waits
+        return Kept(goes_on=True)
+    admitted = await admit(session, turn, search, page, fetched.platform, fetched.key)
+    accepted = await _accept(session, fetched, search, admitted.creators)
+    await _store(session, fetched, search, admitted.page, accepted.creators)
+    somebody_was_left_out = len(admitted.creators) < len(page.creators)
+    barren_pages = 0 if accepted.creators or somebody_was_left_out else run.barren_pages + 1
     await page_queries.advance(
         session,
         turn,
@@ -95,9 +102,11 @@ def _is_current(search: LockedSearch, run: LockedRun, turn: Turn) -> bool:
     return search.status.is_open and run.status.is_open and run.version == turn.version
 
 
-async def _accept(session: AsyncSession, fetched: Fetched, search: LockedSearch) -> _Accepted:
-    """The page's creators that the search does not hold, as many as target and plan allow, in order."""
-    by_id = {creator.stable_id: creator for creator in fetched.page.creators}
+async def _accept(
+    session: AsyncSession, fetched: Fetched, search: LockedSearch, creators: Sequence[Creator]
+) -> _Accepted:
+    """Of these creators those that the search does not hold, as many as target and plan allow, in order."""
+    by_id = {creator.stable_id: creator for creator in creators}
     claimed = await page_queries.list_claimed(session, fetched.turn, fetched.platform, list(by_id))
     new = [stable_id for stable_id in by_id if stable_id not in claimed][: search.target - search.stored]
     if not new:
@@ -113,10 +122,10 @@ async def _accept(session: AsyncSession, fetched: Fetched, search: LockedSearch)
 
 
 async def _store(
-    session: AsyncSession, fetched: Fetched, search: LockedSearch, new: Sequence[Creator]
+    session: AsyncSession, fetched: Fetched, search: LockedSearch, page: Page, new: Sequence[Creator]
 ) -> None:
     """Everything the page told goes into the catalog; the new creators enter the search."""
-    page, turn = fetched.page, fetched.turn
+    turn = fetched.turn
     provenance = fetched.provenance
     creator_ids = await upsert_creators(session, page.creators, provenance=provenance, now=search.now)
     post_ids = await upsert_posts(session, page.posts, creator_ids, provenance=provenance, now=search.now)
@@ -124,14 +133,11 @@ async def _store(
         return
     posts = _posts_by_creator(page.posts)
     best = {creator.stable_id: best_post(turn.keyword, posts.get(creator.stable_id, ())) for creator in new}
-    result_id = await page_queries.insert_result(
-        session, turn, [to_document(creator, best[creator.stable_id], turn.keyword) for creator in new]
-    )
-    await page_queries.claim_creators(
+    await page_queries.keep_found(
         session,
         turn,
         platform=fetched.platform,
-        result_id=result_id,
+        documents=[to_document(creator, best[creator.stable_id], turn.keyword) for creator in new],
         first_position=search.stored + 1,
         stable_ids=[creator.stable_id for creator in new],
         creator_ids=[creator_ids[creator.stable_id] for creator in new],

@@ -17,12 +17,14 @@ from tastemaker.core.ids import ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Cost, Declaration
 from tastemaker.searches.states import Status
+from tastemaker.searches.suppression_key import NO_KEY_ID
 from tastemaker.searches.types import LockedRun, LockedSearch, Parking, Turn
 
 READ_TURN = text("""
     SELECT r.id AS run_id, r.job_id, r.keyword, r.cursor, r.version, j.status,
            j.search_params ->> 'region' AS region, j.timeout_at < app_now() AS timed_out,
-           extract(epoch FROM j.parked_until - app_now()) AS parked_for
+           extract(epoch FROM j.parked_until - app_now()) AS parked_for,
+           EXISTS (SELECT FROM suppressions WHERE key_id <> :key_id) AS lacks_key
     FROM scraping_runs r JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
     WHERE r.id = :run_id AND r.tenant_id = :user_id AND r.status IN ('pending', 'processing')
       AND j.status IN ('pending', 'processing')
@@ -58,17 +60,30 @@ SETTLE_CALL = text("""
     WHERE id = :call_id AND tenant_id = :user_id
 """)
 
-LOCK_SEARCH = text("""
-    SELECT status, target_results, processed_results, app_now() AS now FROM scraping_jobs
-    WHERE id = :search_id AND user_id = :user_id
-    FOR UPDATE
+OPEN_PAGE = text("""
+    WITH search AS MATERIALIZED (
+        SELECT id, user_id, status, target_results, processed_results FROM scraping_jobs
+        WHERE id = :search_id AND user_id = :user_id
+        FOR UPDATE
+    ), run AS MATERIALIZED (
+        SELECT r.status, r.version, r.pages, r.barren_pages, r.seen_cursors
+        FROM search JOIN scraping_runs r ON r.tenant_id = search.user_id
+        WHERE r.id = :run_id AND r.tenant_id = :user_id
+        FOR UPDATE OF r
+    ), settled AS (
+        UPDATE provider_calls
+        SET status = 'charged', calls = :calls, units = :units, micros_usd = :micros, error_kind = NULL,
+            finished_at = app_now()
+        WHERE id = :call_id AND tenant_id = :user_id
+    )
+    SELECT search.status AS search_status, search.target_results, search.processed_results,
+           app_now() AS now, run.*,
+           EXISTS (SELECT FROM exclusions e WHERE e.tenant_id = :user_id) AS excludes,
+           EXISTS (SELECT FROM suppressions) AS suppresses,
+           EXISTS (SELECT FROM suppressions WHERE key_id <> :key_id) AS lacks_key
+    FROM search CROSS JOIN run
 """)
-
-LOCK_RUN = text("""
-    SELECT status, version, pages, barren_pages, seen_cursors FROM scraping_runs
-    WHERE id = :run_id AND tenant_id = :user_id
-    FOR UPDATE
-""")
+"""Search, then run: the order of locks. The call is settled whatever becomes of its page."""
 
 LIST_CLAIMED = text("""
     SELECT stable_id FROM search_creators
@@ -76,30 +91,30 @@ LIST_CLAIMED = text("""
       AND stable_id = ANY(:stable_ids)
 """)
 
-INSERT_RESULT = text("""
-    INSERT INTO scraping_results (job_id, creators) VALUES (:search_id, CAST(:creators AS jsonb)) RETURNING id
-""")
-
-CLAIM = text("""
+KEEP_FOUND = text("""
+    WITH page AS (
+        INSERT INTO scraping_results (job_id, creators) VALUES (:search_id, CAST(:creators AS jsonb))
+        RETURNING id
+    )
     INSERT INTO search_creators (job_id, platform, stable_id, tenant_id, run_id, result_id, creator_id,
                                  post_id, position, matched_in, created_at)
-    SELECT :search_id, :platform, stable_id, :user_id, :run_id, :result_id, creator_id, post_id,
+    SELECT :search_id, :platform, stable_id, :user_id, :run_id, page.id, creator_id, post_id,
            :first_position + CAST(ordinality AS integer) - 1, string_to_array(matched_in, ','),
            :now
-    FROM unnest(CAST(:stable_ids AS text[]), CAST(:creator_ids AS bigint[]), CAST(:post_ids AS bigint[]),
+    FROM page,
+         unnest(CAST(:stable_ids AS text[]), CAST(:creator_ids AS bigint[]), CAST(:post_ids AS bigint[]),
                 CAST(:matched_in AS text[]))
          WITH ORDINALITY AS new (stable_id, creator_id, post_id, matched_in, ordinality)
 """)
 
-ADVANCE_RUN = text("""
-    UPDATE scraping_runs
-    SET version = version + 1, cursor = :cursor, pages = pages + 1, found = found + :found,
-        stored = stored + :stored, barren_pages = :barren_pages, failures = 0, error = NULL,
-        error_kind = NULL, seen_cursors = seen_cursors || CAST(:seen AS text[])
-    WHERE id = :run_id AND tenant_id = :user_id
-""")
-
-ADVANCE_SEARCH = text("""
+ADVANCE = text("""
+    WITH run AS (
+        UPDATE scraping_runs
+        SET version = version + 1, cursor = :cursor, pages = pages + 1, found = found + :found,
+            stored = stored + :stored, barren_pages = :barren_pages, failures = 0, error = NULL,
+            error_kind = NULL, seen_cursors = seen_cursors || CAST(:seen AS text[])
+        WHERE id = :run_id AND tenant_id = :user_id
+    )
     UPDATE scraping_jobs
     SET processed_runs = processed_runs + 1, processed_results = processed_results + :stored,
         cursor = greatest(cursor, :run_pages),
@@ -130,9 +145,12 @@ PARK = text("""
 """)
 
 
-async def find_turn(session: AsyncSession, user_id: ExternalUserId, run_id: RunId) -> Turn | None:
+async def find_turn(
+    session: AsyncSession, user_id: ExternalUserId, run_id: RunId, *, key_id: str = NO_KEY_ID
+) -> Turn | None:
     """Where the run stands; None when it, or its search, has ended."""
-    row = (await session.execute(READ_TURN, {"user_id": user_id, "run_id": run_id})).mappings().first()
+    asked = {"user_id": user_id, "run_id": run_id, "key_id": key_id}
+    row = (await session.execute(READ_TURN, asked)).mappings().first()
     if row is None:
         return None
     return Turn(
@@ -146,6 +164,7 @@ async def find_turn(session: AsyncSession, user_id: ExternalUserId, run_id: RunI
         is_begun=row["status"] == Status.PROCESSING,
         timed_out=bool(row["timed_out"]),
         parked_for=float(row["parked_for"] or 0),
+        lacks_key=row["lacks_key"],
     )
 
 
@@ -194,29 +213,32 @@ async def settle_call(
     )
 
 
-async def lock_search(session: AsyncSession, turn: Turn) -> LockedSearch | None:
-    row = (await session.execute(LOCK_SEARCH, _ids(turn))).mappings().first()
+async def open_page(
+    session: AsyncSession, turn: Turn, call_id: UUID, cost: Cost, *, key_id: str
+) -> tuple[LockedSearch, LockedRun] | None:
+    """Lock search and run, and settle the call; None when they are gone."""
+    spent = {"call_id": call_id, "calls": cost.calls, "units": cost.units, "micros": cost.micros_usd}
+    rows = await session.execute(OPEN_PAGE, {**_ids(turn), **spent, "key_id": key_id})
+    row = rows.mappings().first()
     if row is None:
         return None
-    return LockedSearch(
-        status=Status(row["status"]),
+    search = LockedSearch(
+        status=Status(row["search_status"]),
         target=row["target_results"],
         stored=row["processed_results"],
         now=row["now"],
+        excludes=row["excludes"],
+        suppresses=row["suppresses"],
+        lacks_key=row["lacks_key"],
     )
-
-
-async def lock_run(session: AsyncSession, turn: Turn) -> LockedRun | None:
-    row = (await session.execute(LOCK_RUN, _ids(turn))).mappings().first()
-    if row is None:
-        return None
-    return LockedRun(
+    run = LockedRun(
         status=Status(row["status"]),
         version=row["version"],
         pages=row["pages"],
         barren_pages=row["barren_pages"],
         seen_cursors=frozenset(row["seen_cursors"]),
     )
+    return search, run
 
 
 async def list_claimed(
@@ -229,19 +251,12 @@ async def list_claimed(
     return set(rows.scalars())
 
 
-async def insert_result(session: AsyncSession, turn: Turn, documents: Sequence[Mapping[str, Any]]) -> UUID:
-    row = await session.execute(
-        INSERT_RESULT, {"search_id": turn.search_id, "creators": orjson.dumps(documents).decode()}
-    )
-    return UUID(str(row.scalar_one()))
-
-
-async def claim_creators(  # noqa: PLR0913 - the columns of one row, each by name
+async def keep_found(  # noqa: PLR0913 - the columns of one row, each by name
     session: AsyncSession,
     turn: Turn,
     *,
     platform: Platform,
-    result_id: UUID,
+    documents: Sequence[Mapping[str, Any]],
     first_position: int,
     stable_ids: Sequence[str],
     creator_ids: Sequence[int],
@@ -249,13 +264,13 @@ async def claim_creators(  # noqa: PLR0913 - the columns of one row, each by nam
     matched_in: Sequence[Sequence[str]],
     now: datetime,
 ) -> None:
-    """The page's new creators enter the search, in the order of the page."""
+    """The page's new creators enter the search, as documents and one by one, in the order of the page."""
     await session.execute(
-        CLAIM,
+        KEEP_FOUND,
         {
             **_ids(turn),
             "platform": platform.value,
-            "result_id": result_id,
+            "creators": orjson.dumps(documents).decode(),
             "first_position": first_position,
             "stable_ids": list(stable_ids),
             "creator_ids": list(creator_ids),
@@ -279,7 +294,7 @@ async def advance(
 ) -> None:
     """The page is kept: the run's cursor, its version, and the search's counters move together."""
     await session.execute(
-        ADVANCE_RUN,
+        ADVANCE,
         {
             **_ids(turn),
             "cursor": cursor,
@@ -287,9 +302,9 @@ async def advance(
             "found": found,
             "stored": stored,
             "barren_pages": barren_pages,
+            "run_pages": run_pages,
         },
     )
-    await session.execute(ADVANCE_SEARCH, {**_ids(turn), "stored": stored, "run_pages": run_pages})
 
 
 async def count_failure(

@@ -40,6 +40,7 @@ from tastemaker.searches.messages import ContinueRun
 from tastemaker.searches.page import Fetched, keep_page
 from tastemaker.searches.service import end_run, end_search
 from tastemaker.searches.states import EndReason
+from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.types import Turn
 
 SLICE_SECONDS = 4.0
@@ -57,6 +58,8 @@ PARK_FROM_SECONDS = 120.0
 
 QUOTA_SECONDS = 3600.0
 MAX_PARK = timedelta(days=2)
+KEY_SECONDS = 600.0
+NO_KEY = "Here the key of the list of suppressed people is missing; without it nothing may be stored."
 SPACE_SECONDS = 60.0
 """How long a search waits for space on the database's disk before it is tried again."""
 
@@ -70,12 +73,17 @@ class _Begun:
 
 
 async def continue_run(
-    context: JobContext, message: ContinueRun, *, provider: Provider, http: httpx.AsyncClient
+    context: JobContext,
+    message: ContinueRun,
+    *,
+    provider: Provider,
+    http: httpx.AsyncClient,
+    key: SuppressionKey | None = None,
 ) -> Answer:
     """Work on the run until it ends, its slice is over, or the worker wants to stop."""
     slice_ends = monotonic() + SLICE_SECONDS
     while True:
-        answer = await _one_page_or_wait_for_space(context, message, provider, http)
+        answer = await _one_page_or_wait_for_space(context, message, provider, http, key)
         if answer is not None:
             return answer
         if context.stopping.is_set() or monotonic() >= slice_ends:
@@ -110,10 +118,14 @@ async def give_up_run(session: AsyncSession, message: ContinueRun) -> None:
 
 
 async def _one_page_or_wait_for_space(
-    context: JobContext, message: ContinueRun, provider: Provider, http: httpx.AsyncClient
+    context: JobContext,
+    message: ContinueRun,
+    provider: Provider,
+    http: httpx.AsyncClient,
+    key: SuppressionKey | None,
 ) -> Answer | None:
     try:
-        return await _one_page(context, message, provider, http)
+        return await _one_page(context, message, provider, http, key)
     except (DBAPIError, psycopg.Error) as error:
         if not is_full(error):
             raise
@@ -131,11 +143,15 @@ async def _park_for_space(session: AsyncSession, *, message: ContinueRun) -> Non
 
 
 async def _one_page(
-    context: JobContext, message: ContinueRun, provider: Provider, http: httpx.AsyncClient
+    context: JobContext,
+    message: ContinueRun,
+    provider: Provider,
+    http: httpx.AsyncClient,
+    key: SuppressionKey | None,
 ) -> Answer | None:
     """None: the run goes on."""
     database, claim = context.database, Tenant(ExternalUserId(message.user_id))
-    begin = partial(_begin, message=message, provider=provider, config=context.config)
+    begin = partial(_begin, message=message, provider=provider, config=context.config, key=key)
     begun = await in_transaction(database, claim, begin)
     if not isinstance(begun, _Begun):
         return begun
@@ -152,16 +168,23 @@ async def _one_page(
         platform=message.platform,
         declaration=provider.declaration,
         source=message.source,
+        key=key,
     )
     kept = await in_transaction(database, claim, partial(keep_page, fetched=fetched))
     return None if kept.goes_on else Done()
 
 
 async def _begin(
-    session: AsyncSession, *, message: ContinueRun, provider: Provider, config: Configuration
+    session: AsyncSession,
+    *,
+    message: ContinueRun,
+    provider: Provider,
+    config: Configuration,
+    key: SuppressionKey | None,
 ) -> _Begun | Answer:
     user_id, run_id = ExternalUserId(message.user_id), RunId(message.run_id)
-    turn = await page_queries.find_turn(session, user_id, run_id)
+    key_id = key.id if key else NO_KEY_ID
+    turn = await page_queries.find_turn(session, user_id, run_id, key_id=key_id)
     if turn is None:
         return Done()
     if turn.parked_for > 0:
@@ -169,6 +192,9 @@ async def _begin(
     if turn.timed_out:
         await end_search(session, turn.user_id, turn.search_id, EndReason.TIMEOUT)
         return Done()
+    if turn.lacks_key:
+        await queries.lock(session, turn.user_id, turn.search_id)
+        return await _park(session, turn, seconds=KEY_SECONDS, reason=NO_KEY)
     if not turn.is_begun:
         await _begin_search(session, turn, time_limit=_time_limit(config, message.platform))
     return _Begun(turn, await page_queries.begin_call(session, turn, provider.declaration))

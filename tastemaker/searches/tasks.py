@@ -19,6 +19,7 @@ from tastemaker.searches.messages import (
     EraseCampaign,
 )
 from tastemaker.searches.runner import SLICE_SECONDS, continue_run, give_up_run, wait_for_provider
+from tastemaker.searches.suppression_key import SuppressionKey
 from tastemaker.searches.sweeping import sweep
 
 NOT_SERVED_HERE_SECONDS = 15.0
@@ -26,10 +27,14 @@ NOT_SERVED_HERE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The providers by source (`sandbox` or `live`) and platform, and the client they are called with."""
+    """The providers by source (`sandbox` or `live`) and platform, and the client they are called with.
+
+    `key` is the one under which people are suppressed, where this machine has it.
+    """
 
     http: httpx.AsyncClient
     providers: Mapping[str, Mapping[Platform, Provider]]
+    key: SuppressionKey | None = None
 
 
 def search_handlers(sources: Sources) -> Handlers:
@@ -39,7 +44,7 @@ def search_handlers(sources: Sources) -> Handlers:
         provider = sources.providers.get(message.source, {}).get(message.platform)
         if provider is None:
             return await wait_for_provider(context, message, seconds=NOT_SERVED_HERE_SECONDS)
-        return await continue_run(context, message, provider=provider, http=sources.http)
+        return await continue_run(context, message, provider=provider, http=sources.http, key=sources.key)
 
     return {
         CONTINUE_RUN.name: Registered(CONTINUE_RUN, handle, give_up_run),

@@ -62,14 +62,20 @@ class Turn:
     is_begun: bool
     timed_out: bool
     parked_for: float
+    lacks_key: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedSearch:
+    """`excludes`, `suppresses`: there are lists to look into; `lacks_key`: one that we cannot read."""
+
     status: Status
     target: int
     stored: int
     now: datetime
+    excludes: bool
+    suppresses: bool
+    lacks_key: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

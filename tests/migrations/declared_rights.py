@@ -22,6 +22,7 @@ OF_A_TENANT: Final = {
     "search_creators": "tenant_id",
     "search_jobs": "tenant_id",
     "search_results": "tenant_id",
+    "exclusions": "tenant_id",
     "usage_charges": "tenant_id",
     "provider_calls": "tenant_id",
     "events": "tenant_id",
@@ -48,6 +49,7 @@ CONFIGURATION: Final = (
     "provider_pages",
     "provider_quotas",
     "subscription_plans",
+    "suppressions",
     "system_configurations",
 )
 """Anybody with a claim reads; the product's own work writes."""

@@ -19,6 +19,7 @@ TENANT_COLUMNS: Final = {
     "search_creators": ("tenant_id",),
     "search_jobs": ("tenant_id",),
     "search_results": ("tenant_id",),
+    "exclusions": ("tenant_id",),
     "usage_charges": ("tenant_id",),
     "provider_calls": ("tenant_id",),
     "events": ("tenant_id",),
@@ -47,6 +48,7 @@ ALLOWED: Final = {
     ("tastemaker/events/", ""): "the product itself records, delivers and reads everybody's; a tenant's own "
     "history names it",
     ("tastemaker/ops/rebuilding_queries.py", ""): "compares everybody's rows with their events",
+    ("tastemaker/searches/forgetting_queries.py", ""): "a suppressed person leaves everybody's results",
     ("tastemaker/searches/sweep_queries.py", ""): "the sweeper looks at everybody's, by the system's claim",
     ("tastemaker/ops/doctor_queries.py", ""): "counts over the whole installation",
     ("tastemaker/ops/adopt/", ""): "adoption works on whole tables, as the administrator",

@@ -26,6 +26,7 @@ from tastemaker.providers.base import (
 )
 from tastemaker.searches.requests import make_request
 from tastemaker.searches.service import get_search, start_search
+from tastemaker.searches.suppression_key import SuppressionKey
 from tastemaker.searches.tasks import Sources, search_handlers
 from tastemaker.searches.types import Search
 
@@ -140,6 +141,7 @@ async def working(
     *,
     settings: WorkerSettings | None = None,
     config: Configuration | None = None,
+    key: SuppressionKey | None = None,
 ) -> AsyncIterator[asyncio.Event]:
     """A worker beside the block, stopped gracefully when the block ends."""
     stopping = asyncio.Event()
@@ -147,7 +149,7 @@ async def working(
         "sandbox": dict.fromkeys(Platform, provider)
     }
     async with httpx.AsyncClient() as http:
-        handlers = search_handlers(Sources(http=http, providers=providers))
+        handlers = search_handlers(Sources(http=http, providers=providers, key=key))
         worker = asyncio.create_task(
             run_worker(
                 database,

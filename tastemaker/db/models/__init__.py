@@ -4,12 +4,14 @@ from tastemaker.db.models.base import Base, UtcTimestamp, WordOf
 from tastemaker.db.models.calls import ProviderGate, ProviderPage, ProviderQuota, ProviderSpending
 from tastemaker.db.models.campaign import (
     Campaign,
+    Exclusion,
     ScrapingJob,
     ScrapingResult,
     ScrapingRun,
     SearchCreator,
     SearchJob,
     SearchResult,
+    Suppression,
 )
 from tastemaker.db.models.catalog import Creator, CreatorHandle, FollowerSnapshot, Post
 from tastemaker.db.models.messages import InboxMessage, OutboxMessage
@@ -37,6 +39,7 @@ from tastemaker.db.words import (
     AggregateType,
     BillingSyncStatus,
     CampaignStatus,
+    ExclusionKind,
     ImportStatus,
     InboxStatus,
     JobStatus,
@@ -69,6 +72,8 @@ __all__ = [
     "CreatorHandle",
     "Event",
     "EventKey",
+    "Exclusion",
+    "ExclusionKind",
     "FollowerSnapshot",
     "ImportStatus",
     "InboxMessage",
@@ -100,6 +105,7 @@ __all__ = [
     "StoredPlatform",
     "SubscriptionPlan",
     "SubscriptionStatus",
+    "Suppression",
     "SystemConfiguration",
     "TextBoolean",
     "TrialStatus",

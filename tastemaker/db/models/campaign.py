@@ -32,6 +32,7 @@ from tastemaker.db.models.base import (
 )
 from tastemaker.db.words import (
     CampaignStatus,
+    ExclusionKind,
     ImportStatus,
     RunEndReason,
     SearchOutcome,
@@ -274,4 +275,52 @@ class SearchResult(Base):
         never_negative("followers"),
         Index("idx_search_results_job_id", "job_id"),
         Index("idx_search_results_tenant", "tenant_id"),
+    )
+
+
+class Exclusion(Base):
+    """A creator whom a user's searches leave out."""
+
+    __tablename__ = "exclusions"
+
+    id: Mapped[RandomKey]
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"))
+    campaign_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))
+    platform: Mapped[str] = mapped_column(String(50))
+    kind: Mapped[ExclusionKind] = mapped_column(WordOf(ExclusionKind, 10))
+    value: Mapped[str]
+    note: Mapped[str | None]
+    created_at: Mapped[InstantOfInsert]
+
+    __table_args__ = (
+        UniqueConstraint(
+            "tenant_id",
+            "platform",
+            "kind",
+            "value",
+            "campaign_id",
+            name="uq_exclusions",
+            postgresql_nulls_not_distinct=True,
+        ),
+        one_of("kind", ExclusionKind),
+        Index("idx_exclusions_campaign", "campaign_id", postgresql_where=sql("campaign_id IS NOT NULL")),
+        Index("idx_exclusions_tenant", "tenant_id", sql("created_at DESC")),
+    )
+
+
+class Suppression(Base):
+    """A person whom nobody's search may store, as a keyed hash."""
+
+    __tablename__ = "suppressions"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(16))
+    platform: Mapped[str] = mapped_column(String(50))
+    kind: Mapped[ExclusionKind] = mapped_column(WordOf(ExclusionKind, 10))
+    reason: Mapped[str | None]
+    created_at: Mapped[InstantOfInsert]
+
+    __table_args__ = (
+        one_of("kind", ExclusionKind),
+        Index("idx_suppressions_key", "key_id"),
     )
