@@ -32,6 +32,7 @@ SHARED: Final = {
     "provider_gates": "how fast and whether a provider may be called, the same for everybody",
     "provider_quotas": "the same",
     "provider_pages": "what providers answered, without who asked",
+    "suppressions": "keyed hashes, which say nobody's name, of people whom nobody may store",
     "alembic_version": "the schema's number",
 }
 """Tables that the application reads whole. Any other needs a tenant column and rows of two tenants."""
@@ -76,7 +77,7 @@ CLAIMS: Final = [
     ABSENT,
 ]
 TENANT_TABLES: Final = [
-    "background_jobs", "campaigns", "event_deliveries", "event_keys", "events", "inbox_messages",
+    "background_jobs", "campaigns", "event_deliveries", "event_keys", "events", "exclusions", "inbox_messages",
     "outbox_messages", "provider_calls", "provider_spending", "scraping_jobs", "scraping_results",
     "scraping_runs",
     "search_creators", "search_jobs", "search_results", "usage_charges", "user_billing", "user_subscriptions",
