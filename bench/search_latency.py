@@ -100,8 +100,9 @@ async def measure(url: str, asked: argparse.Namespace) -> None:
         took = await many_searches(at, wait=2.0, searches=asked.searches, count=asked.pages)
         ideal = 2.0 * asked.pages
         print(
-            f"{asked.searches} searches of {asked.pages} pages at 2 s: {took:.1f} s, {took / ideal - 1:+.0%} of "
-            f"the ideal {ideal:.0f} s, at most {memory_mb():.0f} MB with the pages that the provider holds ready"
+            f"{asked.searches} searches of {asked.pages} pages at 2 s: {took:.1f} s,"
+            f" {took / ideal - 1:+.0%} of the ideal {ideal:.0f} s, at most {memory_mb():.0f} MB,"
+            " the provider's ready pages included"
         )
 
 

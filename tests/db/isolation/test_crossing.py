@@ -77,9 +77,9 @@ CLAIMS: Final = [
     ABSENT,
 ]
 TENANT_TABLES: Final = [
-    "background_jobs", "campaigns", "event_deliveries", "event_keys", "events", "exclusions", "inbox_messages",
-    "outbox_messages", "provider_calls", "provider_spending", "scraping_jobs", "scraping_results",
-    "scraping_runs",
+    "background_jobs", "campaigns", "event_deliveries", "event_keys", "events", "exclusions",
+    "inbox_messages", "outbox_messages", "provider_calls", "provider_spending", "scraping_jobs",
+    "scraping_results", "scraping_runs",
     "search_creators", "search_jobs", "search_results", "usage_charges", "user_billing", "user_subscriptions",
     "user_system_data", "user_usage", "users",
 ]  # fmt: skip
