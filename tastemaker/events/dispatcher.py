@@ -6,11 +6,13 @@ attempt is counted before, in a transaction of its own, so that an event that ki
 """
 
 import asyncio
+import math
 import random
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
@@ -36,7 +38,7 @@ class DispatcherSettings:
     `deadline`: how long a subscriber may take; less than the lease.
     """
 
-    concurrency: int = 4
+    concurrency: int = 8
     batch: int = 1000
     poll: float = 1.0
     lease: float = 30.0
@@ -51,6 +53,8 @@ class _State:
     settings: DispatcherSettings
     stopping: asyncio.Event
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    freed: asyncio.Event = field(default_factory=asyncio.Event)
+    looked_at: float = -math.inf
     running: dict[asyncio.Task[None], Delivery] = field(default_factory=dict)
 
     @property
@@ -100,10 +104,15 @@ async def hand_out_all(database: Database, subscribers: Subscribers, *, batch: i
 
 
 async def _look_for_work(database: Database, state: _State) -> None:
-    """A lost database is waited for, not died of."""
+    """A lost database is waited for, not died of. A place that became free asks for deliveries only."""
+    is_time = state.wake.is_set() or monotonic() - state.looked_at >= state.settings.poll
     state.wake.clear()
+    state.freed.clear()
     try:
-        await hand_out_all(database, state.subscribers, batch=state.settings.batch)
+        if is_time:
+            state.looked_at = monotonic()
+            await hand_out_all(database, state.subscribers, batch=state.settings.batch)
+            await _rescue(database, state)
         while (free := state.free) > 0 and not state.stopping.is_set():
             deliveries = await _claim(database, state, batch=free)
             for delivery in deliveries:
@@ -116,19 +125,25 @@ async def _look_for_work(database: Database, state: _State) -> None:
         log.warning("the database is out of reach, trying again: %s", type(error).__name__)
 
 
-async def _claim(database: Database, state: _State, *, batch: int) -> list[Delivery]:
-    names, settings = list(state.subscribers), state.settings
-
-    async def work(session: AsyncSession) -> list[Delivery]:
-        lost = await queries.rescue(session, names, max_attempts=settings.max_attempts)
-        for delivery, status in lost:
+async def _rescue(database: Database, state: _State) -> None:
+    async def work(session: AsyncSession) -> None:
+        names, most = list(state.subscribers), state.settings.max_attempts
+        for delivery, status in await queries.rescue(session, names, max_attempts=most):
             log.warning(
                 "event %s for %s was left by a dead dispatcher, now %s",
                 delivery.event_id,
                 delivery.subscriber,
                 status,
             )
-        return await queries.claim(session, names, batch=batch, lease=settings.lease)
+
+    await in_transaction(database, SYSTEM, work)
+
+
+async def _claim(database: Database, state: _State, *, batch: int) -> list[Delivery]:
+    names, lease = list(state.subscribers), state.settings.lease
+
+    async def work(session: AsyncSession) -> list[Delivery]:
+        return await queries.claim(session, names, batch=batch, lease=lease)
 
     return await in_transaction(database, SYSTEM, work)
 
@@ -181,8 +196,8 @@ def delay_after(attempt: int) -> float:
 
 
 async def _wait(state: _State) -> None:
-    """Until woken, told to stop, or it is time to look again."""
-    waiters = [asyncio.create_task(state.wake.wait()), asyncio.create_task(state.stopping.wait())]
+    """Until woken, a place is free, told to stop, or it is time to look again."""
+    waiters = [asyncio.create_task(each.wait()) for each in (state.wake, state.freed, state.stopping)]
     await asyncio.wait(waiters, timeout=state.settings.poll, return_when=asyncio.FIRST_COMPLETED)
     await _end(*waiters)
 
@@ -215,6 +230,6 @@ async def _end(*tasks: asyncio.Task[object]) -> None:
 
 def _forget(state: _State, task: asyncio.Task[None]) -> None:
     state.running.pop(task, None)
-    state.wake.set()
+    state.freed.set()
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("a delivery could not be settled, its lease will run out: %s", type(error).__name__)

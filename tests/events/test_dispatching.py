@@ -1,6 +1,8 @@
 """Each event reaches each subscriber, once in effect, whatever happens in between."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -89,6 +91,30 @@ async def test_an_event_that_commits_late_is_not_overlooked(database: Database) 
         await slow.commit()
         await until(database, "SELECT count(*) = 2 FROM effects")
     assert await ask(database, EFFECTS) == [("early", "one"), ("late", "one")]
+
+
+async def test_without_being_woken_it_looks_for_itself(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a pooler nobody is notified, also while all places are busy: here for most of a minute."""
+
+    @asynccontextmanager
+    async def never(*_: object) -> AsyncIterator[None]:
+        yield
+
+    async def last(session: AsyncSession, event: RecordedEvent) -> None:
+        await hear(session, event)
+        await asyncio.sleep(0.03)
+
+    monkeypatch.setattr("tastemaker.events.dispatcher.woken", never)
+    narrow = replace(QUICK, concurrency=1)
+    async with dispatching(database, of(subscriber("slow", handle=last)), narrow):
+        await write(database, *(f"{number}" for number in range(1500)))
+        await until(database, "SELECT count(*) > 2 FROM effects")
+        await write(database, "later")
+        await until(
+            database, "SELECT processing_status <> 'pending' FROM events WHERE aggregate_id = 'later'"
+        )
 
 
 async def test_many_dispatchers_deliver_each_once(database: Database) -> None:
