@@ -13,7 +13,7 @@ from sqlalchemy import text
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import session_scope
 from tastemaker.sandbox.tables.importing import import_tables
-from tastemaker.searches.states import Status
+from tastemaker.searches.states import Outcome, Status
 from tests.searches.scripted import Bench
 from tests.searches.test_sandbox_search import worker_over_sandbox
 
@@ -24,8 +24,9 @@ TRENDING = "kaggle/youtube_trending_2017.csv.gz"
 CHANNELS = "gpl3/youtube_channels_obs_2021_2026.csv.gz"
 
 FOUND = text("""
-    SELECT c.stable_id, c.name, s.matched_in, p.post_id, p.views
-    FROM search_creators s JOIN creators c ON c.id = s.creator_id LEFT JOIN posts p ON p.id = s.post_id
+    SELECT c.stable_id, c.name, s.matched_in, p.post_id, p.views, r.keyword
+    FROM search_creators s JOIN scraping_runs r ON r.id = s.run_id
+    JOIN creators c ON c.id = s.creator_id LEFT JOIN posts p ON p.id = s.post_id
     WHERE s.job_id = CAST(:search_id AS uuid)
 """)
 
@@ -89,3 +90,27 @@ def carries(said: str, keyword: str) -> bool:
 def read(path: Path) -> Iterator[dict[str, str]]:
     with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
         yield from csv.DictReader(lines)
+
+
+async def test_several_keywords_and_platforms_keep_the_same_promises(
+    bench: Bench, shared_data: Path, real_corpus: Path
+) -> None:
+    """Whoever is found carries the keyword that brought it; a platform without rows has nothing."""
+    async with worker_over_sandbox(bench, real_corpus):
+        begun = [
+            await bench.start("chess", "makeup", "guitar", target=150, platform=platform)
+            for platform in (Platform.YOUTUBE, Platform.TIKTOK)
+        ]
+        youtube, tiktok = [await bench.finish(search, within=60) for search in begun]
+    assert (tiktok.outcome, tiktok.stored) == (Outcome.NOTHING_FOUND, 0)
+    async with session_scope(bench.database, bench.user.claim) as session:
+        rows = (await session.execute(FOUND, {"search_id": str(youtube.id)})).all()
+    assert len(rows) == len({row.stable_id for row in rows}) == youtube.stored >= 60
+    said, views = source(shared_data)
+    told = [(row.name, row.keyword, said[row.stable_id] + said[row.name.casefold()]) for row in rows]
+    assert [name for name, keyword, texts in told if not carries(texts, keyword)] == []
+    assert {keyword for _, keyword, _ in told} >= {"chess", "makeup"}
+    assert [row.name for row in rows if not row.matched_in] == []
+    assert [
+        row.post_id for row in rows if row.views is not None and row.views not in views[row.post_id]
+    ] == []
