@@ -67,6 +67,15 @@ class _Accepted:
     is_limited: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Learnt:
+    """A page that is in the catalog: its creators' and posts' ids there."""
+
+    page: Page
+    creator_ids: Mapping[str, int]
+    post_ids: Mapping[str, int]
+
+
 async def keep_page(session: AsyncSession, fetched: Fetched) -> Kept:
     turn, page = fetched.turn, fetched.page
     key_id = fetched.key.id if fetched.key else NO_KEY_ID
@@ -78,8 +87,9 @@ async def keep_page(session: AsyncSession, fetched: Fetched) -> Kept:
     if search.lacks_key:  # since the page was asked for: the next turn says so, and waits
         return Kept(goes_on=True)
     admitted = await admit(session, turn, search, page, fetched.platform, fetched.key)
+    learnt = await _learn(session, fetched, search, admitted.page)  # before the user's usage is locked
     accepted = await _accept(session, fetched, search, admitted.creators)
-    await _store(session, fetched, search, admitted.page, accepted.creators)
+    await _store(session, fetched, search, learnt, accepted.creators)
     somebody_was_left_out = len(admitted.creators) < len(page.creators)
     barren_pages = 0 if accepted.creators or somebody_was_left_out else run.barren_pages + 1
     await page_queries.advance(
@@ -102,6 +112,14 @@ def _is_current(search: LockedSearch, run: LockedRun, turn: Turn) -> bool:
     return search.status.is_open and run.status.is_open and run.version == turn.version
 
 
+async def _learn(session: AsyncSession, fetched: Fetched, search: LockedSearch, page: Page) -> _Learnt:
+    """Everything the page told goes into the catalog, whoever of it enters the search."""
+    provenance = fetched.provenance
+    creator_ids = await upsert_creators(session, page.creators, provenance=provenance, now=search.now)
+    post_ids = await upsert_posts(session, page.posts, creator_ids, provenance=provenance, now=search.now)
+    return _Learnt(page, creator_ids, post_ids)
+
+
 async def _accept(
     session: AsyncSession, fetched: Fetched, search: LockedSearch, creators: Sequence[Creator]
 ) -> _Accepted:
@@ -122,16 +140,13 @@ async def _accept(
 
 
 async def _store(
-    session: AsyncSession, fetched: Fetched, search: LockedSearch, page: Page, new: Sequence[Creator]
+    session: AsyncSession, fetched: Fetched, search: LockedSearch, learnt: _Learnt, new: Sequence[Creator]
 ) -> None:
-    """Everything the page told goes into the catalog; the new creators enter the search."""
+    """The new creators enter the search."""
     turn = fetched.turn
-    provenance = fetched.provenance
-    creator_ids = await upsert_creators(session, page.creators, provenance=provenance, now=search.now)
-    post_ids = await upsert_posts(session, page.posts, creator_ids, provenance=provenance, now=search.now)
     if not new:
         return
-    posts = _posts_by_creator(page.posts)
+    posts = _posts_by_creator(learnt.page.posts)
     best = {creator.stable_id: best_post(turn.keyword, posts.get(creator.stable_id, ())) for creator in new}
     await page_queries.keep_found(
         session,
@@ -140,8 +155,8 @@ async def _store(
         documents=[to_document(creator, best[creator.stable_id], turn.keyword) for creator in new],
         first_position=search.stored + 1,
         stable_ids=[creator.stable_id for creator in new],
-        creator_ids=[creator_ids[creator.stable_id] for creator in new],
-        post_ids=[post_ids[post.post_id] if post else None for post in best.values()],
+        creator_ids=[learnt.creator_ids[creator.stable_id] for creator in new],
+        post_ids=[learnt.post_ids[post.post_id] if post else None for post in best.values()],
         matched_in=[
             matched_fields(turn.keyword, creator, posts.get(creator.stable_id, ())) for creator in new
         ],

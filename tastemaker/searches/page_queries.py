@@ -1,6 +1,6 @@
 """The statements of one page's transaction, in the order in which the runner uses them.
 
-Locks are taken in one order everywhere: search, run, the user's usage, creators and posts by key. So two
+Locks are taken in one order everywhere: search, run, creators and posts by key, the user's usage. So two
 pages wait for each other and never deadlock.
 """
 
