@@ -39,7 +39,11 @@ def _print_steps(profiles: int, url: str) -> None:
     print(f"{f'{profiles:,} profiles, 0013 to 0016':44}{sum(seconds for _, seconds in steps):10.2f}")
     for name, seconds in steps:
         print(f"  {name:42}{seconds:10.2f}")
-    print(f"{'  then 0016 to head':44}{migrate(url, app_password=None).seconds:10.2f}")
+    rest: list[tuple[str, float]] = []
+    migrate(url, app_password=None, on_step=lambda name, seconds: rest.append((name, seconds)))
+    print(f"{'  then 0016 to head':44}{sum(seconds for _, seconds in rest):10.2f}")
+    for name, seconds in sorted(rest, key=lambda step: -step[1])[:6]:
+        print(f"  {name:42}{seconds:10.2f}")
 
 
 @contextmanager

@@ -46,13 +46,18 @@ def lock_out_others(connection: Connection) -> None:
 
 
 def become_owner(connection: Connection) -> None:
-    """From here on the session acts as the owner of the schema, in UTC, and finds the extensions."""
+    """From here on the session acts as the owner of the schema, in UTC, and finds the extensions.
+
+    It reads whole tables, once each: compiling costs it more than it gives, spilling more than memory.
+    """
     schema = connection.exec_driver_sql(
         "SELECT quote_ident(extnamespace::regnamespace::text) FROM pg_extension WHERE extname = 'pg_trgm'"
     ).scalar_one()
     path = dict.fromkeys(("public", str(schema), EXTENSIONS_SCHEMA))
     connection.exec_driver_sql(f"SET ROLE {OWNER}")
     connection.exec_driver_sql("SET timezone = 'UTC'")
+    connection.exec_driver_sql("SET jit = off")
+    connection.exec_driver_sql("SET work_mem = '64MB'")
     connection.exec_driver_sql(f"SET search_path = {', '.join(path)}")
 
 

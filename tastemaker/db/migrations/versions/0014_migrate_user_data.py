@@ -200,13 +200,12 @@ BEGIN
             WITH e AS (SELECT count(*) AS rows, ARRAY[%3$s] AS sums
                        FROM (SELECT *, hashtextextended(s.user_id, 0) AS seed FROM (%1$s) s) p),
             f AS (SELECT count(*) AS rows, ARRAY[%4$s] AS sums
-                  FROM (SELECT *, hashtextextended(s.external_id, 0) AS seed FROM (%2$s) s) t)
-            SELECT %5$L::text, c.name, e.rows, f.rows, e.sums[c.place], f.sums[c.place],
-                   (SELECT count(*) FROM (%1$s) p LEFT JOIN (%2$s) t ON t.external_id = p.user_id
-                    WHERE t.external_id IS NULL),
-                   (SELECT count(*) FROM (%2$s) t LEFT JOIN (%1$s) p ON p.user_id = t.external_id
-                    WHERE p.user_id IS NULL)
-            FROM e, f, unnest(%6$L::text[]) WITH ORDINALITY c (name, place)$q$,
+                  FROM (SELECT *, hashtextextended(s.external_id, 0) AS seed FROM (%2$s) s) t),
+            m AS (SELECT count(*) FILTER (WHERE t.external_id IS NULL) AS missing,
+                         count(*) FILTER (WHERE p.user_id IS NULL) AS orphans
+                  FROM (%1$s) p FULL JOIN (%2$s) t ON t.external_id = p.user_id)
+            SELECT %5$L::text, c.name, e.rows, f.rows, e.sums[c.place], f.sums[c.place], m.missing, m.orphans
+            FROM e, f, m, unnest(%6$L::text[]) WITH ORDINALITY c (name, place)$q$,
             user_migration_source(source, t.name, already, moment), user_migration_target(t.name, already),
             t.expected, t.found, t.name, t.columns);
     END LOOP;
@@ -337,14 +336,20 @@ SELECT set_config('tastemaker.migration_report', jsonb_build_object(
     'rows', (SELECT jsonb_object_agg(table_name, found_rows) FROM table_proof),
     'checksums', (SELECT jsonb_object_agg(table_name || '.' || column_name, found_checksum) FROM table_proof),
     'words', (SELECT coalesce(jsonb_agg(to_jsonb(w) ORDER BY w.field, w.word), '[]') FROM (
-        SELECT field, word, mapped, count(*) AS rows FROM migrating_profiles p CROSS JOIN LATERAL (VALUES
-            ('onboarding_step', p.onboarding_step, legacy_onboarding_step(p.onboarding_step)),
-            ('trial_status', p.trial_status, legacy_trial_status(p.trial_status)),
-            ('subscription_status', p.subscription_status, legacy_subscription_status(p.subscription_status)),
-            ('billing_sync_status', p.billing_sync_status, legacy_billing_sync_status(p.billing_sync_status)),
-            ('current_plan', p.current_plan, coalesce(legacy_plan_key(p.current_plan), 'free')),
-            ('intended_plan', p.intended_plan, legacy_plan_key(p.intended_plan))
-        ) v (field, word, mapped) WHERE v.word IS DISTINCT FROM v.mapped GROUP BY 1, 2, 3) w),
+        SELECT field, word, mapped, rows FROM (
+            SELECT v.field, v.word, count(*) AS rows FROM migrating_profiles p CROSS JOIN LATERAL (VALUES
+                ('onboarding_step', p.onboarding_step), ('trial_status', p.trial_status),
+                ('subscription_status', p.subscription_status), ('billing_sync_status', p.billing_sync_status),
+                ('current_plan', p.current_plan), ('intended_plan', p.intended_plan)
+            ) v (field, word) GROUP BY 1, 2) counted
+        CROSS JOIN LATERAL (SELECT CASE field
+            WHEN 'onboarding_step' THEN legacy_onboarding_step(word)
+            WHEN 'trial_status' THEN legacy_trial_status(word)
+            WHEN 'subscription_status' THEN legacy_subscription_status(word)
+            WHEN 'billing_sync_status' THEN legacy_billing_sync_status(word)
+            WHEN 'current_plan' THEN coalesce(legacy_plan_key(word), 'free')
+            ELSE legacy_plan_key(word) END) m (mapped)
+        WHERE word IS DISTINCT FROM mapped) w),
     'negative_counters', (SELECT count(*) FROM migrating_profiles
                           WHERE usage_campaigns_current < 0 OR usage_creators_current_month < 0),
     'missing_times', (SELECT count(*) FROM migrating_profiles WHERE created_at IS NULL),

@@ -72,7 +72,9 @@ COMMENT ON FUNCTION fill_tenant_of_event() IS 'As fill_tenant_from_claim; a user
 def _satellite(table: str) -> str:
     return f"""
 ALTER TABLE {table} ADD COLUMN tenant_id text;
+ALTER TABLE {table} DISABLE TRIGGER touch_updated_at;
 UPDATE {table} s SET tenant_id = u.user_id FROM users u WHERE u.id = s.user_id;
+ALTER TABLE {table} ENABLE TRIGGER touch_updated_at;
 ALTER TABLE {table} ALTER COLUMN tenant_id SET NOT NULL;
 CREATE INDEX idx_{table}_tenant ON {table} (tenant_id);
 COMMENT ON COLUMN {table}.tenant_id IS 'The owner''s external id (users.user_id), filled by trigger; row-level security and distribution use it.';
