@@ -1,13 +1,15 @@
 """Only legal steps, and one event for each of them."""
 
 import asyncio
+from dataclasses import dataclass, field
 
+import httpx
 import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from tastemaker.db.engine import session_scope
-from tastemaker.providers.base import ErrorKind, Page, ProviderError
+from tastemaker.providers.base import ErrorKind, KeywordQuery, Page, ProviderError
 from tastemaker.searches.service import cancel_search, resume_search
 from tests.searches.rows import many, one, write
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
@@ -74,6 +76,19 @@ async def test_a_campaign_skips_no_step(bench: Bench, before: str, after: str) -
         await write(bench.database, "UPDATE campaigns SET status = :after", after=after)
 
 
+@dataclass
+class Abreast(ScriptedProvider):
+    """Answers the second pages of two keywords once both are asked for: neither parks the other before."""
+
+    both: asyncio.Barrier = field(default_factory=lambda: asyncio.Barrier(2))
+
+    async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:
+        if cursor is not None and (query.keyword, cursor) not in self.asked:
+            self.asked.append((query.keyword, cursor))
+            await self.both.wait()
+        return await super().search_keyword(http, query, cursor)
+
+
 async def test_every_step_has_exactly_one_event(bench: Bench, admin_url: str) -> None:
     """Parked by several keywords, resumed, ended, cancelled, begun again: the log tells each step once."""
     with psycopg.connect(admin_url) as admin:
@@ -86,9 +101,7 @@ async def test_every_step_has_exactly_one_event(bench: Bench, admin_url: str) ->
         return next(answers[keyword])
 
     search = await bench.start("chess", "makeup")
-    provider = ScriptedProvider(script, delay=0.05)
-    async with working(bench.database, provider):
-        await bench.finish(search)
+    async with working(bench.database, Abreast(script)):
         while await one(bench.database, "SELECT count(*) FROM scraping_runs WHERE error_kind = 'quota'") != 2:
             await asyncio.sleep(0.02)  # both were refused, and it was kept: nothing parks it after this
         async with session_scope(bench.database, bench.user.claim) as session:
