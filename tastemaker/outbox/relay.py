@@ -16,6 +16,7 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_victim
+from tastemaker.db.listening import woken
 from tastemaker.db.words import OutboxStatus
 from tastemaker.outbox import queries
 from tastemaker.outbox.channels import (
@@ -29,7 +30,6 @@ from tastemaker.outbox.channels import (
     Sender,
     Sent,
 )
-from tastemaker.outbox.waking import woken
 
 FIRST_DELAY = 2.0
 LONGEST_DELAY = 900.0
@@ -76,7 +76,7 @@ async def run_relay(
 ) -> None:
     """Send until `stopping` is set; then wait for what is being sent, at most `stop_within`."""
     state = _State(settings or RelaySettings(), stopping)
-    async with woken(database.url, state.wake):
+    async with woken(database.url, "outbox_messages", state.wake):
         try:
             while not stopping.is_set():
                 await _look_for_messages(database, senders, state)

@@ -151,14 +151,15 @@ async def _one_page(
 ) -> Answer | None:
     """None: the run goes on."""
     database, claim = context.database, Tenant(ExternalUserId(message.user_id))
-    begin = partial(_begin, message=message, provider=provider, config=context.config, key=key)
+    config = context.config.snapshot()  # one state of it for the whole page
+    begin = partial(_begin, message=message, provider=provider, config=config, key=key)
     begun = await in_transaction(database, claim, begin)
     if not isinstance(begun, _Begun):
         return begun
     try:
         page = await _ask(begun.turn, provider, http)
     except ProviderError as error:
-        failed = partial(_provider_failed, job=context.job, begun=begun, error=error, config=context.config)
+        failed = partial(_provider_failed, job=context.job, begun=begun, error=error, config=config)
         return await in_transaction(database, claim, failed)
     fetched = Fetched(
         turn=begun.turn,

@@ -161,6 +161,37 @@ async def test_each_change_is_one_event_with_who_did_it(database: Database, admi
     ]
 
 
+async def test_rows_that_nothing_reads_are_not_shipped(database: Database) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        unused = {one.name.partition(".")[0] for one in await list_unused(session)}
+    assert unused.isdisjoint({"polling", "logging", "cache", "processing"})
+
+
+@pytest.mark.parametrize(("role", "is_kept"), [("tastemaker_owner", True), ("tastemaker_app", False)])
+async def test_only_an_adoption_keeps_what_is_out_of_bounds_and_only_it_is_silent(
+    database: Database,
+    admin_url: str,
+    role: str,
+    is_kept: bool,  # noqa: FBT001 - a row of the table above
+) -> None:
+    async with live_configuration(database, poll_seconds=3600):
+        pass  # the bounds are known from here on
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute(f"SET ROLE {role}")
+        connection.execute(
+            """SELECT set_config('request.jwt.claims', '{"role": "tastemaker_system"}', false)"""
+        )
+        connection.execute("SET tastemaker.carrying_over = 'on'")
+        if is_kept:
+            connection.execute(CHANGE, ("5s", "duration"))
+        else:
+            with pytest.raises(psycopg.errors.CheckViolation):
+                connection.execute(CHANGE, ("5s", "duration"))
+            connection.execute(CHANGE, ("25m", "duration"))
+    async with session_scope(database, SYSTEM) as session:
+        assert len(await list_changes(session, NAME, limit=10)) == (0 if is_kept else 1)
+
+
 async def test_a_tenant_writes_nothing(database: Database) -> None:
     with pytest.raises(ProgrammingError, match="row-level security"):
         async with session_scope(database, Tenant(ExternalUserId("anna"))) as session:

@@ -37,6 +37,7 @@ WRITING_DOORS: Final = ("redact_events(ids uuid[], fields text[], reason text, a
 READERS: Final = {
     "app_tenant()": "STABLE",
     "app_is_system()": "STABLE",
+    "configuration_is_carried_over()": "STABLE",
     "configuration_measure(value text, value_type text)": "IMMUTABLE",
     "creator_usernames(creators jsonb)": "IMMUTABLE",
     "creator_platforms(creators jsonb)": "IMMUTABLE",

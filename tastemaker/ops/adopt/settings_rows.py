@@ -11,13 +11,9 @@ from tastemaker.core.errors import InvalidInput
 Key = tuple[str, str]
 
 FIT: Final[Mapping[Key, str]] = {
-    ("api_limits", "max_api_calls_for_testing"): "1000",
     ("api_limits", "max_api_calls_tiktok"): "1000",
-    ("api_limits", "max_api_calls_tiktok_similar"): "1000",
-    ("api_limits", "max_api_calls_instagram_similar"): "1000",
     ("timeouts", "standard_job_timeout"): "60m",
     ("timeouts", "instagram_job_timeout"): "60m",
-    ("processing", "batch_size"): "50",
     ("job_processing", "max_concurrent_jobs"): "50",
     ("job_processing", "job_timeout"): "15m",
 }

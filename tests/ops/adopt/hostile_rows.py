@@ -261,6 +261,7 @@ def _machinery(connection: Connection[Any]) -> None:
             ("timeouts", "instagram_job_timeout", "300s", "duration"),
             ("job_processing", "job_timeout", "300000", "duration"),
             ("job_processing", "job_timeout", "200000", "duration"),
+            ("timeouts", "standard_job_timeout", "soon", "duration"),
             ("theirs", "unread", ODD, "riddle"), ("logging", "min_level", "DEBUG", "string"))  # fmt: skip
     for number, (category, key, value, kind) in enumerate(rows):
         insert(

@@ -264,9 +264,12 @@ def test_settings_and_plans_of_the_original_win(adopted: AdoptedDatabase, rows: 
     found = {f"{row['category']}.{row['key']}": row for row in rows("SELECT * FROM system_configurations")}
     assert found["api_limits.max_api_calls_tiktok"]["value"] == "1"
     assert found["job_processing.job_timeout"]["value"] == "200000"
+    assert found["timeouts.standard_job_timeout"]["value"] == "soon", (
+        "kept as it was; its reader's default applies"
+    )
     assert (found["theirs.unread"]["value"], found["theirs.unread"]["value_type"]) == (ODD, "string")
     step = adopted.result.report["steps"]["system_configurations"]
-    assert step["accepted_but_read_by_nothing"] == ["theirs.unread"]
+    assert sorted(step["accepted_but_read_by_nothing"]) == ["logging.min_level", "theirs.unread"]
     assert set(step["throttling"]) == {
         "api_limits.max_api_calls_tiktok",
         "timeouts.instagram_job_timeout",

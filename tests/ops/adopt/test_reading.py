@@ -96,7 +96,7 @@ def test_fit_settings_are_the_ones_that_ship(head: psycopg.Connection[Any]) -> N
 
 def test_lower_limits_throttle() -> None:
     rows = [("api_limits", "max_api_calls_tiktok", "1"), ("timeouts", "instagram_job_timeout", "300s"),
-            ("timeouts", "standard_job_timeout", "2h"), ("processing", "batch_size", "odd"),
+            ("timeouts", "standard_job_timeout", "2h"), ("job_processing", "max_concurrent_jobs", "odd"),
             ("theirs", "x", "0")]  # fmt: skip
     assert [throttle.key for throttle in throttles_among(rows)] == [
         "api_limits.max_api_calls_tiktok", "timeouts.instagram_job_timeout",

@@ -76,12 +76,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION configuration_measure(text, text) IS 'A value as a number (durations in milliseconds), 0 where there is nothing to measure, NULL where it cannot be read as its type.';
 
+CREATE FUNCTION configuration_is_carried_over() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT current_user = 'tastemaker_owner' AND current_setting('tastemaker.carrying_over', true) = 'on' $$;
+COMMENT ON FUNCTION configuration_is_carried_over() IS 'True while the owner adopts another installation: its rows are kept as they are, and are no change of today''s.';
+
 CREATE FUNCTION refuse_unreadable_configuration() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     known configuration_keys;
     measure numeric;
 BEGIN
+    IF configuration_is_carried_over() THEN
+        RETURN NEW;
+    END IF;
     SELECT * INTO known FROM configuration_keys k WHERE k.category = NEW.category AND k.key = NEW.key;
     IF known.value_type <> NEW.value_type THEN
         RAISE check_violation USING MESSAGE =
@@ -128,7 +136,7 @@ DECLARE
     used_key text := format('admin_action_%s_%s_configuration_changed', name, new_id);
     actor text := coalesce(nullif(current_setting('tastemaker.actor', true), ''), app_tenant(), session_user::text);
 BEGIN
-    IF before IS NOT DISTINCT FROM after OR current_setting('tastemaker.carrying_over', true) = 'on' THEN
+    IF before IS NOT DISTINCT FROM after OR configuration_is_carried_over() THEN
         RETURN NULL;
     END IF;
     INSERT INTO event_keys (idempotency_key, event_id, "timestamp") VALUES (used_key, new_id, app_now());
@@ -145,12 +153,13 @@ CREATE TRIGGER record_change AFTER INSERT OR UPDATE OR DELETE ON system_configur
 
 REVOKE EXECUTE ON FUNCTION refuse_unreadable_configuration(), notify_system_configurations(),
     record_configuration_change() FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION configuration_measure(text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION configuration_measure(text, text) TO tastemaker_app, tastemaker_compat,
+REVOKE EXECUTE ON FUNCTION configuration_measure(text, text), configuration_is_carried_over() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION configuration_measure(text, text), configuration_is_carried_over() TO tastemaker_app, tastemaker_compat,
     tastemaker_readonly, tastemaker_backup, tastemaker_door;
 """
 
 UNREAD = """
+SELECT set_config('request.jwt.claims', '{"role": "tastemaker_system"}', true);
 DELETE FROM system_configurations WHERE (category, key, value) IN (
     ('api_limits', 'max_api_calls_for_testing', '1000'), ('api_limits', 'max_api_calls_tiktok_similar', '1000'),
     ('api_limits', 'max_api_calls_instagram_similar', '1000'),
@@ -162,6 +171,7 @@ DELETE FROM system_configurations WHERE (category, key, value) IN (
     ('logging', 'slow_operation_threshold', '5000'), ('logging', 'log_retention_days', '30'),
     ('logging', 'enable_rate_limiting', 'true'), ('logging', 'rate_limit_per_minute', '100'),
     ('logging', 'enable_performance_tracking', 'true'));
+SELECT set_config('request.jwt.claims', '', true);
 """
 
 
