@@ -7,11 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from tastemaker.config_store.declaring import ConfigKey
+from tastemaker.config_store.declaring import DECLARED, ConfigKey
 from tastemaker.config_store.keys import LONGEST_PARKING, PARK_ON_QUOTA
 from tastemaker.config_store.live import Configuration
+from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import ErrorKind, Page, ProviderError
 from tastemaker.searches import runner
+from tastemaker.searches.service import resume_search
 from tastemaker.searches.states import Outcome, Status
 from tests.searches.rows import one
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
@@ -43,6 +45,24 @@ async def test_a_quota_for_which_one_cannot_wait_ends_the_search(
         Outcome.QUOTA,
         "The quota is used up.",
     )
+
+
+async def test_a_page_works_with_one_state_of_the_configuration(bench: Bench) -> None:
+    config = Configuration.of_defaults()
+    defaults = {key: key.default for key in DECLARED.values()}
+
+    def script(_keyword: str, _cursor: str | None) -> Exception:
+        config.replace({**defaults, PARK_ON_QUOTA: False})  # while the provider is being asked
+        return used_up()
+
+    search = await bench.start("chess")
+    async with working(bench.database, ScriptedProvider(script), config=config):
+        parked = await bench.finish(search)
+        assert (parked.status, parked.parked_until is not None) == (Status.PENDING, True)
+        async with session_scope(bench.database, bench.user.claim) as session:
+            await resume_search(session, bench.user, parked)
+        ended = await bench.finish(search, parked_ends=False)
+    assert ended.outcome is Outcome.QUOTA, "the next page works with the new one"
 
 
 async def test_what_a_quota_left_is_partial_and_says_which_keyword(bench: Bench) -> None:
