@@ -21,15 +21,15 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 
 SETTING_COLUMNS = (
-    Column(title="Key", least=20, most=60),
+    Column(title="Key", least=40, most=60),
     Column(title="Value", least=5, most=40),
     Column(title="Default", most=20, rank=2, style="dim"),
     Column(title="Meaning", least=20, most=110, rank=1),
 )
-UNUSED_COLUMNS = (Column(title="Key", least=20, most=60), Column(title="Value", least=5))
+UNUSED_COLUMNS = (Column(title="Key", least=40, most=60), Column(title="Value", least=5))
 CHANGE_COLUMNS = (
     Column(title="When (UTC)", least=16),
-    Column(title="Key", least=20, most=60),
+    Column(title="Key", least=40, most=60),
     Column(title="From", least=5),
     Column(title="To", least=5),
     Column(title="By", least=8, rank=1),

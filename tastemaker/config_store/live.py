@@ -33,10 +33,11 @@ Values = Mapping[ConfigKey[Any], Any]
 class Configuration:
     """`configuration[KEY]` is the value as it is now."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_told", "_values")
 
     def __init__(self, values: Values) -> None:
         self._values = values
+        self._told: set[str] = set()
 
     @classmethod
     def of_defaults(cls, changed: Values | None = None) -> "Configuration":
@@ -53,6 +54,12 @@ class Configuration:
 
     def replace(self, values: Values) -> None:
         self._values = values
+
+    def warn_once(self, trouble: str) -> None:
+        """A row is read again every few seconds; that it cannot be used is said once."""
+        if trouble not in self._told:
+            self._told.add(trouble)
+            log.warning("%s It stays as it was.", trouble)
 
 
 async def load_configuration(database: Database) -> Configuration:
@@ -101,14 +108,17 @@ async def _refresh(database: Database, configuration: Configuration, *, is_start
     configuration.replace(
         MappingProxyType(
             {
-                key: _value_of(key, found.get(place), configuration[key], is_start=is_start)
+                key: _value_of(configuration, key, found.get(place), is_start=is_start)
                 for place, key in DECLARED.items()
             }
         )
     )
 
 
-def _value_of(key: ConfigKey[T], stored: StoredValue | None, last: T, *, is_start: bool) -> T:
+def _value_of(
+    configuration: Configuration, key: ConfigKey[T], stored: StoredValue | None, *, is_start: bool
+) -> T:
+    last = configuration[key]
     is_hot = key.hot and (stored is None or stored.is_hot)
     if not is_start and not is_hot:
         return last
@@ -117,7 +127,7 @@ def _value_of(key: ConfigKey[T], stored: StoredValue | None, last: T, *, is_star
     try:
         return key.parse(stored.value)
     except InvalidInput as error:
-        log.warning("%s It stays as it was.", error)
+        configuration.warn_once(str(error))
         return last
 
 

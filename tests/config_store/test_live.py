@@ -134,13 +134,15 @@ async def test_a_row_of_nobodys_has_to_be_of_its_type_too(admin_url: str) -> Non
 async def test_what_got_in_all_the_same_is_logged_and_the_last_good_value_stays(
     database: Database, admin_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with live_configuration(database, poll_seconds=3600) as config:
+    async with live_configuration(database, poll_seconds=0.05) as config:
         await change(database, "25m")
         await soon(lambda: config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=25))
         with psycopg.connect(admin_url, autocommit=True) as connection:
             connection.execute("ALTER TABLE system_configurations DISABLE TRIGGER refuse_unreadable")
         write(admin_url, "timeouts", "standard_job_timeout", "1s", "duration")
         await soon(lambda: "'1s' is not" in caplog.text)
+        await asyncio.sleep(0.3)  # some more polls
+        assert caplog.text.count("'1s' is not") == 1
         assert config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=25)
     async with session_scope(database, SYSTEM) as session:
         (setting,) = [one for one in await list_settings(session) if one.key is STANDARD_JOB_TIMEOUT]
