@@ -12,6 +12,9 @@ from types import FrameType
 INTERRUPTED = 130
 """`core.errors.ExitCode.INTERRUPTED`, known before that module is loaded."""
 
+FAILED = 1
+"""`ExitCode.FAILED`, as early."""
+
 STOPPED = b"Stopped.\n"
 STOPPED_DOCUMENT = b'{\n  "error": "Stopped.",\n  "kind": "interrupted",\n  "exit_code": 130\n}\n'
 
@@ -22,6 +25,7 @@ def main() -> None:
     """Both signals raise KeyboardInterrupt while the command runs."""
     _on_stop_signals(_stop_loading)
     from tastemaker.cli.program import run
+    from tastemaker.cli.streams import let_go
 
     status = INTERRUPTED
     try:
@@ -30,7 +34,7 @@ def main() -> None:
     except KeyboardInterrupt:  # in the moment before `run` minds it, or after
         _tell_stopped()
     _on_stop_signals(lambda *_: os._exit(status))
-    sys.exit(status)
+    sys.exit(status if let_go() else status or FAILED)
 
 
 def _on_stop_signals(handler: Handler) -> None:

@@ -62,6 +62,21 @@ def stop_writing() -> NoReturn:
     raise SystemExit(0)
 
 
+def let_go() -> bool:
+    """Write out what standard output still holds, and expect no more of it. False: it could not be written.
+
+    Whatever printed has said so already; the interpreter would say it again, with a status of its own.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _lead_nowhere()
+    except OSError:
+        _lead_nowhere()
+        return False
+    return True
+
+
 def _lead_nowhere() -> None:
     """What standard output still holds would fail again at the interpreter's own last flush."""
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a file of ours
