@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from tastemaker.cli.commands import campaigns, config, corpus, db, events, exclusions, searches, suppressions
+from tastemaker.cli.commands import (
+    campaigns,
+    config,
+    corpus,
+    db,
+    events,
+    exclusions,
+    inbox,
+    outbox,
+    searches,
+    suppressions,
+)
 from tastemaker.cli.commands.doctor import doctor
 from tastemaker.cli.commands.export import export
 from tastemaker.cli.commands.results import results
@@ -29,6 +40,8 @@ app.add_typer(searches.app, name="searches")
 app.add_typer(events.app, name="events")
 app.add_typer(exclusions.app, name="exclusions")
 app.add_typer(suppressions.app, name="suppressions")
+app.add_typer(outbox.app, name="outbox")
+app.add_typer(inbox.app, name="inbox")
 app.add_typer(db.app, name="db")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(config.app, name="config")
