@@ -13,6 +13,7 @@ from tastemaker.cli.commands import (
     events,
     exclusions,
     inbox,
+    keys,
     outbox,
     searches,
     suppressions,
@@ -42,6 +43,7 @@ app.add_typer(exclusions.app, name="exclusions")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(inbox.app, name="inbox")
+app.add_typer(keys.app, name="keys")
 app.add_typer(db.app, name="db")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(config.app, name="config")

@@ -22,9 +22,15 @@ class System:
     """The product's own background work (queue, schedules, webhooks): sees every tenant's rows."""
 
 
-SYSTEM = System()
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Sees nobody's rows: for the door that finds out who is asking."""
 
-Claim = Tenant | System
+
+SYSTEM = System()
+NOBODY = Nobody()
+
+Claim = Tenant | System | Nobody
 
 
 def claims_json(claim: Claim) -> str:
@@ -33,3 +39,5 @@ def claims_json(claim: Claim) -> str:
             return orjson.dumps({"sub": user_id}).decode()
         case System():
             return orjson.dumps({"role": "tastemaker_system"}).decode()
+        case Nobody():
+            return "{}"

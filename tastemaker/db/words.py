@@ -210,6 +210,15 @@ class OutboxStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class ApiScope(StrEnum):
+    """What a program's key may be good for."""
+
+    CAMPAIGNS_READ = "campaigns:read"
+    CAMPAIGNS_WRITE = "campaigns:write"
+    SEARCHES_READ = "searches:read"
+    SEARCHES_WRITE = "searches:write"
+
+
 class InboxStatus(StrEnum):
     """Of a message from the outside. `failed`: the last attempt to process it failed."""
 

@@ -27,6 +27,8 @@ class EventType(StrEnum):
     PAYMENT_SUCCEEDED = "payment_succeeded"
     PAYMENT_FAILED = "payment_failed"
     BILLING_WEBHOOK_RECEIVED = "billing_webhook_received"
+    API_KEY_CREATED = "api_key_created"
+    API_KEY_REVOKED = "api_key_revoked"
     ADMIN_ACTION = "admin_action"
     CAMPAIGN_CREATED = "campaign_created"
     CAMPAIGN_CHANGED = "campaign_changed"

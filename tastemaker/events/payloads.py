@@ -169,6 +169,26 @@ class AdminAction(Payload):
         return None if values is None else dict(without_contact_data(values))
 
 
+class ApiKeyCreated(Payload):
+    """A program may act for the user from now on. Who made the key is in the metadata, as `actor`."""
+
+    event_type = EventType.API_KEY_CREATED
+    aggregate = Aggregate.USER
+
+    key_id: UUID
+    prefix: str
+    scopes: list[str]
+    expires_at: datetime | None
+
+
+class ApiKeyRevoked(Payload):
+    event_type = EventType.API_KEY_REVOKED
+    aggregate = Aggregate.USER
+
+    key_id: UUID
+    prefix: str
+
+
 class CampaignCreated(Payload):
     event_type = EventType.CAMPAIGN_CREATED
     aggregate = Aggregate.CAMPAIGN

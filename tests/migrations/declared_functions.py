@@ -25,6 +25,9 @@ DOORS: Final = {
 }
 """They see past row-level security and check the claim themselves; tests/db/isolation attacks every one."""
 
+NOBODYS_DOORS: Final = ("find_api_key(wanted_prefix text)",)
+"""Asked before anybody is known; what they find is good only to who knows the rest of the secret."""
+
 DEFINERS: Final = {
     "app_now()": EVERYBODY,
     "app_sql_tenant()": "{tenant}",
@@ -188,6 +191,7 @@ def functions() -> set[str]:
             f"{it}: STABLE DEFINER OF door FOR {{app}} WITH {FIXED}; {custom}; {to}"
             for it, to in DOORS.items()
         ),
+        *(f"{it}: STABLE DEFINER OF door FOR {{app}} WITH {FIXED}" for it in NOBODYS_DOORS),
         *(f"{it}: STABLE DEFINER OF owner FOR {who} WITH {FIXED}" for it, who in DEFINERS.items()),
         *(f"{it}: VOLATILE DEFINER OF owner FOR {{app}} WITH {FIXED}" for it in WRITING_DOORS),
         *(f"{it}: {kind} {owned} {EVERYBODY} WITH {FIXED}" for it, kind in READERS.items()),

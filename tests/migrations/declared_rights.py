@@ -32,6 +32,8 @@ OF_A_TENANT: Final = {
     "outbox_messages": "tenant_id",
     "inbox_messages": "tenant_id",
     "provider_spending": "tenant_id",
+    "api_keys": "tenant_id",
+    "idempotent_answers": "tenant_id",
 }
 """Table: the column that names whose row it is. Who claims to be a tenant sees its own, the system all."""
 
@@ -85,6 +87,7 @@ READ_BY_DOORS: Final = {
     "user_subscriptions": "current_plan, subscription_status, trial_status, user_id",
     "scraping_results": "created_at, creators, id, job_id, user_id",
     "scraping_jobs": "id, platform",
+    "api_keys": "digest, expires_at, id, last_used_at, prefix, revoked_at, scopes, tenant_id",
 }
 
 READ_BY_A_TENANTS_LOGIN: Final = {
@@ -140,9 +143,10 @@ WRITING: Final = "DELETE, INSERT, SELECT, UPDATE"
 SPARSE: Final = {
     "events": "INSERT, SELECT, UPDATE (error, processed_at, processing_status, retry_count)",
     "event_keys": "INSERT, SELECT",
+    "api_keys": "INSERT, SELECT, UPDATE (last_used_at, revoked_at)",
     "inbox_messages": "DELETE, INSERT, SELECT, UPDATE (attempts, error, processed_at, status, tenant_id)",
 }
-"""What happened, and what came in, is not edited, only marked as processed."""
+"""What happened, and what came in, is not edited, only marked as processed; a key is never another's."""
 
 TABLES: Final = tuple(sorted({*Base.metadata.tables, *MACHINERY}))
 

@@ -29,6 +29,8 @@ TENANT_COLUMNS: Final = {
     "outbox_messages": ("tenant_id",),
     "inbox_messages": ("tenant_id",),
     "provider_spending": ("tenant_id",),
+    "api_keys": ("tenant_id",),
+    "idempotent_answers": ("tenant_id",),
 }
 """A satellite of a user hangs on that user's row by its own `user_id`, one to one."""
 

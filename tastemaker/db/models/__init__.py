@@ -1,5 +1,6 @@
 """Every table as the code sees it, one file per domain of the specification, and the words columns hold."""
 
+from tastemaker.db.models.access import ApiKey, IdempotentAnswer
 from tastemaker.db.models.base import Base, UtcTimestamp, WordOf
 from tastemaker.db.models.calls import ProviderGate, ProviderPage, ProviderQuota, ProviderSpending
 from tastemaker.db.models.campaign import (
@@ -37,6 +38,7 @@ from tastemaker.db.models.user import (
 )
 from tastemaker.db.words import (
     AggregateType,
+    ApiScope,
     BillingSyncStatus,
     CampaignStatus,
     ExclusionKind,
@@ -61,6 +63,8 @@ from tastemaker.db.words import (
 
 __all__ = [
     "AggregateType",
+    "ApiKey",
+    "ApiScope",
     "BackgroundJob",
     "Base",
     "BillingSyncStatus",
@@ -75,6 +79,7 @@ __all__ = [
     "Exclusion",
     "ExclusionKind",
     "FollowerSnapshot",
+    "IdempotentAnswer",
     "ImportStatus",
     "InboxMessage",
     "InboxStatus",

@@ -1,0 +1,164 @@
+"""Keys by which programs act for a user: made, shown once, recognised, revoked.
+
+`tm_<12 hexadecimal digits>_<secret>`: what stands before the secret finds the row and may be shown; of the
+whole a digest is kept. The secret is 256 bits of chance: a plain digest is enough, a slow one only costs.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import ClassVar, Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.accounts import key_queries as queries
+from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.accounts.key_queries import Candidate, StoredKey
+from tastemaker.core.errors import AppError, Conflict, InvalidInput, NotFound
+from tastemaker.core.ids import ExternalUserId, new_id, new_token
+from tastemaker.core.text import clean_line
+from tastemaker.db.claims import NOBODY, Tenant
+from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.words import ApiScope
+from tastemaker.events.names import Source
+from tastemaker.events.payloads import ApiKeyCreated, ApiKeyRevoked
+from tastemaker.events.service import record
+
+NAME_LENGTH: Final = 100
+LONGEST_LIFE: Final = timedelta(days=3660)
+_FORM: Final = re.compile(r"(?P<prefix>tm_[0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+_NO_DIGEST: Final = bytes(32)
+
+
+class NotAuthenticated(AppError):
+    """Nobody in particular calls. The answer does not say what of a key was wrong before it is proven."""
+
+    status: ClassVar[int] = 401
+
+
+class NotAllowed(AppError):
+    """The key is not good for this."""
+
+    status: ClassVar[int] = 403
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """`secret` is the whole key: to be shown now, kept nowhere."""
+
+    key: StoredKey
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A program that has proven whose it is."""
+
+    key_id: UUID
+    prefix: str
+    user_id: ExternalUserId
+    scopes: frozenset[ApiScope]
+
+    def needs(self, scope: ApiScope) -> None:
+        """Raises NotAllowed."""
+        if scope not in self.scopes:
+            raise NotAllowed(f"This key is not good for {scope.value}.")
+
+
+async def create_key(
+    session: AsyncSession,
+    user: CurrentUser,
+    *,
+    name: str,
+    scopes: Collection[ApiScope],
+    expires_in: timedelta | None = None,
+) -> NewKey:
+    """A new key of the user's. Raises InvalidInput."""
+    name = clean_line(name)
+    if not 1 <= len(name) <= NAME_LENGTH:
+        raise InvalidInput(f"A key's name has 1 to {NAME_LENGTH} characters.")
+    if not scopes:
+        raise InvalidInput(f"A key is good for something: {', '.join(ApiScope)}.")
+    if expires_in is not None and not timedelta(0) < expires_in <= LONGEST_LIFE:
+        raise InvalidInput(f"A key is valid for at most {LONGEST_LIFE.days} days, or without an end.")
+    prefix = f"tm_{new_id().hex[:12]}"
+    secret = f"{prefix}_{new_token(32)}"
+    wanted = sorted(set(scopes))
+    key_id = await queries.insert_key(
+        session,
+        user.user_id,
+        name=name,
+        prefix=prefix,
+        digest=_digest(secret),
+        scopes=wanted,
+        seconds=expires_in.total_seconds() if expires_in else None,
+    )
+    made = await get_key(session, user, str(key_id))
+    await record(
+        session,
+        ApiKeyCreated(key_id=key_id, prefix=prefix, scopes=list(wanted), expires_at=made.expires_at),
+        aggregate_id=user.user_id,
+        identifier=str(key_id),
+        source=Source.USER_ACTION,
+        tenant_id=user.user_id,
+        metadata={"actor": user.user_id},
+    )
+    return NewKey(made, secret)
+
+
+async def get_key(session: AsyncSession, user: CurrentUser, reference: str) -> StoredKey:
+    """By id or prefix. Raises NotFound."""
+    found = await queries.find_key(session, user.user_id, reference.strip())
+    if found is None:
+        raise NotFound("There is no such key.")
+    return found
+
+
+async def revoke_key(session: AsyncSession, user: CurrentUser, key: StoredKey) -> StoredKey:
+    """Refused from the next request on. Raises Conflict when it was revoked before."""
+    if not await queries.revoke(session, user.user_id, key.id):
+        raise Conflict("This key was revoked already.")
+    await record(
+        session,
+        ApiKeyRevoked(key_id=key.id, prefix=key.prefix),
+        aggregate_id=user.user_id,
+        identifier=str(key.id),
+        source=Source.USER_ACTION,
+        tenant_id=user.user_id,
+        metadata={"actor": user.user_id},
+    )
+    return await get_key(session, user, str(key.id))
+
+
+async def recognise(database: Database, presented: str) -> Caller:
+    """Whose key it is. Digests are compared in constant time, also where there is no such row.
+
+    Raises NotAuthenticated.
+    """
+    form = _FORM.fullmatch(presented)
+    candidate = None if form is None else await _find(database, form["prefix"])
+    known = candidate.digest if candidate else _NO_DIGEST
+    proven = hmac.compare_digest(known, _digest(presented))
+    if form is None or candidate is None or not proven:
+        raise NotAuthenticated("The API key is missing or wrong.")
+    if candidate.is_revoked or candidate.is_expired:
+        raise NotAuthenticated(f"The API key {'was revoked' if candidate.is_revoked else 'has expired'}.")
+    if not candidate.is_used_lately:
+        async with session_scope(database, Tenant(candidate.user_id)) as session:
+            await queries.note_use(session, candidate.user_id, candidate.id)
+    return Caller(
+        key_id=candidate.id, prefix=form["prefix"], user_id=candidate.user_id, scopes=candidate.scopes
+    )
+
+
+async def _find(database: Database, prefix: str) -> Candidate | None:
+    async with session_scope(database, NOBODY) as session:
+        return await queries.find_candidate(session, prefix)
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
