@@ -225,3 +225,26 @@ class InboxStatus(StrEnum):
     RECEIVED = "received"
     PROCESSED = "processed"
     FAILED = "failed"
+
+
+class EmailType(StrEnum):
+    """What is mailed to users; the keys of `user_system_data.email_schedule_status`."""
+
+    WELCOME = "welcome"
+    ABANDONMENT = "abandonment"
+    TRIAL_DAY2 = "trial_day2"
+    TRIAL_DAY5 = "trial_day5"
+    TRIAL_EXPIRY = "trial_expiry"
+    SUBSCRIPTION_WELCOME = "subscription_welcome"
+    CAMPAIGN_FINISHED = "campaign_finished"
+    EXPORT_READY = "export_ready"
+
+
+class EmailStatus(StrEnum):
+    """Under such a key. `failed`: surely not sent, or nobody knows; the outbox tells the two apart."""
+
+    SCHEDULED = "scheduled"
+    SENT = "sent"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    CANCELLED_SUBSCRIPTION = "cancelled_subscription"

@@ -1,0 +1,107 @@
+"""The e-mails there are: what each is for, and when it is still wanted.
+
+`docs/reference/emails.md` says the same. Words and layout are in `templates/`, one file for each; when each
+is due is configuration.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tastemaker.db.words import CampaignStatus, EmailType, OnboardingStep, SubscriptionStatus, TrialStatus
+from tastemaker.mail.facts import Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """`is_wanted` is asked when it is due and again before it is sent.
+
+    `is_marketing`: not needed to use the product; one may unsubscribe. `cause`: what schedules it.
+    """
+
+    type: EmailType
+    meaning: str
+    cause: str
+    is_wanted: Callable[[Facts], bool]
+    is_marketing: bool = False
+
+    def refusal(self, facts: Facts | None) -> str | None:
+        """Why it must not be sent to whom the facts are about; None where it may."""
+        if facts is None:
+            return "There is no such user any more."
+        if not facts.address:
+            return "The user has no address."
+        if self.is_marketing and not facts.wants_marketing:
+            return "The user has unsubscribed."
+        return None if self.is_wanted(facts) else "The reason for it is gone."
+
+
+def _is_on_trial(facts: Facts) -> bool:
+    return facts.trial_status is TrialStatus.ACTIVE
+
+
+def _is_subscribed(facts: Facts) -> bool:
+    return facts.subscription_status in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING}
+
+
+def _has_finished_campaign(facts: Facts) -> bool:
+    return facts.campaign is not None and facts.campaign.status is CampaignStatus.COMPLETED
+
+
+KINDS: Final[Mapping[EmailType, Kind]] = {
+    kind.type: kind
+    for kind in (
+        Kind(
+            type=EmailType.WELCOME,
+            meaning="Greets a new user and says how to begin.",
+            cause="sign-up",
+            is_wanted=lambda _: True,
+        ),
+        Kind(
+            type=EmailType.ABANDONMENT,
+            meaning="Reminds somebody who has signed up and not finished onboarding.",
+            cause="sign-up",
+            is_wanted=lambda facts: facts.onboarding_step is not OnboardingStep.COMPLETED,
+            is_marketing=True,
+        ),
+        Kind(
+            type=EmailType.TRIAL_DAY2,
+            meaning="Says what a trial is good for, on its second day.",
+            cause="start of a trial",
+            is_wanted=_is_on_trial,
+            is_marketing=True,
+        ),
+        Kind(
+            type=EmailType.TRIAL_DAY5,
+            meaning="Says when the trial ends, two days before.",
+            cause="start of a trial",
+            is_wanted=_is_on_trial,
+            is_marketing=True,
+        ),
+        Kind(
+            type=EmailType.TRIAL_EXPIRY,
+            meaning="Says that the trial is over and what becomes of what was found.",
+            cause="end of a trial without a subscription",
+            is_wanted=lambda facts: facts.trial_status is TrialStatus.EXPIRED,
+        ),
+        Kind(
+            type=EmailType.SUBSCRIPTION_WELCOME,
+            meaning="Confirms a new subscription.",
+            cause="start of a subscription",
+            is_wanted=_is_subscribed,
+        ),
+        Kind(
+            type=EmailType.CAMPAIGN_FINISHED,
+            meaning="Says that no search of a campaign is running any more, and what it found.",
+            cause="completion of a campaign",
+            is_wanted=_has_finished_campaign,
+        ),
+        Kind(
+            type=EmailType.EXPORT_READY,
+            meaning="Says that an export can be fetched.",
+            cause="completion of an export",
+            is_wanted=lambda _: True,
+        ),
+    )
+}
+"""In the order in which a user meets them."""
