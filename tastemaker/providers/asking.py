@@ -3,13 +3,17 @@
 import re
 from collections.abc import Mapping
 
-from tastemaker.providers.base import Cost, ErrorKind, KeywordQuery, ProviderError
+from tastemaker.providers.base import Cost, ErrorKind, KeywordQuery, ProfileQuery, ProviderError
 from tastemaker.providers.bodies import clean_text
 
 LONGEST_KEYWORD = 500
 LONGEST_CURSOR = 4096
 
+LONGEST_HANDLE = 128
+
 _REGION = re.compile(r"[A-Za-z]{2}")
+_HANDLE = re.compile(r"[\w.\-]+")
+_ID = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
 _WORD = re.compile(r"[A-Za-z0-9_:./\-]{1,64}")
 
 
@@ -33,8 +37,20 @@ def checked_region(query: KeywordQuery) -> str | None:
     return query.region.upper()
 
 
+def checked_account(query: ProfileQuery) -> tuple[str | None, str | None]:
+    """Handle (without its @) and stable id; one of them is there, and neither can mean another parameter."""
+    handle = clean_text(query.handle or "").strip().removeprefix("@") or None
+    if handle is None and query.stable_id is None:
+        raise unanswerable("A profile is asked for by a handle or by an id.")
+    if handle is not None and not (len(handle) <= LONGEST_HANDLE and _HANDLE.fullmatch(handle)):
+        raise unanswerable("A handle has letters, digits, dots, hyphens and underscores, 128 at most.")
+    if query.stable_id is not None and not _ID.fullmatch(query.stable_id):
+        raise unanswerable("The id of an account has letters, digits, dots, hyphens and underscores.")
+    return handle, query.stable_id
+
+
 def checked_options(
-    query: KeywordQuery, known: Mapping[str, tuple[str, frozenset[str] | None]]
+    query: KeywordQuery | ProfileQuery, known: Mapping[str, tuple[str, frozenset[str] | None]]
 ) -> dict[str, str]:
     """The provider's parameters for `query.options`.
 
@@ -68,7 +84,8 @@ def _checked_option(
     known: Mapping[str, tuple[str, frozenset[str] | None]],
 ) -> tuple[str, str]:
     if name not in known:
-        raise unanswerable(f"Unknown option {name[:40]!r}. Choose from: {', '.join(sorted(known))}.")
+        choice = f"Choose from: {', '.join(sorted(known))}." if known else "There are none here."
+        raise unanswerable(f"Unknown option {name[:40]!r}. {choice}")
     parameter, values = known[name]
     if not (isinstance(value, str) and _WORD.fullmatch(value) and (values is None or value in values)):
         accepted = ", ".join(sorted(values)) if values else "a single word"

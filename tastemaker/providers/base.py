@@ -9,12 +9,42 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import httpx
 
 from tastemaker.core.errors import AppError, ExitCode
 from tastemaker.core.platforms import Platform
+from tastemaker.providers.declaring import (
+    Allowance,
+    Capability,
+    Cost,
+    CursorKind,
+    Declaration,
+    Endpoint,
+    PolicyClass,
+)
+
+__all__ = [
+    "Adapter",
+    "Allowance",
+    "Capability",
+    "Cost",
+    "Creator",
+    "CursorKind",
+    "Declaration",
+    "Endpoint",
+    "ErrorKind",
+    "KeywordQuery",
+    "Page",
+    "PolicyClass",
+    "Post",
+    "ProfileLookup",
+    "ProfileQuery",
+    "Provider",
+    "ProviderError",
+    "UserSearch",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,26 +102,6 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What the calls of one page cost: calls made, quota units or credits, money in micro-dollars.
-
-    On YouTube `units` come out of the daily 10,000; a search call takes none of them but one of the
-    100 daily searches, so a page's searches are `calls - units`.
-    """
-
-    calls: int
-    units: int
-    micros_usd: int = 0
-
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            calls=self.calls + other.calls,
-            units=self.units + other.units,
-            micros_usd=self.micros_usd + other.micros_usd,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page. Creators appear once each, in the provider's order; posts refer to them by `creator_id`.
 
@@ -146,46 +156,6 @@ class ProviderError(AppError):
         self.cost = cost or Cost(calls=1, units=0)
 
 
-class Capability(StrEnum):
-    KEYWORD_SEARCH = "keyword_search"
-    PROFILE = "profile"
-    SIMILAR = "similar"
-    POSTS = "posts"
-
-
-class CursorKind(StrEnum):
-    TOKEN = "token"  # noqa: S105 - a kind of cursor, not a secret
-    NUMBER = "number"
-    PAGE = "page"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyClass:
-    """How long a value may be kept and what may be done with it, by the provider's terms."""
-
-    name: str
-    keep_days: int | None
-    derived_metrics: bool
-    contacts: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
-    """What an adapter says about itself. Costs are per page of a keyword search."""
-
-    name: str
-    platforms: frozenset[Platform]
-    capabilities: frozenset[Capability]
-    page_size: int
-    cost_per_page: Cost
-    calls_per_second: float
-    policy: PolicyClass
-    stable_id_path: str
-    cursor_kind: CursorKind
-    deadline_seconds: float
-    """For one call, from connecting to the last byte."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeywordQuery:
     """One keyword on one platform. `region` is ISO 3166-1 alpha-2 and passed to providers that take one."""
@@ -195,11 +165,47 @@ class KeywordQuery:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Provider(Protocol):
-    """One adapter. It is given the HTTP client by whoever calls and keeps no state between pages."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileQuery:
+    """One account, by its handle or by its stable id; where both are given the adapter takes the better.
+
+    `options` are the provider's own, as in a search.
+    """
+
+    handle: str | None = None
+    stable_id: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Adapter(Protocol):
+    """What every provider has. It is given the HTTP client by whoever calls and keeps no state."""
 
     declaration: Declaration
+
+
+class Provider(Adapter, Protocol):
+    """`keyword_search`: one page of what matches a keyword."""
 
     async def search_keyword(
         self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None
     ) -> Page: ...
+
+
+@runtime_checkable
+class UserSearch(Adapter, Protocol):
+    """`user_search`: one page of accounts whose name matches; they come without posts."""
+
+    async def search_users(
+        self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None
+    ) -> Page: ...
+
+
+@runtime_checkable
+class ProfileLookup(Adapter, Protocol):
+    """`profile`: one account with what the provider knows of it, on a page of one creator.
+
+    Its recent posts come along where the same call tells them. Raises ProviderError: `not_found` for an
+    account that does not exist, `private` for one that is closed to the provider.
+    """
+
+    async def fetch_profile(self, http: httpx.AsyncClient, query: ProfileQuery) -> Page: ...

@@ -50,6 +50,11 @@ def links_in(text: str | None) -> tuple[str, ...]:
     return tuple(islice(links, MOST_LINKS))
 
 
+def distinct_links(links: Iterable[str | None]) -> tuple[str, ...]:
+    """The links that are known, each once, in their order."""
+    return tuple(islice(dict.fromkeys(link for link in links if link), MOST_LINKS))
+
+
 def hashtags_in(text: str | None) -> tuple[str, ...]:
     """Hashtags without their #, as written, each once whatever its case. A number alone is none."""
     plain = _URL.sub(" ", (text or "").translate(_FULL_WIDTH))

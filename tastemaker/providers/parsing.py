@@ -26,6 +26,9 @@ _LONGEST_COUNT = 48
 _ISO_DURATION = re.compile(
     r"P(?:(?P<days>\d{1,4})D)?(?:T(?:(?P<hours>\d{1,5})H)?(?:(?P<minutes>\d{1,6})M)?(?:(?P<seconds>\d{1,8})S)?)?"
 )
+_BARE_ADDRESS = re.compile(
+    r"(?:[A-Za-z0-9][A-Za-z0-9\-]{0,62}\.){1,5}[A-Za-z]{2,24}(?:[/?#][^\s<>\"\\]{0,2000})?"
+)
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _IN_MILLISECONDS = 10**11
 _LONGEST_SECONDS = 10**7
@@ -56,6 +59,13 @@ def handle(value: object) -> str | None:
 def web_address(value: object) -> str | None:
     """An http or https URL; nothing else may become a link or be fetched."""
     return value if isinstance(value, str) and value.startswith(("https://", "http://")) else None
+
+
+def link(value: object) -> str | None:
+    """A web address from a field that is meant for one, where people leave out the https://."""
+    if isinstance(value, str) and _BARE_ADDRESS.fullmatch(value.strip()):
+        return f"https://{value.strip()}"
+    return web_address(value.strip()) if isinstance(value, str) else None
 
 
 def identifier(value: object) -> str | None:

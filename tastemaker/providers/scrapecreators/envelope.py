@@ -3,8 +3,8 @@
 Its errors come as statuses and also as bodies of an HTTP 200.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ from tastemaker.providers.base import (
     Cost,
     CursorKind,
     Declaration,
+    Endpoint,
     ErrorKind,
     PolicyClass,
     ProviderError,
@@ -27,6 +28,7 @@ NAME = "ScrapeCreators"
 KEY_VARIABLE = "SCRAPECREATORS_API_KEY"
 CALLS_PER_SECOND = 5.0  # ours: the provider publishes no rate
 MICROS_PER_CREDIT = 1_880  # $47 for 25,000 credits
+CREDIT = Cost(calls=1, units=1, micros_usd=MICROS_PER_CREDIT)
 
 _WORDS_OF = {
     ErrorKind.PRIVATE: ("private",),
@@ -40,7 +42,7 @@ _WORDS_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An answer that is no refusal, with its list of items and what it cost."""
+    """An answer that is no refusal, with its list of items (none in a profile) and what it cost."""
 
     body: Mapping[str, Any]
     items: Sequence[Any]
@@ -51,6 +53,10 @@ class Envelope:
         message = f"{NAME} sent results in a form that is not known."
         return ProviderError(ErrorKind.GARBAGE, message, final=False, cost=self.cost)
 
+    def not_found(self) -> ProviderError:
+        message = f"{NAME} does not know this account."
+        return ProviderError(ErrorKind.NOT_FOUND, message, final=True, cost=self.cost)
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -58,56 +64,109 @@ class Account:
 
     key: str = field(repr=False)
     base_url: str
-    deadline_seconds: float
+
+
+HasResult = Callable[[Mapping[str, Any]], bool]
+
+
+def endpoint(
+    name: str,
+    path: str,
+    capability: Capability,
+    *,
+    deadline_seconds: float,
+    stable_id_path: str,
+    page_size: int = 1,
+    cursor_kind: CursorKind | None = None,
+) -> Endpoint:
+    """Every call costs a credit, unless the answer says otherwise."""
+    return Endpoint(
+        name=name,
+        path=path,
+        capability=capability,
+        cost=CREDIT,
+        deadline_seconds=deadline_seconds,
+        stable_id_path=stable_id_path,
+        page_size=page_size,
+        cursor_kind=cursor_kind,
+        takes={"credits": 1},
+    )
 
 
 def declaration(
-    platform: Platform,
-    *,
-    page_size: int,
-    stable_id_path: str,
-    cursor_kind: CursorKind,
-    deadline_seconds: float,
+    platform: Platform, *endpoints: Endpoint, deadline_seconds: float | None = None
 ) -> Declaration:
+    """The first endpoint is the keyword search. `deadline_seconds` replaces each endpoint's own."""
+    if deadline_seconds is not None:
+        endpoints = tuple(replace(one, deadline_seconds=deadline_seconds) for one in endpoints)
+    search = endpoints[0]
     return Declaration(
         name=f"scrapecreators_{platform.slug}",
         platforms=frozenset({platform}),
-        capabilities=frozenset({Capability.KEYWORD_SEARCH}),
-        page_size=page_size,
-        cost_per_page=_credits(1),
+        capabilities=frozenset(one.capability for one in endpoints),
+        page_size=search.page_size,
+        cost_per_page=search.cost,
         calls_per_second=CALLS_PER_SECOND,
         policy=PolicyClass(name="scrapecreators", keep_days=None, derived_metrics=True, contacts=True),
-        stable_id_path=stable_id_path,
-        cursor_kind=cursor_kind,
-        deadline_seconds=deadline_seconds,
+        stable_id_path=search.stable_id_path,
+        cursor_kind=search.cursor_kind or CursorKind.TOKEN,
+        deadline_seconds=search.deadline_seconds,
+        endpoints=endpoints,
     )
 
 
 async def call(
     http: httpx.AsyncClient,
     account: Account,
-    path: str,
+    asked: Endpoint,
     parameters: Mapping[str, str | None],
     *,
     items_key: str,
 ) -> Envelope:
-    """One call. Raises ProviderError for refusals of every form, and where `items_key` holds no list."""
+    """One call for a list. Raises ProviderError for every refusal, and where `items_key` holds no list."""
+    answer = await _ask(
+        http, account, asked, parameters, has_result=lambda body: body.get(items_key) is not None
+    )
+    return _opened(answer, items_key)
+
+
+async def look_up(
+    http: httpx.AsyncClient,
+    account: Account,
+    asked: Endpoint,
+    parameters: Mapping[str, str | None],
+    *,
+    has_result: HasResult,
+) -> Envelope:
+    """One call for something else than one list. What lies in its body is the caller's business."""
+    answer = await _ask(http, account, asked, parameters, has_result=has_result)
+    return Envelope(answer.body, (), _charged(answer, unsaid=1), answer.raw)
+
+
+async def _ask(
+    http: httpx.AsyncClient,
+    account: Account,
+    asked: Endpoint,
+    parameters: Mapping[str, str | None],
+    *,
+    has_result: HasResult,
+) -> Answer:
     require_key(account.key, provider=NAME, variable=KEY_VARIABLE)
     try:
         answer = await get_json(
             http,
-            account.base_url + path,
+            account.base_url + asked.path,
             provider=NAME,
             params={name: value for name, value in parameters.items() if value is not None},
             headers={"x-api-key": account.key},
-            deadline_seconds=account.deadline_seconds,
+            deadline_seconds=asked.deadline_seconds,
         )
     except ProviderError as error:
-        error.cost = _credits(1) if error.cost.calls else error.cost
+        error.cost = CREDIT if error.cost.calls else error.cost
         raise
-    if kind := _kind_of_refusal(answer, items_key):
+    if kind := _kind_of_refusal(answer, has_result):
         raise refusal(kind, answer, provider=NAME, variable=KEY_VARIABLE, cost=_charged(answer, unsaid=0))
-    return _opened(answer, items_key)
+    return answer
 
 
 def _opened(answer: Answer, items_key: str) -> Envelope:
@@ -120,13 +179,13 @@ def _opened(answer: Answer, items_key: str) -> Envelope:
     return envelope
 
 
-def _kind_of_refusal(answer: Answer, items_key: str) -> ErrorKind | None:
-    """The status decides where there is an error status; else the body, where it carries no list."""
+def _kind_of_refusal(answer: Answer, has_result: HasResult) -> ErrorKind | None:
+    """The status decides where there is an error status; else the body, where it carries no result."""
     if answer.status >= httpx.codes.BAD_REQUEST:
         by_words = _kind_of_words(answer) if answer.status == httpx.codes.FORBIDDEN else None
         return by_words or kind_of_status(answer.status)
     said_no = parsing.truth(answer.body.get("success")) is False or answer.body.get("error")
-    if not said_no and (answer.body.get(items_key) is not None or not answer.body.get("message")):
+    if not said_no and (has_result(answer.body) or not answer.body.get("message")):
         return None
     inner = next((code for name in ("statusCode", "status_code", "status", "errorStatus")
                   if (code := parsing.count(answer.body.get(name)))), 0)  # fmt: skip

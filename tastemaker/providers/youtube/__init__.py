@@ -4,28 +4,30 @@ from collections.abc import Mapping
 
 import httpx
 
-from tastemaker.core.platforms import Platform
-from tastemaker.providers.asking import checked_cursor, checked_keyword, checked_options, checked_region
+from tastemaker.providers.asking import (
+    checked_account,
+    checked_cursor,
+    checked_keyword,
+    checked_options,
+    checked_region,
+)
 from tastemaker.providers.base import (
-    Capability,
     Creator,
-    CursorKind,
-    Declaration,
+    ErrorKind,
     KeywordQuery,
     Page,
-    PolicyClass,
     Post,
+    ProfileQuery,
+    ProviderError,
 )
 from tastemaker.providers.gathering import gather
-from tastemaker.providers.parsing import text
+from tastemaker.providers.parsing import dig, identifier, text
 from tastemaker.providers.refusals import require_key
-from tastemaker.providers.youtube.calls import BATCH, LIST_COST, SEARCH_COST, Calls
+from tastemaker.providers.youtube.calls import BATCH, Calls
+from tastemaker.providers.youtube.declared import declaration
 from tastemaker.providers.youtube.items import Item, channel_id_of, to_creator, to_post, video_id_of
 from tastemaker.providers.youtube.refusals import KEY_VARIABLE, NAME
 
-KEEP_DAYS = 30
-DEADLINE_SECONDS = 30.0
-CALLS_PER_SECOND = 5.0  # ours: the API publishes a daily quota, no rate
 CHANNEL_PARTS = "snippet,statistics,contentDetails,brandingSettings,status"
 VIDEO_PARTS = "snippet,statistics,contentDetails,paidProductPlacementDetails"
 OPTIONS: Mapping[str, tuple[str, frozenset[str] | None]] = {
@@ -54,17 +56,17 @@ class YouTube:
         base_url: str,
         contacts: bool,
         derived: bool = False,
-        deadline_seconds: float = DEADLINE_SECONDS,
+        deadline_seconds: float | None = None,
     ) -> None:
         self._key = key
         self._base_url = base_url.rstrip("/")
         self._contacts = contacts
-        self.declaration = _declaration(contacts, derived, deadline_seconds)
+        self.declaration = declaration(contacts=contacts, derived=derived, deadline_seconds=deadline_seconds)
 
     async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:
         require_key(self._key, provider=NAME, variable=KEY_VARIABLE)
         parameters = _search_parameters(query, cursor)
-        calls = Calls(http, self._base_url, self._key, self.declaration.deadline_seconds)
+        calls = Calls(http, self._base_url, self._key, self.declaration)
         answer = await calls.search(parameters)
         found = calls.items_of(answer)
         channels = await calls.list_by_id("channels", CHANNEL_PARTS, map(channel_id_of, found))
@@ -82,28 +84,28 @@ class YouTube:
             skipped=gathered.skipped,
         )
 
+    async def fetch_profile(self, http: httpx.AsyncClient, query: ProfileQuery) -> Page:
+        """By channel id, which outlives a change of handle, where there is one; else by handle."""
+        require_key(self._key, provider=NAME, variable=KEY_VARIABLE)
+        handle, channel_id = checked_account(query)
+        checked_options(query, {})
+        which = {"id": channel_id} if channel_id else {"forHandle": f"@{handle}"}
+        calls = Calls(http, self._base_url, self._key, self.declaration)
+        items = await calls.list_channels({"part": CHANNEL_PARTS, **which})
+        if not items:
+            message = f"{NAME} does not know this channel."
+            raise ProviderError(ErrorKind.NOT_FOUND, message, final=True, cost=calls.cost)
+        found = identifier(dig(items[0], "id"))
+        if found is None:
+            raise calls.unknown_form()
+        creator = to_creator(found, {}, items[0], contacts=self._contacts)
+        return Page(creators=(creator,), posts=(), next_cursor=None, cost=calls.cost, raw=tuple(calls.bodies))
+
     def _creator(self, item: Item, channels: Mapping[str, Item]) -> Creator | None:
         channel_id = channel_id_of(item)
         if channel_id is None:
             return None
         return to_creator(channel_id, item, channels.get(channel_id, {}), contacts=self._contacts)
-
-
-def _declaration(contacts: bool, derived: bool, deadline_seconds: float) -> Declaration:  # noqa: FBT001 - the class's own
-    return Declaration(
-        name="youtube",
-        platforms=frozenset({Platform.YOUTUBE}),
-        capabilities=frozenset({Capability.KEYWORD_SEARCH}),
-        page_size=BATCH,
-        cost_per_page=SEARCH_COST + LIST_COST + LIST_COST,
-        calls_per_second=CALLS_PER_SECOND,
-        policy=PolicyClass(
-            name="youtube_api", keep_days=KEEP_DAYS, derived_metrics=derived, contacts=contacts
-        ),
-        stable_id_path="items[].snippet.channelId",
-        cursor_kind=CursorKind.TOKEN,
-        deadline_seconds=deadline_seconds,
-    )
 
 
 def _search_parameters(query: KeywordQuery, cursor: str | None) -> dict[str, str]:

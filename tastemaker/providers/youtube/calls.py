@@ -5,29 +5,27 @@ from typing import Any
 
 import httpx
 
-from tastemaker.providers.base import Cost, ErrorKind, ProviderError
+from tastemaker.providers.base import Cost, Declaration, ErrorKind, ProviderError
 from tastemaker.providers.http import Answer, get_json
 from tastemaker.providers.parsing import dig, identifier
 from tastemaker.providers.youtube.refusals import NAME, refused
 
 BATCH = 50
-SEARCH_COST = Cost(calls=1, units=0)
-LIST_COST = Cost(calls=1, units=1)
 
 
 class Calls:
     """Every error that leaves here carries the cost of the page's earlier calls as well."""
 
-    def __init__(self, http: httpx.AsyncClient, base_url: str, key: str, deadline_seconds: float) -> None:
+    def __init__(self, http: httpx.AsyncClient, base_url: str, key: str, declaration: Declaration) -> None:
         self._http = http
         self._base_url = base_url
         self._key = key
-        self._deadline_seconds = deadline_seconds
+        self._declaration = declaration
         self.cost = Cost(calls=0, units=0)
         self.bodies: list[bytes] = []
 
     async def search(self, parameters: Mapping[str, str]) -> Mapping[str, Any]:
-        answer = await self._get("search", parameters, SEARCH_COST)
+        answer = await self._get("search", parameters)
         return answer.body
 
     async def list_by_id(self, method: str, parts: str, ids: Iterable[str | None]) -> dict[str, Any]:
@@ -37,7 +35,7 @@ class Calls:
         for start in range(0, len(wanted), BATCH):
             batch = wanted[start : start + BATCH]
             parameters = {"part": parts, "id": ",".join(batch), "maxResults": str(BATCH)}
-            answer = await self._get(method, parameters, LIST_COST)
+            answer = await self._get(method, parameters)
             items.update(
                 (found, item) for item in self.items_of(answer.body) if (found := identifier(dig(item, "id")))
             )
@@ -56,15 +54,21 @@ class Calls:
         message = f"{NAME} sent a list in a form that is not known."
         return ProviderError(ErrorKind.GARBAGE, message, final=False, cost=self.cost)
 
-    async def _get(self, method: str, parameters: Mapping[str, str], price: Cost) -> Answer:
+    async def list_channels(self, parameters: Mapping[str, str]) -> Sequence[Any]:
+        answer = await self._get("channels", parameters)
+        return self.items_of(answer.body)
+
+    async def _get(self, method: str, parameters: Mapping[str, str]) -> Answer:
+        asked = self._declaration.endpoint(method)
+        price = asked.cost
         try:
             answer = await get_json(
                 self._http,
-                f"{self._base_url}/youtube/v3/{method}",
+                self._base_url + asked.path,
                 provider=NAME,
                 params={**parameters, "key": self._key},
                 headers={},
-                deadline_seconds=self._deadline_seconds,
+                deadline_seconds=asked.deadline_seconds,
             )
         except ProviderError as error:
             error.cost = self.cost + (price if error.cost.calls else error.cost)
