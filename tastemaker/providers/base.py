@@ -16,10 +16,10 @@ import httpx
 from tastemaker.core.errors import AppError, ExitCode
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.declaring import (
-    Allowance,
     Capability,
     Cost,
     CursorKind,
+    DailyQuota,
     Declaration,
     Endpoint,
     PolicyClass,
@@ -27,11 +27,11 @@ from tastemaker.providers.declaring import (
 
 __all__ = [
     "Adapter",
-    "Allowance",
     "Capability",
     "Cost",
     "Creator",
     "CursorKind",
+    "DailyQuota",
     "Declaration",
     "Endpoint",
     "ErrorKind",

@@ -45,32 +45,33 @@ class CursorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyClass:
-    """How long a value may be kept and what may be done with it, by the provider's terms."""
+    """How long a value may be kept and what may be done with it, by the provider's terms.
+
+    `reusable`: what one user was told may answer another's question while it is fresh.
+    """
 
     name: str
     keep_days: int | None
     derived_metrics: bool
     contacts: bool
+    reusable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
-    """A part of what the provider allows a key: `allowed` of it in each window of `window_seconds`.
-
-    With a `zone` (IANA) the window begins at its midnight; without one it has no fixed beginning.
-    """
+class DailyQuota:
+    """An allowance that begins again at midnight in `zone` (IANA); `amount` is what one page takes of it."""
 
     name: str
+    amount: int
     allowed: int
-    window_seconds: int
-    zone: str | None = None
+    zone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One kind of call. `deadline_seconds`: for one call, from connecting to the last byte.
 
-    `takes` says how much one call takes out of which allowance. `page_size` is the most items that an
+    `takes` says how much one call takes out of which quota. `page_size` is the most items that an
     answer usually has; `cursor_kind` None: there is no next page.
     """
 
@@ -107,7 +108,14 @@ class Declaration:
     endpoints: tuple[Endpoint, ...] = ()
     prices: Mapping[Capability, Cost] = field(default_factory=dict)
     """What one page, or one profile, costs where that is not `cost_per_page`."""
-    allowances: tuple[Allowance, ...] = ()
+    account: str | None = None
+    """Whose limits the calls take of: adapters with one key are one account. None is the adapter's own."""
+    quotas: tuple[DailyQuota, ...] = ()
+
+    @property
+    def page_seconds(self) -> float:
+        """For all calls of a page together."""
+        return self.deadline_seconds * max(1, self.cost_per_page.calls)
 
     def price_of(self, capability: Capability) -> Cost:
         """What is expected for one page of it, or for one profile."""

@@ -1,3 +1,4 @@
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -6,7 +7,7 @@ import pytest
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.providers import youtube
-from tastemaker.providers.base import Capability, ErrorKind, KeywordQuery, ProviderError
+from tastemaker.providers.base import Capability, Cost, ErrorKind, KeywordQuery, ProviderError
 from tastemaker.providers.registry import live_providers, sandbox_providers
 from tastemaker.providers.scrapecreators import envelope, instagram, tiktok
 from tastemaker.providers.youtube import refusals
@@ -93,3 +94,23 @@ def test_the_reference_names_every_option_error_and_setting() -> None:
     variables = {refusals.KEY_VARIABLE, envelope.KEY_VARIABLE}
     words = {*options, *variables, *ErrorKind, tiktok.PATH, instagram.PATH}
     assert {word for word in words if f"`{word}`" not in page} == set()
+
+
+def test_adapters_with_one_key_are_one_account_that_does_not_tell_it() -> None:
+    one, two = sandbox_providers("http://127.0.0.1:9"), sandbox_providers("http://127.0.0.1:9")
+    accounts = {platform: provider.declaration.account for platform, provider in one.items()}
+    assert accounts[Platform.TIKTOK] == accounts[Platform.INSTAGRAM] != accounts[Platform.YOUTUBE]
+    assert accounts == {platform: provider.declaration.account for platform, provider in two.items()}
+    assert all("sandbox" not in (account or "sandbox") for account in accounts.values())
+
+
+def test_what_the_calls_of_a_page_take_adds_up_to_what_is_declared_for_it() -> None:
+    declaration = sandbox_providers("http://127.0.0.1:9")[Platform.YOUTUBE].declaration
+    took = Counter[str]()
+    for endpoint in declaration.endpoints:
+        took.update(endpoint.takes)
+    assert took == {quota.name: quota.amount for quota in declaration.quotas}
+    assert (
+        sum((one.cost for one in declaration.endpoints), Cost(calls=0, units=0)) == declaration.cost_per_page
+    )
+    assert declaration.page_seconds == 90

@@ -11,6 +11,7 @@ import httpx
 
 from tastemaker.core.platforms import Platform
 from tastemaker.providers import parsing
+from tastemaker.providers.accounts import account_of
 from tastemaker.providers.base import (
     Capability,
     Cost,
@@ -94,7 +95,7 @@ def endpoint(
 
 
 def declaration(
-    platform: Platform, *endpoints: Endpoint, deadline_seconds: float | None = None
+    platform: Platform, account: Account, *endpoints: Endpoint, deadline_seconds: float | None = None
 ) -> Declaration:
     """The first endpoint is the keyword search. `deadline_seconds` replaces each endpoint's own."""
     if deadline_seconds is not None:
@@ -112,6 +113,7 @@ def declaration(
         cursor_kind=search.cursor_kind or CursorKind.TOKEN,
         deadline_seconds=search.deadline_seconds,
         endpoints=endpoints,
+        account=account_of("scrapecreators", account.key),
     )
 
 

@@ -57,7 +57,12 @@ class ScrapeCreatorsInstagram:
     def __init__(self, key: str, *, base_url: str, deadline_seconds: float | None = None) -> None:
         self._account = Account(key, base_url.rstrip("/"))
         self.declaration = declaration(
-            Platform.INSTAGRAM, REELS, PROFILE, BASIC_PROFILE, deadline_seconds=deadline_seconds
+            Platform.INSTAGRAM,
+            self._account,
+            REELS,
+            PROFILE,
+            BASIC_PROFILE,
+            deadline_seconds=deadline_seconds,
         )
 
     async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:

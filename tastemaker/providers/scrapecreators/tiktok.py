@@ -67,7 +67,7 @@ class ScrapeCreatorsTikTok:
     def __init__(self, key: str, *, base_url: str, deadline_seconds: float | None = None) -> None:
         self._account = Account(key, base_url.rstrip("/"))
         self.declaration = declaration(
-            Platform.TIKTOK, KEYWORD, USERS, PROFILE, deadline_seconds=deadline_seconds
+            Platform.TIKTOK, self._account, KEYWORD, USERS, PROFILE, deadline_seconds=deadline_seconds
         )
 
     async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:

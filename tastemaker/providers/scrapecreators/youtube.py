@@ -63,7 +63,9 @@ class ScrapeCreatorsYouTube:
 
     def __init__(self, key: str, *, base_url: str, deadline_seconds: float | None = None) -> None:
         self._account = Account(key, base_url.rstrip("/"))
-        self.declaration = declaration(Platform.YOUTUBE, SEARCH, CHANNEL, deadline_seconds=deadline_seconds)
+        self.declaration = declaration(
+            Platform.YOUTUBE, self._account, SEARCH, CHANNEL, deadline_seconds=deadline_seconds
+        )
 
     async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:
         parameters = {

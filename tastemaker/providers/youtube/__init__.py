@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import httpx
 
+from tastemaker.providers.accounts import account_of
 from tastemaker.providers.asking import (
     checked_account,
     checked_cursor,
@@ -61,7 +62,12 @@ class YouTube:
         self._key = key
         self._base_url = base_url.rstrip("/")
         self._contacts = contacts
-        self.declaration = declaration(contacts=contacts, derived=derived, deadline_seconds=deadline_seconds)
+        self.declaration = declaration(
+            account_of("youtube", key),
+            contacts=contacts,
+            derived=derived,
+            deadline_seconds=deadline_seconds,
+        )
 
     async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:
         require_key(self._key, provider=NAME, variable=KEY_VARIABLE)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import (
-    Allowance,
     Capability,
     Cost,
     CursorKind,
+    DailyQuota,
     Declaration,
     Endpoint,
     PolicyClass,
@@ -17,10 +17,10 @@ from tastemaker.providers.youtube.calls import BATCH
 KEEP_DAYS = 30
 DEADLINE_SECONDS = 30.0
 CALLS_PER_SECOND = 5.0  # ours: the API publishes a daily quota, no rate
-DAY_SECONDS = 86_400
-ALLOWANCES = (
-    Allowance(name="searches", allowed=100, window_seconds=DAY_SECONDS, zone="America/Los_Angeles"),
-    Allowance(name="units", allowed=10_000, window_seconds=DAY_SECONDS, zone="America/Los_Angeles"),
+QUOTA_ZONE = "America/Los_Angeles"
+QUOTAS = (
+    DailyQuota(name="searches", amount=1, allowed=100, zone=QUOTA_ZONE),
+    DailyQuota(name="units", amount=2, allowed=10_000, zone=QUOTA_ZONE),
 )
 SEARCH_COST = Cost(calls=1, units=0)
 LIST_COST = Cost(calls=1, units=1)
@@ -58,7 +58,9 @@ VIDEOS = Endpoint(
 PAGE_COST = SEARCH_COST + LIST_COST + LIST_COST
 
 
-def declaration(*, contacts: bool, derived: bool, deadline_seconds: float | None) -> Declaration:
+def declaration(
+    account: str, *, contacts: bool, derived: bool, deadline_seconds: float | None
+) -> Declaration:
     """`deadline_seconds` replaces each call's own."""
     endpoints: tuple[Endpoint, ...] = (SEARCH, CHANNELS, VIDEOS)
     if deadline_seconds is not None:
@@ -78,5 +80,6 @@ def declaration(*, contacts: bool, derived: bool, deadline_seconds: float | None
         deadline_seconds=endpoints[0].deadline_seconds,
         endpoints=endpoints,
         prices={Capability.PROFILE: LIST_COST},
-        allowances=ALLOWANCES,
+        account=account,
+        quotas=QUOTAS,
     )
