@@ -25,8 +25,10 @@ NEEDLES = {
     "common": ("ann", "john", "smith", "media", "example.com", ".com"),
     "prefix": ("an", "j", "li"),
     "hard": ("a beauty", "j smith", "com example"),
+    "circle": ("examplexample",),
 }
-"""`hard` ones: what the trigrams find is common, the needle itself is not, or nowhere."""
+"""`hard` ones: their words are common, they themselves are not, or nowhere. One of fifty users' e-mails
+holds every three letters of the circle, none the whole."""
 
 PLAIN = """
     SELECT id, user_id, full_name, email, business_name, created_at FROM users

@@ -17,8 +17,8 @@ from tastemaker.ops.schema_reference_queries import Constraint, Schema, read_sch
 
 SUCCEEDED: Final = {
     "idx_user_profiles_full_name_search": (
-        "idx_users_full_name_search",
-        "the table went with migration 0015; the names are in `users`",
+        "idx_users_search",
+        "the table went with migration 0015; the names are in `users`, and searched with e-mail and business",
     ),
     "idx_user_profiles_admin_search": (
         "idx_users_admin_search",

@@ -83,7 +83,8 @@ READ_BY_REPORTS: Final = {
 """No name, no address, no keyword, no payload."""
 
 READ_BY_DOORS: Final = {
-    "users": "business_name, created_at, email, full_name, id, is_admin, onboarding_step, user_id",
+    "users": "business_name, created_at, email, full_name, id, is_admin, onboarding_step, search_text, "
+    "user_id",
     "user_subscriptions": "current_plan, subscription_status, trial_status, user_id",
     "scraping_results": "created_at, creators, id, job_id, user_id",
     "scraping_jobs": "id, platform",

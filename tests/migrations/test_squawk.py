@@ -55,8 +55,10 @@ OF_OURS: Final = {
     ): "partial, and a subscription with an intended plan is rare",
     ("0044", "require-concurrent-index-creation"): "partial: searches that have ended are not in it",
     ("0047", "require-concurrent-index-creation"): "partial: calls that are under way are a handful",
-    ("0037", "require-concurrent-index-creation"): "users sign up and edit their names a few times a minute; "
-    "a million of them are indexed in seconds, while readers go on",
+    ("0037", "adding-field-with-default"): "the search text is written once for the users there are: its "
+    "docstring says how long that takes",
+    ("0037", "require-concurrent-index-creation"): "writing the text holds the lock already",
+    ("0037", "require-concurrent-index-deletion"): "the same",
     ("0039", "prefer-timestamp-tz"): "a copy of events.timestamp, which is timestamp in UTC",
     ("0039", "require-concurrent-index-creation"): "a right-growing index of an append-only log: a million "
     "events are indexed in seconds, and writers wait for lock_timeout at most before the step gives way",

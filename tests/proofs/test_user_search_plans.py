@@ -11,7 +11,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.embedded import Server
 from tests.proofs.watching import Heard, explained, watched
 
-TRIGRAMS = {"idx_users_full_name_search", "idx_users_email_search", "idx_users_business_name_search"}
+TRIGRAMS = {"idx_users_search"}
 WALK = "idx_users_admin_search"
 
 PLAIN = """
@@ -35,6 +35,15 @@ async def test_a_rare_needle_does_not_walk(needle: str, proven_urls: tuple[str, 
     assert WALK not in heard.indexes
     assert heard.scanned_tables == set()
     assert heard.most_rows_sorted <= 50
+
+
+@pytest.mark.parametrize("needle", ["a beauty", "j smith", "com example", "h.w", "hannah w", "li wu", "n@ex"])
+async def test_what_the_index_finds_is_what_matches(needle: str, proven_urls: tuple[str, str]) -> None:
+    """A trigram that ends with its word would say nothing of the separator: thousands would be looked at."""
+    heard = await searched(proven_urls, needle)
+    assert heard.indexes >= TRIGRAMS
+    assert WALK not in heard.indexes
+    assert heard.rows_thrown_away <= 10
 
 
 @pytest.mark.parametrize("needle", ["ann", "example", "ma", "j", ".com"])

@@ -77,6 +77,16 @@ class Heard:
             default=0,
         )
 
+    @property
+    def rows_thrown_away(self) -> int:
+        """Rows that an index led to in vain."""
+        return sum(
+            node.get("Rows Removed by Index Recheck", 0) + node.get("Rows Removed by Filter", 0)
+            for plan in self.plans
+            for node in _nodes(plan["Plan"])
+            if node["Node Type"] == "Bitmap Heap Scan"
+        )
+
     def take(self, notice: psycopg.errors.Diagnostic) -> None:
         _, found, said = (notice.message_primary or "").partition("plan:\n")
         if found:

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, PrimaryKeyConstraint, String, UniqueConstraint
+from sqlalchemy import Computed, ForeignKey, Index, PrimaryKeyConstraint, String, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,6 +23,10 @@ from tastemaker.db.models.base import (
 )
 from tastemaker.db.words import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
 
+_FIELDS = " || ".join(rf"E'\n\n' || coalesce({name}, '')" for name in ("full_name", "email", "business_name"))
+_SEPARATORS = r"""E'\n !"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~'"""
+_LETTERS = "".join(chr(0x250 + place) for place in range(34))
+
 
 class User(Base):
     __tablename__ = "users"
@@ -40,6 +44,9 @@ class User(Base):
     is_admin: Mapped[bool] = mapped_column(server_default=sql("false"))
     created_at: Mapped[InsertedAt]
     updated_at: Mapped[InsertedAt]
+    search_text: Mapped[str | None] = mapped_column(
+        Computed(f"translate(lower({_FIELDS}), {_SEPARATORS}, '{_LETTERS}')", persisted=True)
+    )
 
     __table_args__ = (
         UniqueConstraint("user_id", name="idx_users_user_id"),
@@ -49,22 +56,10 @@ class User(Base):
         Index("idx_users_admin", "is_admin", postgresql_where=sql("is_admin = true")),
         Index("idx_users_admin_search", sql("created_at DESC"), "onboarding_step"),
         Index(
-            "idx_users_full_name_search",
-            "full_name",
+            "idx_users_search",
+            "search_text",
             postgresql_using="gin",
-            postgresql_ops={"full_name": "gin_trgm_ops"},
-        ),
-        Index(
-            "idx_users_email_search",
-            "email",
-            postgresql_using="gin",
-            postgresql_ops={"email": "gin_trgm_ops"},
-        ),
-        Index(
-            "idx_users_business_name_search",
-            "business_name",
-            postgresql_using="gin",
-            postgresql_ops={"business_name": "gin_trgm_ops"},
+            postgresql_ops={"search_text": "gin_trgm_ops"},
         ),
     )
 
