@@ -6,7 +6,7 @@ A key without a reader must not be declared; a test looks whether the reader rea
 from datetime import timedelta
 from typing import Final
 
-from tastemaker.config_store.declaring import duration_key, flag_key
+from tastemaker.config_store.declaring import duration_key, flag_key, number_key
 
 STANDARD_JOB_TIMEOUT: Final = duration_key(
     "timeouts",
@@ -65,4 +65,79 @@ YOUTUBE_DERIVED_CONFIRMED: Final = flag_key(
     meaning="YouTube's permission to derive metrics from its data is at hand.",
     reader="cli.sources",
     hot=False,
+)
+YOUTUBE_PAGES_AT_ONCE: Final = number_key(
+    "providers",
+    "youtube_pages_at_once",
+    default=10,
+    least=1,
+    most=100,
+    meaning="How many pages of YouTube are asked for at the same time, by all workers together.",
+    reader="searches.allowances",
+)
+SCRAPECREATORS_PAGES_AT_ONCE: Final = number_key(
+    "providers",
+    "scrapecreators_pages_at_once",
+    default=10,
+    least=1,
+    most=100,
+    meaning="The same for ScrapeCreators, all its platforms together.",
+    reader="searches.allowances",
+)
+OTHER_PAGES_AT_ONCE: Final = number_key(
+    "providers",
+    "other_pages_at_once",
+    default=5,
+    least=1,
+    most=100,
+    meaning="The same for each other provider.",
+    reader="searches.allowances",
+)
+FAILURES_BEFORE_A_REST: Final = number_key(
+    "providers",
+    "failures_before_a_rest",
+    default=5,
+    least=1,
+    most=1000,
+    meaning="After so many failures in a row nobody calls a provider for 30 seconds; then one call tries.",
+    reader="searches.allowances",
+)
+YOUTUBE_SEARCHES_A_DAY: Final = number_key(
+    "providers",
+    "youtube_searches_a_day",
+    default=100,
+    meaning="How many searches a day YouTube grants the key; one page is one search.",
+    reader="searches.allowances",
+)
+YOUTUBE_UNITS_A_DAY: Final = number_key(
+    "providers",
+    "youtube_units_a_day",
+    default=10_000,
+    meaning="How many units a day YouTube grants the key; one page takes two.",
+    reader="searches.allowances",
+)
+REUSE_PAGES_FOR: Final = duration_key(
+    "providers",
+    "reuse_pages_for",
+    default=timedelta(days=1),
+    most=timedelta(days=365),
+    meaning="How long a page that was paid for answers the same question, at most as long as the provider's "
+    "policy allows; 0s is never.",
+    reader="searches.calling",
+)
+INSTALLATION_BUDGET: Final = number_key(
+    "budgets",
+    "installation_usd_a_month",
+    default=-1,
+    least=-1,
+    meaning="What all calls to providers may cost in a calendar month (UTC), in US dollars; -1 is no limit.",
+    reader="searches.allowances",
+)
+USER_BUDGET: Final = number_key(
+    "budgets",
+    "user_usd_a_month",
+    default=-1,
+    least=-1,
+    meaning="The same for the calls of one user.",
+    reader="searches.allowances",
 )

@@ -50,10 +50,13 @@ FORGET_CREATOR = text("""
 _PAGES: Final = TypeAdapter(Page)
 
 
-def digest_of(query: KeywordQuery, cursor: str | None) -> bytes:
-    """The same for questions that a provider cannot tell apart: case, width and spaces are folded."""
+def digest_of(query: KeywordQuery, cursor: str | None, *, contacts: bool) -> bytes:
+    """The same for questions that a provider cannot tell apart: case, width and spaces are folded.
+
+    `contacts`: whether addresses were read; once the operator withdraws that, pages with them are not found.
+    """
     keyword = " ".join(unicodedata.normalize("NFKC", query.keyword).casefold().split())
-    asked = [FORM, "search_keyword", keyword, query.region, sorted(query.options.items()), cursor]
+    asked = [FORM, "search_keyword", keyword, query.region, sorted(query.options.items()), cursor, contacts]
     return hashlib.sha256(orjson.dumps(asked)).digest()
 
 
@@ -61,7 +64,10 @@ async def find_page(
     session: AsyncSession, declaration: Declaration, query: KeywordQuery, cursor: str | None
 ) -> Page | None:
     """The page as it was kept, at no cost; None where there is none that may still be used."""
-    parameters = {"provider": declaration.name, "digest": digest_of(query, cursor)}
+    parameters = {
+        "provider": declaration.name,
+        "digest": _digest(declaration, query, cursor),
+    }
     found = (await session.execute(FIND, parameters)).scalar_one_or_none()
     return None if found is None else replace(_PAGES.validate_python(found), cost=FREE)
 
@@ -85,7 +91,7 @@ async def keep_for_others(
         KEEP,
         {
             "provider": declaration.name,
-            "digest": digest_of(query, cursor),
+            "digest": _digest(declaration, query, cursor),
             "page": orjson.dumps(_PAGES.dump_python(replace(page, raw=()), mode="json")).decode(),
             "stable_ids": [named(creator.platform, creator.stable_id) for creator in page.creators],
             "seconds": seconds,
@@ -102,6 +108,10 @@ async def forget_creator(session: AsyncSession, platform: Platform, stable_id: s
     """Every page that mentions the creator is gone; how many they were."""
     rows = await session.execute(FORGET_CREATOR, {"named": named(platform, stable_id)})
     return int(rows.scalar_one())
+
+
+def _digest(declaration: Declaration, query: KeywordQuery, cursor: str | None) -> bytes:
+    return digest_of(query, cursor, contacts=declaration.policy.contacts)
 
 
 def named(platform: Platform, stable_id: str) -> str:

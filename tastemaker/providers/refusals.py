@@ -3,6 +3,7 @@
 import email.utils
 import math
 import re
+from datetime import UTC, datetime
 
 from tastemaker.core.clock import utc_now
 from tastemaker.providers.base import Cost, ErrorKind, ProviderError
@@ -64,16 +65,32 @@ def refusal(
 
 
 def retry_after_seconds(answer: Answer) -> float | None:
-    """RFC 9110's Retry-After in seconds from now, also where it came as a date; never negative."""
+    """RFC 9110's Retry-After in seconds from now, also where it came as a date; never negative.
+
+    A date counts from the answer's own Date: neither clock needs to be right.
+    """
     value = answer.headers.get("Retry-After", "").strip()
     try:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = (email.utils.parsedate_to_datetime(value) - utc_now()).total_seconds()
+            seconds = (_moment(value) - _said_at(answer)).total_seconds()
         except (TypeError, ValueError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _said_at(answer: Answer) -> datetime:
+    try:
+        return _moment(answer.headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return utc_now()
+
+
+def _moment(text: str) -> datetime:
+    """Raises ValueError, or TypeError, where it is no date of HTTP."""
+    moment = email.utils.parsedate_to_datetime(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def require_key(key: str, *, provider: str, variable: str) -> None:

@@ -57,10 +57,14 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not now: come again in `seconds`. `reason` is for the person who waits."""
+    """Not now: come again in `seconds`. `reason` is for the person who waits.
+
+    `is_used_up`: a quota or a budget has nothing left; infinite seconds are for what never comes back.
+    """
 
     seconds: float
     reason: str
+    is_used_up: bool = False
 
 
 def decide(gate: Gate, limits: Limits) -> Go | Wait:

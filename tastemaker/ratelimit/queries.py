@@ -1,8 +1,10 @@
 """The rows behind the limits. Times are the database's; whoever asks holds the gate's row until commit."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -69,16 +71,36 @@ FORGET_QUOTAS = text("""
     ) SELECT count(*) FROM gone
 """)
 
+LOCK_SPENDING = text("SELECT pg_advisory_xact_lock(hashtext('tastemaker.provider_spending'))")
+
 SPENT = text("""
     SELECT coalesce(sum(micros_usd), 0) AS everybody,
-           coalesce(sum(micros_usd) FILTER (WHERE tenant_id = :user_id), 0) AS own
+           coalesce(sum(micros_usd) FILTER (WHERE tenant_id = :user_id), 0) AS own,
+           (SELECT coalesce(sum(CASE WHEN status IN ('estimated', 'abandoned') THEN estimated_micros_usd
+                                     ELSE coalesce(micros_usd, 0) END), 0)
+            FROM provider_calls WHERE job_id = CAST(:search_id AS uuid)) AS search
     FROM provider_spending WHERE month = date_trunc('month', app_now() AT TIME ZONE 'UTC')::date
+""")
+
+RELEASE = text("""
+    UPDATE provider_gates SET held_until = NULL, held_reason = NULL, failures = 0, trips = 0,
+           open_until = NULL, probe_until = NULL
+    WHERE name = :name RETURNING name
 """)
 
 NEXT_MONTH = text("""
     SELECT extract(epoch FROM ((date_trunc('month', app_now() AT TIME ZONE 'UTC') + interval '1 month')
                                AT TIME ZONE 'UTC') - app_now())
 """)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Millionths of a US dollar this month, and by one search; open and lost calls by their estimate."""
+
+    everybody: int
+    own: int
+    search: int
 
 
 async def lock_gate(session: AsyncSession, name: str, *, deadline: float) -> Gate:
@@ -149,10 +171,15 @@ async def forget_quotas(session: AsyncSession, *, days: int) -> int:
     return int((await session.execute(FORGET_QUOTAS, {"days": days})).scalar_one())
 
 
-async def spent_this_month(session: AsyncSession, user_id: ExternalUserId) -> tuple[int, int]:
-    """Millionths of a US dollar: the whole installation's, and this user's; open calls by their estimate."""
-    row = (await session.execute(SPENT, {"user_id": user_id})).mappings().one()
-    return int(row["everybody"]), int(row["own"])
+async def find_spent(session: AsyncSession, user_id: ExternalUserId, search_id: UUID | None = None) -> Spent:
+    row = (await session.execute(SPENT, {"user_id": user_id, "search_id": search_id})).mappings().one()
+    return Spent(everybody=int(row["everybody"]), own=int(row["own"]), search=int(row["search"]))
+
+
+async def lock_spending(session: AsyncSession, user_id: ExternalUserId, search_id: UUID | None) -> Spent:
+    """The same, and nobody else decides by it before the transaction ends, at whichever gate."""
+    await session.execute(LOCK_SPENDING)
+    return await find_spent(session, user_id, search_id)
 
 
 async def seconds_until_next_month(session: AsyncSession) -> float:

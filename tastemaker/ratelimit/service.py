@@ -1,47 +1,54 @@
 """Asking for permission to call, and telling how the call went. Work of the system: its claim is needed."""
 
+import math
 from dataclasses import dataclass
-from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.core.days import day_of
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.ratelimit import queries
-from tastemaker.ratelimit.gates import Go, Limits, Wait, after_failure, decide
+from tastemaker.ratelimit.gates import Gate, Go, Limits, Wait, after_failure, decide
 
 UNLIMITED = -1
+MICROS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """A part of a provider's allowance: `amount` is what one page takes of `allowed` in the window.
+    """A provider's allowance of a day: `amount` is what one page takes of `allowed`.
 
-    The window began at `window_start`; the next one begins in `resets_in` seconds.
+    The day begins at midnight in `zone` (IANA), by the database's clock.
     """
 
     name: str
     amount: int
     allowed: int
-    window_start: datetime
-    resets_in: float
+    zone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What may be spent in a calendar month (UTC), in millionths of a US dollar; UNLIMITED is no limit."""
+    """What may be spent, in millionths of a US dollar; UNLIMITED is no limit.
+
+    By everybody and by one user in a calendar month (UTC), and by one search for good.
+    """
 
     installation: int = UNLIMITED
     user: int = UNLIMITED
+    search: int = UNLIMITED
 
     @property
     def limits_anything(self) -> bool:
-        return self.installation != UNLIMITED or self.user != UNLIMITED
+        return (self.installation, self.user, self.search) != (UNLIMITED,) * 3
 
 
 class _UsedUpError(Exception):
-    def __init__(self, quota: Quota) -> None:
-        super().__init__(quota.name)
-        self.quota = quota
+    def __init__(self, wait: Wait) -> None:
+        super().__init__(wait.reason)
+        self.wait = wait
 
 
 async def admit(
@@ -50,22 +57,26 @@ async def admit(
     limits: Limits,
     *,
     user_id: ExternalUserId,
+    search_id: UUID | None = None,
     micros_usd: int = 0,
     quotas: tuple[Quota, ...] = (),
     budget: Budget | None = None,
 ) -> Go | Wait:
     """Take a slot for one page at the gate `name`, of its quotas too; all or nothing.
 
-    `micros_usd` is what the page is expected to cost: a budget that would be passed by it lasts until the
-    next month. The money itself is counted by the ledger, in the same transaction.
+    `micros_usd` is what the page is expected to cost: a month's budget that would be passed by it is there
+    again next month, a search's own never. The money itself is counted by the ledger, which the caller
+    writes in the same transaction.
     """
     gate = await queries.lock_gate(session, name, deadline=limits.deadline)
     decision = decide(gate, limits)
     if isinstance(decision, Wait):
         return decision
-    if budget is not None and (refused := await _over_budget(session, budget, user_id, micros_usd)):
-        return refused
-    if refused := await _take(session, name, quotas):
+    if budget is not None and micros_usd > 0 and budget.limits_anything:
+        refused = await _over_budget(session, budget, user_id, search_id, micros_usd)
+        if refused is not None:
+            return refused
+    if refused := await _take(session, gate, quotas):
         return refused
     await queries.save_gate(session, decision.gate)
     return decision
@@ -88,40 +99,57 @@ async def hold_back(session: AsyncSession, name: str, *, seconds: float, reason:
 
 
 async def _over_budget(
-    session: AsyncSession, budget: Budget, user_id: ExternalUserId, micros_usd: int
+    session: AsyncSession,
+    budget: Budget,
+    user_id: ExternalUserId,
+    search_id: UUID | None,
+    micros_usd: int,
 ) -> Wait | None:
-    if micros_usd == 0 or not budget.limits_anything:
-        return None
-    everybody, own = await queries.spent_this_month(session, user_id)
-    for allowed, spent, whose in (
-        (budget.installation, everybody, "this installation's"),
-        (budget.user, own, "your"),
+    spent = await queries.lock_spending(session, user_id, search_id)
+    if budget.search != UNLIMITED and spent.search + micros_usd > budget.search:
+        told = f"this search may cost {_dollars(budget.search)}, which the next page would pass"
+        return Wait(math.inf, told, is_used_up=True)
+    for allowed, so_far, whose in (
+        (budget.installation, spent.everybody, "this installation's"),
+        (budget.user, spent.own, "your"),
     ):
-        if allowed != UNLIMITED and spent + micros_usd > allowed:
+        if allowed != UNLIMITED and so_far + micros_usd > allowed:
             pause = await queries.seconds_until_next_month(session)
-            return Wait(pause, f"{whose} budget for providers this month is used up")
+            told = f"{whose} budget for providers this month, {_dollars(allowed)}, is used up"
+            return Wait(pause, told, is_used_up=True)
     return None
 
 
-async def _take(session: AsyncSession, gate: str, quotas: tuple[Quota, ...]) -> Wait | None:
+async def _take(session: AsyncSession, gate: Gate, quotas: tuple[Quota, ...]) -> Wait | None:
     """All of them or none: what was taken of the first is given back when the second is used up."""
+    if not quotas:
+        return None
     try:
         async with session.begin_nested():
             for quota in quotas:
                 await _take_one(session, gate, quota)
     except _UsedUpError as used_up:
-        return Wait(used_up.quota.resets_in, f"the provider's {used_up.quota.name} of today are used up")
+        return used_up.wait
     return None
 
 
-async def _take_one(session: AsyncSession, gate: str, quota: Quota) -> None:
+async def _take_one(session: AsyncSession, gate: Gate, quota: Quota) -> None:
+    day = day_of(gate.now, quota.zone)
     taken = await queries.take_quota(
         session,
-        gate=gate,
+        gate=gate.name,
         quota=quota.name,
-        window_start=quota.window_start,
+        window_start=day.begins,
         amount=quota.amount,
         allowed=quota.allowed,
     )
     if not taken:
-        raise _UsedUpError(quota)
+        told = f"the provider's {quota.name} of today, {quota.allowed:,}, are used up"
+        raise _UsedUpError(Wait((day.ends - gate.now).total_seconds(), told, is_used_up=True))
+
+
+def _dollars(micros_usd: int) -> str:
+    """As many digits as it takes, at least cents."""
+    cents = f"{Decimal(micros_usd) / MICROS:,.6f}".rstrip("0")
+    whole, _, rest = cents.partition(".")
+    return f"${whole}.{rest:0<2}"

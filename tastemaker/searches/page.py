@@ -33,11 +33,11 @@ MAX_BARREN_PAGES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A page with what it was fetched for."""
+    """A page with what it was fetched for. `call_id`: a call that is to be settled with it."""
 
     turn: Turn
     job: ClaimedJob
-    call_id: UUID
+    call_id: UUID | None
     page: Page
     platform: Platform
     declaration: Declaration

@@ -15,14 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
-from tastemaker.providers.base import Cost, Declaration
+from tastemaker.providers.base import Cost
 from tastemaker.searches.states import Status
 from tastemaker.searches.suppression_key import NO_KEY_ID
 from tastemaker.searches.types import LockedRun, LockedSearch, Parking, Turn
 
 READ_TURN = text("""
     SELECT r.id AS run_id, r.job_id, r.keyword, r.cursor, r.version, j.status,
-           j.search_params ->> 'region' AS region, j.timeout_at < app_now() AS timed_out,
+           j.search_params ->> 'region' AS region,
+           CAST(j.search_params ->> 'max_cost' AS bigint) AS max_cost, j.timeout_at < app_now() AS timed_out,
            extract(epoch FROM j.parked_until - app_now()) AS parked_for,
            EXISTS (SELECT FROM suppressions WHERE key_id <> :key_id) AS lacks_key
     FROM scraping_runs r JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
@@ -48,8 +49,8 @@ BEGIN_CALL = text("""
         WHERE id = :run_id AND tenant_id = :user_id AND status = 'pending'
     )
     INSERT INTO provider_calls (tenant_id, job_id, run_id, provider, operation, estimated_units,
-                                estimated_micros_usd, started_at)
-    VALUES (:user_id, :search_id, :run_id, :provider, 'search_keyword', :units, :micros, app_now())
+                                estimated_micros_usd, gate, started_at)
+    VALUES (:user_id, :search_id, :run_id, :provider, 'search_keyword', :units, :micros, :gate, app_now())
     RETURNING id
 """)
 
@@ -74,7 +75,7 @@ OPEN_PAGE = text("""
         UPDATE provider_calls
         SET status = 'charged', calls = :calls, units = :units, micros_usd = :micros, error_kind = NULL,
             finished_at = app_now()
-        WHERE id = :call_id AND tenant_id = :user_id
+        WHERE id = CAST(:call_id AS uuid) AND tenant_id = :user_id
     )
     SELECT search.status AS search_status, search.target_results, search.processed_results,
            app_now() AS now, run.*,
@@ -165,6 +166,7 @@ async def find_turn(
         timed_out=bool(row["timed_out"]),
         parked_for=float(row["parked_for"] or 0),
         lacks_key=row["lacks_key"],
+        max_cost=row["max_cost"],
     )
 
 
@@ -176,15 +178,18 @@ async def begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedel
     return moment
 
 
-async def begin_call(session: AsyncSession, turn: Turn, declaration: Declaration) -> UUID:
+async def begin_call(
+    session: AsyncSession, turn: Turn, provider: str, expected: Cost, *, gate: str | None
+) -> UUID:
     """The ledger's row of the page about to be fetched; one left by a dead process is `abandoned`."""
     row = await session.execute(
         BEGIN_CALL,
         {
             **_ids(turn),
-            "provider": declaration.name,
-            "units": declaration.cost_per_page.units,
-            "micros": declaration.cost_per_page.micros_usd,
+            "provider": provider,
+            "units": expected.units,
+            "micros": expected.micros_usd,
+            "gate": gate,
         },
     )
     return UUID(str(row.scalar_one()))
@@ -214,9 +219,9 @@ async def settle_call(
 
 
 async def open_page(
-    session: AsyncSession, turn: Turn, call_id: UUID, cost: Cost, *, key_id: str
+    session: AsyncSession, turn: Turn, call_id: UUID | None, cost: Cost, *, key_id: str
 ) -> tuple[LockedSearch, LockedRun] | None:
-    """Lock search and run, and settle the call; None when they are gone."""
+    """Lock search and run, and settle the call where that is still to do; None when they are gone."""
     spent = {"call_id": call_id, "calls": cost.calls, "units": cost.units, "micros": cost.micros_usd}
     rows = await session.execute(OPEN_PAGE, {**_ids(turn), **spent, "key_id": key_id})
     row = rows.mappings().first()

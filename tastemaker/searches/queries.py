@@ -130,13 +130,14 @@ WIND_UP = text("""
 
 def search_params(request: SearchRequest, source: str) -> dict[str, Any]:
     """The whole request, as `scraping_jobs.search_params` keeps it."""
-    return {
+    told = {
         "platform": request.platform.value,
         "keywords": list(request.keywords),
         "target": request.target,
         "region": request.region,
         "source": source,
     }
+    return told if request.max_cost is None else {**told, "max_cost": request.max_cost}
 
 
 async def insert_search(

@@ -16,12 +16,16 @@ REGION_LENGTH = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """One keyword search on one platform; `target` is how many creators at most."""
+    """One keyword search on one platform; `target` is how many creators at most.
+
+    `max_cost`: what it may cost at the provider, in millionths of a US dollar.
+    """
 
     platform: Platform
     keywords: tuple[str, ...]
     target: int
     region: str | None = None
+    max_cost: int | None = None
 
 
 def make_request(

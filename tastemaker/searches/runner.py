@@ -4,7 +4,6 @@ A kill at any line loses nothing and repeats nothing: what is committed is the c
 creators it was reached by, and whoever comes later goes on from there.
 """
 
-import random
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,14 +27,23 @@ from tastemaker.core.ids import ExternalUserId, RunId
 from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
-from tastemaker.db.engine import DATABASE_TROUBLE, in_transaction, is_full
+from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_full
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import Payload, SearchParked, SearchProcessing
 from tastemaker.events.service import record
 from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
-from tastemaker.providers.base import ErrorKind, KeywordQuery, Page, Provider, ProviderError
+from tastemaker.providers.base import ErrorKind, Page, Provider, ProviderError
 from tastemaker.searches import page_queries, queries
+from tastemaker.searches.calling import (
+    Door,
+    NotNow,
+    ask,
+    backoff,
+    call_within_limits,
+    find_paid,
+    spread,
+)
 from tastemaker.searches.messages import ContinueRun
 from tastemaker.searches.page import Fetched, keep_page
 from tastemaker.searches.service import end_run, end_search
@@ -52,11 +60,12 @@ MAX_FAILURES = 5
 MAX_SILENCES = 2
 """The same where nothing came within the deadline, which is up to 90 seconds each time."""
 
-BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.5, 30.0
 PARK_FROM_SECONDS = 120.0
 """A provider that asks for a longer pause parks the search: its time-out clock stands still."""
 
 QUOTA_SECONDS = 3600.0
+"""How long a quota is waited for whose provider does not say when it begins again."""
+
 MAX_PARK = timedelta(days=2)
 KEY_SECONDS = 600.0
 NO_KEY = "Here the key of the list of suppressed people is missing; without it nothing may be stored."
@@ -68,8 +77,11 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
+    """A page to be asked for, with the ledger's row of the call; or one that was paid for already."""
+
     turn: Turn
-    call_id: UUID
+    call_id: UUID | None
+    paid: Page | None = None
 
 
 async def continue_run(
@@ -152,12 +164,15 @@ async def _one_page(
     """None: the run goes on."""
     database, claim = context.database, Tenant(ExternalUserId(message.user_id))
     config = context.config.snapshot()  # one state of it for the whole page
-    begin = partial(_begin, message=message, provider=provider, config=config, key=key)
+    door = Door(provider=provider, http=http, source=message.source, config=config)
+    begin = partial(_begin, message=message, door=door, key=key)
     begun = await in_transaction(database, claim, begin)
     if not isinstance(begun, _Begun):
         return begun
     try:
-        page = await _ask(begun.turn, provider, http)
+        page = begun.paid or await _ask(database, door, begun.turn)
+    except NotNow as wait:
+        return await in_transaction(database, claim, partial(_come_again, turn=begun.turn, wait=wait))
     except ProviderError as error:
         failed = partial(_provider_failed, job=context.job, begun=begun, error=error, config=config)
         return await in_transaction(database, claim, failed)
@@ -175,12 +190,15 @@ async def _one_page(
     return None if kept.goes_on else Done()
 
 
+async def _ask(database: Database, door: Door, turn: Turn) -> Page:
+    return await (ask(door, turn) if door.gate is None else call_within_limits(database, door, turn))
+
+
 async def _begin(
     session: AsyncSession,
     *,
     message: ContinueRun,
-    provider: Provider,
-    config: Configuration,
+    door: Door,
     key: SuppressionKey | None,
 ) -> _Begun | Answer:
     user_id, run_id = ExternalUserId(message.user_id), RunId(message.run_id)
@@ -197,8 +215,11 @@ async def _begin(
         await queries.lock(session, turn.user_id, turn.search_id)
         return await _park(session, turn, seconds=KEY_SECONDS, reason=NO_KEY)
     if not turn.is_begun:
-        await _begin_search(session, turn, time_limit=_time_limit(config, message.platform))
-    return _Begun(turn, await page_queries.begin_call(session, turn, provider.declaration))
+        await _begin_search(session, turn, time_limit=_time_limit(door.config, message.platform))
+    if door.gate is not None:  # the call is admitted, and written down, by the system
+        return _Begun(turn, None, await find_paid(session, door, turn))
+    name, expected = door.declaration.name, door.price(door.declaration.cost_per_page)
+    return _Begun(turn, await page_queries.begin_call(session, turn, name, expected, gate=None))
 
 
 async def _begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedelta) -> None:
@@ -207,20 +228,12 @@ async def _begin_search(session: AsyncSession, turn: Turn, *, time_limit: timede
         await _tell(session, SearchProcessing(), turn, moment)
 
 
-async def _ask(turn: Turn, provider: Provider, http: httpx.AsyncClient) -> Page:
-    """The one place where a provider is asked, with no transaction open. Raises ProviderError.
-
-    Whatever else the adapter raises is its own mistake, and counts as an answer of garbage.
-    """
-    query = KeywordQuery(keyword=turn.keyword, region=turn.region)
-    try:
-        return await provider.search_keyword(http, query, turn.cursor)
-    except ProviderError:
-        raise
-    except Exception as error:
-        log.exception("the adapter %s broke", provider.declaration.name)
-        message = f"The adapter {provider.declaration.name} could not understand an answer."
-        raise ProviderError(ErrorKind.GARBAGE, message, final=False) from error
+async def _come_again(session: AsyncSession, *, turn: Turn, wait: NotNow) -> Answer:
+    """A short pause is taken by the message, a long one parks the search; nothing has failed."""
+    if wait.seconds <= PARK_FROM_SECONDS:
+        return Again(wait.seconds + spread())
+    await queries.lock(session, turn.user_id, turn.search_id)
+    return await _park(session, turn, seconds=wait.seconds, reason=wait.reason)
 
 
 async def _provider_failed(
@@ -234,9 +247,10 @@ async def _provider_failed(
     """Wait and ask again, park the search, or end the run: what was found is kept in every case."""
     turn = begun.turn
     await queries.lock(session, turn.user_id, turn.search_id)
-    await page_queries.settle_call(
-        session, turn, begun.call_id, error.cost, status="failed", error_kind=error.kind.value
-    )
+    if begun.call_id is not None:
+        await page_queries.settle_call(
+            session, turn, begun.call_id, error.cost, status="failed", error_kind=error.kind.value
+        )
     if not await job_queries.holds(session, job):  # what fails here may succeed where the job is now
         return Done()
     is_failure = error.kind is not ErrorKind.QUOTA
@@ -253,7 +267,7 @@ async def _provider_failed(
     if error.final or failures >= _most_failures(error):
         await _end_run(session, turn, EndReason.PROVIDER_FAILED)
         return Done()
-    delay = error.retry_after if error.retry_after is not None else _backoff(failures)
+    delay = error.retry_after if error.retry_after is not None else backoff(failures)
     if delay <= PARK_FROM_SECONDS:
         return Again(delay)
     return await _park(session, turn, seconds=min(delay, MAX_PARK.total_seconds()), reason=str(error))
@@ -307,9 +321,3 @@ def _most_failures(error: ProviderError) -> int:
     """A call that was never sent has waited for its connection only."""
     was_sent = error.cost.calls > 0
     return MAX_SILENCES if error.kind is ErrorKind.TIMEOUT and was_sent else MAX_FAILURES
-
-
-def _backoff(failures: int) -> float:
-    """Seconds: exponential, capped, with full jitter."""
-    ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2.0**failures)
-    return random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret

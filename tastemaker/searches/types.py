@@ -50,7 +50,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One page about to be fetched: what to ask for, and the version that keeping it is fenced by."""
+    """One page about to be fetched: what to ask for, and the version that keeping it is fenced by.
+
+    `max_cost`: what the whole search may cost, in millionths of a US dollar.
+    """
 
     run_id: RunId
     search_id: SearchId
@@ -63,6 +66,7 @@ class Turn:
     timed_out: bool
     parked_for: float
     lacks_key: bool = False
+    max_cost: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

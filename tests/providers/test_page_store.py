@@ -114,8 +114,10 @@ def test_questions_are_the_same_where_a_provider_cannot_tell_them_apart(
     query: KeywordQuery,
     same: bool,  # noqa: FBT001 - a row of the table above
 ) -> None:
-    assert (digest_of(query, None) == digest_of(CHESS, None)) is same
-    assert digest_of(query, "12") != digest_of(CHESS, None)
+    asked = digest_of(CHESS, None, contacts=True)
+    assert (digest_of(query, None, contacts=True) == asked) is same
+    assert digest_of(query, "12", contacts=True) != asked
+    assert digest_of(query, None, contacts=False) != asked
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfoNotFoundError
 import httpx
 import pytest
 
+from tastemaker.core import days
 from tastemaker.providers.base import Cost, ErrorKind, KeywordQuery, ProviderError
 from tastemaker.providers.youtube import YouTube, refusals
 from tests.providers.remote import Asked, Remote, Reply, always, as_json
@@ -211,6 +212,6 @@ def test_without_time_zones_the_reset_is_at_most_an_hour_late(monkeypatch: pytes
     def missing(name: str) -> None:
         raise ZoneInfoNotFoundError(name)
 
-    monkeypatch.setattr(refusals, "ZoneInfo", missing)
+    monkeypatch.setattr(days, "ZoneInfo", missing)
     summer = datetime.fromisoformat("2026-07-01T06:00:00+00:00")
     assert refusals.seconds_until_reset(summer) == 2 * 3600

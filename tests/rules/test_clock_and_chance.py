@@ -14,7 +14,7 @@ ALLOWED = {
     ("tastemaker/events/dispatcher.py", "random.uniform"): JITTER,
     ("tastemaker/jobs/worker.py", "random.uniform"): JITTER,
     ("tastemaker/outbox/relay.py", "random.uniform"): JITTER,
-    ("tastemaker/searches/runner.py", "random.uniform"): JITTER,
+    ("tastemaker/searches/calling.py", "random.uniform"): JITTER,
 }
 
 CLOCKS = {

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -23,6 +23,7 @@ from tastemaker.providers.base import (
     Page,
     PolicyClass,
     Post,
+    Provider,
 )
 from tastemaker.searches.requests import make_request
 from tastemaker.searches.service import get_search, start_search
@@ -114,11 +115,19 @@ class Bench:
     database: Database
     user: CurrentUser
 
-    async def start(self, *keywords: str, target: int = 100, platform: Platform = Platform.YOUTUBE) -> Search:
+    async def start(
+        self,
+        *keywords: str,
+        target: int = 100,
+        platform: Platform = Platform.YOUTUBE,
+        source: str = "sandbox",
+        max_cost: int | None = None,
+    ) -> Search:
         async with session_scope(self.database, self.user.claim) as session:
             campaign = await ensure_campaign(session, self.user, name="test")
             request = make_request(platform=platform, keywords=keywords or ("chess",), target=target)
-            return await start_search(session, self.user, campaign, request, source="sandbox")
+            request = replace(request, max_cost=max_cost)
+            return await start_search(session, self.user, campaign, request, source=source)
 
     async def reload(self, search: Search) -> Search:
         async with session_scope(self.database, self.user.claim) as session:
@@ -137,7 +146,7 @@ class Bench:
 @asynccontextmanager
 async def working(
     database: Database,
-    provider: ScriptedProvider,
+    provider: Provider,
     *,
     settings: WorkerSettings | None = None,
     config: Configuration | None = None,
@@ -145,9 +154,8 @@ async def working(
 ) -> AsyncIterator[asyncio.Event]:
     """A worker beside the block, stopped gracefully when the block ends."""
     stopping = asyncio.Event()
-    providers: Mapping[str, Mapping[Platform, ScriptedProvider]] = {
-        "sandbox": dict.fromkeys(Platform, provider)
-    }
+    each = dict.fromkeys(Platform, provider)
+    providers: Mapping[str, Mapping[Platform, Provider]] = {"sandbox": each, "live": each}
     async with httpx.AsyncClient() as http:
         handlers = search_handlers(Sources(http=http, providers=providers, key=key))
         worker = asyncio.create_task(

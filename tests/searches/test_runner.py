@@ -10,7 +10,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.providers.base import Cost, ErrorKind, Page, ProviderError
-from tastemaker.searches import runner
+from tastemaker.searches import calling
 from tastemaker.searches.runner import MAX_FAILURES, MAX_SILENCES
 from tastemaker.searches.service import cancel_search, resume_search
 from tastemaker.searches.states import Outcome, Status
@@ -239,7 +239,7 @@ async def test_cancelling_stops_within_a_page_and_keeps_what_was_found(bench: Be
 async def test_an_adapter_that_breaks_is_a_failed_provider(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(calling, "BACKOFF_SECONDS", 0.01)
     search = await bench.start("chess")
     provider = ScriptedProvider(lambda _keyword, _cursor: KeyError("items"))
     async with working(bench.database, provider):

@@ -13,11 +13,11 @@ from tastemaker.providers.base import (
     PolicyClass,
 )
 from tastemaker.providers.youtube.calls import BATCH
+from tastemaker.providers.youtube.refusals import QUOTA_ZONE
 
 KEEP_DAYS = 30
 DEADLINE_SECONDS = 30.0
 CALLS_PER_SECOND = 5.0  # ours: the API publishes a daily quota, no rate
-QUOTA_ZONE = "America/Los_Angeles"
 QUOTAS = (
     DailyQuota(name="searches", amount=1, allowed=100, zone=QUOTA_ZONE),
     DailyQuota(name="units", amount=2, allowed=10_000, zone=QUOTA_ZONE),

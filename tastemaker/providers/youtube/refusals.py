@@ -1,10 +1,10 @@
 """The YouTube Data API's reasons for saying no, and when its quota begins again."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime
 
 from tastemaker.core.clock import utc_now
+from tastemaker.core.days import day_of
 from tastemaker.providers import parsing
 from tastemaker.providers.base import Cost, ErrorKind, ProviderError
 from tastemaker.providers.http import Answer
@@ -13,6 +13,8 @@ from tastemaker.providers.refusals import kind_of_status, refusal
 
 NAME = "YouTube Data API"
 KEY_VARIABLE = "YOUTUBE_API_KEY"
+QUOTA_ZONE = "America/Los_Angeles"
+"""The quota of every project begins again at midnight there."""
 
 _KINDS = {
     ErrorKind.QUOTA: {"quotaExceeded", "dailyLimitExceeded", "dailyLimitExceededUnreg"},
@@ -42,11 +44,8 @@ def refused(answer: Answer, cost: Cost) -> ProviderError:
 
 
 def seconds_until_reset(now: datetime) -> float:
-    """The quota of every project begins again at midnight in California."""
-    pacific = _pacific()
-    tomorrow = now.astimezone(pacific).date() + timedelta(days=1)
-    midnight = datetime.combine(tomorrow, time.min, tzinfo=pacific)
-    return (midnight.astimezone(UTC) - now).total_seconds()
+    """Until the next midnight in California."""
+    return (day_of(now, QUOTA_ZONE).ends - now).total_seconds()
 
 
 def _reasons(answer: Answer) -> Iterator[str]:
@@ -63,11 +62,3 @@ def _is_daily(answer: Answer) -> bool:
     details = dig(answer.body, "error", "details")
     units = (dig(entry, "metadata", "quota_unit") for entry in details) if isinstance(details, list) else ()
     return any(isinstance(unit, str) and unit.startswith("1/d/") for unit in units)
-
-
-def _pacific() -> tzinfo:
-    """Without a time zone database on the machine: winter time, at most an hour too late."""
-    try:
-        return ZoneInfo("America/Los_Angeles")
-    except ZoneInfoNotFoundError:
-        return timezone(timedelta(hours=-8))

@@ -1,0 +1,215 @@
+"""Asking a provider for a page: from what was paid for already, or by a call within everybody's limits.
+
+A live page is in the ledger before it is asked for, and is settled and kept as soon as its answer is there:
+who comes after a kill finds it. The sandbox costs nothing, and nothing limits it.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.config_store.keys import REUSE_PAGES_FOR
+from tastemaker.config_store.live import Configuration
+from tastemaker.core.logging import get_logger
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, in_transaction
+from tastemaker.providers.base import (
+    Cost,
+    Declaration,
+    ErrorKind,
+    KeywordQuery,
+    Page,
+    Provider,
+    ProviderError,
+)
+from tastemaker.providers.page_store import find_page, keep_for_others
+from tastemaker.ratelimit import service as limits
+from tastemaker.ratelimit.gates import Wait
+from tastemaker.searches import page_queries
+from tastemaker.searches.allowances import budget_of, limits_of, quotas_of
+from tastemaker.searches.types import Turn
+
+BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.5, 30.0
+SPREAD_SECONDS = 0.5
+LONGEST_HOLD_SECONDS: Final = 2 * 86_400.0
+"""Nobody is kept from a provider for longer by one of its answers."""
+
+TROUBLE: Final = {ErrorKind.SERVER, ErrorKind.TIMEOUT, ErrorKind.GARBAGE}
+
+log = get_logger(__name__)
+
+
+class NotNow(Exception):
+    """Everybody's limits say to come again in `seconds`; `reason` is a sentence for the person who waits."""
+
+    def __init__(self, seconds: float, reason: str) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """How a run's provider is reached, with one state of the configuration for the whole page."""
+
+    provider: Provider
+    http: httpx.AsyncClient
+    source: str
+    config: Configuration
+
+    @property
+    def declaration(self) -> Declaration:
+        return self.provider.declaration
+
+    @property
+    def gate(self) -> str | None:
+        """The account whose limits the calls take of; None where nothing limits them."""
+        if self.source == "sandbox":
+            return None
+        return self.declaration.account or self.declaration.name
+
+    def price(self, cost: Cost) -> Cost:
+        """What it costs here: a sandbox takes no money."""
+        return cost if self.gate else replace(cost, micros_usd=0)
+
+
+async def find_paid(session: AsyncSession, door: Door, turn: Turn) -> Page | None:
+    """The page as somebody's call brought it, where that is fresh enough and may answer others."""
+    if door.gate is None or not door.declaration.policy.reusable or not door.config[REUSE_PAGES_FOR]:
+        return None
+    return await find_page(session, door.declaration, _query(turn), turn.cursor)
+
+
+async def call_within_limits(database: Database, door: Door, turn: Turn) -> Page:
+    """One page of a provider that has a gate. Raises NotNow before, ProviderError after the call.
+
+    A quota or a budget that has nothing left is a ProviderError that cost nothing.
+    """
+    call_id, pause = await in_transaction(database, SYSTEM, partial(_enter, door=door, turn=turn))
+    await asyncio.sleep(pause)
+    try:
+        page = await ask(door, turn)
+    except ProviderError as error:
+        settle = partial(_settle_failure, door=door, turn=turn, call_id=call_id, error=error)
+        await in_transaction(database, SYSTEM, settle)
+        raise
+    await in_transaction(database, SYSTEM, partial(_settle, door=door, turn=turn, call_id=call_id, page=page))
+    return page
+
+
+async def ask(door: Door, turn: Turn) -> Page:
+    """The one place where a provider is asked, with no transaction open. Raises ProviderError.
+
+    Whatever else the adapter raises is its own mistake, and counts as an answer of garbage.
+    """
+    name, seconds = door.declaration.name, door.declaration.page_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            page = await door.provider.search_keyword(door.http, _query(turn), turn.cursor)
+    except ProviderError as error:
+        error.cost = door.price(error.cost)
+        raise
+    except TimeoutError:
+        message = f"The page of {name} was not complete within {seconds:g} seconds."
+        cost = door.price(door.declaration.cost_per_page)
+        raise ProviderError(ErrorKind.TIMEOUT, message, final=False, cost=cost) from None
+    except Exception as error:
+        log.exception("the adapter %s broke", name)
+        message = f"The adapter {name} could not understand an answer."
+        raise ProviderError(ErrorKind.GARBAGE, message, final=False) from error
+    return replace(page, cost=door.price(page.cost))
+
+
+def backoff(failures: int) -> float:
+    """Seconds: exponential, capped, with full jitter."""
+    ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2.0**failures)
+    return random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
+
+
+def spread() -> float:
+    """Seconds to add, so that those who wait for the same moment do not all come at once."""
+    return random.uniform(0, SPREAD_SECONDS)  # noqa: S311 - jitter, not a secret
+
+
+async def _enter(session: AsyncSession, *, door: Door, turn: Turn) -> tuple[UUID, float]:
+    """The call's row in the ledger, and how long to wait before it goes out: seconds at most."""
+    declaration = door.declaration
+    decision = await limits.admit(
+        session,
+        _gate(door),
+        limits_of(declaration, door.config),
+        user_id=turn.user_id,
+        search_id=turn.search_id,
+        micros_usd=declaration.cost_per_page.micros_usd,
+        quotas=quotas_of(declaration, door.config),
+        budget=budget_of(turn, door.config),
+    )
+    if isinstance(decision, Wait):
+        raise _refusal(decision, declaration)
+    call_id = await page_queries.begin_call(
+        session, turn, declaration.name, declaration.cost_per_page, gate=_gate(door)
+    )
+    return call_id, decision.after
+
+
+def _refusal(wait: Wait, declaration: Declaration) -> NotNow | ProviderError:
+    told = f"{wait.reason[0].upper()}{wait.reason[1:]}."
+    if not wait.is_used_up:
+        return NotNow(wait.seconds, f"{declaration.name}: {told}")
+    free = Cost(calls=0, units=0)
+    return ProviderError(
+        ErrorKind.QUOTA, told, final=wait.seconds == float("inf"), retry_after=wait.seconds, cost=free
+    )
+
+
+async def _settle(session: AsyncSession, *, door: Door, turn: Turn, call_id: UUID, page: Page) -> None:
+    """Paid for, and kept for whoever asks the same: also for this run, should its process die now."""
+    await page_queries.settle_call(session, turn, call_id, page.cost, status="charged")
+    await limits.succeeded(session, _gate(door))
+    if door.declaration.policy.reusable:
+        keep = door.config[REUSE_PAGES_FOR]
+        await keep_for_others(session, door.declaration, _query(turn), turn.cursor, page, keep=keep)
+
+
+async def _settle_failure(
+    session: AsyncSession, *, door: Door, turn: Turn, call_id: UUID, error: ProviderError
+) -> None:
+    """What a failure means for everybody else at the same account."""
+    await page_queries.settle_call(
+        session, turn, call_id, error.cost, status="failed", error_kind=error.kind.value
+    )
+    gate = _gate(door)
+    if error.kind in TROUBLE:
+        await limits.failed(session, gate, limits_of(door.declaration, door.config))
+    elif error.kind is not ErrorKind.AUTH:
+        await limits.succeeded(session, gate)
+    if (pause := _asked_pause(error)) > 0:
+        await limits.hold_back(session, gate, seconds=min(pause, LONGEST_HOLD_SECONDS), reason=_plain(error))
+
+
+def _asked_pause(error: ProviderError) -> float:
+    """Seconds for which nobody should call. Credits that are used up may be bought in any moment."""
+    if error.kind is ErrorKind.RATE_LIMITED and error.retry_after is None:
+        return backoff(1)
+    return error.retry_after or 0.0
+
+
+def _plain(error: ProviderError) -> str:
+    """As a part of a sentence, the way gates tell their reasons."""
+    return str(error).rstrip(".")
+
+
+def _gate(door: Door) -> str:
+    if door.gate is None:
+        raise ValueError("nothing limits this provider")
+    return door.gate
+
+
+def _query(turn: Turn) -> KeywordQuery:
+    return KeywordQuery(keyword=turn.keyword, region=turn.region)

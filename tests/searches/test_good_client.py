@@ -1,0 +1,336 @@
+"""A live provider is asked within limits that all workers share, and never for what was paid for already."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.config_store.declaring import ConfigKey
+from tastemaker.config_store.keys import (
+    FAILURES_BEFORE_A_REST,
+    INSTALLATION_BUDGET,
+    OTHER_PAGES_AT_ONCE,
+    PARK_ON_QUOTA,
+    REUSE_PAGES_FOR,
+    USER_BUDGET,
+    YOUTUBE_SEARCHES_A_DAY,
+)
+from tastemaker.config_store.live import Configuration
+from tastemaker.core.platforms import Platform
+from tastemaker.providers.base import KeywordQuery, Page
+from tastemaker.searches import runner
+from tastemaker.searches.page import Fetched, Kept
+from tastemaker.searches.states import Outcome, Status
+from tastemaker.searches.types import Search
+from tests.providers.remote import Asked, Remote, Reply, always, as_json, listening
+from tests.providers.wires import WIRES
+from tests.searches.rows import many, one
+from tests.searches.scripted import DECLARATION, Bench, ScriptedProvider, page, pages_of, working
+
+YOUTUBE, TIKTOK, _ = WIRES
+PAGE_MICROS = 1880
+
+
+@pytest.fixture
+async def remote() -> AsyncIterator[Remote]:
+    async with listening() as server:
+        yield server
+
+
+@pytest.fixture
+def shift(admin_url: str) -> "Clock":
+    return Clock(admin_url)
+
+
+@dataclass
+class Clock:
+    url: str
+    ahead: float = 0
+
+    def forward(self, seconds: float) -> None:
+        self.ahead += seconds
+        with psycopg.connect(self.url, autocommit=True) as owner:
+            owner.execute("UPDATE clock_offset SET shift = make_interval(secs => %s)", (self.ahead,))
+
+
+def configured(changed: dict[ConfigKey[Any], Any] | None = None) -> Configuration:
+    return Configuration.of_defaults(changed)
+
+
+async def live(
+    bench: Bench,
+    *keywords: str,
+    platform: Platform = Platform.TIKTOK,
+    source: str = "live",
+    max_cost: int | None = None,
+) -> Search:
+    return await bench.start(*keywords, platform=platform, source=source, max_cost=max_cost)
+
+
+async def waiting_for(search: Search, bench: Bench) -> float:
+    """Seconds until a parked search goes on, by the database's clock."""
+    asked = "SELECT extract(epoch FROM parked_until - app_now()) FROM scraping_jobs WHERE id = :id"
+    return float(str(await one(bench.database, asked, id=search.id)))
+
+
+def in_ten_minutes() -> Reply:
+    """From a server whose clock is a day off: only its own two moments count."""
+    now = datetime.now(UTC) + timedelta(days=1)
+    told = {
+        "Date": format_datetime(now, usegmt=True),
+        "Retry-After": format_datetime(now + timedelta(minutes=10), usegmt=True),
+    }
+    return Reply(status=429, headers=told)
+
+
+@pytest.mark.parametrize(
+    "refusal", [Reply(status=429, headers={"Retry-After": "600"}), in_ten_minutes()], ids=["seconds", "date"]
+)
+async def test_a_pause_that_was_asked_for_is_everybodys(
+    bench: Bench, remote: Remote, shift: Clock, refusal: Reply
+) -> None:
+    remote.script = always(refusal)
+    async with working(bench.database, TIKTOK.build(remote.url)):
+        first = await bench.finish(await live(bench, "chess"))
+        assert (first.status, first.parked_until is not None) == (Status.PENDING, True)
+        assert 540 < await waiting_for(first, bench) <= 600
+        second = await bench.finish(await live(bench, "makeup"))
+        assert 540 < await waiting_for(second, bench) <= 600
+        assert second.parked_reason == (
+            "scrapecreators_tiktok: ScrapeCreators asks for fewer calls (HTTP 429)."
+        )
+        assert len(remote.asked) == 1, "the second was not even asked for"
+        remote.script = TIKTOK.page(TIKTOK.items(1, 4), more=False)
+        shift.forward(601)
+        ended = [await bench.finish(one, parked_ends=False) for one in (first, second)]
+    assert [search.outcome for search in ended] == [Outcome.FULL, Outcome.FULL]
+
+
+async def test_a_storm_of_errors_opens_the_breaker_and_one_call_tries_again(
+    bench: Bench, remote: Remote, shift: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tastemaker.searches.calling.BACKOFF_SECONDS", 0.01)
+    remote.script = always(Reply(status=500))
+    config = configured({FAILURES_BEFORE_A_REST: Decimal(3)})
+    async with working(bench.database, TIKTOK.build(remote.url), config=config):
+        search = await live(bench, "chess", "makeup")
+        opened = "SELECT count(*) FROM provider_gates WHERE open_until > app_now()"
+        while not await one(bench.database, opened):
+            await asyncio.sleep(0.02)
+        asked = len(remote.asked)
+        assert 3 <= asked <= 4, "one may have been under way"
+        await asyncio.sleep(0.5)
+        assert len(remote.asked) == asked, "nobody calls while it is open"
+        remote.script = TIKTOK.page(TIKTOK.items(1, 4), more=False)
+        shift.forward(31)
+        ended = await bench.finish(search)
+    assert (ended.outcome, ended.stored) == (Outcome.FULL, 3)
+    assert await many(bench.database, "SELECT failures + trips FROM provider_gates") == [0]
+
+
+async def test_a_quota_that_is_used_up_parks_until_the_providers_midnight(
+    bench: Bench, remote: Remote, shift: Clock
+) -> None:
+    remote.script = YOUTUBE.paged([YOUTUBE.items(1, 3), YOUTUBE.items(3, 5), YOUTUBE.items(5, 7)])
+    config = configured({YOUTUBE_SEARCHES_A_DAY: Decimal(2)})
+    async with working(bench.database, YOUTUBE.build(remote.url), config=config):
+        parked = await bench.finish(await live(bench, platform=Platform.YOUTUBE))
+        assert (parked.status, parked.stored) == (Status.PENDING, 4)
+        assert parked.parked_reason == "The provider's searches of today, 2, are used up."
+        assert len(remote.asked) == 6, "two pages of three calls"
+        pause = await waiting_for(parked, bench)
+        assert 0 < pause <= 25 * 3600
+        shift.forward(pause + 1)
+        ended = await bench.finish(parked, parked_ends=False)
+    assert (ended.outcome, ended.stored) == (Outcome.FULL, 6)
+
+
+async def test_two_workers_share_one_bucket(bench: Bench) -> None:
+    """Of 24 pages at 20 a second, 20 at once after a rest, the last goes out 0.2 s after the first."""
+    loop = asyncio.get_running_loop()
+    moments: list[float] = []
+
+    def script(keyword: str, cursor: str | None) -> Page:
+        moments.append(loop.time())
+        return pages_of(1, 12)(keyword, cursor)
+
+    slow = replace(DECLARATION, name="slow", calls_per_second=20)
+    providers = [ScriptedProvider(script, declaration=slow) for _ in range(2)]
+    config = configured({REUSE_PAGES_FOR: timedelta(0), OTHER_PAGES_AT_ONCE: Decimal(50)})
+    searches = [await live(bench, keyword) for keyword in ("chess", "makeup")]
+    async with (
+        working(bench.database, providers[0], config=config),
+        working(bench.database, providers[1], config=config),
+    ):
+        for search in searches:
+            await bench.finish(search, parked_ends=False)
+    assert len(moments) == 24
+    assert moments[-1] - moments[0] >= 0.19
+
+
+@dataclass
+class Crowd(ScriptedProvider):
+    """Counts how many ask at the same time."""
+
+    inside: int = 0
+    most: int = 0
+    seen: list[int] = field(default_factory=list)
+
+    async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:
+        self.inside += 1
+        self.seen.append(self.inside)
+        try:
+            await asyncio.sleep(0.05)
+            return await super().search_keyword(http, query, cursor)
+        finally:
+            self.inside -= 1
+
+
+async def test_the_cap_on_calls_at_once_is_hot(bench: Bench) -> None:
+    crowd = Crowd(lambda keyword, _: page([abs(hash(keyword)) % 10**6], None))
+    config = configured({OTHER_PAGES_AT_ONCE: Decimal(1)})
+    async with working(bench.database, crowd, config=config):
+        await bench.finish(await live(bench, *"abcd"))
+        assert max(crowd.seen) == 1
+        config.replace({**configured({OTHER_PAGES_AT_ONCE: Decimal(4)})._values})
+        await bench.finish(await live(bench, *"efgh"))
+    assert max(crowd.seen) > 1, "without a restart"
+
+
+def endless(asked: Asked) -> Reply:
+    """Three creators a page, one credit each."""
+    at = int(asked.params.get("cursor", "0"))
+    items = TIKTOK.items(at + 1, at + 4)
+    return as_json(
+        {"success": True, "credits_charged": 1, "cursor": at + 3, "has_more": 1, "search_item_list": items}
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "max_cost", "told"),
+    [
+        (
+            {INSTALLATION_BUDGET: Decimal("0.005")},
+            None,
+            "This installation's budget for providers this month, $0.005, is used up.",
+        ),
+        ({USER_BUDGET: Decimal("0.005")}, None, "Your budget for providers this month, $0.005, is used up."),
+        ({}, 5000, "This search may cost $0.005, which the next page would pass."),
+    ],
+    ids=["installation", "user", "search"],
+)
+async def test_a_budget_ends_a_search_in_the_middle_and_says_which(
+    bench: Bench,
+    remote: Remote,
+    changed: dict[ConfigKey[Any], Any],
+    max_cost: int | None,
+    told: str,
+) -> None:
+    remote.script = endless
+    config = configured({PARK_ON_QUOTA: False, **changed})
+    async with working(bench.database, TIKTOK.build(remote.url), config=config):
+        ended = await bench.finish(await live(bench, max_cost=max_cost))
+    assert (ended.outcome, ended.stored, ended.error) == (Outcome.PARTIAL, 6, told)
+    assert len(remote.asked) == 2
+    assert await one(bench.database, "SELECT sum(micros_usd) FROM provider_spending") == 2 * PAGE_MICROS
+
+
+async def test_a_months_budget_is_waited_for_where_the_operator_waits_so_long(
+    bench: Bench, remote: Remote
+) -> None:
+    remote.script = endless
+    config = configured({USER_BUDGET: Decimal("0.002"), runner.LONGEST_PARKING: timedelta(days=31)})
+    async with working(bench.database, TIKTOK.build(remote.url), config=config):
+        parked = await bench.finish(await live(bench))
+    assert (parked.status, parked.stored) == (Status.PENDING, 3)
+    month = """SELECT parked_until = (date_trunc('month', app_now() AT TIME ZONE 'UTC') + interval '1 month')
+               AT TIME ZONE 'UTC' OR parked_until - interval '2 seconds' < (date_trunc('month', app_now()
+               AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' FROM scraping_jobs"""
+    assert await one(bench.database, month) is True
+
+
+async def test_the_second_identical_search_makes_no_call(bench: Bench, remote: Remote) -> None:
+    remote.script = TIKTOK.paged([TIKTOK.items(1, 4), TIKTOK.items(4, 6)])
+    async with working(bench.database, TIKTOK.build(remote.url)):
+        first = await bench.finish(await live(bench, "chess"))
+        asked = len(remote.asked)
+        second = await bench.finish(await live(bench, "  CHESS "))
+    assert first.id != second.id
+    assert (first.stored, second.stored, asked, len(remote.asked)) == (5, 5, 2, 2)
+    assert await one(bench.database, "SELECT count(*) FROM provider_calls") == 2
+
+
+async def test_nothing_is_kept_where_operator_or_policy_do_not_allow_it(bench: Bench) -> None:
+    ours = replace(DECLARATION, policy=replace(DECLARATION.policy, reusable=False))
+    for declaration, config in (
+        (ours, configured()),
+        (DECLARATION, configured({REUSE_PAGES_FOR: timedelta(0)})),
+    ):
+        provider = ScriptedProvider(pages_of(3, 3), declaration=declaration)
+        async with working(bench.database, provider, config=config):
+            for _ in range(2):
+                await bench.finish(await live(bench, "chess"))
+        assert len(provider.asked) == 2
+    assert await one(bench.database, "SELECT count(*) FROM provider_pages") == 0
+
+
+async def test_a_page_that_was_paid_for_survives_the_death_of_its_worker(
+    bench: Bench, remote: Remote, shift: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the answer and the page's transaction."""
+    kept = runner.keep_page
+    deaths = iter([RuntimeError("killed")])
+
+    async def dying(session: AsyncSession, fetched: Fetched) -> Kept:
+        if (death := next(deaths, None)) is not None:
+            raise death
+        return await kept(session, fetched)
+
+    monkeypatch.setattr(runner, "keep_page", dying)
+    remote.script = TIKTOK.page(TIKTOK.items(1, 4), more=False)
+    search = await live(bench)
+    async with working(bench.database, TIKTOK.build(remote.url)):
+        while not await one(bench.database, "SELECT max(retry_count) FROM background_jobs"):
+            await asyncio.sleep(0.02)
+        shift.forward(300)
+        ended = await bench.finish(search)
+    assert (ended.stored, len(remote.asked)) == (3, 1)
+    assert await many(bench.database, "SELECT status FROM provider_calls") == ["charged"]
+
+
+async def test_a_call_that_failed_but_was_charged_is_in_the_books(
+    bench: Bench, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tastemaker.searches.calling.BACKOFF_SECONDS", 0.01)
+    replies = iter([as_json({"success": False, "error": "broken", "credits_charged": 1})])
+    remote.script = lambda asked: next(replies, None) or TIKTOK.page(TIKTOK.items(1, 4), more=False)(asked)
+    async with working(bench.database, TIKTOK.build(remote.url)):
+        ended = await bench.finish(await live(bench))
+    assert ended.stored == 3
+    books = (
+        "SELECT status || ' ' || micros_usd || ' ' || coalesce(error_kind, '') FROM provider_calls ORDER BY 1"
+    )
+    assert await many(bench.database, books) == ["charged 1880 ", "failed 1880 server"]
+    assert await one(bench.database, "SELECT sum(micros_usd) FROM provider_spending") == 2 * PAGE_MICROS
+
+
+async def test_a_sandbox_costs_nothing_and_nothing_limits_it(bench: Bench, remote: Remote) -> None:
+    remote.script = TIKTOK.page(TIKTOK.items(1, 4), more=False)
+    config = configured({INSTALLATION_BUDGET: Decimal(0)})
+    async with working(bench.database, TIKTOK.build(remote.url), config=config):
+        ended = await bench.finish(await live(bench, source="sandbox"))
+    assert ended.outcome is Outcome.FULL
+    books = (
+        "SELECT calls || ' ' || units || ' ' || micros_usd || ' ' || estimated_micros_usd FROM provider_calls"
+    )
+    assert await many(bench.database, books) == ["1 1 0 0"]
+    for table in ("provider_gates", "provider_pages", "provider_spending"):
+        assert await one(bench.database, f"SELECT count(*) FROM {table}") == 0  # noqa: S608 - a name from above
