@@ -77,6 +77,22 @@ class Settings(BaseSettings):
         default="https://api.scrapecreators.com",
         description="Where the ScrapeCreators API is; for a proxy or a recording server.",
     )
+    mail_url: SecretStr | None = Field(
+        default=None,
+        description="The mail server, `smtp://user:password@host:587` or `smtps://…:465`; unset: no mail.",
+    )
+    mail_from: str | None = Field(
+        default=None,
+        description="The address that mail comes from; needed with TASTEMAKER_MAIL_URL.",
+    )
+    mail_key: SecretStr | None = Field(
+        default=None,
+        description="The key that signs links for unsubscribing, where several machines share a database.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Where users see this installation; without it e-mails hold no link.",
+    )
     sandbox_seed: int = Field(default=1, ge=0, description="The seed of the generated sandbox corpus.")
     log_level: LogLevel = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR.")
 

@@ -1,5 +1,6 @@
 """Is this installation sound? Each check says what it found and, where something is wrong, what to do."""
 
+import asyncio
 import os
 import platform
 import shutil
@@ -15,6 +16,9 @@ import psycopg
 from tastemaker.core.errors import AppError
 from tastemaker.core.settings import Settings
 from tastemaker.db.access import Access, database_access
+from tastemaker.mail.mailer import mailer_of
+from tastemaker.mail.smtp import SmtpTransport
+from tastemaker.mail.transports import FolderTransport
 from tastemaker.ops.doctor_queries import DatabaseFacts, read_facts
 from tastemaker.ops.schema_queries import RoleWithoutRights, find_schema_version, needed_version
 
@@ -47,6 +51,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from _database(settings)
     yield _corpus(settings)
     yield from _keys(settings)
+    yield _mail(settings)
 
 
 def _python() -> Check:
@@ -208,3 +213,30 @@ def _keys(settings: Settings) -> Iterator[Check]:
         ("TikTok, Instagram", "SCRAPECREATORS_API_KEY", settings.scrapecreators_api_key),
     ):
         yield Check(name, State.OK, f"live, {variable} is set" if key else f"sandbox, {variable} is not set")
+
+
+def _mail(settings: Settings) -> Check:
+    """Connects and logs in where there is a server; nothing is sent."""
+    try:
+        mailer = mailer_of(settings)
+    except AppError as error:
+        return Check("Mail", State.FAIL, str(error))
+    match mailer.transport:
+        case None:
+            return Check("Mail", State.OK, "off, TASTEMAKER_MAIL_URL is not set")
+        case FolderTransport() as folder:
+            advice = "For development only: nothing reaches anybody."
+            return Check("Mail", State.WARN, f"written to {folder.folder}", advice)
+        case SmtpTransport() as smtp if mailer.sender is not None:
+            trouble = asyncio.run(smtp.try_out(mailer.sender.address))
+            where = f"{smtp.server.host}:{smtp.server.port}, {smtp.server.encryption.value}"
+            if trouble is not None:
+                return Check("Mail", State.WARN, where, trouble)
+            if mailer.app_url is None:
+                advice = (
+                    "Without TASTEMAKER_PUBLIC_URL e-mails hold no link, and marketing ones are not sent."
+                )
+                return Check("Mail", State.WARN, where, advice)
+            return Check("Mail", State.OK, where)
+        case _:
+            return Check("Mail", State.OK, "a transport of its own")

@@ -1,13 +1,11 @@
 """The key under which suppressed people are hashed. It is never in the database that it protects."""
 
 import hmac
-import os
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 
-from tastemaker.core.ids import new_token
 from tastemaker.core.platforms import Platform
+from tastemaker.core.secret_files import ensure_secret, find_secret
 from tastemaker.core.settings import Settings
 from tastemaker.db.words import ExclusionKind
 
@@ -37,22 +35,10 @@ def find_key(settings: Settings) -> SuppressionKey | None:
     """The setting's, else the data directory's; None where nobody has ever been suppressed from here."""
     if settings.suppression_key is not None:
         return SuppressionKey(settings.suppression_key.get_secret_value().encode())
-    path = settings.home / FILE
-    return SuppressionKey(path.read_text().strip().encode()) if path.is_file() else None
+    known = find_secret(settings.home / FILE)
+    return None if known is None else SuppressionKey(known.encode())
 
 
 def ensure_key(settings: Settings) -> SuppressionKey:
     """A new one, in the data directory and for its owner alone, where there is none."""
-    known = find_key(settings)
-    return known or _make(settings.home / FILE, settings)
-
-
-def _make(path: Path, settings: Settings) -> SuppressionKey:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process was first
-        return find_key(settings) or _make(path, settings)
-    with os.fdopen(handle, "w") as file:
-        file.write(new_token(32))
-    return SuppressionKey(path.read_text().strip().encode())
+    return find_key(settings) or SuppressionKey(ensure_secret(settings.home / FILE).encode())

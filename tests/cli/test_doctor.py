@@ -111,6 +111,20 @@ def test_keys_are_told_and_never_shown(cli: CommandLine, monkeypatch: pytest.Mon
     assert "very-secret-key" not in told.out
 
 
+def test_mail_is_tried_out_without_sending(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "off, TASTEMAKER_MAIL_URL is not set" in cli("doctor").out
+    monkeypatch.setenv("TASTEMAKER_MAIL_URL", "smtp://us:very-secret@localhost:1")
+    told = cli("doctor")
+    assert "TASTEMAKER_MAIL_FROM has to say" in told.out
+    monkeypatch.setenv("TASTEMAKER_MAIL_FROM", "hello@example.com")
+    told = cli("doctor")
+    assert "localhost:1, starttls" in told.out
+    assert "The mail server cannot be reached" in told.out
+    assert "very-secret" not in told.out
+    monkeypatch.setenv("TASTEMAKER_MAIL_URL", "file:///nowhere/mail")
+    assert "written to /nowhere/mail" in cli("doctor").out
+
+
 def check(document: dict[str, Any], name: str) -> dict[str, str]:
     found: dict[str, str] = next(one for one in document["checks"] if one["name"] == name)
     return found

