@@ -22,6 +22,7 @@ from tastemaker.cli.commands.doctor import doctor
 from tastemaker.cli.commands.export import export
 from tastemaker.cli.commands.results import results
 from tastemaker.cli.commands.search import search
+from tastemaker.cli.commands.serve import serve
 from tastemaker.cli.commands.version import version
 from tastemaker.cli.commands.work import work
 from tastemaker.cli.failures import tell, unexpected
@@ -48,6 +49,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(config.app, name="config")
 app.command()(work)
+app.command()(serve)
 app.command()(doctor)
 app.command()(version)
 

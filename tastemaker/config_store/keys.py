@@ -141,3 +141,19 @@ USER_BUDGET: Final = number_key(
     meaning="The same for the calls of one user.",
     reader="searches.allowances",
 )
+ENABLE_RATE_LIMITING: Final = flag_key(
+    "logging",
+    "enable_rate_limiting",
+    default=True,
+    meaning="Whether a program that calls the HTTP interface too often is told to wait.",
+    reader="web.pace",
+)
+RATE_LIMIT_PER_MINUTE: Final = number_key(
+    "logging",
+    "rate_limit_per_minute",
+    default=600,
+    least=1,
+    most=1_000_000,
+    meaning="How many requests one key may make in a minute, in each web process.",
+    reader="web.pace",
+)

@@ -1,0 +1,1 @@
+"""HTTP only: the edge, problems, repeated requests, pace, health. It knows no feature."""

@@ -1,0 +1,74 @@
+"""Who calls a route: a program with a key, good for what the route does."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.accounts.keys import Caller, NotAuthenticated, recognise
+from tastemaker.accounts.service import get_current_user
+from tastemaker.db.claims import Tenant
+from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.words import ApiScope
+from tastemaker.events.context import caused_by, current_cause
+from tastemaker.web.idempotency import Answer, Work, once
+from tastemaker.web.services import Services, services_of
+
+_BEARER: Final = HTTPBearer(auto_error=False, description="A key of `tastemaker keys create`.")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A request of a program that may make it."""
+
+    request: Request
+    services: Services
+    caller: Caller
+
+    @property
+    def database(self) -> Database:
+        return self.services.database
+
+    async def user(self, session: AsyncSession) -> CurrentUser:
+        """Raises NotFound."""
+        return await get_current_user(session, self.caller.user_id)
+
+    async def read(self, work: Work) -> Answer:
+        """One transaction of the caller's that changes nothing."""
+        return await in_transaction(self.database, Tenant(self.caller.user_id), work)
+
+    async def once(self, work: Work) -> Response:
+        """One transaction of the caller's, at most once for the request's Idempotency-Key."""
+        return await once(self.request, self.database, self.caller.user_id, work)
+
+
+def access(scope: ApiScope) -> Any:  # noqa: ANN401 - FastAPI's marker
+    """What a route that needs the scope annotates its caller with."""
+    return Depends(_needing(scope))
+
+
+def _needing(scope: ApiScope) -> Callable[..., AsyncIterator[Access]]:
+    async def dependency(
+        request: Request,
+        presented: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    ) -> AsyncIterator[Access]:
+        if presented is None:
+            raise NotAuthenticated("The API key is missing or wrong.")
+        services = services_of(request)
+        caller = await recognise(services.database, presented.credentials)
+        services.pace.take(caller.key_id)
+        caller.needs(scope)
+        cause = current_cause()
+        with caused_by(
+            correlation_id=cause.correlation_id,
+            causation_id=cause.causation_id,
+            metadata={"actor": caller.user_id, "caller": caller.prefix},
+        ):
+            yield Access(request, services, caller)
+
+    return dependency

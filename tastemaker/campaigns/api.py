@@ -1,0 +1,87 @@
+"""`/api/v1/campaigns`: campaigns for programs."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.accounts.api_access import Access, access
+from tastemaker.campaigns import queries, service
+from tastemaker.campaigns.schemas import (
+    CampaignDocument,
+    CampaignsDocument,
+    ChangedCampaign,
+    NewCampaign,
+    campaign_document,
+    campaigns_document,
+)
+from tastemaker.db.words import ApiScope
+from tastemaker.web.idempotency import Answer, answer, respond
+
+PATH = "/api/v1/campaigns"
+
+router = APIRouter(prefix=PATH, tags=["campaigns"])
+
+Reading = Annotated[Access, access(ApiScope.CAMPAIGNS_READ)]
+Writing = Annotated[Access, access(ApiScope.CAMPAIGNS_WRITE)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+After = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
+
+
+@router.post("", status_code=201, responses={201: {"model": CampaignDocument}})
+async def create(caller: Writing, campaign: NewCampaign) -> Response:
+    """Make a campaign. It counts against the plan."""
+
+    async def work(session: AsyncSession) -> Answer:
+        made = await service.create_campaign(
+            session,
+            await caller.user(session),
+            name=campaign.name,
+            description=campaign.description,
+            search_type=campaign.search_type,
+        )
+        return answer(campaign_document(made), status=201, location=f"{PATH}/{made.id}")
+
+    return await caller.once(work)
+
+
+@router.get("", responses={200: {"model": CampaignsDocument}})
+async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> Response:
+    """The campaigns, the newest first."""
+
+    async def work(session: AsyncSession) -> Answer:
+        page = await queries.list_campaigns(session, caller.caller.user_id, limit=limit, after=after)
+        return answer(campaigns_document(page))
+
+    return respond(await caller.read(work))
+
+
+@router.get("/{campaign_id}", responses={200: {"model": CampaignDocument}})
+async def show(caller: Reading, campaign_id: UUID) -> Response:
+    """One campaign."""
+
+    async def work(session: AsyncSession) -> Answer:
+        user = await caller.user(session)
+        return answer(campaign_document(await service.get_campaign(session, user, str(campaign_id))))
+
+    return respond(await caller.read(work))
+
+
+@router.patch("/{campaign_id}", responses={200: {"model": CampaignDocument}})
+async def change(caller: Writing, campaign_id: UUID, changed: ChangedCampaign) -> Response:
+    """Rename or describe a campaign."""
+
+    async def work(session: AsyncSession) -> Answer:
+        user = await caller.user(session)
+        campaign = await service.get_campaign(session, user, str(campaign_id))
+        if changed.name is not None:
+            campaign = await service.rename_campaign(session, user, campaign, name=changed.name)
+        if changed.description is not None:
+            campaign = await service.describe_campaign(
+                session, user, campaign, description=changed.description
+            )
+        return answer(campaign_document(campaign))
+
+    return await caller.once(work)

@@ -1,0 +1,159 @@
+"""Searches as JSON: what is taken and what is told."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+from tastemaker.core.platforms import Platform
+from tastemaker.searches.requests import MAX_KEYWORDS, MAX_TARGET
+from tastemaker.searches.states import EndReason, Outcome, Status
+from tastemaker.searches.types import FoundCreator, Run, Search
+
+
+class NewSearch(BaseModel):
+    """Keywords on one or several platforms: one search for each platform, started together.
+
+    Without `platforms` all that can be searched are. `target` counts for each platform.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    campaign_id: UUID
+    keywords: Annotated[list[StrictStr], Field(min_length=1, max_length=MAX_KEYWORDS, examples=[["chess"]])]
+    platforms: Annotated[list[StrictStr], Field(min_length=1, max_length=3)] | None = None
+    target: Annotated[StrictInt, Field(ge=1, le=MAX_TARGET)] = 100
+    region: StrictStr | None = None
+    sandbox: StrictBool = False
+
+
+class SearchDocument(BaseModel):
+    """`stored` creators of at most `target`; `parked_until` says when a parked one goes on."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    campaign_id: UUID | None
+    campaign_name: str | None
+    platform: Platform
+    keywords: list[str]
+    source: str | None = None
+    status: Status
+    outcome: Outcome | None
+    target: int
+    stored: int
+    progress: float
+    error: str | None
+    parked_until: datetime | None = None
+    parked_reason: str | None = None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class RunDocument(BaseModel):
+    """One keyword: what it gave, and why it ended."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    keyword: str
+    status: Status
+    end_reason: EndReason | None
+    pages: int
+    found: int
+    stored: int
+    failures: int
+    error: str | None
+
+
+class SearchWithRuns(SearchDocument):
+    runs: list[RunDocument] = []
+
+
+class StartedSearches(BaseModel):
+    searches: list[SearchDocument]
+
+
+class PastSearchDocument(BaseModel):
+    """A search as the list of them tells it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    campaign_id: UUID | None
+    campaign_name: str | None
+    campaign_status: str | None
+    platform: Platform
+    keywords: list[str]
+    status: Status
+    outcome: Outcome | None
+    target: int
+    stored: int
+    progress: float
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class SearchesDocument(BaseModel):
+    """A page, newest first; `next` is null on the last."""
+
+    searches: list[PastSearchDocument]
+    next: str | None
+
+
+class CreatorDocument(BaseModel):
+    """A creator as the catalog knows them now, and the post that matched. Unknown is null."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    position: int
+    platform: Platform
+    stable_id: str
+    handle: str | None
+    name: str | None
+    followers: int | None
+    bio: str | None
+    emails: list[str]
+    links: list[str]
+    verified: bool | None
+    country: str | None
+    profile_url: str | None
+    post_text: str | None
+    post_url: str | None
+    post_published_at: datetime | None
+    views: int | None
+    likes: int | None
+    comments: int | None
+    shares: int | None
+    duration_seconds: int | None
+    hashtags: list[str]
+    keyword: str
+    matched_in: list[str]
+    search_id: UUID
+
+
+class ResultsDocument(BaseModel):
+    """A page of creators; `next` is null on the last."""
+
+    creators: list[CreatorDocument]
+    next: str | None
+
+
+def search_document(search: Search) -> SearchDocument:
+    return SearchDocument.model_validate(search)
+
+
+def search_with_runs(search: Search, runs: Sequence[Run]) -> SearchWithRuns:
+    document = SearchWithRuns.model_validate(search)
+    return document.model_copy(update={"runs": [RunDocument.model_validate(run) for run in runs]})
+
+
+def results_document(creators: Sequence[FoundCreator], place: str | None) -> ResultsDocument:
+    return ResultsDocument(
+        creators=[CreatorDocument.model_validate(creator) for creator in creators], next=place
+    )

@@ -1,0 +1,155 @@
+"""The edge: every request has an id and a bounded body, and no fault of ours leaves as a traceback.
+
+The id is the client's where it is a plain word, else ours; it is in the answer, in the log, and it is the
+correlation of every event that the request sets off.
+"""
+
+import asyncio
+import re
+from typing import Any, Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tastemaker.core.ids import new_id
+from tastemaker.events.context import caused_by
+from tastemaker.web.problems import problem, unexpected
+
+REQUEST_ID: Final = "X-Request-ID"
+MOST_BODY_BYTES: Final = 1024 * 1024
+BODY_SECONDS: Final = 15.0
+MOST_HEADERS: Final = 100
+MOST_DRAINED_BYTES: Final = 32 * 1024 * 1024
+DRAIN_SECONDS: Final = 3.0
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_ALWAYS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Edge:
+    """ASGI middleware around everything else."""
+
+    def __init__(self, app: ASGIApp, *, most_body_bytes: int = MOST_BODY_BYTES) -> None:
+        self._app = app
+        self._most_body_bytes = most_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        with caused_by(correlation_id=request_id, causation_id=request_id):
+            await self._answer(scope, receive, _Answering(send, request_id))
+
+    async def _answer(self, scope: Scope, receive: Receive, answering: "_Answering") -> None:
+        try:
+            body = await self._body(scope, receive)
+            if isinstance(body, int):
+                await _drain(receive)
+                refused = problem(body, _REFUSALS[body])
+                refused.headers["Connection"] = "close"
+                await refused(scope, receive, answering)
+                return
+            await self._app(scope, _Replayed(body, receive), answering)
+        except Exception as error:
+            if answering.has_begun:
+                raise
+            await unexpected(error)(scope, receive, answering)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes | int:
+        """The whole body, or the status with which it is refused."""
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "0")
+        if len(scope["headers"]) > MOST_HEADERS:
+            return 431
+        if not declared.isdecimal() or int(declared[:20]) > self._most_body_bytes:
+            return 413
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            return 415
+        if declared == "0" and "transfer-encoding" not in headers:
+            return b""
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._read(receive)
+        except TimeoutError:
+            return 408
+
+    async def _read(self, receive: Receive) -> bytes | int:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return 400
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._most_body_bytes:
+                return 413
+            parts.append(part)
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+
+_REFUSALS: Final = {
+    400: "The request ended before its body did.",
+    408: f"The body did not come within {BODY_SECONDS:.0f} seconds.",
+    413: "The body is too large.",
+    415: "A compressed body is not taken.",
+    431: f"A request has {MOST_HEADERS} headers at most.",
+}
+
+
+async def _drain(receive: Receive) -> None:
+    """Let the client finish sending, within reason: it reads no answer before."""
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            drained = 0
+            while drained < MOST_DRAINED_BYTES:
+                message = await receive()
+                drained += len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
+class _Replayed:
+    """Gives the body to the application once; afterwards only the connection's end is left to tell."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await self._receive()
+
+
+class _Answering:
+    """Adds to every answer what every answer has."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.has_begun = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_begun = True
+            headers = MutableHeaders(scope=message)
+            headers[REQUEST_ID] = self._request_id
+            for name, value in _ALWAYS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+
+def _request_id(scope: dict[str, Any] | Scope) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID, "")
+    return given if _PLAIN.fullmatch(given) else str(new_id())

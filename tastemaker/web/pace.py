@@ -1,0 +1,48 @@
+"""How fast one key may ask: a token bucket in this process, which costs no round trip.
+
+With several processes behind a balancer each counts for itself, so the limit is per process.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Final
+
+from tastemaker.config_store.keys import ENABLE_RATE_LIMITING, RATE_LIMIT_PER_MINUTE
+from tastemaker.config_store.live import Configuration
+from tastemaker.core.clock import monotonic
+from tastemaker.web.problems import TooManyRequests
+
+MOST_KNOWN: Final = 10_000
+"""Keys remembered at once; the one not heard of for longest is forgotten, and begins with a full bucket."""
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at: float
+
+
+@dataclass(slots=True)
+class Pace:
+    """One per process."""
+
+    config: Configuration
+    _buckets: OrderedDict[Hashable, _Bucket] = field(default_factory=OrderedDict)
+
+    def take(self, who: Hashable) -> None:
+        """One request of `who`. Raises TooManyRequests that says when the next one is welcome."""
+        if not self.config[ENABLE_RATE_LIMITING]:
+            return
+        most = float(self.config[RATE_LIMIT_PER_MINUTE])
+        now = monotonic()
+        bucket = self._buckets.setdefault(who, _Bucket(most, now))
+        self._buckets.move_to_end(who)
+        while len(self._buckets) > MOST_KNOWN:
+            self._buckets.popitem(last=False)
+        bucket.tokens = min(most, bucket.tokens + (now - bucket.at) * most / 60)
+        bucket.at = now
+        if bucket.tokens < 1:
+            wait = (1 - bucket.tokens) * 60 / most
+            raise TooManyRequests(f"More than {most:.0f} requests a minute by this key.", retry_after=wait)
+        bucket.tokens -= 1

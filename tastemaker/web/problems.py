@@ -1,0 +1,127 @@
+"""What goes wrong, as `application/problem+json` (RFC 9457): a sentence for whoever has to act, and no more.
+
+What nobody expected is a 500 that names the request's id; what it was is in the log, not in the answer.
+"""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar, Final
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from tastemaker.core.errors import AppError, DatabaseUnavailable
+from tastemaker.core.logging import get_logger
+from tastemaker.db.engine import DATABASE_TROUBLE, is_full
+from tastemaker.events.context import current_cause
+
+MEDIA_TYPE: Final = "application/problem+json"
+COME_AGAIN_SECONDS: Final = 2
+MOST_FIELDS: Final = 20
+
+log = get_logger(__name__)
+
+
+class TooManyRequests(AppError):
+    """Faster than the installation lets one key be. `retry_after` in seconds."""
+
+    status: ClassVar[int] = 429
+
+    def __init__(self, sentence: str, *, retry_after: float) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    kind: str | None = None,
+    retry_after: float | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    """`type` is a name in words, which a program may rely on; `detail` is for a person."""
+    title = HTTPStatus(status).phrase
+    document = {
+        "type": f"urn:tastemaker:problem:{kind or _words(title.replace(' ', ''))}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": current_cause().correlation_id,
+        **(more or {}),
+    }
+    headers = {} if retry_after is None else {"Retry-After": str(max(1, round(retry_after)))}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(orjson.dumps(document), status, headers, MEDIA_TYPE)
+
+
+def add_problems(app: FastAPI) -> None:
+    """Every failure of the application's routes in this one shape."""
+    app.add_exception_handler(AppError, _expected)
+    app.add_exception_handler(RequestValidationError, _unfit)
+    app.add_exception_handler(HTTPException, _of_the_framework)
+    for trouble in DATABASE_TROUBLE:
+        if not issubclass(trouble, AppError):
+            app.add_exception_handler(trouble, _database_trouble)
+
+
+def unexpected(error: Exception) -> Response:
+    """The answer to a fault of ours; its traceback is logged."""
+    log.error("request %s failed", current_cause().correlation_id, exc_info=error)
+    return problem(500, "Something unexpected happened. The log has it under this request's id.")
+
+
+async def _expected(_request: Request, error: Exception) -> Response:
+    status = error.status if isinstance(error, AppError) else 500
+    retry_after = getattr(error, "retry_after", None)
+    if isinstance(error, DatabaseUnavailable):
+        retry_after = COME_AGAIN_SECONDS
+    return problem(status, str(error), kind=_words(type(error).__name__), retry_after=retry_after)
+
+
+async def _unfit(_request: Request, error: Exception) -> Response:
+    """Which fields, and why; never what was sent."""
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    fields = [
+        {"field": ".".join(str(part) for part in one["loc"])[:200], "why": str(one["msg"])[:200]}
+        for one in found[:MOST_FIELDS]
+    ]
+    detail = "The request cannot be understood as it is; `fields` says where."
+    return problem(422, detail, kind="invalid_input", more={"fields": fields})
+
+
+async def _of_the_framework(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = {404: "There is nothing here.", 405: "This cannot be done here."}.get(status)
+    answer = problem(status, detail or HTTPStatus(status).description or "The request was refused.")
+    if isinstance(error, HTTPException) and error.headers and "allow" in {n.lower() for n in error.headers}:
+        answer.headers["Allow"] = error.headers["Allow"]
+    return answer
+
+
+async def _database_trouble(_request: Request, error: Exception) -> Response:
+    """A statement that the database refused is a fault of ours; that it is away or full is not."""
+    if is_full(error):
+        detail = "The database has no space left; nothing was changed."
+        return problem(503, detail, kind="database_full", retry_after=30)
+    if _is_lost(error):
+        detail = "The database is out of reach; what was committed is kept."
+        return problem(503, detail, kind="database_unavailable", retry_after=COME_AGAIN_SECONDS)
+    return unexpected(error)
+
+
+def _is_lost(error: Exception) -> bool:
+    original = getattr(error, "orig", None) or error
+    names = {base.__name__ for base in type(original).__mro__}
+    return bool(names & {"OperationalError", "InterfaceError", "PoolTimeout", "PoolClosed"}) or isinstance(
+        original, OSError
+    )
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

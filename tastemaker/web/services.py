@@ -1,0 +1,34 @@
+"""What a web process was started with, for its routes."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import FastAPI, Request
+
+from tastemaker.core.errors import DatabaseUnavailable
+from tastemaker.core.platforms import Platform
+from tastemaker.db.engine import Database
+from tastemaker.web.pace import Pace
+
+_NAME: Final = "services"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`live` are the platforms for which this installation has a provider's key."""
+
+    database: Database
+    pace: Pace
+    live: frozenset[Platform]
+
+
+def put_services(app: FastAPI, services: Services) -> None:
+    setattr(app.state, _NAME, services)
+
+
+def services_of(request: Request) -> Services:
+    """Raises DatabaseUnavailable while the process is still starting."""
+    found = getattr(request.app.state, _NAME, None)
+    if not isinstance(found, Services):
+        raise DatabaseUnavailable("The server is starting; try again in a moment.")
+    return found

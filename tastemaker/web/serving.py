@@ -1,0 +1,102 @@
+"""An application on a socket, inside a loop that somebody else runs, ended in good order.
+
+Told to stop it takes no more connections, lets the requests under way reach their end, and ends those that
+take longer: they were rolled back, and with their Idempotency-Key they may be asked again.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from tastemaker.core.errors import AppError, InvalidInput
+
+STOP_WITHIN_SECONDS: Final = 8
+STARTING_SECONDS: Final = 20.0
+IDLE_SECONDS: Final = 30
+
+
+class ServerStopped(AppError):
+    """It ended before it was ready, or of itself."""
+
+    status = 503
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIApp, *, host: str, port: int, stopping: asyncio.Event, proxies: str | None = None
+) -> AsyncIterator[str]:
+    """Serve while the block lasts; yields the base URL. Port 0 is a free one.
+
+    `proxies`: the addresses of those whose X-Forwarded-For and -Proto are believed.
+    Raises InvalidInput where the address cannot be had, ServerStopped.
+    """
+    with _listening(host, port) as listener:
+        server = _Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                ws="none",
+                lifespan="auto",
+                timeout_keep_alive=IDLE_SECONDS,
+                timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
+                h11_max_incomplete_event_size=64 * 1024,
+                proxy_headers=proxies is not None,
+                forwarded_allow_ips=proxies,
+            )
+        )
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        task.add_done_callback(lambda _: stopping.set())
+        watching = asyncio.create_task(_leave_when(stopping, server))
+        try:
+            await _started(server, task)
+            yield _url(listener)
+        finally:
+            server.should_exit = True
+            watching.cancel()
+            await asyncio.gather(task, watching, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """Signals are caught by whoever runs the loop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _leave_when(stopping: asyncio.Event, server: uvicorn.Server) -> None:
+    await stopping.wait()
+    server.should_exit = True
+
+
+async def _started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    async with asyncio.timeout(STARTING_SECONDS):
+        while not server.started:
+            if task.done():
+                task.result()
+                raise ServerStopped("The server stopped while it was starting.")
+            await asyncio.sleep(0.005)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise InvalidInput(f"{host} port {port} cannot be listened to: {error.strerror}.") from None
+    with listener:
+        yield listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,95 @@
+"""The application on a real socket, over a fresh database, and a program with a key that calls it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tastemaker.accounts import keys
+from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.asgi import create_app
+from tastemaker.config_store.declaring import ConfigKey
+from tastemaker.config_store.live import Configuration
+from tastemaker.core.platforms import Platform
+from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.words import ApiScope
+from tastemaker.web.pace import Pace
+from tastemaker.web.services import Services
+from tastemaker.web.serving import serving
+
+
+def app_over(
+    database: Database,
+    *,
+    live: frozenset[Platform] = frozenset(),
+    config: Mapping[ConfigKey[Any], Any] | None = None,
+) -> FastAPI:
+    return create_app(Services(database, Pace(Configuration.of_defaults(config)), live))
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """On a free loopback port, until the block ends; its base URL."""
+    stopping = asyncio.Event()
+    async with serving(app, host="127.0.0.1", port=0, stopping=stopping) as url:
+        yield url
+        stopping.set()
+
+
+@dataclass(frozen=True)
+class Program:
+    """Calls the interface with a key; without one where `key` is empty."""
+
+    http: httpx.AsyncClient
+
+    async def get(self, path: str, **query: Any) -> httpx.Response:  # noqa: ANN401 - whatever a URL holds
+        return await self.http.get(path, params=query)
+
+    async def post(self, path: str, body: object = None, *, key: str | None = None) -> httpx.Response:
+        return await self.http.post(path, json=body, headers={"Idempotency-Key": key} if key else {})
+
+    async def campaign(self, name: str = "Chess") -> str:
+        made = await self.post("/api/v1/campaigns", {"name": name})
+        assert made.status_code == 201, made.text
+        return str(made.json()["id"])
+
+
+async def make_key(database: Database, user: CurrentUser, *scopes: ApiScope) -> str:
+    async with session_scope(database, user.claim) as session:
+        made = await keys.create_key(session, user, name="A test", scopes=scopes or list(ApiScope))
+    return made.secret
+
+
+@pytest.fixture
+async def url(database: Database) -> AsyncIterator[str]:
+    async with served(app_over(database)) as url:
+        yield url
+
+
+MakeProgram = Callable[[str], Program]
+
+
+@pytest.fixture
+async def program_with(url: str) -> AsyncIterator[MakeProgram]:
+    """A program with the given key."""
+    opened: list[httpx.AsyncClient] = []
+
+    def make(key: str) -> Program:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        opened.append(httpx.AsyncClient(base_url=url, headers=headers, timeout=30))
+        return Program(opened[-1])
+
+    yield make
+    for client in opened:
+        await client.aclose()
+
+
+@pytest.fixture
+async def program(program_with: MakeProgram, database: Database, user: CurrentUser) -> Program:
+    """The local user's program, good for everything."""
+    return program_with(await make_key(database, user))
