@@ -4,7 +4,7 @@ Rows go in by key order, so that two pages with the same creators cannot block e
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -65,9 +65,14 @@ KEEP_CREATORS: LiteralString = """
             views_total = coalesce(excluded.views_total, follower_snapshots.views_total),
             source = excluded.source
     )
-    SELECT stable_id, id FROM kept
+    SELECT kept.stable_id, kept.id, (
+        SELECT known.id FROM creators known JOIN given ON known.platform = given.platform
+            AND known.stable_id = 'handle:' || lower(given.handle)
+        WHERE given.stable_id = kept.stable_id)
+    FROM kept
 """
-"""All creators of a page, their handles and today's follower counts, in one round trip."""
+"""All creators of a page, their handles and today's follower counts, in one round trip; and beside each the
+row of the catalog that knew its handle but not its id."""
 
 KEEP_POSTS: LiteralString = """
     INSERT INTO posts AS known (
@@ -103,16 +108,26 @@ KEEP_POSTS: LiteralString = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class KeptCreators:
+    """The catalog's ids by stable id, and the rows that know one of these by its handle alone."""
+
+    ids: Mapping[str, int]
+    known_by_handle: Sequence[int]
+
+
 async def upsert_creators(
     session: AsyncSession, creators: Sequence[Creator], *, provenance: Provenance, now: datetime
-) -> dict[str, int]:
-    """Keep what the page told of each creator; the catalog's id by stable id."""
+) -> KeptCreators:
+    """Keep what the page told of each creator."""
     if not creators:
-        return {}
+        return KeptCreators({}, ())
     distinct = {creator.stable_id: creator for creator in creators}
     rows = [_creator_row(creator) for creator in distinct.values()]
     origin = _origin(provenance, now)
-    return await _keep(session, KEEP_CREATORS, {"creators": orjson.dumps(rows).decode(), **origin})
+    kept = await _keep(session, KEEP_CREATORS, {"creators": orjson.dumps(rows).decode(), **origin})
+    known_by_handle = sorted({surrogate for _, _, surrogate in kept if surrogate is not None})
+    return KeptCreators({stable_id: id_ for stable_id, id_, _ in kept}, known_by_handle)
 
 
 async def upsert_posts(
@@ -129,15 +144,13 @@ async def upsert_posts(
         return {}
     rows = [_post_row(post, creator_ids[post.creator_id]) for post in known.values()]
     origin = _origin(provenance, now)
-    return await _keep(session, KEEP_POSTS, {"posts": orjson.dumps(rows).decode(), **origin})
+    return dict(await _keep(session, KEEP_POSTS, {"posts": orjson.dumps(rows).decode(), **origin}))
 
 
-async def _keep(
-    session: AsyncSession, statement: LiteralString, parameters: Mapping[str, Any]
-) -> dict[str, int]:
+async def _keep(session: AsyncSession, statement: LiteralString, parameters: Mapping[str, Any]) -> list[Any]:
     connection = await driver_connection(session)
     cursor = await connection.execute(statement, parameters)
-    return dict(await cursor.fetchall())
+    return await cursor.fetchall()
 
 
 def _creator_row(creator: Creator) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class EventType(StrEnum):
     CAMPAIGN_RESTORED = "campaign_restored"
     CAMPAIGN_DELETED = "campaign_deleted"
     EXCLUSIONS_CHANGED = "exclusions_changed"
+    CREATOR_MERGED = "creator_merged"
     CREATOR_SUPPRESSED = "creator_suppressed"
     SUPPRESSION_LIFTED = "suppression_lifted"
     SEARCH_STARTED = "search_started"

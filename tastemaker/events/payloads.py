@@ -249,6 +249,20 @@ class ExclusionsChanged(Payload):
     removed: int
 
 
+class CreatorMerged(Payload):
+    """A creator known by its handle alone is the account, the aggregate, that a provider showed under it.
+
+    `searches` held both and hold one now; the aggregate is the catalog's id.
+    """
+
+    event_type = EventType.CREATOR_MERGED
+    aggregate = Aggregate.CREATOR
+
+    platform: str
+    searches: int
+    charges_given_back: int
+
+
 class CreatorSuppressed(Payload):
     """The aggregate is the keyed hash of who it is; `searches` held them until then."""
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
@@ -23,11 +22,11 @@ from tastemaker.events.names import Source
 from tastemaker.events.payloads import (
     CreatorSuppressed,
     ExclusionsChanged,
-    SearchSnapshot,
     SuppressionLifted,
 )
-from tastemaker.events.service import NewEvent, record, record_many
+from tastemaker.events.service import record, record_many
 from tastemaker.searches import exclusion_queries, forgetting_queries
+from tastemaker.searches.snapshots import snapshot
 from tastemaker.searches.suppression_key import SuppressionKey
 
 LONGEST = 200
@@ -145,7 +144,7 @@ async def suppress(
     for creator in known:
         stable = key.digest(one.platform, ExclusionKind.STABLE_ID, creator.stable_id)
         searches = await forgetting_queries.forget(session, one.platform, creator, digest=stable)
-        await record_many(session, [_snapshot(search) for search in searches])
+        await record_many(session, [snapshot(search, Source.ADMIN_ACTION) for search in searches])
         held += len(searches)
     event = CreatorSuppressed(platform=one.platform.value, searches=held)
     await _tell_digest(session, event, key, one, user)
@@ -165,25 +164,6 @@ async def lift_suppression(
 def _refuse_others(user: CurrentUser) -> None:
     if not user.is_admin:
         raise OperatorsOnly("Only an administrator suppresses people.")
-
-
-def _snapshot(search: RowMapping) -> NewEvent:
-    """A search that holds one less: whoever rebuilds it from its events begins here."""
-    return NewEvent(
-        payload=SearchSnapshot(
-            campaign_id=search["campaign_id"],
-            platform=search["platform"],
-            target=search["target_results"],
-            status=search["status"],
-            outcome=search["outcome"],
-            stored=search["processed_results"],
-            pages=search["processed_runs"],
-        ),
-        aggregate_id=str(search["id"]),
-        identifier=str(new_id()),
-        source=Source.ADMIN_ACTION,
-        tenant_id=search["user_id"],
-    )
 
 
 async def _tell(session: AsyncSession, user: CurrentUser, event: ExclusionsChanged) -> None:

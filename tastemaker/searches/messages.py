@@ -31,6 +31,17 @@ class EraseCampaign(BaseModel):
     campaign_id: UUID
 
 
+class MergeCreators(BaseModel):
+    """Make one of a creator known by its handle and its account, for each of these rows of the catalog.
+
+    Harmless when it comes twice.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    surrogates: tuple[int, ...]
+
+
 class SweepSearches(BaseModel):
     """End searches whose time is over, and find what got lost. Harmless when it comes twice."""
 
@@ -38,4 +49,5 @@ class SweepSearches(BaseModel):
 
 
 ERASE_CAMPAIGN = JobType(name="erase_campaign", payload=EraseCampaign, priority=200, max_retries=10)
+MERGE_CREATORS = JobType(name="merge_creators", payload=MergeCreators, priority=150, max_retries=10)
 SWEEP_SEARCHES = JobType(name="sweep_searches", payload=SweepSearches, priority=50, max_retries=3)

@@ -22,6 +22,7 @@ from tastemaker.searches import page_queries
 from tastemaker.searches.document import to_document
 from tastemaker.searches.leaving_out import admit
 from tastemaker.searches.matching import best_post, matched_fields
+from tastemaker.searches.merging import publish_merges
 from tastemaker.searches.service import end_run, end_search
 from tastemaker.searches.states import EndReason
 from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
@@ -115,9 +116,10 @@ def _is_current(search: LockedSearch, run: LockedRun, turn: Turn) -> bool:
 async def _learn(session: AsyncSession, fetched: Fetched, search: LockedSearch, page: Page) -> _Learnt:
     """Everything the page told goes into the catalog, whoever of it enters the search."""
     provenance = fetched.provenance
-    creator_ids = await upsert_creators(session, page.creators, provenance=provenance, now=search.now)
-    post_ids = await upsert_posts(session, page.posts, creator_ids, provenance=provenance, now=search.now)
-    return _Learnt(page, creator_ids, post_ids)
+    kept = await upsert_creators(session, page.creators, provenance=provenance, now=search.now)
+    post_ids = await upsert_posts(session, page.posts, kept.ids, provenance=provenance, now=search.now)
+    await publish_merges(session, fetched.turn.user_id, kept.known_by_handle)
+    return _Learnt(page, kept.ids, post_ids)
 
 
 async def _accept(
@@ -153,7 +155,6 @@ async def _store(
         turn,
         platform=fetched.platform,
         documents=[to_document(creator, best[creator.stable_id], turn.keyword) for creator in new],
-        first_position=search.stored + 1,
         stable_ids=[creator.stable_id for creator in new],
         creator_ids=[learnt.creator_ids[creator.stable_id] for creator in new],
         post_ids=[learnt.post_ids[post.post_id] if post else None for post in best.values()],

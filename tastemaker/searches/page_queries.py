@@ -96,13 +96,16 @@ KEEP_FOUND = text("""
     WITH page AS (
         INSERT INTO scraping_results (job_id, creators) VALUES (:search_id, CAST(:creators AS jsonb))
         RETURNING id
+    ), last AS (
+        SELECT coalesce(max(position), 0) AS position FROM search_creators
+        WHERE job_id = :search_id AND tenant_id = :user_id
     )
     INSERT INTO search_creators (job_id, platform, stable_id, tenant_id, run_id, result_id, creator_id,
                                  post_id, position, matched_in, created_at)
     SELECT :search_id, :platform, stable_id, :user_id, :run_id, page.id, creator_id, post_id,
-           :first_position + CAST(ordinality AS integer) - 1, string_to_array(matched_in, ','),
+           last.position + CAST(ordinality AS integer), string_to_array(matched_in, ','),
            :now
-    FROM page,
+    FROM page, last,
          unnest(CAST(:stable_ids AS text[]), CAST(:creator_ids AS bigint[]), CAST(:post_ids AS bigint[]),
                 CAST(:matched_in AS text[]))
          WITH ORDINALITY AS new (stable_id, creator_id, post_id, matched_in, ordinality)
@@ -262,21 +265,22 @@ async def keep_found(  # noqa: PLR0913 - the columns of one row, each by name
     *,
     platform: Platform,
     documents: Sequence[Mapping[str, Any]],
-    first_position: int,
     stable_ids: Sequence[str],
     creator_ids: Sequence[int],
     post_ids: Sequence[int | None],
     matched_in: Sequence[Sequence[str]],
     now: datetime,
 ) -> None:
-    """The page's new creators enter the search, as documents and one by one, in the order of the page."""
+    """The page's new creators enter the search, as documents and one by one, in the order of the page.
+
+    Places go on from the last one: one that has been taken out leaves a gap.
+    """
     await session.execute(
         KEEP_FOUND,
         {
             **_ids(turn),
             "platform": platform.value,
             "creators": orjson.dumps(documents).decode(),
-            "first_position": first_position,
             "stable_ids": list(stable_ids),
             "creator_ids": list(creator_ids),
             "post_ids": list(post_ids),

@@ -11,9 +11,11 @@ from tastemaker.core.platforms import Platform
 from tastemaker.jobs.types import Again, Answer, Done, Handlers, JobContext, Registered
 from tastemaker.providers.base import Provider
 from tastemaker.searches.erasing import erase_some
+from tastemaker.searches.merging import merge_creators
 from tastemaker.searches.messages import (
     CONTINUE_RUN,
     ERASE_CAMPAIGN,
+    MERGE_CREATORS,
     SWEEP_SEARCHES,
     ContinueRun,
     EraseCampaign,
@@ -49,6 +51,7 @@ def search_handlers(sources: Sources) -> Handlers:
     return {
         CONTINUE_RUN.name: Registered(CONTINUE_RUN, handle, give_up_run),
         ERASE_CAMPAIGN.name: Registered(ERASE_CAMPAIGN, erase_campaign),
+        MERGE_CREATORS.name: Registered(MERGE_CREATORS, merge_creators),
         SWEEP_SEARCHES.name: Registered(SWEEP_SEARCHES, sweep),
     }
 

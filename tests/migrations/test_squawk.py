@@ -54,6 +54,10 @@ OF_OURS: Final = {
         "require-concurrent-index-creation",
     ): "partial, and a subscription with an intended plan is rare",
     ("0044", "require-concurrent-index-creation"): "partial: searches that have ended are not in it",
+    (
+        "0046",
+        "require-concurrent-index-creation",
+    ): "a million handles are indexed in seconds, while readers go on",
     ("0047", "require-concurrent-index-creation"): "partial: calls that are under way are a handful",
     ("0037", "adding-field-with-default"): "the search text is written once for the users there are: its "
     "docstring says how long that takes",

@@ -51,6 +51,10 @@ ALLOWED: Final = {
     "history names it",
     ("tastemaker/ops/rebuilding_queries.py", ""): "compares everybody's rows with their events",
     ("tastemaker/searches/forgetting_queries.py", ""): "a suppressed person leaves everybody's results",
+    (
+        "tastemaker/searches/merging_queries.py",
+        "",
+    ): "two rows of the catalog become one in everybody's results",
     ("tastemaker/searches/sweep_queries.py", ""): "the sweeper looks at everybody's, by the system's claim",
     ("tastemaker/ops/doctor_queries.py", ""): "counts over the whole installation",
     ("tastemaker/ops/adopt/", ""): "adoption works on whole tables, as the administrator",

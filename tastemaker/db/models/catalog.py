@@ -66,7 +66,10 @@ class CreatorHandle(Base):
     first_seen_at: Mapped[Instant]
     last_seen_at: Mapped[Instant]
 
-    __table_args__ = (PrimaryKeyConstraint("creator_id", "handle"),)
+    __table_args__ = (
+        PrimaryKeyConstraint("creator_id", "handle"),
+        Index("idx_creator_handles_handle", sql("lower(handle)")),
+    )
 
 
 class Post(Base):
