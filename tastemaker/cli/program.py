@@ -15,11 +15,13 @@ from tastemaker.cli.commands import (
     inbox,
     keys,
     outbox,
+    providers,
     searches,
     suppressions,
 )
 from tastemaker.cli.commands.doctor import doctor
 from tastemaker.cli.commands.export import export
+from tastemaker.cli.commands.profile import profile
 from tastemaker.cli.commands.results import results
 from tastemaker.cli.commands.search import search
 from tastemaker.cli.commands.serve import serve
@@ -37,6 +39,7 @@ app = group("Find creators on YouTube, TikTok and Instagram by keyword.", epilog
 app.command()(search)
 app.command()(results)
 app.command()(export)
+app.command()(profile)
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(searches.app, name="searches")
 app.add_typer(events.app, name="events")
@@ -48,6 +51,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(db.app, name="db")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(config.app, name="config")
+app.add_typer(providers.app, name="providers")
 app.command()(work)
 app.command()(serve)
 app.command()(doctor)

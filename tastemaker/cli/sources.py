@@ -13,6 +13,7 @@ from tastemaker.core.settings import Settings
 if TYPE_CHECKING:
     from tastemaker.cli.session import Session
     from tastemaker.providers.base import Provider
+    from tastemaker.providers.registry import Registry
     from tastemaker.searches.tasks import Sources
 
 Source = Literal["sandbox", "live"]
@@ -39,7 +40,7 @@ def choose(settings: Settings, platform: str | None, *, sandbox: bool) -> Choice
     """Raises InvalidInput for an unknown platform, and for one without a key while others have one."""
     everything = platform is None or platform.strip().lower() == ALL
     wanted = PLATFORMS if everything else (Platform.parse(platform or ""),)
-    live = [one for one in PLATFORMS if _has_key(settings, one)]
+    live = live_platforms(settings)
     if sandbox or not live:
         return Choice("sandbox", wanted, ())
     left_out = [one for one in wanted if one not in live]
@@ -50,7 +51,7 @@ def choose(settings: Settings, platform: str | None, *, sandbox: bool) -> Choice
 
 def refuse_without_key(settings: Settings, platform: Platform, *, instead: str = " Set it.") -> None:
     """Raises InvalidInput."""
-    if not _has_key(settings, platform):
+    if platform not in live_platforms(settings):
         raise InvalidInput(f"To search {platform.value} live, {KEYS[platform]} is needed.{instead}")
 
 
@@ -61,9 +62,31 @@ def notice(choice: Choice, settings: Settings, *, is_imported: bool) -> str | No
     if is_imported:
         return "Sandbox: these creators come from the imported corpus, not from the live platforms."
     made_up = "Sandbox: these creators are made up."
-    if any(_has_key(settings, one) for one in PLATFORMS):
+    if live_platforms(settings):
         return made_up
     return f"{made_up} Set YOUTUBE_API_KEY to search the real YouTube."
+
+
+def live_platforms(settings: Settings) -> list[Platform]:
+    """Those that some provider can search, with what is set. Raises InvalidInput for an unknown provider."""
+    from tastemaker.providers.registry import live_providers
+
+    searchable = live_providers(settings)
+    return [one for one in PLATFORMS if one in searchable]
+
+
+async def live_registry(session: "Session") -> "Registry":
+    """The live providers under the operator's confirmations. Raises InvalidInput for an unknown provider."""
+    from tastemaker.config_store.keys import YOUTUBE_CONTACTS_CONFIRMED, YOUTUBE_DERIVED_CONFIRMED
+    from tastemaker.config_store.live import load_configuration
+    from tastemaker.providers.registry import load_registry
+
+    config = await load_configuration(session.database)
+    return load_registry(
+        session.settings,
+        youtube_contacts=config[YOUTUBE_CONTACTS_CONFIRMED],
+        youtube_derived=config[YOUTUBE_DERIVED_CONFIRMED],
+    )
 
 
 @asynccontextmanager
@@ -78,31 +101,12 @@ async def open_sources(session: "Session", *, live: bool, corpus: Path | None) -
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(make_client())
         if live:
-            providers["live"] = await _live_providers(session)
+            providers["live"] = (await live_registry(session)).searches
         if corpus is not None:
             from tastemaker.sandbox.server import serve
 
             providers["sandbox"] = sandbox_providers(await stack.enter_async_context(serve(corpus)))
         yield Sources(http=http, providers=providers, key=find_key(session.settings))
-
-
-async def _live_providers(session: "Session") -> dict[Platform, "Provider"]:
-    from tastemaker.config_store.keys import YOUTUBE_CONTACTS_CONFIRMED, YOUTUBE_DERIVED_CONFIRMED
-    from tastemaker.config_store.live import load_configuration
-    from tastemaker.providers.registry import live_providers
-
-    config = await load_configuration(session.database)
-    return live_providers(
-        session.settings,
-        youtube_contacts=config[YOUTUBE_CONTACTS_CONFIRMED],
-        youtube_derived=config[YOUTUBE_DERIVED_CONFIRMED],
-    )
-
-
-def _has_key(settings: Settings, platform: Platform) -> bool:
-    if platform is Platform.YOUTUBE:
-        return settings.youtube_api_key is not None
-    return settings.scrapecreators_api_key is not None
 
 
 def _left_out(platforms: Sequence[Platform]) -> str | None:

@@ -63,7 +63,21 @@ class Settings(BaseSettings):
     scrapecreators_api_key: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("SCRAPECREATORS_API_KEY", "TASTEMAKER_SCRAPECREATORS_API_KEY"),
-        description="A ScrapeCreators key: searches on TikTok and Instagram become live.",
+        description="A ScrapeCreators key: searches on TikTok, Instagram and YouTube become live.",
+    )
+    instagram_graph_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("INSTAGRAM_GRAPH_TOKEN", "TASTEMAKER_INSTAGRAM_GRAPH_TOKEN"),
+        description="A user token of Meta's Graph API: looks up professional accounts on Instagram.",
+    )
+    instagram_graph_user_id: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("INSTAGRAM_GRAPH_USER_ID", "TASTEMAKER_INSTAGRAM_GRAPH_USER_ID"),
+        description="The id of your own professional account there, which asks for the others.",
+    )
+    providers: str | None = Field(
+        default=None,
+        description="Names of providers in the order in which they are asked; -NAME is never asked.",
     )
     suppression_key: SecretStr | None = Field(
         default=None,
@@ -92,6 +106,10 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None,
         description="Where users see this installation; without it e-mails hold no link.",
+    )
+    instagram_graph_base_url: str = Field(
+        default="https://graph.facebook.com/v23.0",
+        description="Where Meta's Graph API is, with its version.",
     )
     sandbox_seed: int = Field(default=1, ge=0, description="The seed of the generated sandbox corpus.")
     log_level: LogLevel = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR.")

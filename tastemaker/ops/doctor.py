@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psycopg
 
-from tastemaker.core.errors import AppError
+from tastemaker.core.errors import AppError, InvalidInput
+from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.db.access import Access, database_access
 from tastemaker.mail.mailer import mailer_of
@@ -21,6 +22,8 @@ from tastemaker.mail.smtp import SmtpTransport
 from tastemaker.mail.transports import FolderTransport
 from tastemaker.ops.doctor_queries import DatabaseFacts, read_facts
 from tastemaker.ops.schema_queries import RoleWithoutRights, find_schema_version, needed_version
+from tastemaker.providers.base import Adapter, Capability
+from tastemaker.providers.registry import Registry, load_registry
 
 OLDEST_PYTHON = (3, 11)
 POSTGRES_VERSIONS = range(15, 19)
@@ -50,7 +53,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _space(settings.home)
     yield from _database(settings)
     yield _corpus(settings)
-    yield from _keys(settings)
+    yield from _providers(settings)
     yield _mail(settings)
 
 
@@ -207,14 +210,6 @@ def _corpus(settings: Settings) -> Check:
     return Check("Sandbox", State.OK, "ready" if made else "its creators are made up by the first search")
 
 
-def _keys(settings: Settings) -> Iterator[Check]:
-    for name, variable, key in (
-        ("YouTube", "YOUTUBE_API_KEY", settings.youtube_api_key),
-        ("TikTok, Instagram", "SCRAPECREATORS_API_KEY", settings.scrapecreators_api_key),
-    ):
-        yield Check(name, State.OK, f"live, {variable} is set" if key else f"sandbox, {variable} is not set")
-
-
 def _mail(settings: Settings) -> Check:
     """Connects and logs in where there is a server; nothing is sent."""
     try:
@@ -240,3 +235,27 @@ def _mail(settings: Settings) -> Check:
             return Check("Mail", State.OK, where)
         case _:
             return Check("Mail", State.OK, "a transport of its own")
+
+
+def _providers(settings: Settings) -> Iterator[Check]:
+    """Who answers a search on each platform. No call is made."""
+    try:
+        registry = load_registry(settings)
+    except InvalidInput as error:
+        yield Check("Providers", State.FAIL, str(error), "Correct TASTEMAKER_PROVIDERS.")
+        return
+    for one in Platform:
+        adapter = registry.adapter_for(one, Capability.KEYWORD_SEARCH)
+        yield Check(one.value, State.OK, _who(registry, one, adapter))
+    for known in registry.known:
+        if known.problem:
+            yield Check("Providers", State.WARN, f"{known.name} is not used: {known.problem}")
+
+
+def _who(registry: Registry, place: Platform, adapter: Adapter | None) -> str:
+    able = [known for known in registry.known if place in known.platforms]
+    if adapter is None:
+        missing = next((known.missing[0] for known in able if known.missing), "a provider's key")
+        return f"sandbox, {missing} is not set"
+    needs = next((known.needs for known in able if known.adapter is adapter), ())
+    return f"live, {needs[0]} is set" if needs else f"live through {adapter.declaration.name}"

@@ -183,6 +183,7 @@ class Adapter(Protocol):
     declaration: Declaration
 
 
+@runtime_checkable
 class Provider(Adapter, Protocol):
     """`keyword_search`: one page of what matches a keyword."""
 

@@ -1,4 +1,4 @@
-"""The sandbox's server: routes, keys and faults. The answers are made in `youtube` and `scrapecreators`."""
+"""The sandbox's server: routes, keys and faults. The answers are made by the packages of the services."""
 
 import asyncio
 import socket
@@ -17,18 +17,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tastemaker.core.errors import AppError, InvalidInput
-from tastemaker.sandbox import scrapecreators, youtube
+from tastemaker.sandbox import graph, scrapecreators, youtube
 from tastemaker.sandbox.call import VALID_KEY, Answer, Call, Refusal
 from tastemaker.sandbox.faults import Faults, Switchboard, Turn, parse_faults
 from tastemaker.sandbox.library import Library
 from tastemaker.sandbox.trouble import json_response, refused, spoiled
-from tastemaker.sandbox.vendors import SCRAPECREATORS, YOUTUBE, Vendor
+from tastemaker.sandbox.vendors import GRAPH, SCRAPECREATORS, YOUTUBE, Vendor
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 _ANSWERS: dict[str, tuple[Vendor, Answer]] = {
     **{path: (YOUTUBE, answer) for path, answer in youtube.ANSWERS.items()},
     **{path: (SCRAPECREATORS, answer) for path, answer in scrapecreators.ANSWERS.items()},
+    **{path: (GRAPH, answer) for path, answer in graph.ANSWERS.items()},
 }
 _STARTING_SECONDS = 10
 _TICK_SECONDS = 1
@@ -43,7 +44,7 @@ class Sandbox:
 
 
 def create_sandbox(corpus: Path, faults: Faults | None = None) -> Starlette:
-    """The ASGI application over the corpus file; both providers' paths side by side."""
+    """The ASGI application over the corpus file; all providers' paths side by side."""
     routes = [Route(path, _endpoint(vendor, answer)) for path, (vendor, answer) in _ANSWERS.items()]
     routes += [Route("/_sandbox/calls", _calls), Route("/_sandbox/faults", _set_faults, methods=["POST"])]
     app = Starlette(routes=routes)

@@ -1,4 +1,4 @@
-"""How the two imitated services read their key and word their refusals."""
+"""How the imitated services read their key and word their refusals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from tastemaker.sandbox.call import Refusal
+from tastemaker.sandbox.graph import errors as graph_errors
 from tastemaker.sandbox.scrapecreators import envelope
 from tastemaker.sandbox.youtube import errors
 
@@ -27,6 +28,10 @@ def _header_key(request: Request) -> str | None:
     return request.headers.get("x-api-key")
 
 
+def _token(request: Request) -> str | None:
+    return request.query_params.get("access_token")
+
+
 YOUTUBE = Vendor(
     read_key=_query_or_header_key,
     key_refused=errors.key_invalid,
@@ -40,4 +45,11 @@ SCRAPECREATORS = Vendor(
     rate_limited=envelope.rate_limited,
     used_up=envelope.out_of_credits,
     server_error=envelope.server_error,
+)
+GRAPH = Vendor(
+    read_key=_token,
+    key_refused=graph_errors.token_refused,
+    rate_limited=graph_errors.rate_limited,
+    used_up=graph_errors.used_up,
+    server_error=graph_errors.server_error,
 )

@@ -1,15 +1,20 @@
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.providers import youtube
-from tastemaker.providers.base import Capability, Cost, ErrorKind, KeywordQuery, ProviderError
-from tastemaker.providers.registry import live_providers, sandbox_providers
+from tastemaker.providers.base import Adapter, Capability, Cost, ErrorKind, KeywordQuery, ProviderError
+from tastemaker.providers.instagram_graph import refusals as graph_refusals
+from tastemaker.providers.plugins import GROUP
+from tastemaker.providers.registry import BUILT_IN, live_providers, load_registry, sandbox_providers
 from tastemaker.providers.scrapecreators import envelope, instagram, tiktok
+from tastemaker.providers.scrapecreators import youtube as scrapecreators_youtube
 from tastemaker.providers.youtube import refusals
 from tests.providers.remote import Remote
 from tests.providers.wires import WIRES
@@ -18,7 +23,7 @@ from tests.providers.wires import WIRES
 @pytest.fixture
 def keys(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment without any key."""
-    for name in ("YOUTUBE_API_KEY", "SCRAPECREATORS_API_KEY"):
+    for name in ("YOUTUBE_API_KEY", "SCRAPECREATORS_API_KEY", "PROVIDERS", "INSTAGRAM_GRAPH_TOKEN"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(f"TASTEMAKER_{name}", raising=False)
     return monkeypatch
@@ -31,11 +36,61 @@ def test_without_keys_nothing_is_live(keys: pytest.MonkeyPatch) -> None:
 def test_a_key_makes_its_platforms_live(keys: pytest.MonkeyPatch) -> None:
     keys.setenv("SCRAPECREATORS_API_KEY", "made-up-key")
     providers = live_providers(Settings())
-    assert set(providers) == {Platform.TIKTOK, Platform.INSTAGRAM}
+    assert names(providers) == {one: f"scrapecreators_{one.slug}" for one in Platform}
     assert providers[Platform.INSTAGRAM].declaration.deadline_seconds == 90
     assert providers[Platform.TIKTOK].declaration.deadline_seconds == 30
     keys.setenv("YOUTUBE_API_KEY", "made-up-key")
-    assert set(live_providers(Settings())) == set(Platform)
+    assert names(live_providers(Settings()))[Platform.YOUTUBE] == "youtube"
+
+
+def names(adapters: Mapping[Platform, Adapter]) -> dict[Platform, str]:
+    return {platform: adapter.declaration.name for platform, adapter in adapters.items()}
+
+
+def test_the_preferred_provider_answers_and_an_excluded_one_never(keys: pytest.MonkeyPatch) -> None:
+    keys.setenv("SCRAPECREATORS_API_KEY", "made-up-key")
+    keys.setenv("YOUTUBE_API_KEY", "made-up-key")
+    keys.setenv("INSTAGRAM_GRAPH_TOKEN", "made-up-token")
+    keys.setenv("INSTAGRAM_GRAPH_USER_ID", "17841400000000000")
+    assert names(load_registry(Settings()).lookups)[Platform.INSTAGRAM] == "scrapecreators_instagram"
+    keys.setenv("TASTEMAKER_PROVIDERS", "instagram_graph, scrapecreators_youtube,-scrapecreators_tiktok")
+    registry = load_registry(Settings())
+    assert names(registry.searches) == {
+        Platform.INSTAGRAM: "scrapecreators_instagram",  # the preferred one has no search
+        Platform.YOUTUBE: "scrapecreators_youtube",
+    }
+    assert names(registry.lookups) == {
+        Platform.INSTAGRAM: "instagram_graph",
+        Platform.YOUTUBE: "scrapecreators_youtube",
+    }
+    assert registry.user_searches == {}
+
+
+def test_half_of_the_settings_are_not_enough(keys: pytest.MonkeyPatch) -> None:
+    keys.setenv("INSTAGRAM_GRAPH_TOKEN", "made-up-token")
+    registry = load_registry(Settings())
+    assert registry.lookups == {}
+    missing = {known.name: known.missing for known in registry.known}
+    assert missing["instagram_graph"] == ("INSTAGRAM_GRAPH_USER_ID",)
+
+
+@pytest.mark.parametrize("preference", ["yotube", "youtube,-tiktok", "-"])
+def test_a_provider_that_is_not_there_is_refused(keys: pytest.MonkeyPatch, preference: str) -> None:
+    keys.setenv("TASTEMAKER_PROVIDERS", preference)
+    with pytest.raises(InvalidInput, match=r"TASTEMAKER_PROVIDERS names .* There are: .*youtube"):
+        load_registry(Settings())
+
+
+def test_every_provider_that_is_built_in_is_known_by_its_declaration_s_name(
+    keys: pytest.MonkeyPatch,
+) -> None:
+    for variable in ("YOUTUBE_API_KEY", "SCRAPECREATORS_API_KEY", "INSTAGRAM_GRAPH_TOKEN"):
+        keys.setenv(variable, "made-up-key")
+    keys.setenv("INSTAGRAM_GRAPH_USER_ID", "17841400000000000")
+    known = load_registry(Settings()).known
+    assert tuple(one.name for one in known) == BUILT_IN
+    assert [one.adapter.declaration.name for one in known if one.adapter] == list(BUILT_IN)
+    assert all(one.adapter and one.adapter.declaration.platforms == one.platforms for one in known)
 
 
 def test_youtube_withholds_contacts_until_the_operator_confirms(keys: pytest.MonkeyPatch) -> None:
@@ -88,11 +143,27 @@ def test_every_adapter_declares_what_a_runner_must_know() -> None:
         assert min(declaration.page_size, declaration.calls_per_second, declaration.cost_per_page.calls) > 0
 
 
-def test_the_reference_names_every_option_error_and_setting() -> None:
+def test_the_reference_names_every_option_error_setting_and_call(keys: pytest.MonkeyPatch) -> None:
+    for variable in ("YOUTUBE_API_KEY", "SCRAPECREATORS_API_KEY", "INSTAGRAM_GRAPH_TOKEN"):
+        keys.setenv(variable, "made-up-key")
+    keys.setenv("INSTAGRAM_GRAPH_USER_ID", "17841400000000000")
+    registry = load_registry(Settings())
     page = (Path(__file__).parents[2] / "docs/reference/providers.md").read_text(encoding="utf-8")
     options = {*youtube.OPTIONS, *tiktok.OPTIONS, *instagram.OPTIONS}
-    variables = {refusals.KEY_VARIABLE, envelope.KEY_VARIABLE}
-    words = {*options, *variables, *ErrorKind, tiktok.PATH, instagram.PATH}
+    options |= set(scrapecreators_youtube.OPTIONS)
+    variables = {
+        refusals.KEY_VARIABLE,
+        envelope.KEY_VARIABLE,
+        graph_refusals.KEY_VARIABLE,
+        graph_refusals.USER_VARIABLE,
+    }
+    paths = {
+        endpoint.path
+        for known in registry.known
+        if known.adapter
+        for endpoint in known.adapter.declaration.endpoints
+    }
+    words = {*options, *variables, *ErrorKind, *Capability, *BUILT_IN, *paths, GROUP}
     assert {word for word in words if f"`{word}`" not in page} == set()
 
 

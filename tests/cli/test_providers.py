@@ -1,0 +1,126 @@
+"""`tastemaker providers list` and `tastemaker profile`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tastemaker.core.errors import ExitCode
+from tastemaker.core.platforms import Platform
+from tastemaker.sandbox.faults import Faults
+from tastemaker.sandbox.library import Library
+from tests.cli.conftest import CommandLine
+from tests.cli.test_live_search import serving
+
+KEY = "sandbox"
+
+
+@pytest.fixture
+def live(cli: CommandLine, small_corpus: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+    """The program with a ScrapeCreators key, whose service is the sandbox."""
+    with serving(small_corpus, Faults()) as address:
+        monkeypatch.setenv("SCRAPECREATORS_API_KEY", KEY)
+        monkeypatch.setenv("TASTEMAKER_SCRAPECREATORS_BASE_URL", address)
+        yield cli
+
+
+@pytest.fixture
+def handle(small_corpus: Path) -> str:
+    """Of somebody public on TikTok."""
+    rows = Library(small_corpus).creators(range(1, 1_501))
+    found = next(row for row in rows if row.platform == Platform.TIKTOK and row.state == "public")
+    assert found.handle is not None
+    return found.handle
+
+
+def ledger(admin_url: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(admin_url) as connection:
+        return connection.execute(
+            "SELECT provider, operation, status, calls, units, micros_usd, error_kind"
+            " FROM provider_calls ORDER BY started_at"
+        ).fetchall()
+
+
+def test_the_list_says_who_answers_what_and_what_is_missing(
+    bare: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("SCRAPECREATORS_API_KEY", "very-secret-key")
+    monkeypatch.setenv("TASTEMAKER_PROVIDERS", "-scrapecreators_tiktok")
+    told = bare("providers", "list")
+    assert told.status == 0
+    lines = {line.split()[0]: " ".join(line.split()) for line in told.out.splitlines()}
+    assert "nothing: needs YOUTUBE_API_KEY" in lines["youtube"]
+    assert "keyword search, profile $0.0019 built in" in lines["scrapecreators_youtube"]
+    assert "nothing: excluded" in lines["scrapecreators_tiktok"]
+    document = bare("providers", "list", "--json").document
+    found = {one["name"]: one for one in document["providers"]}
+    assert found["scrapecreators_instagram"]["used_for"] == {"Instagram": ["keyword_search", "profile"]}
+    assert found["scrapecreators_instagram"]["declaration"]["deadline_seconds"] == 90
+    assert found["instagram_graph"]["missing"] == ["INSTAGRAM_GRAPH_TOKEN", "INSTAGRAM_GRAPH_USER_ID"]
+    assert "very-secret-key" not in told.out + bare("providers", "list", "--json").out
+
+
+def test_an_unknown_provider_in_the_preference_is_a_sentence(
+    bare: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASTEMAKER_PROVIDERS", "yotube")
+    for command in (("providers", "list"), ("search", "chess")):
+        told = bare(*command)
+        assert told.status == ExitCode.USAGE
+        assert "TASTEMAKER_PROVIDERS names 'yotube'" in told.err
+
+
+def test_a_live_profile_is_shown_and_charged(live: CommandLine, handle: str, admin_url: str) -> None:
+    told = live("profile", "tiktok", f"@{handle}")
+    assert told.status == 0
+    assert f"@{handle}" in told.out
+    assert "Asked scrapecreators_tiktok: $0.0019." in told.err
+    document = live("profile", "tiktok", handle, "--json").document
+    assert (document["source"], document["creator"]["handle"]) == ("live", handle)
+    assert document["cost"] == {"calls": 1, "units": 1, "micros_usd": 1_880}
+    again = live("profile", "TikTok", document["creator"]["stable_id"], "--by-id", "--json").document
+    assert again["creator"] == document["creator"]
+    paid = ("scrapecreators_tiktok", "fetch_profile", "charged", 1, 1, 1_880, None)
+    assert ledger(admin_url) == [paid] * 3
+
+
+def test_nobody_is_not_found_and_the_call_is_in_the_ledger(live: CommandLine, admin_url: str) -> None:
+    told = live("profile", "tiktok", "nobody.has.this.handle")
+    assert told.status == ExitCode.NOT_FOUND
+    assert told.err.startswith("Error: ScrapeCreators does not know")
+    assert ledger(admin_url) == [("scrapecreators_tiktok", "fetch_profile", "failed", 1, 0, 0, "not_found")]
+
+
+def test_without_a_key_the_profile_is_made_up_and_costs_nothing(
+    cli: CommandLine, handle: str, admin_url: str
+) -> None:
+    told = cli("profile", "tiktok", handle)
+    assert told.status == 0
+    assert "Sandbox: this creator is made up." in told.err
+    document = cli("profile", "tiktok", handle, "--json").document
+    assert (document["source"], document["cost"]) == ("sandbox", None)
+    assert ledger(admin_url) == []
+
+
+def test_made_up_and_real_are_not_mixed(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YOUTUBE_API_KEY", "made-up-key")
+    told = cli("profile", "tiktok", "mira")
+    assert told.status == ExitCode.USAGE
+    assert "SCRAPECREATORS_API_KEY is needed. Set it, or add --sandbox." in " ".join(told.err.split())
+    assert cli("profile", "friendster", "mira").status == ExitCode.USAGE
+    assert cli("profile", "tiktok", "not a handle!", "--sandbox").status == ExitCode.USAGE
+
+
+def test_a_lookup_whose_process_died_is_abandoned_by_the_next(
+    live: CommandLine, handle: str, admin_url: str
+) -> None:
+    live("profile", "tiktok", handle)
+    with psycopg.connect(admin_url) as connection:
+        connection.execute(
+            "UPDATE provider_calls SET status = 'estimated', finished_at = NULL,"
+            " started_at = started_at - interval '11 minutes'"
+        )
+    live("profile", "tiktok", handle)
+    assert [row[2] for row in ledger(admin_url)] == ["abandoned", "charged"]
