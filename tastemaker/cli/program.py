@@ -9,6 +9,7 @@ from tastemaker.cli.commands import (
     campaigns,
     config,
     corpus,
+    costs,
     db,
     events,
     exclusions,
@@ -42,6 +43,7 @@ app.command()(export)
 app.command()(profile)
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(searches.app, name="searches")
+app.add_typer(costs.app, name="costs")
 app.add_typer(events.app, name="events")
 app.add_typer(exclusions.app, name="exclusions")
 app.add_typer(suppressions.app, name="suppressions")

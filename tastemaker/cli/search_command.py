@@ -8,9 +8,10 @@ from pathlib import Path
 from tastemaker.cli import screen
 from tastemaker.cli.corpora import is_imported, prepared_corpus
 from tastemaker.cli.output_path import STANDARD_OUTPUT, refuse_unwritable
-from tastemaker.cli.session import at_head, open_session
+from tastemaker.cli.session import at_head, in_session, open_session
 from tastemaker.cli.sources import Choice, choose, notice
 from tastemaker.core.errors import ExitCode, InvalidInput
+from tastemaker.core.money import parse_dollars
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.searches.requests import SearchRequest, make_request
 
@@ -28,6 +29,8 @@ class Wish:
     region: str | None
     sandbox: bool
     output: Path | None
+    estimate: bool
+    max_cost: str | None
     as_json: bool
 
 
@@ -46,10 +49,22 @@ def search(wish: Wish) -> ExitCode:
     """Raises InvalidInput before anything is started; DatabaseUnavailable, LimitReached, Conflict."""
     settings = get_settings()
     choice = choose(settings, wish.platform, sandbox=wish.sandbox)
+    max_cost = None if wish.max_cost is None else parse_dollars(wish.max_cost)
     requests = [
-        make_request(platform=platform, keywords=wish.keywords, target=wish.target, region=wish.region)
+        make_request(
+            platform=platform,
+            keywords=wish.keywords,
+            target=wish.target,
+            region=wish.region,
+            max_cost=max_cost,
+        )
         for platform in choice.platforms
     ]
+    if wish.estimate:
+        from tastemaker.cli.estimate_command import show_estimate
+
+        in_session(lambda session: show_estimate(session, choice, requests, as_json=wish.as_json))
+        return ExitCode.OK
     if wish.output == STANDARD_OUTPUT:
         raise InvalidInput("A search writes its CSV into a file. `tastemaker export` can write it to -.")
     refuse_unwritable(wish.output)

@@ -12,7 +12,7 @@ from tastemaker.core.settings import Settings
 
 if TYPE_CHECKING:
     from tastemaker.cli.session import Session
-    from tastemaker.providers.base import Provider
+    from tastemaker.providers.base import Declaration, Provider
     from tastemaker.providers.registry import Registry
     from tastemaker.searches.tasks import Sources
 
@@ -87,6 +87,15 @@ async def live_registry(session: "Session") -> "Registry":
         youtube_contacts=config[YOUTUBE_CONTACTS_CONFIRMED],
         youtube_derived=config[YOUTUBE_DERIVED_CONFIRMED],
     )
+
+
+async def declarations(session: "Session", choice: Choice) -> dict[Platform, "Declaration"]:
+    """What the adapters say of themselves that would be asked; nothing is started."""
+    from tastemaker.providers.registry import sandbox_providers
+
+    is_live = choice.source == "live"
+    providers = (await live_registry(session)).searches if is_live else sandbox_providers("http://127.0.0.1")
+    return {platform: provider.declaration for platform, provider in providers.items()}
 
 
 @asynccontextmanager

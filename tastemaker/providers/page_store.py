@@ -36,6 +36,9 @@ KEEP = text("""
         expires_at = excluded.expires_at
 """)
 
+KEEPING = text("SELECT pg_advisory_xact_lock_shared(hashtext('tastemaker.provider_pages'))")
+FORGETTING = text("SELECT pg_advisory_xact_lock(hashtext('tastemaker.provider_pages'))")
+
 FORGET_EXPIRED = text("""
     WITH gone AS (DELETE FROM provider_pages WHERE expires_at <= app_now() RETURNING 1)
     SELECT count(*) FROM gone
@@ -72,6 +75,11 @@ async def find_page(
     return None if found is None else replace(_PAGES.validate_python(found), cost=FREE)
 
 
+async def lock_for_keeping(session: AsyncSession) -> None:
+    """Nobody is forgotten before this transaction ends: who was before can be left out of what it keeps."""
+    await session.execute(KEEPING)
+
+
 async def keep_for_others(
     session: AsyncSession,
     declaration: Declaration,
@@ -106,6 +114,7 @@ async def forget_expired(session: AsyncSession) -> int:
 
 async def forget_creator(session: AsyncSession, platform: Platform, stable_id: str) -> int:
     """Every page that mentions the creator is gone; how many they were."""
+    await session.execute(FORGETTING)
     rows = await session.execute(FORGET_CREATOR, {"named": named(platform, stable_id)})
     return int(rows.scalar_one())
 

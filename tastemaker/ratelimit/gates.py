@@ -15,6 +15,8 @@ PATIENCE_SECONDS: Final = 2.0
 FULL_HOUSE_SECONDS: Final = 0.5
 FIRST_REST_SECONDS: Final = 30.0
 LONGEST_REST_SECONDS: Final = 600.0
+MOST_DOUBLINGS: Final = 16
+"""Far beyond the longest rest; a number that may grow for ever is no exponent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +84,15 @@ def decide(gate: Gate, limits: Limits) -> Go | Wait:
 
 
 def after_failure(gate: Gate, limits: Limits) -> Gate:
-    """One more in a row. Enough of them, or a failed probe, close the way for a time that doubles."""
+    """One more in a row. Enough of them, or a failed probe, close the way for a time that doubles.
+
+    What fails while the way is closed was under way before, and says nothing new.
+    """
     failures = gate.failures + 1
-    if failures < limits.trips_after and gate.open_until is None:
+    is_resting = _seconds_until(gate, gate.open_until) > 0
+    if is_resting or (failures < limits.trips_after and gate.open_until is None):
         return replace(gate, failures=failures)
-    rest = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0**gate.trips)
+    rest = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** min(gate.trips, MOST_DOUBLINGS))
     return replace(
         gate,
         failures=failures,

@@ -88,6 +88,14 @@ RELEASE = text("""
     WHERE name = :name RETURNING name
 """)
 
+ABANDON_LOST = text("""
+    WITH lost AS (
+        UPDATE provider_calls SET status = 'abandoned', finished_at = app_now()
+        WHERE status = 'estimated' AND started_at < app_now() - make_interval(secs => :seconds)
+        RETURNING 1
+    ) SELECT count(*) FROM lost
+""")
+
 NEXT_MONTH = text("""
     SELECT extract(epoch FROM ((date_trunc('month', app_now() AT TIME ZONE 'UTC') + interval '1 month')
                                AT TIME ZONE 'UTC') - app_now())
@@ -138,6 +146,16 @@ async def hold(session: AsyncSession, name: str, *, seconds: float, reason: str)
 async def calm(session: AsyncSession, name: str) -> None:
     """A call succeeded: forget the failures."""
     await session.execute(CALM, {"name": name})
+
+
+async def release(session: AsyncSession, name: str) -> bool:
+    """No pause and no failures any more; False where there is no such gate."""
+    return (await session.execute(RELEASE, {"name": name})).first() is not None
+
+
+async def abandon_lost(session: AsyncSession, *, older_than: float) -> int:
+    """Calls that began longer than so many seconds ago and were never settled: their processes are dead."""
+    return int((await session.execute(ABANDON_LOST, {"seconds": older_than})).scalar_one())
 
 
 async def list_gates(session: AsyncSession) -> list[Gate]:

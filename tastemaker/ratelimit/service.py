@@ -2,18 +2,17 @@
 
 import math
 from dataclasses import dataclass
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.days import day_of
 from tastemaker.core.ids import ExternalUserId
+from tastemaker.core.money import dollars
 from tastemaker.ratelimit import queries
 from tastemaker.ratelimit.gates import Gate, Go, Limits, Wait, after_failure, decide
 
 UNLIMITED = -1
-MICROS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +106,7 @@ async def _over_budget(
 ) -> Wait | None:
     spent = await queries.lock_spending(session, user_id, search_id)
     if budget.search != UNLIMITED and spent.search + micros_usd > budget.search:
-        told = f"this search may cost {_dollars(budget.search)}, which the next page would pass"
+        told = f"this search may cost {dollars(budget.search)}, which the next page would pass"
         return Wait(math.inf, told, is_used_up=True)
     for allowed, so_far, whose in (
         (budget.installation, spent.everybody, "this installation's"),
@@ -115,7 +114,7 @@ async def _over_budget(
     ):
         if allowed != UNLIMITED and so_far + micros_usd > allowed:
             pause = await queries.seconds_until_next_month(session)
-            told = f"{whose} budget for providers this month, {_dollars(allowed)}, is used up"
+            told = f"{whose} budget for providers this month, {dollars(allowed)}, is used up"
             return Wait(pause, told, is_used_up=True)
     return None
 
@@ -146,10 +145,3 @@ async def _take_one(session: AsyncSession, gate: Gate, quota: Quota) -> None:
     if not taken:
         told = f"the provider's {quota.name} of today, {quota.allowed:,}, are used up"
         raise _UsedUpError(Wait((day.ends - gate.now).total_seconds(), told, is_used_up=True))
-
-
-def _dollars(micros_usd: int) -> str:
-    """As many digits as it takes, at least cents."""
-    cents = f"{Decimal(micros_usd) / MICROS:,.6f}".rstrip("0")
-    whole, _, rest = cents.partition(".")
-    return f"${whole}.{rest:0<2}"

@@ -16,9 +16,10 @@ from tastemaker.config_store.keys import (
     YOUTUBE_UNITS_A_DAY,
 )
 from tastemaker.config_store.live import Configuration
+from tastemaker.core.money import MICROS
 from tastemaker.providers.base import Declaration
 from tastemaker.ratelimit.gates import PATIENCE_SECONDS, Limits
-from tastemaker.ratelimit.service import MICROS, UNLIMITED, Budget, Quota
+from tastemaker.ratelimit.service import UNLIMITED, Budget, Quota
 from tastemaker.searches.types import Turn
 
 PAGES_AT_ONCE: Final[Mapping[str, ConfigKey[Decimal]]] = {

@@ -7,6 +7,7 @@ who comes after a kill finds it. The sandbox costs nothing, and nothing limits i
 import asyncio
 import random
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.config_store.keys import REUSE_PAGES_FOR
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.logging import get_logger
+from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
 from tastemaker.providers.base import (
@@ -28,11 +30,14 @@ from tastemaker.providers.base import (
     Provider,
     ProviderError,
 )
-from tastemaker.providers.page_store import find_page, keep_for_others
+from tastemaker.providers.page_store import find_page, keep_for_others, lock_for_keeping
 from tastemaker.ratelimit import service as limits
 from tastemaker.ratelimit.gates import Wait
 from tastemaker.searches import page_queries
 from tastemaker.searches.allowances import budget_of, limits_of, quotas_of
+from tastemaker.searches.exclusion_queries import has_foreign_key
+from tastemaker.searches.leaving_out import without_suppressed
+from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.types import Turn
 
 BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.5, 30.0
@@ -60,8 +65,10 @@ class Door:
 
     provider: Provider
     http: httpx.AsyncClient
+    platform: Platform
     source: str
     config: Configuration
+    key: SuppressionKey | None = None
 
     @property
     def declaration(self) -> Declaration:
@@ -74,6 +81,13 @@ class Door:
             return None
         return self.declaration.account or self.declaration.name
 
+    @property
+    def reuse_for(self) -> timedelta:
+        """How long a page that was paid for may answer others."""
+        if self.gate is None or not self.declaration.policy.reusable:
+            return timedelta(0)
+        return self.config[REUSE_PAGES_FOR]
+
     def price(self, cost: Cost) -> Cost:
         """What it costs here: a sandbox takes no money."""
         return cost if self.gate else replace(cost, micros_usd=0)
@@ -81,7 +95,7 @@ class Door:
 
 async def find_paid(session: AsyncSession, door: Door, turn: Turn) -> Page | None:
     """The page as somebody's call brought it, where that is fresh enough and may answer others."""
-    if door.gate is None or not door.declaration.policy.reusable or not door.config[REUSE_PAGES_FOR]:
+    if not door.reuse_for:
         return None
     return await find_page(session, door.declaration, _query(turn), turn.cursor)
 
@@ -172,9 +186,18 @@ async def _settle(session: AsyncSession, *, door: Door, turn: Turn, call_id: UUI
     """Paid for, and kept for whoever asks the same: also for this run, should its process die now."""
     await page_queries.settle_call(session, turn, call_id, page.cost, status="charged")
     await limits.succeeded(session, _gate(door))
-    if door.declaration.policy.reusable:
-        keep = door.config[REUSE_PAGES_FOR]
-        await keep_for_others(session, door.declaration, _query(turn), turn.cursor, page, keep=keep)
+    if door.reuse_for:
+        await _keep(session, door, turn, page)
+
+
+async def _keep(session: AsyncSession, door: Door, turn: Turn, page: Page) -> None:
+    """Without those who are suppressed; not at all where they cannot be told for want of the key."""
+    await lock_for_keeping(session)
+    if await has_foreign_key(session, door.key.id if door.key else NO_KEY_ID):
+        return
+    if door.key is not None:
+        page = await without_suppressed(session, page, door.platform, door.key)
+    await keep_for_others(session, door.declaration, _query(turn), turn.cursor, page, keep=door.reuse_for)
 
 
 async def _settle_failure(

@@ -25,6 +25,7 @@ from tastemaker.events.payloads import (
     SuppressionLifted,
 )
 from tastemaker.events.service import record, record_many
+from tastemaker.providers.page_store import forget_creator
 from tastemaker.searches import exclusion_queries, forgetting_queries
 from tastemaker.searches.snapshots import snapshot
 from tastemaker.searches.suppression_key import SuppressionKey
@@ -145,6 +146,7 @@ async def suppress(
         stable = key.digest(one.platform, ExclusionKind.STABLE_ID, creator.stable_id)
         searches = await forgetting_queries.forget(session, one.platform, creator, digest=stable)
         await record_many(session, [snapshot(search, Source.ADMIN_ACTION) for search in searches])
+        await forget_creator(session, one.platform, creator.stable_id)
         held += len(searches)
     event = CreatorSuppressed(platform=one.platform.value, searches=held)
     await _tell_digest(session, event, key, one, user)

@@ -31,16 +31,17 @@ async def admit(
     key: SuppressionKey | None,
 ) -> Admitted:
     if search.suppresses and key is not None:
-        page = await _without_suppressed(session, page, platform, key)
+        page = await without_suppressed(session, page, platform, key)
     creators = page.creators
     if search.excludes:
         creators = await _without_excluded(session, turn, creators, platform)
     return Admitted(page, creators)
 
 
-async def _without_suppressed(
+async def without_suppressed(
     session: AsyncSession, page: Page, platform: Platform, key: SuppressionKey
 ) -> Page:
+    """The page as if the suppressed had never been on it."""
     names = {creator.stable_id: _digests(key, platform, creator) for creator in page.creators}
     suppressed = await exclusion_queries.list_suppressed(
         session, [one for two in names.values() for one in two]

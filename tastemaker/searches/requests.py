@@ -29,13 +29,22 @@ class SearchRequest:
 
 
 def make_request(
-    *, platform: Platform, keywords: Sequence[str], target: int, region: str | None = None
+    *,
+    platform: Platform,
+    keywords: Sequence[str],
+    target: int,
+    region: str | None = None,
+    max_cost: int | None = None,
 ) -> SearchRequest:
     """Trimmed, without repetitions (case folded). Raises InvalidInput with what would be accepted."""
     if not 1 <= target <= MAX_TARGET:
         raise InvalidInput(f"The target is a number of creators from 1 to {MAX_TARGET:,}.")
     return SearchRequest(
-        platform=platform, keywords=_keywords(keywords), target=target, region=_region(region)
+        platform=platform,
+        keywords=_keywords(keywords),
+        target=target,
+        region=_region(region),
+        max_cost=max_cost,
     )
 
 

@@ -164,8 +164,15 @@ async def _one_page(
     """None: the run goes on."""
     database, claim = context.database, Tenant(ExternalUserId(message.user_id))
     config = context.config.snapshot()  # one state of it for the whole page
-    door = Door(provider=provider, http=http, source=message.source, config=config)
-    begin = partial(_begin, message=message, door=door, key=key)
+    door = Door(
+        provider=provider,
+        http=http,
+        platform=message.platform,
+        source=message.source,
+        config=config,
+        key=key,
+    )
+    begin = partial(_begin, message=message, door=door)
     begun = await in_transaction(database, claim, begin)
     if not isinstance(begun, _Begun):
         return begun
@@ -199,10 +206,9 @@ async def _begin(
     *,
     message: ContinueRun,
     door: Door,
-    key: SuppressionKey | None,
 ) -> _Begun | Answer:
     user_id, run_id = ExternalUserId(message.user_id), RunId(message.run_id)
-    key_id = key.id if key else NO_KEY_ID
+    key_id = door.key.id if door.key else NO_KEY_ID
     turn = await page_queries.find_turn(session, user_id, run_id, key_id=key_id)
     if turn is None:
         return Done()

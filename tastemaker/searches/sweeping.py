@@ -1,7 +1,7 @@
 """The sweeper: nothing waits for a browser, nor for a message that got lost.
 
 On the database's clock it ends searches whose time is over, also where nobody works on them; publishes again
-what a search should be told and is not; and lets half-way deletions go on.
+what a search should be told and is not; lets half-way deletions go on; and writes off lost calls.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Answer, Done, JobContext
+from tastemaker.ratelimit.queries import abandon_lost
 from tastemaker.searches import sweep_queries
 from tastemaker.searches.erasing import publish_erasing
 from tastemaker.searches.messages import SWEEP_SEARCHES, SweepSearches
@@ -25,12 +26,14 @@ from tastemaker.searches.states import EndReason
 
 SWEEP_SECONDS = 15.0
 MOST_AT_ONCE = 500
+LOST_AFTER_SECONDS = 1800.0
+"""No page takes so long; a call that is not settled by then is lost, and may have been charged."""
 
 log = get_logger(__name__)
 
 
 async def sweep(context: JobContext, _message: SweepSearches) -> Answer:
-    """The result says how many searches were ended, how many went on, how many deletions."""
+    """The result says how many searches were ended, how many went on, how many deletions and lost calls."""
     database = context.database
     overdue = await in_transaction(database, SYSTEM, partial(sweep_queries.list_overdue, limit=MOST_AT_ONCE))
     for user_id, search_id in overdue:
@@ -46,7 +49,15 @@ async def sweep(context: JobContext, _message: SweepSearches) -> Answer:
     )
     for user_id, campaign_id in half_erased:
         await in_transaction(database, Tenant(user_id), partial(_go_on, user_id=user_id, what=campaign_id))
-    return Done({"timed_out": len(overdue), "told_again": len(forgotten), "erasing": len(half_erased)})
+    lost = await in_transaction(database, SYSTEM, partial(abandon_lost, older_than=LOST_AFTER_SECONDS))
+    return Done(
+        {
+            "timed_out": len(overdue),
+            "told_again": len(forgotten),
+            "erasing": len(half_erased),
+            "lost_calls": lost,
+        }
+    )
 
 
 @asynccontextmanager

@@ -55,6 +55,10 @@ ALLOWED: Final = {
         "tastemaker/searches/merging_queries.py",
         "",
     ): "two rows of the catalog become one in everybody's results",
+    (
+        "tastemaker/searches/cost_queries.py",
+        "provider_calls",
+    ): "the operator's books, of everybody",
     ("tastemaker/searches/sweep_queries.py", ""): "the sweeper looks at everybody's, by the system's claim",
     ("tastemaker/ops/doctor_queries.py", ""): "counts over the whole installation",
     ("tastemaker/ops/adopt/", ""): "adoption works on whole tables, as the administrator",

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -125,8 +125,9 @@ class Bench:
     ) -> Search:
         async with session_scope(self.database, self.user.claim) as session:
             campaign = await ensure_campaign(session, self.user, name="test")
-            request = make_request(platform=platform, keywords=keywords or ("chess",), target=target)
-            request = replace(request, max_cost=max_cost)
+            request = make_request(
+                platform=platform, keywords=keywords or ("chess",), target=target, max_cost=max_cost
+            )
             return await start_search(session, self.user, campaign, request, source=source)
 
     async def reload(self, search: Search) -> Search:

@@ -35,6 +35,21 @@ async def test_a_search_ends_in_time_though_nobody_works_on_it(bench: Bench) -> 
     assert await one(bench.database, finished) == 1
 
 
+async def test_a_call_of_a_dead_worker_is_written_off(bench: Bench) -> None:
+    """Its search was cancelled, so no later call of the run can tell."""
+    await write(
+        bench.database,
+        "INSERT INTO provider_calls (tenant_id, provider, operation, estimated_units, estimated_micros_usd,"
+        " started_at) SELECT 'local', 'x', 'search_keyword', 1, 1880, now() - make_interval(mins => m)"
+        " FROM unnest(ARRAY[29, 31]) m",
+    )
+    await sweep_once(bench)
+    books = "SELECT status FROM provider_calls ORDER BY started_at"
+    assert await many(bench.database, books) == ["abandoned", "estimated"]
+    spent = "SELECT sum(micros_usd) FROM provider_spending"
+    assert await one(bench.database, spent) == 2 * 1880, "it may have been charged"
+
+
 async def test_a_lost_message_is_published_again(bench: Bench) -> None:
     search = await bench.start("chess", "makeup", target=15)
     await write(bench.database, "DELETE FROM background_jobs")

@@ -6,7 +6,7 @@ import typer
 from tastemaker.cli.help_page import Json
 
 
-def search(
+def search(  # noqa: PLR0913 - the options of a command
     keywords: Annotated[
         list[str], typer.Argument(metavar="KEYWORD...", help="What to search for; each is searched.")
     ],
@@ -36,6 +36,13 @@ def search(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="The CSV; without it a new one in this folder."),
     ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say what it will probably cost, and ask for nothing.")
+    ] = False,
+    max_cost: Annotated[
+        str | None,
+        typer.Option("--max-cost", metavar="USD", help="What it may cost at most, on each platform."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Search for creators, show them, and write a CSV.
@@ -53,6 +60,8 @@ def search(
             region=region,
             sandbox=sandbox,
             output=output,
+            estimate=estimate,
+            max_cost=max_cost,
             as_json=as_json,
         )
     )

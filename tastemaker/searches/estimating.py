@@ -1,0 +1,75 @@
+"""What a search will probably cost, before anything is asked for."""
+
+import math
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.core.platforms import Platform
+from tastemaker.providers.base import Declaration, KeywordQuery
+from tastemaker.providers.page_store import find_page
+from tastemaker.searches.cost_queries import find_yield
+from tastemaker.searches.requests import SearchRequest
+from tastemaker.searches.service import MOST_RUNS_AT_ONCE
+
+NEW_ON_A_PAGE = 0.6
+"""Of a page's items: how many creators are new to a search, where nobody has searched there yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Pages at the best and probably, and what the probable ones take. `paid`: answered by earlier calls."""
+
+    platform: Platform
+    provider: str
+    least_pages: int
+    pages: int
+    paid: int
+    calls: int
+    units: int
+    micros_usd: int
+    by_experience: bool
+
+
+async def estimate(
+    session: AsyncSession, user_id: ExternalUserId, request: SearchRequest, declaration: Declaration
+) -> Estimate:
+    """By what a page brought in the user's own searches on the platform. Nothing is asked for."""
+    known = await find_yield(session, user_id, request.platform)
+    expected = max(known or declaration.page_size * NEW_ON_A_PAGE, 1.0)
+    side_by_side = min(len(request.keywords), MOST_RUNS_AT_ONCE)
+    pages = max(math.ceil(request.target / expected), side_by_side)
+    paid = await _count_paid(session, request, declaration, most=pages)
+    asked = pages - paid
+    price = declaration.cost_per_page
+    return Estimate(
+        platform=request.platform,
+        provider=declaration.name,
+        least_pages=max(math.ceil(request.target / declaration.page_size), 1),
+        pages=pages,
+        paid=paid,
+        calls=asked * price.calls,
+        units=asked * price.units,
+        micros_usd=asked * price.micros_usd,
+        by_experience=known is not None,
+    )
+
+
+async def _count_paid(
+    session: AsyncSession, request: SearchRequest, declaration: Declaration, *, most: int
+) -> int:
+    """Pages of these keywords that earlier calls brought and that may be used again, in their order."""
+    if not declaration.policy.reusable:
+        return 0
+    found = 0
+    for keyword in request.keywords:
+        query, cursor = KeywordQuery(keyword=keyword, region=request.region), None
+        while found < most:
+            page = await find_page(session, declaration, query, cursor)
+            if page is None:
+                break
+            found += 1
+            if (cursor := page.next_cursor) is None:
+                break
+    return found

@@ -1,0 +1,118 @@
+"""`tastemaker costs …` and what a search may cost, as they are typed."""
+
+from pathlib import Path
+
+import pytest
+
+from tastemaker.core.errors import ExitCode
+from tastemaker.sandbox.faults import Faults
+from tests.cli.conftest import CommandLine
+from tests.cli.test_live_search import KEY, serving
+
+CREDIT = 1880
+
+
+def said(text: str) -> str:
+    """Without the terminal's line breaks."""
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def tiktok(cli: CommandLine, small_corpus: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """The program with a key for TikTok, whose pages cost a credit each."""
+    with serving(small_corpus, Faults()) as url:
+        monkeypatch.setenv("SCRAPECREATORS_API_KEY", KEY)
+        monkeypatch.setenv("TASTEMAKER_SCRAPECREATORS_BASE_URL", url)
+        yield cli
+
+
+SEARCH = ("search", "chess", "--platform", "tiktok", "--target", "60")
+
+
+def test_an_estimate_asks_for_nothing_and_knows_what_was_paid_for(tiktok: CommandLine) -> None:
+    first = tiktok(*SEARCH, "--estimate", "--json").document
+    (one,) = first["estimates"]
+    assert (one["least_pages"], one["pages"], one["paid"], one["by_experience"]) == (2, 4, 0, False)
+    assert first["micros_usd"] == one["micros_usd"] == 4 * CREDIT
+    assert tiktok("searches", "list", "--json").document["searches"] == []
+
+    found = tiktok(*SEARCH, "--json").document["found"]
+    spent = tiktok("costs", "show", "--json").document["costs"][0]
+    (again,) = tiktok(*SEARCH, "--estimate", "--json").document["estimates"]
+    assert again["by_experience"] is True
+    assert again["pages"] == -(-60 * spent["pages"] // found) if found < 60 else again["pages"] >= 2
+    assert again["paid"] == min(spent["pages"], again["pages"])
+    assert "Nothing was asked for." in tiktok(*SEARCH, "--estimate").out
+
+
+def test_the_sandbox_says_what_it_would_cost_live(cli: CommandLine) -> None:
+    told = cli("search", "chess", "--target", "30", "--estimate")
+    assert (told.status, "The sandbox costs nothing; live it would be about $" in told.out) == (0, True)
+    assert cli("search", "chess", "--estimate", "--json").document["micros_usd"] == 0
+
+
+def test_a_search_costs_no_more_than_it_may_and_says_so(tiktok: CommandLine) -> None:
+    told = tiktok("search", "chess", "--platform", "tiktok", "--target", "100", "--max-cost", "0.002")
+    assert told.status == ExitCode.PROVIDER
+    assert "This search may cost $0.002, which the next page would pass." in said(told.err)
+    (spent,) = tiktok("costs", "show", "--json").document["costs"]
+    assert (spent["name"], spent["pages"], spent["micros_usd"]) == ("scrapecreators_tiktok", 1, CREDIT)
+    for wrong in ("much", "-1", "0.0000001"):
+        assert tiktok(*SEARCH, "--max-cost", wrong).status == ExitCode.USAGE
+
+
+def test_budgets_are_set_seen_and_kept(tiktok: CommandLine) -> None:
+    assert "This installation: $0.00 spent this month, no limit." in tiktok("costs", "budget").out
+    told = tiktok("costs", "budget", "--installation", "0.002", "--per-user", "5")
+    assert told.out.splitlines() == [
+        "This installation: $0.00 spent this month, $0.002.",
+        "Each user (you): $0.00 spent this month, $5.00.",
+    ]
+    tiktok("config", "set", "searches.park_on_quota", "false")
+    ended = tiktok("search", "chess", "--platform", "tiktok", "--target", "100")
+    assert "This installation's budget for providers this month, $0.002, is used up." in said(ended.err)
+    budgets = tiktok("costs", "budget", "--per-user", "none", "--json").document["budgets"]
+    assert budgets == [
+        {"whose": "installation", "micros_usd": 2000, "spent_micros_usd": CREDIT, "left_micros_usd": 120},
+        {"whose": "user", "micros_usd": None, "spent_micros_usd": CREDIT, "left_micros_usd": None},
+    ]
+    assert tiktok("costs", "budget", "--installation", "lots").status == ExitCode.USAGE
+
+
+def test_the_books_are_summed_by_what_is_asked(tiktok: CommandLine) -> None:
+    assert "No provider was called." in tiktok("costs", "show").out
+    tiktok(*SEARCH, "--campaign", "Spring", "--json")
+    (total,) = tiktok("costs", "show", "--json").document["costs"]
+    names = {}
+    for by in ("user", "campaign", "search", "day", "month"):
+        (row,) = tiktok("costs", "show", "--by", by, "--json").document["costs"]
+        names[by] = row["name"]
+        assert {**row, "name": total["name"]} == total
+    assert (names["user"], names["campaign"]) == ("local", "Spring")
+    assert names["day"].startswith(names["month"])
+    assert tiktok("costs", "show", "--user", "nobody", "--json").document["costs"] == []
+    assert tiktok("costs", "show", "--until", "2020-01-01", "--json").document["costs"] == []
+    today = ("--since", names["day"], "--until", names["day"])
+    assert tiktok("costs", "show", *today, "--json").document["costs"] == [total]
+    assert "Charged: $0." in tiktok("costs", "show").out
+    for wrong in (("--by", "mood"), ("--since", "yesterday")):
+        assert tiktok("costs", "show", *wrong).status == ExitCode.USAGE
+
+
+def test_a_held_account_is_shown_and_released(
+    cli: CommandLine, small_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("costs", "limits").out == "No provider was called live yet.\n"
+    with serving(small_corpus, Faults(quota_after=2)) as url:
+        monkeypatch.setenv("YOUTUBE_API_KEY", KEY)
+        monkeypatch.setenv("TASTEMAKER_YOUTUBE_BASE_URL", url)
+        assert cli("search", "chess", "--target", "200").status == ExitCode.QUOTA
+    (account,) = cli("costs", "limits", "--json").document["accounts"]
+    assert account["account"].startswith("youtube:")
+    assert account["held_until"] is not None
+    assert {quota["quota"] for quota in account["quotas"]} == {"searches", "units"}
+    assert "waits until" in cli("costs", "limits").out
+    assert cli("costs", "release", account["account"]).status == 0
+    (account,) = cli("costs", "limits", "--json").document["accounts"]
+    assert account["held_until"] is None
+    assert cli("costs", "release", "nobody").status == ExitCode.NOT_FOUND
