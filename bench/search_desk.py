@@ -15,7 +15,8 @@ from tastemaker.core.ids import new_id
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database, open_database, session_scope
-from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.jobs.worker import run_worker
+from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.base import (
     Capability,
     Cost,

@@ -23,6 +23,13 @@ INSERT_SUBSCRIPTION = text("INSERT INTO user_subscriptions (user_id, current_pla
 INSERT_USAGE = text("INSERT INTO user_usage (user_id, usage_reset_date) VALUES (:id, app_now())")
 INSERT_SYSTEM_DATA = text("INSERT INTO user_system_data (user_id, signup_timestamp) VALUES (:id, app_now())")
 
+COMPLETE_ONBOARDING = text("""
+    UPDATE users SET onboarding_step = 'completed'
+    FROM user_subscriptions subscription
+    WHERE users.user_id = :user_id AND subscription.user_id = users.id AND onboarding_step <> 'completed'
+    RETURNING subscription.current_plan
+""")
+
 
 async def find_current_user(session: AsyncSession, user_id: ExternalUserId) -> CurrentUser | None:
     row = (await session.execute(FIND_CURRENT_USER, {"user_id": user_id})).mappings().first()
@@ -50,3 +57,9 @@ async def insert_user(
     await session.execute(INSERT_USAGE, {"id": new_id})
     await session.execute(INSERT_SYSTEM_DATA, {"id": new_id})
     return True
+
+
+async def complete_onboarding(session: AsyncSession, user_id: ExternalUserId) -> str | None:
+    """The user's plan; None where onboarding was complete before, or there is no such user."""
+    rows = await session.execute(COMPLETE_ONBOARDING, {"user_id": user_id})
+    return rows.scalar_one_or_none()

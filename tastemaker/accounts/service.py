@@ -7,7 +7,7 @@ from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.events.names import Source
-from tastemaker.events.payloads import UserRegistered
+from tastemaker.events.payloads import OnboardingCompleted, UserRegistered
 from tastemaker.events.service import record
 
 SELF_HOSTED = "self_hosted"
@@ -28,6 +28,21 @@ async def ensure_local_user(session: AsyncSession) -> CurrentUser:
             source=Source.SYSTEM_AUTOMATION,
         )
     return await get_current_user(session, LOCAL_USER)
+
+
+async def complete_onboarding(session: AsyncSession, user_id: ExternalUserId) -> bool:
+    """The last step of onboarding, with its event; False where it was taken before."""
+    plan = await queries.complete_onboarding(session, user_id)
+    if plan is None:
+        return False
+    await record(
+        session,
+        OnboardingCompleted(plan=plan),
+        aggregate_id=user_id,
+        source=Source.SYSTEM_AUTOMATION,
+        tenant_id=user_id,
+    )
+    return True
 
 
 async def get_current_user(session: AsyncSession, user_id: ExternalUserId) -> CurrentUser:

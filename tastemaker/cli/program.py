@@ -14,9 +14,11 @@ from tastemaker.cli.commands import (
     events,
     exclusions,
     inbox,
+    jobs,
     keys,
     outbox,
     providers,
+    schedules,
     searches,
     suppressions,
 )
@@ -54,6 +56,8 @@ app.add_typer(db.app, name="db")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(config.app, name="config")
 app.add_typer(providers.app, name="providers")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(schedules.app, name="schedules")
 app.command()(work)
 app.command()(serve)
 app.command()(doctor)

@@ -17,7 +17,8 @@ from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.ids import SearchId
 from tastemaker.db.engine import session_scope
 from tastemaker.jobs.types import Handlers
-from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.jobs.worker import run_worker
+from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.searches.service import get_search
 from tastemaker.searches.tasks import search_handlers
 from tastemaker.searches.types import Search

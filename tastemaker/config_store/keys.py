@@ -42,6 +42,56 @@ LONGEST_PARKING: Final = duration_key(
     meaning="A quota that needs longer to come back is not waited for.",
     reader="searches.runner",
 )
+MAX_CONCURRENT_JOBS: Final = number_key(
+    "job_processing",
+    "max_concurrent_jobs",
+    default=50,
+    least=1,
+    most=1000,
+    meaning="Background jobs that one worker runs at the same time.",
+    reader="jobs.worker_state",
+)
+DEFAULT_RETRY_DELAY: Final = duration_key(
+    "job_processing",
+    "default_retry_delay",
+    default=timedelta(seconds=30),
+    most=timedelta(minutes=15),
+    meaning="Pause before a background job that failed is tried again; it doubles with each failure.",
+    reader="jobs.running",
+)
+JOB_TIMEOUT: Final = duration_key(
+    "job_processing",
+    "job_timeout",
+    default=timedelta(minutes=15),
+    least=timedelta(seconds=1),
+    most=timedelta(days=1),
+    meaning="How long one run of a background job may take, where its type does not say.",
+    reader="jobs.running",
+)
+COMPLETED_JOBS_RETENTION: Final = number_key(
+    "cleanup",
+    "completed_jobs_retention_days",
+    default=30,
+    most=3650,
+    meaning="Days for which a completed background job is kept.",
+    reader="jobs.upkeep",
+)
+ERROR_JOBS_RETENTION: Final = number_key(
+    "cleanup",
+    "error_jobs_retention_days",
+    default=7,
+    most=3650,
+    meaning="Days for which a background job that was given up is kept.",
+    reader="jobs.upkeep",
+)
+CANCELLED_JOBS_RETENTION: Final = number_key(
+    "cleanup",
+    "cancelled_jobs_retention_days",
+    default=7,
+    most=3650,
+    meaning="Days for which a cancelled background job is kept.",
+    reader="jobs.upkeep",
+)
 ENABLE_EVENT_REPLAY: Final = flag_key(
     "event_sourcing",
     "enable_event_replay",

@@ -16,6 +16,11 @@ def clean_line(text: str) -> str:
     return _SPACES.sub(" ", unicodedata.normalize("NFC", kept)).strip()
 
 
+def storable(text: str) -> str:
+    """The text as a database can keep it: without NUL and lone surrogates, otherwise as it is."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
 def _is_kept(character: str) -> bool:
     if character in "\t\r\n":
         return True

@@ -48,6 +48,8 @@ class EventType(StrEnum):
     SEARCH_FINISHED = "search_finished"
     SEARCH_SNAPSHOT = "search_snapshot"
     EVENTS_REDACTED = "events_redacted"
+    JOB_COMPLETED = "job_completed"
+    JOB_FAILED = "job_failed"
     CONFIGURATION_CHANGED = "configuration_changed"
 
 

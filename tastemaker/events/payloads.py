@@ -6,26 +6,15 @@ looser records become it in `upcasting`.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
+from tastemaker.events import system_payloads  # noqa: F401 - its models are payloads like those here
 from tastemaker.events.names import Aggregate, EventType
+from tastemaker.events.payload_base import Payload as Payload
 from tastemaker.events.redaction import without_contact_data
-
-
-class Payload(BaseModel):
-    """A version rises when a reader of the old form would misread the new one.
-
-    Version 1 of what the original product wrote under the same name is the original's.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    event_type: ClassVar[EventType]
-    aggregate: ClassVar[Aggregate]
-    version: ClassVar[int] = 1
 
 
 class UserRegistered(Payload):
@@ -338,27 +327,6 @@ class SearchSnapshot(Payload):
     outcome: str | None
     stored: int
     pages: int
-
-
-class ConfigurationChanged(Payload):
-    """Written by a trigger, whoever changes the row. None: there was no row before, or there is none now."""
-
-    event_type = EventType.CONFIGURATION_CHANGED
-    aggregate = Aggregate.CONFIG
-
-    old: str | None
-    new: str | None
-
-
-class EventsRedacted(Payload):
-    """Written by the redaction door itself, in the transaction that blanks the fields."""
-
-    event_type = EventType.EVENTS_REDACTED
-    aggregate = Aggregate.CONFIG
-
-    events: list[UUID]
-    fields: list[str]
-    reason: str
 
 
 MOST_BYTES: Final = 1024 * 1024

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 import psycopg
 
 from tastemaker.core.logging import get_logger
-from tastemaker.jobs.queries import PRESENCE_CLASS
+from tastemaker.jobs.claim_queries import PRESENCE_CLASS
 
 RECONNECT_SECONDS = 1.0
 CONNECT_SECONDS = 10

@@ -4,50 +4,25 @@ A job that goes back to the queue while its successor waits there (the same `ded
 is cancelled: one of a key waits.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, JobId
 from tastemaker.jobs.types import ClaimedJob
 
-PRESENCE_CLASS = 1413829453
-"""First key of the advisory locks by which workers show that they are alive."""
-
 ENQUEUE = text("""
-    INSERT INTO background_jobs (job_type, payload, priority, max_retries, scheduled_for, tenant_id,
-                                 lock_key, dedupe_key, correlation_id)
-    VALUES (:job_type, CAST(:payload AS jsonb), :priority, :max_retries,
-            coalesce(CAST(:run_at AS timestamptz), app_now()) + make_interval(secs => :delay), :tenant_id,
-            :lock_key, :dedupe_key, :correlation_id)
+    INSERT INTO background_jobs (job_type, payload, priority, max_retries, scheduled_for, waits_for,
+                                 tenant_id, lock_key, dedupe_key, correlation_id)
+    SELECT :job_type, CAST(:payload AS jsonb), :priority, :max_retries, due.at,
+           CASE WHEN due.at > app_now() THEN 'time' END, :tenant_id, :lock_key, :dedupe_key, :correlation_id
+    FROM (SELECT coalesce(CAST(:run_at AS timestamptz), app_now()) + make_interval(secs => :delay)) due (at)
     ON CONFLICT (dedupe_key) WHERE status = 'pending' DO NOTHING
     RETURNING id
-""")
-
-CLAIM = text("""
-    WITH due AS (
-        SELECT id, lock_key FROM background_jobs due
-        WHERE status = 'pending' AND scheduled_for <= app_now() AND job_type = ANY(:job_types)
-          AND (CAST(:only AS text[]) IS NULL OR correlation_id = ANY(CAST(:only AS text[])))
-          AND (lock_key IS NULL OR NOT EXISTS (
-              SELECT FROM background_jobs held
-              WHERE held.status = 'processing' AND held.lock_key = due.lock_key))
-        ORDER BY priority, scheduled_for
-        LIMIT :batch
-        FOR UPDATE OF due SKIP LOCKED
-    ), free AS (
-        SELECT DISTINCT ON (coalesce(lock_key, id::text)) id FROM due
-    )
-    UPDATE background_jobs job
-    SET status = 'processing', attempt = job.attempt + 1, worker = :worker, started_at = app_now(),
-        lease_until = app_now() + make_interval(secs => :lease)
-    FROM free WHERE job.id = free.id
-    RETURNING job.id, job.job_type, job.payload, job.attempt, job.retry_count, job.max_retries,
-              job.tenant_id, job.correlation_id
 """)
 
 RENEW = text("""
@@ -65,14 +40,15 @@ COMPLETE = text("""
     RETURNING id
 """)
 
-_SUCCESSOR_WAITS = """EXISTS (
+SUCCESSOR_WAITS = """EXISTS (
         SELECT FROM background_jobs successor
         WHERE successor.status = 'pending' AND successor.dedupe_key = job.dedupe_key)"""
 
 AGAIN = text(f"""
     UPDATE background_jobs job
-    SET status = CASE WHEN {_SUCCESSOR_WAITS} THEN 'cancelled' ELSE 'pending' END,
-        scheduled_for = app_now() + make_interval(secs => :delay), lease_until = NULL, worker = NULL
+    SET status = CASE WHEN {SUCCESSOR_WAITS} THEN 'cancelled' ELSE 'pending' END,
+        scheduled_for = app_now() + make_interval(secs => :delay), lease_until = NULL, worker = NULL,
+        waits_for = CASE WHEN :delay > 0 THEN 'time' END
     WHERE id = :id AND attempt = :attempt AND status = 'processing'
     RETURNING id
 """)  # noqa: S608 - of this module's own words
@@ -81,40 +57,12 @@ FAIL = text(f"""
     UPDATE background_jobs job
     SET retry_count = retry_count + 1, error = :error, lease_until = NULL, worker = NULL,
         status = CASE WHEN retry_count >= max_retries OR :final THEN 'failed'
-                      WHEN {_SUCCESSOR_WAITS} THEN 'cancelled' ELSE 'pending' END,
+                      WHEN {SUCCESSOR_WAITS} THEN 'cancelled' ELSE 'pending' END,
         failed_at = CASE WHEN retry_count < max_retries AND NOT :final THEN NULL ELSE app_now() END,
-        scheduled_for = app_now() + make_interval(secs => :delay)
+        scheduled_for = app_now() + make_interval(secs => :delay),
+        waits_for = CASE WHEN :delay > 0 THEN 'time' END
     WHERE id = :id AND attempt = :attempt AND status = 'processing'
     RETURNING status
-""")  # noqa: S608 - of this module's own words
-
-RESCUE = text(f"""
-    WITH lost AS (
-        SELECT job.id, job.dedupe_key, job.retry_count >= job.max_retries AS is_spent
-        FROM background_jobs job
-        WHERE job.status = 'processing' AND job.job_type = ANY(:job_types)
-          AND (CAST(:of AS text) IS NULL OR job.correlation_id = :of) AND (
-            job.lease_until < app_now()
-            OR (job.lease_until < app_now() + make_interval(secs => :lease - :grace)
-                AND job.worker IS NOT NULL AND NOT EXISTS (
-                    SELECT FROM pg_locks held
-                    WHERE held.locktype = 'advisory' AND held.classid = :presence_class AND held.objsubid = 2
-                      AND held.objid::bigint = hashtext(job.worker)::bigint & 4294967295
-                      AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))
-        FOR UPDATE SKIP LOCKED
-    ), placed AS (
-        SELECT id, is_spent,
-               row_number() OVER (PARTITION BY coalesce(dedupe_key, id::text) ORDER BY is_spent, id) AS place
-        FROM lost
-    )
-    UPDATE background_jobs job
-    SET retry_count = retry_count + 1, lease_until = NULL, worker = NULL,
-        error = 'The worker died while it held the job.', scheduled_for = app_now(),
-        status = CASE WHEN is_spent THEN 'failed'
-                      WHEN place > 1 OR {_SUCCESSOR_WAITS} THEN 'cancelled' ELSE 'pending' END,
-        failed_at = CASE WHEN is_spent THEN app_now() END
-    FROM placed WHERE job.id = placed.id
-    RETURNING job.id, job.job_type, job.status, job.payload
 """)  # noqa: S608 - of this module's own words
 
 PROGRESSED = text("""
@@ -163,33 +111,6 @@ async def enqueue(  # noqa: PLR0913 - everything beyond the payload is optional
     return JobId(found) if found else None
 
 
-async def claim(
-    session: AsyncSession,
-    *,
-    worker: str | None,
-    job_types: Sequence[str],
-    batch: int,
-    lease: float,
-    only: Collection[str] | None = None,
-) -> list[ClaimedJob]:
-    """Take up to `batch` due jobs, most urgent first. Counted as an attempt before anything runs.
-
-    `worker` is the name under which it shows its presence; without one only the lease tells of its death.
-    `only`: the correlation ids whose jobs may be taken; None is every one.
-    """
-    rows = await session.execute(
-        CLAIM,
-        {
-            "worker": worker,
-            "job_types": list(job_types),
-            "batch": batch,
-            "lease": lease,
-            "only": None if only is None else list(only),
-        },
-    )
-    return [_claimed(row) for row in rows.mappings()]
-
-
 async def renew(session: AsyncSession, held: Sequence[ClaimedJob], *, lease: float) -> set[JobId]:
     """Prolong the leases of `held`; those missing from the answer are somebody else's by now."""
     rows = await session.execute(
@@ -224,31 +145,6 @@ async def fail(
     return rows.scalar_one_or_none()
 
 
-async def rescue(
-    session: AsyncSession,
-    *,
-    job_types: Sequence[str],
-    lease: float,
-    grace: float,
-    correlation_id: str | None = None,
-) -> Sequence[RowMapping]:
-    """Hand back what dead workers hold: their lease ran out, or they have shown no presence for `grace`.
-
-    Only of types that the caller knows: whoever gives a job up has to tell its owner.
-    """
-    rows = await session.execute(
-        RESCUE,
-        {
-            "job_types": list(job_types),
-            "lease": lease,
-            "grace": grace,
-            "presence_class": PRESENCE_CLASS,
-            "of": correlation_id,
-        },
-    )
-    return rows.mappings().all()
-
-
 async def progressed(session: AsyncSession, job: ClaimedJob) -> bool:
     """A job that got ahead has not failed: forget its failures. False: it is not ours any more."""
     rows = await session.execute(PROGRESSED, {"id": job.id, "attempt": job.attempt})
@@ -258,16 +154,3 @@ async def progressed(session: AsyncSession, job: ClaimedJob) -> bool:
 async def holds(session: AsyncSession, job: ClaimedJob) -> bool:
     """Whether the job is still in the hands of who claimed it so."""
     return await session.scalar(HOLDS, {"id": job.id, "attempt": job.attempt}) is not None
-
-
-def _claimed(row: RowMapping) -> ClaimedJob:
-    return ClaimedJob(
-        id=JobId(row["id"]),
-        job_type=row["job_type"],
-        payload=row["payload"],
-        attempt=row["attempt"],
-        retry_count=row["retry_count"],
-        max_retries=row["max_retries"],
-        tenant_id=row["tenant_id"],
-        correlation_id=row["correlation_id"],
-    )

@@ -1,13 +1,25 @@
 """Publishing a job: the verb that slices use. It happens in the caller's transaction or not at all."""
 
 from datetime import datetime
+from typing import Final
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId, JobId
 from tastemaker.events.context import current_cause
-from tastemaker.jobs import queries
+from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.types import LEASE_SECONDS, JobType, Payload
+
+MOST_BYTES: Final = 1024 * 1024
+"""A job carries ids; what it works on is in tables."""
+
+
+class PayloadTooLarge(InvalidInput):
+    """A job's payload has more bytes than one may have."""
+
+    status = 413
 
 
 async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
@@ -18,6 +30,7 @@ async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
     tenant_id: ExternalUserId | None = None,
     run_at: datetime | None = None,
     delay: float = 0.0,
+    priority: int | None = None,
     lock_key: str | None = None,
     dedupe_key: str | None = None,
     correlation_id: str | None = None,
@@ -25,13 +38,19 @@ async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
     """Enqueue one job. Workers see it when the caller's transaction commits.
 
     `lock_key` keeps two such jobs from running at once; `dedupe_key` keeps two from waiting at once,
-    and then None is returned. `correlation_id` is that of the request, job or event at work unless given.
+    and then None is returned. `priority` is the type's unless given; `correlation_id` that of the request,
+    job or event at work.
     """
+    body = payload.model_dump(mode="json")
+    if (size := len(orjson.dumps(body))) > MOST_BYTES:
+        raise PayloadTooLarge(
+            f"A job's payload has at most {MOST_BYTES:,} bytes; this one has {size:,} bytes."
+        )
     return await queries.enqueue(
         session,
         job_type.name,
-        payload.model_dump(mode="json"),
-        priority=job_type.priority,
+        body,
+        priority=job_type.priority if priority is None else priority,
         max_retries=job_type.max_retries,
         tenant_id=tenant_id,
         run_at=run_at,
@@ -49,7 +68,7 @@ async def take_from_the_dead(
 
     One that is given up by this is told to nobody: the caller publishes anew what has to go on.
     """
-    lost = await queries.rescue(
+    lost = await claim_queries.rescue(
         session, job_types=[job_type.name], lease=LEASE_SECONDS, grace=0, correlation_id=correlation_id
     )
     return len(lost)

@@ -2,17 +2,29 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId
-from tastemaker.db.engine import Database
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, session_scope
 
 Payload = TypeVar("Payload", bound=BaseModel)
+
+Resource = TypeVar("Resource")
+
+Resources = Mapping[type, object]
+"""What a process was started with (clients, senders), by its class."""
+
+PROGRESS = text("""
+    UPDATE background_jobs SET progress = least(100, greatest(0, :percent))
+    WHERE id = :id AND attempt = :attempt AND status = 'processing'
+""")
 
 LEASE_SECONDS = 30.0
 """How long a claim holds without a heartbeat."""
@@ -20,12 +32,18 @@ LEASE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class JobType(Generic[Payload]):
-    """A kind of job. `max_retries` counts failures after the first; lower `priority` goes first."""
+    """A kind of job. `max_retries` counts failures after the first; lower `priority` goes first.
+
+    `timeout`: seconds that one run may take; None is `job_processing.job_timeout`. `records_end`: whether its
+    completion is an event; what continues itself many times is not one each time, its giving up always is.
+    """
 
     name: str
     payload: type[Payload]
     priority: int = 100
     max_retries: int = 3
+    timeout: float | None = None
+    records_end: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +71,21 @@ class JobContext:
     job: ClaimedJob
     stopping: asyncio.Event
     config: Configuration
+    resources: Resources = field(default_factory=dict)
+
+    def resource(self, kind: type[Resource]) -> Resource:
+        """What the process was started with; a handler that `needs` a kind runs only where it is."""
+        found = self.resources[kind]
+        if not isinstance(found, kind):
+            raise TypeError(f"the resource is no {kind.__name__}")
+        return found
+
+    async def progress(self, percent: float) -> None:
+        """How far a long job is, from 0 to 100, for those who watch it."""
+        async with session_scope(self.database, SYSTEM) as session:
+            await session.execute(
+                PROGRESS, {"id": self.job.id, "attempt": self.job.attempt, "percent": percent}
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +110,16 @@ GivenUp = Callable[[AsyncSession, Any], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A job type with who handles it. `given_up` is told, in the same transaction, of a failure for good."""
+    """A job type with who handles it. `given_up` is told, in the same transaction, of a failure for good.
+
+    `resources` are what the process has; `needs` the kinds without which the handler cannot run.
+    """
 
     job_type: JobType[Any]
     handle: Handler
     given_up: GivenUp | None = None
+    needs: tuple[type, ...] = ()
+    resources: Resources = field(default_factory=dict)
 
 
 Handlers = Mapping[str, Registered]

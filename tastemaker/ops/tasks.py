@@ -1,25 +1,29 @@
-"""The jobs by which the installation watches itself."""
+"""The jobs by which the installation watches itself and clears up after itself."""
 
 from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
-from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction
 from tastemaker.events.lag import Lag, check_lag
-from tastemaker.jobs.types import Answer, Done, Handlers, JobContext, JobType, Registered
+from tastemaker.inbox import service as inbox
+from tastemaker.jobs.registry import handles
+from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
+from tastemaker.jobs.types import Answer, Done, JobContext, JobType
+from tastemaker.outbox import service as outbox
+
+BATCH: Final = 10_000
+
+PRUNE_MESSAGES: Final = JobType(name="prune_messages", payload=Nothing)
+CHECK_EVENT_LAG: Final = JobType(name="check_event_lag", payload=Nothing, max_retries=0, records_end=False)
 
 
-class CheckEventLag(BaseModel):
-    """Nothing to say."""
-
-
-CHECK_EVENT_LAG: Final = JobType("check_event_lag", CheckEventLag, max_retries=0)
-
-
-async def check_event_lag(context: JobContext, _: CheckEventLag) -> Answer:
+@handles(CHECK_EVENT_LAG)
+async def check_event_lag(context: JobContext, _: Nothing) -> Answer:
     """Warn in the log when delivery is behind; the result is what was found."""
 
     async def work(session: AsyncSession) -> Lag:
@@ -28,5 +32,32 @@ async def check_event_lag(context: JobContext, _: CheckEventLag) -> Answer:
     return Done(asdict(await in_transaction(context.database, SYSTEM, work)))
 
 
-def ops_handlers() -> Handlers:
-    return {CHECK_EVENT_LAG.name: Registered(CHECK_EVENT_LAG, check_event_lag)}
+@handles(PRUNE_MESSAGES)
+async def prune_messages(context: JobContext, _: Nothing) -> Answer:
+    """The result says how many went: of the outbox, of the inbox."""
+    gone = {"outbox": 0, "inbox": 0}
+    for name, prune in (("outbox", outbox.prune), ("inbox", inbox.prune)):
+        while not context.stopping.is_set():
+            batch = await in_transaction(context.database, SYSTEM, partial(prune, batch=BATCH))
+            gone[name] += batch
+            if batch < BATCH:
+                break
+    return Done(gone)
+
+
+scheduled(
+    Schedule(
+        name="prune_messages",
+        every=timedelta(hours=1),
+        job=PRUNE_MESSAGES,
+        meaning="Removes messages to and from outside that are over and older than they are kept.",
+    )
+)
+scheduled(
+    Schedule(
+        name="check_event_lag",
+        every=timedelta(minutes=1),
+        job=CHECK_EVENT_LAG,
+        meaning="Warns in the log when events are delivered late, or deliveries were given up.",
+    )
+)

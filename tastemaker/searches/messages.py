@@ -5,6 +5,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from tastemaker.core.platforms import Platform
+from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.types import JobType
 
 
@@ -19,7 +20,7 @@ class ContinueRun(BaseModel):
     source: str
 
 
-CONTINUE_RUN = JobType(name="continue_run", payload=ContinueRun, max_retries=10)
+CONTINUE_RUN = JobType(name="continue_run", payload=ContinueRun, max_retries=10, records_end=False)
 
 
 class EraseCampaign(BaseModel):
@@ -42,12 +43,10 @@ class MergeCreators(BaseModel):
     surrogates: tuple[int, ...]
 
 
-class SweepSearches(BaseModel):
-    """End searches whose time is over, and find what got lost. Harmless when it comes twice."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-ERASE_CAMPAIGN = JobType(name="erase_campaign", payload=EraseCampaign, priority=200, max_retries=10)
+ERASE_CAMPAIGN = JobType(
+    name="erase_campaign", payload=EraseCampaign, priority=200, max_retries=10, records_end=False
+)
 MERGE_CREATORS = JobType(name="merge_creators", payload=MergeCreators, priority=150, max_retries=10)
-SWEEP_SEARCHES = JobType(name="sweep_searches", payload=SweepSearches, priority=50, max_retries=3)
+SWEEP_SEARCHES = JobType(
+    name="sweep_searches", payload=Nothing, priority=50, max_retries=3, records_end=False
+)

@@ -87,7 +87,7 @@ END_STATE = text("""
 LOCK = text("SELECT id FROM scraping_jobs WHERE user_id = :user_id AND id = :search_id FOR UPDATE")
 
 WAKE_MESSAGES = text("""
-    UPDATE background_jobs SET scheduled_for = app_now()
+    UPDATE background_jobs SET scheduled_for = app_now(), waits_for = NULL
     WHERE tenant_id = :user_id AND status = 'pending' AND scheduled_for > app_now()
       AND dedupe_key IN (
           SELECT 'run:' || id FROM scraping_runs WHERE tenant_id = :user_id AND job_id = :search_id)

@@ -4,35 +4,27 @@ On the database's clock it ends searches whose time is over, also where nobody w
 what a search should be told and is not; lets half-way deletions go on; and writes off lost calls.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
-from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
-from tastemaker.jobs.service import publish
+from tastemaker.db.engine import in_transaction
+from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.types import Answer, Done, JobContext
 from tastemaker.ratelimit.queries import abandon_lost
 from tastemaker.searches import sweep_queries
 from tastemaker.searches.erasing import publish_erasing
-from tastemaker.searches.messages import SWEEP_SEARCHES, SweepSearches
 from tastemaker.searches.service import MOST_RUNS_AT_ONCE, end_search, publish_runs
 from tastemaker.searches.states import EndReason
 
-SWEEP_SECONDS = 15.0
 MOST_AT_ONCE = 500
 LOST_AFTER_SECONDS = 1800.0
 """No page takes so long; a call that is not settled by then is lost, and may have been charged."""
 
-log = get_logger(__name__)
 
-
-async def sweep(context: JobContext, _message: SweepSearches) -> Answer:
+async def sweep(context: JobContext, _: Nothing) -> Answer:
     """The result says how many searches were ended, how many went on, how many deletions and lost calls."""
     database = context.database
     overdue = await in_transaction(database, SYSTEM, partial(sweep_queries.list_overdue, limit=MOST_AT_ONCE))
@@ -57,37 +49,6 @@ async def sweep(context: JobContext, _message: SweepSearches) -> Answer:
             "erasing": len(half_erased),
             "lost_calls": lost,
         }
-    )
-
-
-@asynccontextmanager
-async def sweeping(database: Database, *, every: float = SWEEP_SECONDS) -> AsyncIterator[None]:
-    """Beside the block a sweep is published every so many seconds: one waits, however many do this."""
-    task = asyncio.create_task(_publish_forever(database, every))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _publish_forever(database: Database, every: float) -> None:
-    while True:
-        try:
-            await in_transaction(database, SYSTEM, _publish_sweep)
-        except DATABASE_TROUBLE as error:
-            log.warning("no sweep could be published: %s", type(error).__name__)
-        await asyncio.sleep(every)
-
-
-async def _publish_sweep(session: AsyncSession) -> None:
-    await publish(
-        session,
-        SWEEP_SEARCHES,
-        SweepSearches(),
-        lock_key="schedule:search_sweeper",
-        dedupe_key="schedule:search_sweeper",
     )
 
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx
 
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.core.platforms import Platform
-from tastemaker.jobs.types import Again, Answer, Done, Handlers, JobContext, Registered
+from tastemaker.jobs.registry import handles, registered_handlers
+from tastemaker.jobs.schedules import Schedule, scheduled
+from tastemaker.jobs.types import Again, Answer, Done, Handlers, JobContext
 from tastemaker.providers.base import Provider
 from tastemaker.searches.erasing import erase_some
 from tastemaker.searches.merging import merge_creators
@@ -39,23 +42,16 @@ class Sources:
     key: SuppressionKey | None = None
 
 
-def search_handlers(sources: Sources) -> Handlers:
-    """The handlers for a worker that has these providers."""
-
-    async def handle(context: JobContext, message: ContinueRun) -> Answer:
-        provider = sources.providers.get(message.source, {}).get(message.platform)
-        if provider is None:
-            return await wait_for_provider(context, message, seconds=NOT_SERVED_HERE_SECONDS)
-        return await continue_run(context, message, provider=provider, http=sources.http, key=sources.key)
-
-    return {
-        CONTINUE_RUN.name: Registered(CONTINUE_RUN, handle, give_up_run),
-        ERASE_CAMPAIGN.name: Registered(ERASE_CAMPAIGN, erase_campaign),
-        MERGE_CREATORS.name: Registered(MERGE_CREATORS, merge_creators),
-        SWEEP_SEARCHES.name: Registered(SWEEP_SEARCHES, sweep),
-    }
+@handles(CONTINUE_RUN, needs=(Sources,), given_up=give_up_run)
+async def handle_run(context: JobContext, message: ContinueRun) -> Answer:
+    sources = context.resource(Sources)
+    provider = sources.providers.get(message.source, {}).get(message.platform)
+    if provider is None:
+        return await wait_for_provider(context, message, seconds=NOT_SERVED_HERE_SECONDS)
+    return await continue_run(context, message, provider=provider, http=sources.http, key=sources.key)
 
 
+@handles(ERASE_CAMPAIGN)
 async def erase_campaign(context: JobContext, message: EraseCampaign) -> Answer:
     """Batch after batch for a time slice; a kill between two loses nothing."""
     slice_ends = monotonic() + SLICE_SECONDS
@@ -64,3 +60,24 @@ async def erase_campaign(context: JobContext, message: EraseCampaign) -> Answer:
         if context.stopping.is_set() or monotonic() >= slice_ends:
             return Again()
     return Done()
+
+
+handles(SWEEP_SEARCHES)(sweep)
+handles(MERGE_CREATORS)(merge_creators)
+SEARCH_SWEEPER = scheduled(
+    Schedule(
+        name="search_sweeper",
+        every=timedelta(seconds=15),
+        job=SWEEP_SEARCHES,
+        meaning="Ends searches whose time is over, and publishes again what got lost.",
+    )
+)
+
+
+SEARCH_JOBS = (CONTINUE_RUN, ERASE_CAMPAIGN, MERGE_CREATORS, SWEEP_SEARCHES)
+
+
+def search_handlers(sources: Sources) -> Handlers:
+    """For a worker that only works on searches, with these providers."""
+    known = registered_handlers({Sources: sources})
+    return {kind.name: known[kind.name] for kind in SEARCH_JOBS}

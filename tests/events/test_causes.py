@@ -16,10 +16,13 @@ from tastemaker.db.engine import Database, session_scope
 from tastemaker.events.context import caused_by, current_cause
 from tastemaker.events.names import Source
 from tastemaker.events.service import record
+from tastemaker.jobs.registry import registered_handlers
+from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Answer, Done, Handlers, JobContext, JobType, Registered
-from tastemaker.jobs.worker import WorkerSettings, run_worker
-from tastemaker.ops.tasks import CHECK_EVENT_LAG, CheckEventLag, ops_handlers
+from tastemaker.jobs.worker import run_worker
+from tastemaker.jobs.worker_state import WorkerSettings
+from tastemaker.ops.tasks import CHECK_EVENT_LAG
 from tests.events.dispatching import ask, campaign, until, write
 
 
@@ -57,7 +60,10 @@ async def test_a_request_its_jobs_and_their_events_are_one_chain(database: Datab
             await publish(session, STEP, Step(last=False))
     async with working(database, {STEP.name: Registered(STEP, step)}):
         await until(database, "SELECT count(*) = 2 FROM background_jobs WHERE status = 'completed'")
-    told = await ask(database, "SELECT correlation_id, causation_id, aggregate_id FROM events")
+    told = await ask(
+        database,
+        "SELECT correlation_id, causation_id, aggregate_id FROM events WHERE event_type <> 'job_completed'",
+    )
     assert [correlation for correlation, _, _ in told] == ["request-7"] * 2
     assert [cause for _, cause, _ in told] == [job for _, _, job in told]
     assert current_cause().correlation_id is None, "nothing leaks out of the block"
@@ -70,9 +76,9 @@ async def test_a_job_warns_of_events_that_nobody_delivers(
     with psycopg.connect(admin_url) as admin:
         admin.execute("UPDATE clock_offset SET shift = %s", (timedelta(minutes=10),))
     async with session_scope(database, SYSTEM) as session:
-        await publish(session, CHECK_EVENT_LAG, CheckEventLag())
+        await publish(session, CHECK_EVENT_LAG, Nothing())
     with caplog.at_level(logging.WARNING, "tastemaker.events.lag"):
-        async with working(database, ops_handlers()):
+        async with working(database, registered_handlers({})):
             await until(database, "SELECT status = 'completed' FROM background_jobs")
     assert re.search(r"events are 6\d\d s behind: 1 to be handed out", caplog.text)
     [(result,)] = await ask(database, "SELECT result FROM background_jobs")

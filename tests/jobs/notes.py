@@ -9,10 +9,11 @@ from sqlalchemy import text
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.jobs import queries
+from tastemaker.jobs import claim_queries
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import ClaimedJob, GivenUp, Handler, JobType, Registered
-from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.jobs.worker import run_worker
+from tastemaker.jobs.worker_state import WorkerSettings
 
 QUICK = WorkerSettings(poll=0.05, heartbeat=0.2, lease=1.0, grace=0.6, stop_within=1.0)
 
@@ -28,7 +29,7 @@ async def claimed(
     database: Database, *, batch: int = 100, lease: float = 30, only: Collection[str] | None = None
 ) -> list[ClaimedJob]:
     async with session_scope(database, SYSTEM) as session:
-        return await queries.claim(
+        return await claim_queries.claim(
             session, worker="test", job_types=["note"], batch=batch, lease=lease, only=only
         )
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.jobs import queries
+from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
 from tests.jobs.notes import NOTE, Note, claimed, until, working
@@ -21,7 +21,7 @@ GoBack = Callable[[AsyncSession, ClaimedJob], Awaitable[object]]
     [
         lambda session, job: queries.again(session, job, delay=0),
         lambda session, job: queries.fail(session, job, error="x", delay=0, final=False),
-        lambda session, _job: queries.rescue(session, job_types=["note"], lease=100, grace=0),
+        lambda session, _job: claim_queries.rescue(session, job_types=["note"], lease=100, grace=0),
     ],
     ids=["again", "fail", "rescue"],
 )
@@ -46,7 +46,7 @@ async def test_of_two_lost_with_one_key_the_one_with_retries_left_comes_back(dat
                 "UPDATE background_jobs SET retry_count = max_retries WHERE payload ->> 'word' = 'exhausted'"
             )
         )
-        await queries.rescue(session, job_types=["note"], lease=30, grace=5)
+        await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)
     assert await statuses(database) == {"exhausted": "failed", "fresh": "pending"}
 
 

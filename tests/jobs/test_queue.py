@@ -8,10 +8,10 @@ from sqlalchemy import text
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.jobs import queries
+from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Again, Answer, Done, JobContext, JobType
-from tastemaker.jobs.worker import WorkerSettings
+from tastemaker.jobs.worker_state import WorkerSettings
 from tests.jobs.notes import NOTE, Note, claimed, column, publish_words, until, working
 
 
@@ -70,7 +70,7 @@ async def test_only_the_holder_of_the_attempt_may_end_the_job(database: Database
         await publish(session, NOTE, Note(word="a"))
     (before,) = await claimed(database, lease=-1)
     async with session_scope(database, SYSTEM) as session:
-        assert len(await queries.rescue(session, job_types=["note"], lease=30, grace=5)) == 1
+        assert len(await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)) == 1
     (after,) = await claimed(database)
     async with session_scope(database, SYSTEM) as session:
         assert not await queries.complete(session, before, {"by": "the frozen one"})
@@ -86,7 +86,7 @@ async def test_a_job_that_keeps_killing_its_worker_is_given_up(database: Databas
     for _ in range(3):
         assert len(await claimed(database, lease=-1)) == 1
         async with session_scope(database, SYSTEM) as session:
-            await queries.rescue(session, job_types=["note"], lease=30, grace=5)
+            await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)
     assert await claimed(database) == []
     assert await column(database, "status") == ["failed"]
 

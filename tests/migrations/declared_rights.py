@@ -47,6 +47,7 @@ CATALOG: Final = {
 
 CONFIGURATION: Final = (
     "configuration_keys",
+    "schedules",
     "provider_gates",
     "provider_pages",
     "provider_quotas",

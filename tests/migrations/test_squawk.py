@@ -58,6 +58,8 @@ OF_OURS: Final = {
         "0046",
         "require-concurrent-index-creation",
     ): "a million handles are indexed in seconds, while readers go on",
+    ("0040", "require-concurrent-index-creation"): "partial, over what waits and what ended lately",
+    ("0040", "constraint-missing-not-valid"): "on columns of the same step, all NULL but for what waits",
     ("0047", "require-concurrent-index-creation"): "partial: calls that are under way are a handful",
     ("0037", "adding-field-with-default"): "the search text is written once for the users there are: its "
     "docstring says how long that takes",

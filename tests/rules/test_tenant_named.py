@@ -42,7 +42,10 @@ FILLED: Final = {
 
 ALLOWED: Final = {
     ("tastemaker/jobs/queries.py", "background_jobs"): "the queue serves everybody, by the system's claim",
+    ("tastemaker/jobs/claim_queries.py", "background_jobs"): "the same",
     ("tastemaker/outbox/queries.py", "outbox_messages"): "the relay serves everybody, by the system's claim",
+    ("tastemaker/jobs/", "background_jobs"): "the queue serves everybody, by the system's claim",
+    ("tastemaker/billing/period_queries.py", ""): "periods and trials of all users, by the system's claim",
     ("tastemaker/config_store/queries.py", "events"): "the configuration is the installation's",
     ("tastemaker/ratelimit/queries.py", ""): "an account's limits and the budget are everybody's",
     ("tastemaker/inbox/queries.py", "inbox_messages"): "what comes in belongs to nobody until it is read",

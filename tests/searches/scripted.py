@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import httpx
 
@@ -12,7 +13,9 @@ from tastemaker.campaigns.service import ensure_campaign
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.jobs.schedules import run_schedules
+from tastemaker.jobs.worker import run_worker
+from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.base import (
     Capability,
     Cost,
@@ -28,7 +31,7 @@ from tastemaker.providers.base import (
 from tastemaker.searches.requests import make_request
 from tastemaker.searches.service import get_search, start_search
 from tastemaker.searches.suppression_key import SuppressionKey
-from tastemaker.searches.tasks import Sources, search_handlers
+from tastemaker.searches.tasks import SEARCH_SWEEPER, Sources, search_handlers
 from tastemaker.searches.types import Search
 
 DECLARATION = Declaration(
@@ -173,3 +176,18 @@ async def working(
         finally:
             stopping.set()
             await worker
+
+
+@asynccontextmanager
+async def sweeping(database: Database) -> AsyncIterator[None]:
+    """The sweeper's schedule beside the block, in haste."""
+    stopping = asyncio.Event()
+    often = replace(SEARCH_SWEEPER, every=timedelta(seconds=0.1))
+    task = asyncio.create_task(
+        run_schedules(database, stopping=stopping, schedules=[often], poll_seconds=0.05)
+    )
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task

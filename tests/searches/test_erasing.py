@@ -15,9 +15,8 @@ from tastemaker.searches.history_queries import list_search_history
 from tastemaker.searches.queries import list_searches
 from tastemaker.searches.requests import make_request
 from tastemaker.searches.service import start_search
-from tastemaker.searches.sweeping import sweeping
 from tests.searches.rows import many, one, write
-from tests.searches.scripted import Bench, ScriptedProvider, pages_of, working
+from tests.searches.scripted import Bench, ScriptedProvider, pages_of, sweeping, working
 
 LEFT = """
     SELECT (SELECT count(*) FROM campaigns) + (SELECT count(*) FROM scraping_jobs)
@@ -84,7 +83,7 @@ async def test_a_deletion_that_died_half_way_goes_on(bench: Bench, monkeypatch: 
     await delete(bench, campaign)
     assert await erase_some(bench.database, bench.user.user_id, campaign.id) == 7
     await write(bench.database, "DELETE FROM background_jobs")
-    async with working(bench.database, ScriptedProvider(pages_of(1, 1))), sweeping(bench.database, every=0.1):
+    async with working(bench.database, ScriptedProvider(pages_of(1, 1))), sweeping(bench.database):
         while await one(bench.database, LEFT):
             await asyncio.sleep(0.05)
     assert await erase_some(bench.database, bench.user.user_id, campaign.id) is None

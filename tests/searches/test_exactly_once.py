@@ -13,7 +13,7 @@ from tastemaker.config_store.live import Configuration
 from tastemaker.db import embedded
 from tastemaker.db.engine import session_scope
 from tastemaker.jobs.types import ClaimedJob, JobContext
-from tastemaker.jobs.worker import WorkerSettings
+from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.sandbox.corpus import activate, generate
 from tastemaker.searches.messages import ContinueRun
 from tastemaker.searches.runner import continue_run

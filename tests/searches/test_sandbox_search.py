@@ -11,7 +11,8 @@ from sqlalchemy import text
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
-from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.jobs.worker import run_worker
+from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.http import make_client
 from tastemaker.providers.registry import sandbox_providers
 from tastemaker.sandbox.corpus import generate

@@ -4,13 +4,13 @@ import asyncio
 
 import httpx
 
-from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.jobs.worker import run_worker
+from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.base import KeywordQuery, Page
 from tastemaker.searches.states import Outcome, Status
-from tastemaker.searches.sweeping import sweeping
 from tastemaker.searches.tasks import Sources, search_handlers
 from tests.searches.rows import many, one, write
-from tests.searches.scripted import Bench, ScriptedProvider, pages_of, working
+from tests.searches.scripted import Bench, ScriptedProvider, pages_of, sweeping, working
 
 
 async def test_a_search_ends_in_time_though_nobody_works_on_it(bench: Bench) -> None:
@@ -54,7 +54,7 @@ async def test_a_lost_message_is_published_again(bench: Bench) -> None:
     search = await bench.start("chess", "makeup", target=15)
     await write(bench.database, "DELETE FROM background_jobs")
     provider = ScriptedProvider(pages_of(10, 100))
-    async with working(bench.database, provider), sweeping(bench.database, every=0.1):
+    async with working(bench.database, provider), sweeping(bench.database):
         ended = await bench.finish(search)
     assert (ended.outcome, ended.stored) == (Outcome.FULL, 15)
 
@@ -103,7 +103,7 @@ async def sweep_once(bench: Bench) -> None:
         worker = asyncio.create_task(
             run_worker(bench.database, sweeper, stopping=stopping, settings=WorkerSettings(poll=0.05))
         )
-        async with sweeping(bench.database, every=60):
+        async with sweeping(bench.database):
             done = "SELECT count(completed_at) FROM background_jobs WHERE job_type = 'sweep_searches'"
             while await one(bench.database, done) == 0:
                 await asyncio.sleep(0.02)

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from tastemaker.core.errors import NotFound
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.jobs.worker import WorkerSettings, run_worker
+from tastemaker.jobs.worker import run_worker
+from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.base import ErrorKind, Page, ProviderError
 from tastemaker.searches.service import resume_search
 from tastemaker.searches.states import Outcome, Status

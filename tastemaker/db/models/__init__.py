@@ -23,6 +23,7 @@ from tastemaker.db.models.system import (
     Event,
     EventKey,
     ProviderCall,
+    ScheduleRow,
     SqlAccess,
     SystemConfiguration,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "ProviderQuota",
     "ProviderSpending",
     "RunEndReason",
+    "ScheduleRow",
     "ScrapingJob",
     "ScrapingResult",
     "ScrapingRun",

@@ -165,6 +165,9 @@ class EventDelivery(Base):
     )
 
 
+IS_READY = sql("status = 'pending' AND waits_for IS NULL")
+
+
 class BackgroundJob(Base):
     __tablename__ = "background_jobs"
 
@@ -191,9 +194,13 @@ class BackgroundJob(Base):
     lock_key: Mapped[str | None]
     dedupe_key: Mapped[str | None]
     correlation_id: Mapped[str | None]
+    progress: Mapped[float | None]
+    waits_for: Mapped[str | None] = mapped_column(String(10))
 
     __table_args__ = (
         one_of("status", JobStatus),
+        CheckConstraint("waits_for IN ('time', 'worker')", name="waits_for"),
+        CheckConstraint("progress >= 0 AND progress <= 100", name="progress"),
         never_negative("max_retries"),
         never_negative("retry_count"),
         never_negative("attempt"),
@@ -205,6 +212,29 @@ class BackgroundJob(Base):
             postgresql_where=sql("status = 'pending'"),
         ),
         Index("idx_background_jobs_tenant", "tenant_id"),
+        Index("idx_background_jobs_ready", "priority", "scheduled_for", "id", postgresql_where=IS_READY),
+        Index(
+            "idx_background_jobs_round",
+            "priority",
+            sql("coalesce(tenant_id, '')"),
+            "scheduled_for",
+            postgresql_where=IS_READY,
+        ),
+        Index(
+            "idx_background_jobs_later",
+            "scheduled_for",
+            postgresql_where=sql("status = 'pending' AND waits_for = 'time'"),
+        ),
+        Index(
+            "idx_background_jobs_parked",
+            "job_type",
+            postgresql_where=sql("status = 'pending' AND waits_for = 'worker'"),
+        ),
+        Index(
+            "idx_background_jobs_ended",
+            "updated_at",
+            postgresql_where=sql("status IN ('completed', 'failed', 'cancelled')"),
+        ),
         Index(
             "uq_background_jobs_lock_key",
             "lock_key",
@@ -219,6 +249,20 @@ class BackgroundJob(Base):
         ),
         Index("idx_background_jobs_leases", "lease_until", postgresql_where=sql("status = 'processing'")),
     )
+
+
+class ScheduleRow(Base):
+    """When a schedule ran last and is due next: one row for all workers."""
+
+    __tablename__ = "schedules"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    every: Mapped[timedelta] = mapped_column(Interval)
+    next_run_at: Mapped[Instant]
+    last_run_at: Mapped[Instant | None]
+    last_job_id: Mapped[uuid.UUID | None]
+
+    __table_args__ = (CheckConstraint("every > '00:00:00'::interval", name="every"),)
 
 
 class ProviderCall(Base):

@@ -29,6 +29,7 @@ SHARED: Final = {
     "subscription_plans": "what is for sale",
     "system_configurations": "the installation's settings",
     "configuration_keys": "their types and bounds",
+    "schedules": "what runs again and again",
     "provider_gates": "how fast and whether a provider may be called, the same for everybody",
     "provider_quotas": "the same",
     "provider_pages": "what providers answered, without who asked",

@@ -1,0 +1,251 @@
+"""Which jobs a worker takes: ready ones, most urgent first, and nobody's thousands before another's one.
+
+What waits for its time or for a worker that knows its type (`waits_for`) stands outside the indexes used
+here; `tend` moves it in and out. The order ends with `id` so that no other index can serve it. Each statement
+is one round trip; times are the database's (`app_now()`).
+"""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.ids import JobId
+from tastemaker.jobs.queries import SUCCESSOR_WAITS
+from tastemaker.jobs.types import ClaimedJob
+
+MOST_TENANTS = 500
+"""How many tenants with ready jobs one turn of the round looks at."""
+
+MOST_MOVED = 1000
+"""How many jobs one statement moves into the ready ones, or out of them."""
+
+PRESENCE_CLASS = 1413829453
+"""First key of the advisory locks by which workers show that they are alive."""
+
+_READY = """status = 'pending' AND waits_for IS NULL AND scheduled_for <= app_now()
+              AND job_type = ANY(:job_types)
+              AND (CAST(:only AS text[]) IS NULL OR correlation_id = ANY(CAST(:only AS text[])))
+              AND (lock_key IS NULL OR NOT EXISTS (
+                  SELECT FROM background_jobs held
+                  WHERE held.status = 'processing' AND held.lock_key = job.lock_key))"""
+
+_TAKE = """, free AS (
+        SELECT DISTINCT ON (coalesce(lock_key, id::text)) id FROM chosen
+    )
+    UPDATE background_jobs job
+    SET status = 'processing', attempt = job.attempt + 1, worker = :worker, started_at = app_now(),
+        lease_until = app_now() + make_interval(secs => :lease)
+    FROM free WHERE job.id = free.id
+    RETURNING job.id, job.job_type, job.payload, job.attempt, job.retry_count, job.max_retries,
+              job.tenant_id, job.correlation_id
+"""
+
+CLAIM = text(f"""
+    WITH chosen AS (
+        SELECT id, lock_key FROM background_jobs job
+        WHERE {_READY}
+        ORDER BY priority, scheduled_for, id
+        LIMIT :batch
+        FOR UPDATE OF job SKIP LOCKED
+    ){_TAKE}""")  # noqa: S608 - of this module's own words
+
+CLAIM_FAIRLY = text(f"""
+    WITH RECURSIVE level AS (
+        SELECT priority FROM background_jobs job WHERE {_READY}
+        ORDER BY priority, scheduled_for, id LIMIT 1
+    ), waiting AS (
+        (SELECT coalesce(tenant_id, '') AS tenant FROM background_jobs, level
+         WHERE status = 'pending' AND waits_for IS NULL AND background_jobs.priority = level.priority
+           AND coalesce(tenant_id, '') >= :from
+         ORDER BY coalesce(tenant_id, '') LIMIT 1)
+        UNION ALL
+        SELECT (SELECT coalesce(later.tenant_id, '') FROM background_jobs later, level
+                WHERE later.status = 'pending' AND later.waits_for IS NULL AND later.priority = level.priority
+                  AND coalesce(later.tenant_id, '') > waiting.tenant
+                ORDER BY coalesce(later.tenant_id, '') LIMIT 1)
+        FROM waiting WHERE waiting.tenant IS NOT NULL
+    ), few AS (
+        SELECT tenant FROM waiting
+        WHERE tenant <> ALL(CAST(:served AS text[])) AND tenant IS DISTINCT FROM CAST(:behind AS text)
+        LIMIT {MOST_TENANTS}
+    ), chosen AS (
+        SELECT turn.id, turn.lock_key FROM level CROSS JOIN few CROSS JOIN LATERAL (
+            SELECT id, lock_key FROM background_jobs job
+            WHERE {_READY} AND priority = level.priority AND coalesce(tenant_id, '') = few.tenant
+            ORDER BY scheduled_for
+            LIMIT 1
+            FOR UPDATE OF job SKIP LOCKED
+        ) turn
+        LIMIT :batch
+    ){_TAKE}""")  # noqa: S608 - of this module's own words
+"""One job each of the tenants that come next in the round and have not had their share.
+
+The round stays within the most urgent priority that has a ready job: fairness is among equals. Jobs of no
+tenant are one tenant more, named ''.
+"""
+
+RESCUE = text(f"""
+    WITH lost AS (
+        SELECT job.id, job.dedupe_key, job.retry_count >= job.max_retries AS is_spent
+        FROM background_jobs job
+        WHERE job.status = 'processing' AND job.job_type = ANY(:job_types)
+          AND (CAST(:of AS text) IS NULL OR job.correlation_id = :of) AND (
+            job.lease_until < app_now()
+            OR (job.lease_until < app_now() + make_interval(secs => :lease - :grace)
+                AND job.worker IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM pg_locks held
+                    WHERE held.locktype = 'advisory' AND held.classid = :presence_class AND held.objsubid = 2
+                      AND held.objid::bigint = hashtext(job.worker)::bigint & 4294967295
+                      AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))
+        FOR UPDATE SKIP LOCKED
+    ), placed AS (
+        SELECT id, is_spent,
+               row_number() OVER (PARTITION BY coalesce(dedupe_key, id::text) ORDER BY is_spent, id) AS place
+        FROM lost
+    )
+    UPDATE background_jobs job
+    SET retry_count = retry_count + 1, lease_until = NULL, worker = NULL,
+        error = 'The worker died while it held the job.', scheduled_for = app_now(), waits_for = NULL,
+        status = CASE WHEN is_spent THEN 'failed'
+                      WHEN place > 1 OR {SUCCESSOR_WAITS} THEN 'cancelled' ELSE 'pending' END,
+        failed_at = CASE WHEN is_spent THEN app_now() END
+    FROM placed WHERE job.id = placed.id
+    RETURNING job.id, job.job_type, job.status, job.payload, job.attempt, job.retry_count, job.max_retries,
+              job.tenant_id, job.correlation_id, job.error
+""")  # noqa: S608 - of this module's own words
+
+PROMOTE = text(f"""
+    UPDATE background_jobs job SET waits_for = NULL
+    FROM (SELECT id FROM background_jobs
+          WHERE status = 'pending' AND waits_for = 'time' AND scheduled_for <= app_now()
+          ORDER BY scheduled_for LIMIT {MOST_MOVED}
+          FOR UPDATE SKIP LOCKED) due
+    WHERE job.id = due.id
+""")  # noqa: S608 - a number of this module's own
+
+PARK = text(f"""
+    UPDATE background_jobs job SET waits_for = 'worker'
+    FROM (SELECT id, job_type FROM background_jobs
+          WHERE status = 'pending' AND waits_for IS NULL
+          ORDER BY priority, scheduled_for, id LIMIT {MOST_MOVED}
+          FOR UPDATE SKIP LOCKED) first
+    WHERE job.id = first.id AND first.job_type <> ALL(:known)
+    RETURNING job.job_type
+""")  # noqa: S608 - a number of this module's own
+
+UNPARK = text("""
+    UPDATE background_jobs SET waits_for = CASE WHEN scheduled_for > app_now() THEN 'time' END
+    WHERE status = 'pending' AND waits_for = 'worker' AND job_type = ANY(:known)
+""")
+
+
+async def claim(
+    session: AsyncSession,
+    *,
+    worker: str | None,
+    job_types: Sequence[str],
+    batch: int,
+    lease: float,
+    only: Collection[str] | None = None,
+) -> list[ClaimedJob]:
+    """Take up to `batch` ready jobs, most urgent first. Counted as an attempt before anything runs.
+
+    `worker` is the name under which it shows its presence; without one only the lease tells of its death.
+    `only`: the correlation ids whose jobs may be taken; None is every one.
+    """
+    rows = await session.execute(
+        CLAIM,
+        {
+            "worker": worker,
+            "job_types": list(job_types),
+            "batch": batch,
+            "lease": lease,
+            "only": None if only is None else list(only),
+        },
+    )
+    return [claimed_job(row) for row in rows.mappings()]
+
+
+async def claim_fairly(
+    session: AsyncSession,
+    *,
+    worker: str | None,
+    job_types: Sequence[str],
+    batch: int,
+    lease: float,
+    served: Collection[str],
+    after: str | None,
+    only: Collection[str] | None = None,
+) -> list[ClaimedJob]:
+    """One job each of tenants that are not `served` already, in the order of the round behind `after`.
+
+    None is the round's start. A job of no tenant counts as the tenant ''.
+    """
+    rows = await session.execute(
+        CLAIM_FAIRLY,
+        {
+            "worker": worker,
+            "job_types": list(job_types),
+            "batch": batch,
+            "lease": lease,
+            "served": list(served),
+            "from": after or "",
+            "behind": after,
+            "only": None if only is None else list(only),
+        },
+    )
+    return [claimed_job(row) for row in rows.mappings()]
+
+
+async def rescue(
+    session: AsyncSession,
+    *,
+    job_types: Sequence[str],
+    lease: float,
+    grace: float,
+    correlation_id: str | None = None,
+) -> Sequence[RowMapping]:
+    """Hand back what dead workers hold: their lease ran out, or they have shown no presence for `grace`.
+
+    Only of types that the caller knows: whoever gives a job up has to tell its owner.
+    """
+    rows = await session.execute(
+        RESCUE,
+        {
+            "job_types": list(job_types),
+            "lease": lease,
+            "grace": grace,
+            "presence_class": PRESENCE_CLASS,
+            "of": correlation_id,
+        },
+    )
+    return rows.mappings().all()
+
+
+async def promote(session: AsyncSession) -> None:
+    """What waited for its time and need not any more is ready."""
+    await session.execute(PROMOTE)
+
+
+async def park(session: AsyncSession, known: Collection[str]) -> list[str]:
+    """Set aside what stands in front and is of a type that nobody here knows, and take back what is known.
+
+    The types that were set aside, one name for each job.
+    """
+    await session.execute(UNPARK, {"known": list(known)})
+    return list((await session.execute(PARK, {"known": list(known)})).scalars())
+
+
+def claimed_job(row: RowMapping) -> ClaimedJob:
+    """A job as a statement of this package returned it."""
+    return ClaimedJob(
+        id=JobId(row["id"]),
+        job_type=row["job_type"],
+        payload=row["payload"],
+        attempt=row["attempt"],
+        retry_count=row["retry_count"],
+        max_retries=row["max_retries"],
+        tenant_id=row["tenant_id"],
+        correlation_id=row["correlation_id"],
+    )

@@ -1,0 +1,38 @@
+"""The events of a job's end, written with it."""
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.ids import JobId
+from tastemaker.events.names import Source
+from tastemaker.events.service import record
+from tastemaker.events.system_payloads import JobCompleted, JobFailed
+from tastemaker.jobs.types import ClaimedJob
+
+
+async def record_end(session: AsyncSession, job: ClaimedJob, payload: JobCompleted | JobFailed) -> None:
+    """A job that was replayed can end again: each attempt has an end of its own."""
+    await record(
+        session,
+        payload,
+        aggregate_id=str(job.id),
+        identifier=f"{job.id}_{job.attempt}",
+        source=Source.SYSTEM_AUTOMATION,
+        tenant_id=job.tenant_id,
+        correlation_id=job.correlation_id or str(job.id),
+        causation_id=str(job.id),
+    )
+
+
+def lost_job(row: RowMapping) -> ClaimedJob:
+    """What a dead worker held, as the rescue found it."""
+    return ClaimedJob(
+        id=JobId(row["id"]),
+        job_type=row["job_type"],
+        payload=row["payload"],
+        attempt=row["attempt"],
+        retry_count=row["retry_count"],
+        max_retries=row["max_retries"],
+        tenant_id=row["tenant_id"],
+        correlation_id=row["correlation_id"],
+    )

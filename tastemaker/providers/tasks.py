@@ -1,0 +1,34 @@
+"""What is kept of providers goes when its time is over: pages, and the counts of past windows."""
+
+from datetime import timedelta
+from typing import Final
+
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import session_scope
+from tastemaker.jobs.registry import handles
+from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
+from tastemaker.jobs.types import Answer, Done, JobContext, JobType
+from tastemaker.providers.page_store import forget_expired
+from tastemaker.ratelimit.queries import forget_quotas
+
+QUOTAS_KEPT_DAYS: Final = 35
+
+FORGET_PROVIDER_DATA = JobType(name="forget_provider_data", payload=Nothing)
+
+
+@handles(FORGET_PROVIDER_DATA)
+async def forget_provider_data(context: JobContext, _: Nothing) -> Answer:
+    async with session_scope(context.database, SYSTEM) as session:
+        pages = await forget_expired(session)
+        windows = await forget_quotas(session, days=QUOTAS_KEPT_DAYS)
+    return Done({"pages": pages, "quota_windows": windows})
+
+
+scheduled(
+    Schedule(
+        name="forget_provider_data",
+        every=timedelta(hours=1),
+        job=FORGET_PROVIDER_DATA,
+        meaning="Removes providers' pages whose time is over, and the quota counts of past windows.",
+    )
+)
