@@ -14,6 +14,7 @@ from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.core.text import clean_line
 from tastemaker.db.words import CampaignStatus, SearchType
 from tastemaker.events.names import Source
+from tastemaker.events.payload_base import Payload
 from tastemaker.events.payloads import (
     CampaignActivated,
     CampaignArchived,
@@ -21,7 +22,6 @@ from tastemaker.events.payloads import (
     CampaignCompleted,
     CampaignCreated,
     CampaignRestored,
-    Payload,
 )
 from tastemaker.events.service import record
 

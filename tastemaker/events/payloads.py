@@ -13,7 +13,7 @@ from pydantic import field_validator
 
 from tastemaker.events import system_payloads  # noqa: F401 - its models are payloads like those here
 from tastemaker.events.names import Aggregate, EventType
-from tastemaker.events.payload_base import Payload as Payload
+from tastemaker.events.payload_base import Payload
 from tastemaker.events.redaction import without_contact_data
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tastemaker.db.words import SearchStatus
+from tastemaker.events.payload_base import Payload
 from tastemaker.events.payloads import (
-    Payload,
     SearchFinished,
     SearchParked,
     SearchProcessing,

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.events.names import EventType, all_names
-from tastemaker.events.payloads import Payload
+from tastemaker.events.payload_base import Payload
 from tastemaker.events.recorded import RecordedEvent
 
 Handle = Callable[[AsyncSession, RecordedEvent], Awaitable[None]]

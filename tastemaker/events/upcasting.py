@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from tastemaker.core.errors import AppError
 from tastemaker.events.names import EventType, find_type
-from tastemaker.events.payloads import Payload, payload_models
+from tastemaker.events.payload_base import Payload
+from tastemaker.events.payloads import payload_models
 
 Data = Mapping[str, Any]
 Upcaster = Callable[[Data], Data]

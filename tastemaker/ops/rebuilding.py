@@ -17,7 +17,8 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.words import SearchStatus
 from tastemaker.events.names import Aggregate, Source
-from tastemaker.events.payloads import Payload, SearchSnapshot, SubscriptionSnapshot
+from tastemaker.events.payload_base import Payload
+from tastemaker.events.payloads import SearchSnapshot, SubscriptionSnapshot
 from tastemaker.events.recorded import RecordedEvent
 from tastemaker.events.service import NewEvent, record_many
 from tastemaker.events.states import SearchState, SubscriptionState, fold_search, fold_subscription

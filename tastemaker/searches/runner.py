@@ -29,7 +29,8 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_full
 from tastemaker.events.names import Source
-from tastemaker.events.payloads import Payload, SearchParked, SearchProcessing
+from tastemaker.events.payload_base import Payload
+from tastemaker.events.payloads import SearchParked, SearchProcessing
 from tastemaker.events.service import record
 from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
