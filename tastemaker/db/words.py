@@ -248,3 +248,11 @@ class EmailStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     CANCELLED_SUBSCRIPTION = "cancelled_subscription"
+
+
+class UnsubscriptionSource(StrEnum):
+    """How a user said that they want no marketing."""
+
+    LINK = "link"
+    ACCOUNT = "account"
+    OPERATOR = "operator"

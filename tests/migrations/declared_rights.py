@@ -34,6 +34,7 @@ OF_A_TENANT: Final = {
     "provider_spending": "tenant_id",
     "api_keys": "tenant_id",
     "idempotent_answers": "tenant_id",
+    "email_unsubscriptions": "tenant_id",
 }
 """Table: the column that names whose row it is. Who claims to be a tenant sees its own, the system all."""
 

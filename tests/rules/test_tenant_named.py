@@ -20,6 +20,7 @@ TENANT_COLUMNS: Final = {
     "search_jobs": ("tenant_id",),
     "search_results": ("tenant_id",),
     "exclusions": ("tenant_id",),
+    "email_unsubscriptions": ("tenant_id",),
     "usage_charges": ("tenant_id",),
     "provider_calls": ("tenant_id",),
     "events": ("tenant_id",),

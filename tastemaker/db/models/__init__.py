@@ -28,6 +28,7 @@ from tastemaker.db.models.system import (
     SystemConfiguration,
 )
 from tastemaker.db.models.user import (
+    EmailUnsubscription,
     SubscriptionPlan,
     UsageCharge,
     User,
@@ -59,6 +60,7 @@ from tastemaker.db.words import (
     SubscriptionStatus,
     TextBoolean,
     TrialStatus,
+    UnsubscriptionSource,
     ValueType,
 )
 
@@ -75,6 +77,7 @@ __all__ = [
     "ConfigurationKey",
     "Creator",
     "CreatorHandle",
+    "EmailUnsubscription",
     "Event",
     "EventKey",
     "Exclusion",
@@ -116,6 +119,7 @@ __all__ = [
     "SystemConfiguration",
     "TextBoolean",
     "TrialStatus",
+    "UnsubscriptionSource",
     "UsageCharge",
     "User",
     "UserBilling",

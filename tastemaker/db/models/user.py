@@ -21,7 +21,13 @@ from tastemaker.db.models.base import (
     never_negative,
     one_of,
 )
-from tastemaker.db.words import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
+from tastemaker.db.words import (
+    BillingSyncStatus,
+    OnboardingStep,
+    SubscriptionStatus,
+    TrialStatus,
+    UnsubscriptionSource,
+)
 
 _FIELDS = " || ".join(rf"E'\n\n' || coalesce({name}, '')" for name in ("full_name", "email", "business_name"))
 _SEPARATORS = r"""E'\n !"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~'"""
@@ -190,6 +196,18 @@ class UserSystemData(Base):
         Index("idx_user_system_data_signup", "signup_timestamp"),
         Index("idx_user_system_data_tenant", "tenant_id"),
     )
+
+
+class EmailUnsubscription(Base):
+    """A user who wants no e-mail that is not needed to use the product."""
+
+    __tablename__ = "email_unsubscriptions"
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True)
+    source: Mapped[UnsubscriptionSource] = mapped_column(WordOf(UnsubscriptionSource, 20))
+    created_at: Mapped[InstantOfInsert]
+
+    __table_args__ = (one_of("source", UnsubscriptionSource),)
 
 
 class SubscriptionPlan(Base):
