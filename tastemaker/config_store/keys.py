@@ -6,7 +6,13 @@ A key without a reader must not be declared; a test looks whether the reader rea
 from datetime import timedelta
 from typing import Final
 
-from tastemaker.config_store.declaring import duration_key, flag_key, number_key
+from tastemaker.config_store.declaring import ConfigKey, duration_key, flag_key, number_key, text_key
+
+
+def _email_delay(key: str, default: timedelta, meaning: str) -> ConfigKey[timedelta]:
+    most = timedelta(days=31)
+    return duration_key("email", key, default=default, most=most, meaning=meaning, reader="mail.sequence")
+
 
 STANDARD_JOB_TIMEOUT: Final = duration_key(
     "timeouts",
@@ -206,4 +212,37 @@ RATE_LIMIT_PER_MINUTE: Final = number_key(
     most=1_000_000,
     meaning="How many requests one key may make in a minute, in each web process.",
     reader="web.pace",
+)
+EMAIL_ENABLED: Final = flag_key(
+    "email",
+    "enabled",
+    default=True,
+    meaning="Whether mail is sent at all; what falls due meanwhile is cancelled.",
+    reader="mail.service",
+)
+EMAIL_FROM_NAME: Final = text_key(
+    "email",
+    "from_name",
+    default="Tastemaker",
+    meaning="The name beside the sender's address.",
+    reader="mail.sending",
+)
+EMAIL_LATEST: Final = duration_key(
+    "email",
+    "latest",
+    default=timedelta(days=2),
+    least=timedelta(minutes=1),
+    most=timedelta(days=31),
+    meaning="What could not be sent so long after it was due, because nothing ran, is cancelled.",
+    reader="mail.service",
+)
+WELCOME_DELAY: Final = _email_delay("welcome_delay", timedelta(minutes=10), "After signing up: the welcome.")
+ABANDONMENT_DELAY: Final = _email_delay(
+    "abandonment_delay", timedelta(hours=2), "After signing up: the reminder to finish onboarding."
+)
+TRIAL_DAY2_DELAY: Final = _email_delay(
+    "trial_day2_delay", timedelta(days=2), "After a trial began: what it is good for."
+)
+TRIAL_DAY5_DELAY: Final = _email_delay(
+    "trial_day5_delay", timedelta(days=5), "After a trial began: when it ends."
 )

@@ -16,6 +16,8 @@ LIST = text("""
     FROM system_configurations ORDER BY category, key
 """)
 
+FIND = text("SELECT value FROM system_configurations WHERE category = :category AND key = :key")
+
 SET = text("""
     INSERT INTO system_configurations AS stored (
         category, key, value, value_type, description, is_hot_reloadable)
@@ -79,6 +81,11 @@ async def list_values(session: AsyncSession) -> list[StoredValue]:
     """By category and key."""
     rows = (await session.execute(LIST)).mappings()
     return [StoredValue(**{**row, "value_type": ValueType(row["value_type"])}) for row in rows]
+
+
+async def find_value(session: AsyncSession, category: str, key: str) -> str | None:
+    """As it was written."""
+    return (await session.execute(FIND, {"category": category, "key": key})).scalar_one_or_none()
 
 
 async def set_value(session: AsyncSession, key: ConfigKey[Any], value: str) -> bool:

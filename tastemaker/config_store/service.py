@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,6 +12,8 @@ from tastemaker.config_store import queries
 from tastemaker.config_store.declaring import DECLARED, ConfigKey
 from tastemaker.config_store.queries import StoredValue
 from tastemaker.core.errors import InvalidInput, NotFound
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,17 @@ async def list_settings(session: AsyncSession) -> list[Setting]:
     """Every declared key, by name."""
     stored = {(one.category, one.key): one for one in await queries.list_values(session)}
     return [_setting(key, stored.get(place)) for place, key in sorted(DECLARED.items())]
+
+
+async def current_value(session: AsyncSession, key: ConfigKey[T]) -> T:
+    """For a verb that has a session and no `Configuration`; the default where the row cannot be read."""
+    stored = await queries.find_value(session, key.category, key.key)
+    if stored is None:
+        return key.default
+    try:
+        return key.parse(stored)
+    except InvalidInput:
+        return key.default
 
 
 async def list_unused(session: AsyncSession) -> Sequence[StoredValue]:

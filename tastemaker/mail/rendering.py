@@ -52,6 +52,12 @@ def render(email: EmailType, facts: Facts, links: Links) -> Rendered:
     return Rendered(subject=subject, text=text.strip() + "\n", html=html)
 
 
+def greeted(name: str | None) -> str | None:
+    """None for what is no name but an address: anybody may sign up with somebody else's e-mail address."""
+    line = _short(name or "", LONGEST_NAME)
+    return None if not line or _ADDRESS.search(line) else line
+
+
 def _subject(email: EmailType, values: Mapping[str, Any]) -> str:
     template = _environment("txt").get_template(f"{email.value}.mail")
     context = template.new_context(dict(values))
@@ -62,7 +68,7 @@ def _values(facts: Facts, links: Links) -> dict[str, Any]:
     """What templates may speak of; None, and nothing is said of it."""
     ends = facts.trial_ends_at
     return {
-        "name": _greeted(facts.full_name or ""),
+        "name": greeted(facts.full_name),
         "plan_name": _short(facts.plan_name or "", LONGEST_NAME) or None,
         "trial_ends_on": ends and f"{ends.day} {ends:%B %Y}",
         "campaign": facts.campaign and _campaign(facts.campaign),
@@ -74,12 +80,6 @@ def _values(facts: Facts, links: Links) -> dict[str, Any]:
 
 def _campaign(campaign: CampaignFacts) -> Mapping[str, Any]:
     return {"name": _short(campaign.name, LONGEST_NAME), "creators": campaign.creators}
-
-
-def _greeted(name: str) -> str | None:
-    """None for what is no name but an address: anybody may sign up with somebody else's e-mail address."""
-    line = _short(name, LONGEST_NAME)
-    return None if not line or _ADDRESS.search(line) else line
 
 
 def _short(text: str, most: int) -> str:

@@ -1,0 +1,250 @@
+"""What e-mail reads about users, and the one place that writes `email_schedule_status`.
+
+Each write changes one key in one statement, so that two at once lose nothing. Times are the database's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.words import (
+    CampaignStatus,
+    EmailStatus,
+    EmailType,
+    OnboardingStep,
+    SubscriptionStatus,
+    TrialStatus,
+    UnsubscriptionSource,
+)
+from tastemaker.mail.facts import CampaignFacts, Facts
+
+SCHEDULE = text("""
+    UPDATE user_system_data data
+    SET email_schedule_status = jsonb_set(
+        CASE jsonb_typeof(data.email_schedule_status)
+             WHEN 'object' THEN data.email_schedule_status ELSE '{}' END,
+        ARRAY[CAST(:email AS text)],
+        jsonb_build_object('status', 'scheduled', 'messageId', CAST(:key AS text), 'timestamp',
+            to_char(timezone('UTC', app_now()), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))
+    FROM users WHERE users.id = data.user_id AND users.user_id = :user_id AND users.email <> ''
+      AND data.email_schedule_status #>> ARRAY[:email, 'messageId'] IS DISTINCT FROM :key
+      AND NOT (:once AND data.email_schedule_status #>> ARRAY[:email, 'status'] IS NOT DISTINCT FROM 'sent')
+    RETURNING app_now() + CAST(:delay AS interval)
+""")
+
+SET_STATUS = text("""
+    UPDATE user_system_data data
+    SET email_schedule_status = jsonb_set(data.email_schedule_status, ARRAY[CAST(:email AS text)],
+        jsonb_build_object('status', CAST(:status AS text), 'messageId', CAST(:key AS text), 'timestamp',
+            to_char(timezone('UTC', app_now()), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))
+    WHERE data.tenant_id = :user_id AND data.email_schedule_status #>> ARRAY[:email, 'messageId'] = :key
+""")
+
+CANCEL = text("""
+    UPDATE user_system_data data
+    SET email_schedule_status = jsonb_set(data.email_schedule_status, ARRAY[CAST(:email AS text)],
+        jsonb_build_object('status', CAST(:status AS text),
+            'messageId', data.email_schedule_status #> ARRAY[:email, 'messageId'], 'timestamp',
+            to_char(timezone('UTC', app_now()), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))
+    WHERE data.tenant_id = :user_id
+      AND data.email_schedule_status #>> ARRAY[:email, 'status'] = 'scheduled'
+    RETURNING data.email_schedule_status #>> ARRAY[:email, 'messageId']
+""")
+
+CANCEL_JOBS = text("""
+    UPDATE background_jobs SET status = 'cancelled', completed_at = app_now()
+    WHERE tenant_id = :user_id AND dedupe_key = ANY(:dedupe_keys) AND status = 'pending'
+""")
+
+LOCK_SCHEDULED = text("""
+    SELECT app_now() > CAST(:due AS timestamptz) + CAST(:latest AS interval) FROM user_system_data data
+    WHERE data.tenant_id = :user_id
+      AND data.email_schedule_status #>> ARRAY[:email, 'messageId'] = :key
+      AND data.email_schedule_status #>> ARRAY[:email, 'status'] = 'scheduled'
+    FOR UPDATE
+""")
+
+FIND_FACTS = text("""
+    SELECT u.email AS address, u.full_name, u.onboarding_step, plan.display_name AS plan_name,
+           coalesce(s.subscription_status, 'none') AS subscription_status,
+           coalesce(s.trial_status, 'pending') AS trial_status, s.trial_end_date AS trial_ends_at,
+           NOT EXISTS (SELECT FROM email_unsubscriptions gone WHERE gone.tenant_id = u.user_id)
+               AS wants_marketing
+    FROM users u
+    LEFT JOIN user_subscriptions s ON s.user_id = u.id
+    LEFT JOIN subscription_plans plan ON plan.plan_key = s.current_plan
+    WHERE u.user_id = :user_id
+""")
+
+FIND_CAMPAIGN = text("""
+    SELECT campaigns.id::text AS id, campaigns.name, campaigns.status,
+           (SELECT coalesce(sum(search.processed_results), 0) FROM scraping_jobs search
+            WHERE search.campaign_id = campaigns.id AND search.user_id = campaigns.user_id) AS creators
+    FROM campaigns
+    WHERE campaigns.user_id = :user_id AND campaigns.id::text = :id AND campaigns.deleting_since IS NULL
+""")
+
+UNSUBSCRIBE = text("""
+    INSERT INTO email_unsubscriptions (tenant_id, source, created_at)
+    SELECT user_id, :source, app_now() FROM users WHERE user_id = :user_id
+    ON CONFLICT (tenant_id) DO NOTHING
+    RETURNING 1
+""")
+
+RESUBSCRIBE = text("DELETE FROM email_unsubscriptions WHERE tenant_id = :user_id RETURNING 1")
+
+LIST_STATUSES = text("""
+    SELECT data.email_schedule_status AS statuses,
+           (SELECT gone.source FROM email_unsubscriptions gone
+            WHERE gone.tenant_id = data.tenant_id) AS source
+    FROM user_system_data data WHERE data.tenant_id = :user_id
+""")
+
+LIST_DUE = text("""
+    SELECT dedupe_key, scheduled_for FROM background_jobs
+    WHERE tenant_id = :user_id AND dedupe_key LIKE 'email:%' AND status = 'pending'
+""")
+
+LIST_SENDINGS = text("""
+    SELECT dedupe_key, status, error FROM outbox_messages
+    WHERE tenant_id = :user_id AND channel = 'email'
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredStatuses:
+    """As it is in the column, whoever wrote it. `unsubscribed`: how they said so; None: they did not."""
+
+    by_type: Mapping[str, Any]
+    unsubscribed: UnsubscriptionSource | None
+
+
+async def schedule(
+    session: AsyncSession,
+    user_id: ExternalUserId,
+    email: EmailType,
+    key: str,
+    *,
+    once: bool,
+    delay: timedelta,
+) -> datetime | None:
+    """When it is due. None: it was scheduled before, or the user has no address.
+
+    `once`: nor when one of the type was ever sent, be it by the original product.
+    """
+    values = {**_of(user_id, email, key), "once": once, "delay": delay}
+    due: datetime | None = (await session.execute(SCHEDULE, values)).scalar_one_or_none()
+    return due
+
+
+async def set_status(
+    session: AsyncSession, user_id: ExternalUserId, email: EmailType, key: str, status: EmailStatus
+) -> None:
+    """Unless the key has another e-mail by now."""
+    await session.execute(SET_STATUS, {**_of(user_id, email, key), "status": status})
+
+
+async def cancel(
+    session: AsyncSession, user_id: ExternalUserId, email: EmailType, *, status: EmailStatus
+) -> str | None:
+    """The key of what was scheduled; None where nothing was."""
+    values = {"user_id": user_id, "email": email, "status": status}
+    key: str | None = (await session.execute(CANCEL, values)).scalar_one_or_none()
+    return key
+
+
+async def cancel_jobs(session: AsyncSession, user_id: ExternalUserId, dedupe_keys: Sequence[str]) -> None:
+    await session.execute(CANCEL_JOBS, {"user_id": user_id, "dedupe_keys": list(dedupe_keys)})
+
+
+async def lock_scheduled(
+    session: AsyncSession,
+    user_id: ExternalUserId,
+    email: EmailType,
+    key: str,
+    *,
+    due: datetime,
+    latest: timedelta,
+) -> bool | None:
+    """Whether it is too late for it; None where it is not scheduled any more."""
+    values = {**_of(user_id, email, key), "due": due, "latest": latest}
+    is_late: bool | None = (await session.execute(LOCK_SCHEDULED, values)).scalar_one_or_none()
+    return is_late
+
+
+async def find_facts(
+    session: AsyncSession, user_id: ExternalUserId, email: EmailType, subject: str | None
+) -> Facts | None:
+    row = (await session.execute(FIND_FACTS, {"user_id": user_id})).mappings().first()
+    if row is None:
+        return None
+    is_about_campaign = email is EmailType.CAMPAIGN_FINISHED and subject is not None
+    return Facts(
+        user_id=user_id,
+        address=row["address"],
+        full_name=row["full_name"],
+        onboarding_step=OnboardingStep(row["onboarding_step"]),
+        plan_name=row["plan_name"],
+        subscription_status=SubscriptionStatus(row["subscription_status"]),
+        trial_status=TrialStatus(row["trial_status"]),
+        trial_ends_at=row["trial_ends_at"],
+        wants_marketing=row["wants_marketing"],
+        subject=subject,
+        campaign=await _find_campaign(session, user_id, subject or "") if is_about_campaign else None,
+    )
+
+
+async def unsubscribe(session: AsyncSession, user_id: ExternalUserId, source: UnsubscriptionSource) -> bool:
+    """False: they had, or there is no such user."""
+    values = {"user_id": user_id, "source": source}
+    return (await session.execute(UNSUBSCRIBE, values)).first() is not None
+
+
+async def resubscribe(session: AsyncSession, user_id: ExternalUserId) -> bool:
+    return (await session.execute(RESUBSCRIBE, {"user_id": user_id})).first() is not None
+
+
+async def find_statuses(session: AsyncSession, user_id: ExternalUserId) -> StoredStatuses | None:
+    row = (await session.execute(LIST_STATUSES, {"user_id": user_id})).mappings().first()
+    if row is None:
+        return None
+    statuses, source = row["statuses"], row["source"]
+    return StoredStatuses(
+        by_type=statuses if isinstance(statuses, Mapping) else {},
+        unsubscribed=None if source is None else UnsubscriptionSource(source),
+    )
+
+
+async def list_due(session: AsyncSession, user_id: ExternalUserId) -> dict[str, datetime]:
+    """By the job's key: when each e-mail that waits is due."""
+    rows = await session.execute(LIST_DUE, {"user_id": user_id})
+    return {row.dedupe_key: row.scheduled_for for row in rows}
+
+
+async def list_sendings(session: AsyncSession, user_id: ExternalUserId) -> dict[str, tuple[str, str | None]]:
+    """By key: what the outbox says of it, and why."""
+    rows = await session.execute(LIST_SENDINGS, {"user_id": user_id})
+    return {row.dedupe_key: (row.status, row.error) for row in rows}
+
+
+async def _find_campaign(
+    session: AsyncSession, user_id: ExternalUserId, campaign_id: str
+) -> CampaignFacts | None:
+    row = (await session.execute(FIND_CAMPAIGN, {"user_id": user_id, "id": campaign_id})).mappings().first()
+    if row is None:
+        return None
+    return CampaignFacts(
+        id=row["id"],
+        name=row["name"],
+        status=CampaignStatus(row["status"]),
+        creators=int(row["creators"]),
+    )
+
+
+def _of(user_id: ExternalUserId, email: EmailType, key: str) -> dict[str, Any]:
+    return {"user_id": user_id, "email": email, "key": key}

@@ -1,0 +1,117 @@
+"""The channel `email` of the outbox: writes each letter when it leaves, from ids, and hands it over once."""
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.config_store.keys import EMAIL_FROM_NAME
+from tastemaker.config_store.service import current_value
+from tastemaker.core.errors import InvalidInput
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.core.logging import get_logger
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.words import EmailStatus, OutboxStatus
+from tastemaker.mail import queries
+from tastemaker.mail.facts import Facts
+from tastemaker.mail.kinds import KINDS, Kind
+from tastemaker.mail.mailer import Mailer
+from tastemaker.mail.message import Mailbox, compose, on_the_wire, read_mailbox
+from tastemaker.mail.messages import EmailBody
+from tastemaker.mail.rendering import Links, greeted, render
+from tastemaker.mail.transports import Letter, Transport
+from tastemaker.outbox.channels import (
+    Channel,
+    Guarantee,
+    NotSent,
+    Outcome,
+    OutgoingMessage,
+    Refused,
+    Sender,
+    declare,
+)
+from tastemaker.outbox.relay import Senders
+
+STATUS_AFTER: Final = {
+    OutboxStatus.SENT: EmailStatus.SENT,
+    OutboxStatus.FAILED: EmailStatus.FAILED,
+    OutboxStatus.UNKNOWN: EmailStatus.FAILED,
+    OutboxStatus.CANCELLED: EmailStatus.CANCELLED,
+}
+"""The original's words know no doubt: the outbox says which failures are `unknown`."""
+
+log = get_logger(__name__)
+
+
+async def settled(session: AsyncSession, message: OutgoingMessage, status: OutboxStatus) -> None:
+    """The outbox's end of an e-mail is the user's status of it."""
+    body = EmailBody.model_validate(message.body)
+    user_id, key = ExternalUserId(body.user_id), message.dedupe_key
+    await queries.set_status(session, user_id, body.email, key, STATUS_AFTER[status])
+
+
+EMAIL: Final = declare(
+    Channel(
+        name="email",
+        guarantee=Guarantee.AT_MOST_ONCE,
+        meaning="E-mail to users.",
+        deadline=60.0,
+        max_attempts=50,
+        settled=settled,
+    )
+)
+"""Fifty attempts are about ten hours: longer than a greylisting, or than a mail server is usually down."""
+
+
+def email_senders(database: Database, mailer: Mailer) -> Senders:
+    """For a relay; empty where mail is off."""
+    if mailer.transport is None or mailer.sender is None:
+        return {}
+    return {EMAIL: email_sender(database, mailer, transport=mailer.transport, sender=mailer.sender)}
+
+
+def email_sender(database: Database, mailer: Mailer, *, transport: Transport, sender: Mailbox) -> Sender:
+    async def send(message: OutgoingMessage) -> Outcome:
+        try:
+            letter = await _write(database, message, mailer, sender)
+        except Exception as error:  # nothing has left: whatever it is, it is tried again
+            log.exception("e-mail %s could not be written", message.id)
+            return NotSent(f"It could not be written: {type(error).__name__}.")
+        return letter if isinstance(letter, Refused) else await transport.send(letter)
+
+    return send
+
+
+def refusal_of(kind: Kind, facts: Facts | None, mailer: Mailer) -> str | None:
+    """Why it must not be sent; None where it may. Nobody is to get what they cannot get rid of."""
+    if facts is not None and kind.is_marketing and mailer.unsubscribe_url(facts.user_id) is None:
+        return "There is no address at which one could unsubscribe."
+    return kind.refusal(facts)
+
+
+async def _write(
+    database: Database, message: OutgoingMessage, mailer: Mailer, sender: Mailbox
+) -> Letter | Refused:
+    """As things are now. Reading ends before anything is sent."""
+    body = EmailBody.model_validate(message.body)
+    kind, user_id = KINDS[body.email], ExternalUserId(body.user_id)
+    async with session_scope(database, SYSTEM) as session:
+        facts = await queries.find_facts(session, user_id, body.email, body.subject)
+        from_name = await current_value(session, EMAIL_FROM_NAME)
+    refusal = refusal_of(kind, facts, mailer)
+    if refusal is not None or facts is None:
+        return Refused(refusal or "There is no such user any more.")
+    try:
+        to = read_mailbox(facts.address or "", name=greeted(facts.full_name) or "")
+    except InvalidInput as error:
+        return Refused(str(error))
+    unsubscribe_url = mailer.unsubscribe_url(user_id) if kind.is_marketing else None
+    links = Links(app=mailer.app_url, unsubscribe=unsubscribe_url)
+    letter = compose(
+        render(body.email, facts, links),
+        sender=read_mailbox(sender.address, name=from_name),
+        to=to,
+        key=message.dedupe_key,
+        unsubscribe_url=unsubscribe_url,
+    )
+    return Letter(key=message.dedupe_key, sender=sender.address, to=to.address, raw=on_the_wire(letter))

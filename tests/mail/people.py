@@ -1,0 +1,134 @@
+"""Users with addresses, and what is known of their e-mails."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.accounts.queries import insert_user
+from tastemaker.config_store.live import Configuration
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.claims import SYSTEM, Tenant
+from tastemaker.db.engine import Database, in_transaction, session_scope
+from tastemaker.db.words import EmailType
+from tastemaker.mail.mailer import Mailer
+from tastemaker.mail.message import read_mailbox
+from tastemaker.mail.messages import SendEmail
+from tastemaker.mail.service import hand_over
+from tastemaker.mail.tokens import MailKey
+from tastemaker.mail.transports import MemoryTransport, Transport
+
+ROBIN: Final = ExternalUserId("user_robin")
+KIM: Final = ExternalUserId("user_kim")
+KEY: Final = MailKey(b"a made-up key")
+DEFAULTS: Final = Configuration.of_defaults()
+
+
+def mailer(transport: Transport | None = None, *, app_url: str | None = "https://app.example.com") -> Mailer:
+    return Mailer(
+        transport=transport or MemoryTransport(),
+        sender=read_mailbox("hello@example.com"),
+        app_url=app_url,
+        key=KEY,
+    )
+
+
+async def add_user(
+    database: Database,
+    user_id: ExternalUserId = ROBIN,
+    *,
+    address: str | None = "robin@example.org",
+    step: str = "pending",
+) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        await insert_user(session, user_id, full_name="Robin Example", plan="free", is_admin=False)
+        await session.execute(
+            text("UPDATE users SET email = :address, onboarding_step = :step WHERE user_id = :user_id"),
+            {"address": address, "step": step, "user_id": user_id},
+        )
+
+
+async def change(
+    database: Database, statement: str, user_id: ExternalUserId = ROBIN, **given: object
+) -> None:
+    """`statement` names the user as `:user_id`."""
+    async with session_scope(database, SYSTEM) as session:
+        await session.execute(text(statement), {"user_id": user_id, **given})
+
+
+async def happens(
+    database: Database,
+    verb: Callable[..., Awaitable[object]],
+    *given: object,
+    user_id: ExternalUserId = ROBIN,
+    **named: object,
+) -> Any:  # noqa: ANN401 - what the verb answers
+    """As the user themselves, in one transaction."""
+
+    async def work(session: AsyncSession) -> object:
+        return await verb(session, user_id, *given, **named)
+
+    return await in_transaction(database, Tenant(user_id), work)
+
+
+async def statuses(database: Database, user_id: ExternalUserId = ROBIN) -> dict[str, str]:
+    """By type, only the word."""
+    entries = await entries_of(database, user_id)
+    return {name: entry["status"] for name, entry in entries.items()}
+
+
+async def entries_of(database: Database, user_id: ExternalUserId = ROBIN) -> dict[str, dict[str, str]]:
+    async with session_scope(database, SYSTEM) as session:
+        row = await session.execute(
+            text("SELECT email_schedule_status FROM user_system_data WHERE tenant_id = :user_id"),
+            {"user_id": user_id},
+        )
+        found: dict[str, dict[str, str]] = row.scalar_one()
+        return found
+
+
+async def jobs(database: Database, status: str = "pending") -> dict[str, timedelta]:
+    """By type: how long from now until its job is due, to the second."""
+    async with session_scope(database, SYSTEM) as session:
+        rows = await session.execute(
+            text(
+                "SELECT payload ->> 'email', scheduled_for - timezone('UTC', app_now()) FROM background_jobs"
+                " WHERE status = :status AND dedupe_key LIKE 'email:%' ORDER BY scheduled_for"
+            ),
+            {"status": status},
+        )
+        return {email: timedelta(seconds=round(due.total_seconds())) for email, due in rows}
+
+
+async def payload(database: Database, email: EmailType) -> SendEmail:
+    """Of the job of that e-mail, whatever has become of it."""
+    async with session_scope(database, SYSTEM) as session:
+        row = await session.execute(
+            text(
+                "SELECT payload FROM background_jobs WHERE payload ->> 'email' = :email"
+                " ORDER BY created_at DESC, id LIMIT 1"
+            ),
+            {"email": email},
+        )
+        return SendEmail.model_validate(row.scalar_one())
+
+
+async def fall_due(
+    database: Database,
+    email: EmailType,
+    *,
+    by: Mailer | None = None,
+    config: Configuration = DEFAULTS,
+    due: datetime | None = None,
+) -> str | None:
+    """What the job does, now. Why it put nothing into the outbox."""
+    message = await payload(database, email)
+    if due is not None:
+        message = message.model_copy(update={"due": due})
+
+    async def work(session: AsyncSession) -> str | None:
+        return await hand_over(session, message, mailer=by or mailer(), config=config)
+
+    return await in_transaction(database, SYSTEM, work)

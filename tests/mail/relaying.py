@@ -1,0 +1,56 @@
+"""A relay that mails: beside a block, or as a process of its own that can be killed.
+
+`python -m tests.mail.relaying DATABASE_URL SMTP_PORT`
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tastemaker.db.engine import Database, open_database
+from tastemaker.db.words import EmailType
+from tastemaker.mail.mailer import Mailer
+from tastemaker.mail.sending import email_senders
+from tastemaker.mail.service import schedule_email
+from tastemaker.mail.smtp import Encryption, Server, SmtpTransport
+from tastemaker.mail.transports import Transport
+from tastemaker.outbox.relay import RelaySettings, run_relay
+from tests.mail.people import fall_due, happens, mailer
+from tests.outbox.relaying import QUICK
+
+OF_KILLED = RelaySettings(poll=0.05, grace=0.2, stop_within=0.5, settle_within=5.0)
+
+
+def by_smtp(port: int) -> Transport:
+    return SmtpTransport(
+        Server(host="localhost", port=port, encryption=Encryption.NONE, before_data=5.0, data=5.0)
+    )
+
+
+async def put_in_outbox(database: Database, email: EmailType = EmailType.WELCOME, **given: str) -> None:
+    """Scheduled and due."""
+    assert await happens(database, schedule_email, email, **given)
+    assert await fall_due(database, email) is None
+
+
+@asynccontextmanager
+async def mailing(database: Database, by: Mailer) -> AsyncIterator[None]:
+    stopping = asyncio.Event()
+    senders = email_senders(database, by)
+    task = asyncio.create_task(run_relay(database, senders, stopping=stopping, settings=QUICK))
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task
+
+
+async def _until_killed(url: str, port: int) -> None:
+    async with open_database(url) as database:
+        senders = email_senders(database, mailer(by_smtp(port)))
+        await run_relay(database, senders, stopping=asyncio.Event(), settings=OF_KILLED)
+
+
+if __name__ == "__main__":
+    asyncio.run(_until_killed(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,277 @@
+"""From the outbox to a real mail server: once, as things are when it leaves, with an honest status."""
+
+import asyncio
+import logging
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import pytest
+from aiosmtpd.smtp import SMTP
+from sqlalchemy import text
+
+from tastemaker.config_store.keys import EMAIL_FROM_NAME
+from tastemaker.config_store.service import set_value
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.words import EmailType, UnsubscriptionSource
+from tastemaker.mail import rendering
+from tastemaker.mail.service import unsubscribe
+from tastemaker.mail.tokens import MailKey
+from tastemaker.outbox import service as outbox
+from tastemaker.outbox.channels import OutboxId
+from tests.mail.people import KEY, ROBIN, add_user, change, entries_of, happens, mailer, statuses
+from tests.mail.post_office import Answer, PostOffice, hang_up, post_office
+from tests.mail.relaying import by_smtp, mailing, put_in_outbox
+from tests.outbox.relaying import column, make_due, until
+from tests.rules.source import ROOT
+
+ON_TRIAL = "UPDATE user_subscriptions SET trial_status = 'active' WHERE tenant_id = :user_id"
+
+DUE = "UPDATE outbox_messages SET available_at = app_now() WHERE tenant_id = :user_id AND status = 'pending'"
+LEASE_OVER = (
+    "UPDATE outbox_messages SET lease_until = app_now() - interval '1 s'"
+    " WHERE tenant_id = :user_id AND status = 'sending'"
+)
+
+
+@pytest.fixture(autouse=True)
+async def _robin(database: Database) -> None:
+    await add_user(database)
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[PostOffice]:
+    async with post_office() as opened:
+        yield opened
+
+
+def letters(office: PostOffice) -> list[EmailMessage]:
+    found = []
+    for envelope in office.taken:
+        assert isinstance(envelope.content, bytes)
+        message = message_from_bytes(envelope.content, policy=policy.SMTPUTF8)
+        assert isinstance(message, EmailMessage)
+        found.append(message)
+    return found
+
+
+async def test_it_arrives_and_the_status_says_so(database: Database, office: PostOffice) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        await set_value(session, EMAIL_FROM_NAME.name, "Our\nShop", actor="test")
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await put_in_outbox(database)
+        await until(database, "sent", 1)
+    (letter,) = letters(office)
+    entry = (await entries_of(database))["welcome"]
+    assert entry["status"] == "sent"
+    assert letter["Message-ID"] == f"<{entry['messageId']}@example.com>"
+    assert letter["From"] == "Our Shop <hello@example.com>"
+    assert letter["To"] == "Robin Example <robin@example.org>"
+    assert "List-Unsubscribe" not in letter
+    assert "https://app.example.com" in letter.as_string()
+
+
+async def test_marketing_carries_its_way_out(database: Database, office: PostOffice) -> None:
+    await change(database, ON_TRIAL)
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await put_in_outbox(database, EmailType.TRIAL_DAY2)
+        await until(database, "sent", 1)
+    (letter,) = letters(office)
+    link = letter["List-Unsubscribe"].strip("<> ")
+    assert link.startswith("https://app.example.com/email/unsubscriptions/")
+    assert MailKey(KEY.secret).user_of(link.rpartition("/")[2]) == ROBIN
+    assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+@pytest.mark.parametrize(
+    "answer", ["451 4.7.1 Greylisted <robin@example.org>", "421 Come back later", hang_up]
+)
+async def test_a_no_for_now_is_tried_again_and_arrives_once(
+    database: Database, office: PostOffice, answer: Answer
+) -> None:
+    office.to_recipient = [answer, "250 OK"]
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await put_in_outbox(database)
+        await until_tried(database, 1)
+        assert await statuses(database) == {"welcome": "scheduled"}
+        assert "robin" not in str(await column(database, "error"))
+        await make_due(database)
+        await until(database, "sent", 1)
+    assert len(office.taken) == 1
+    assert await column(database, "attempts") == [2]
+    assert await statuses(database) == {"welcome": "sent"}
+
+
+async def test_a_no_for_good_is_the_end(database: Database, office: PostOffice) -> None:
+    office.to_recipient = ["550 5.1.1 <robin@example.org> unknown"]
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await put_in_outbox(database)
+        await until(database, "failed", 1)
+    assert await statuses(database) == {"welcome": "failed"}
+    assert await column(database, "error") == ["The mail server refuses the recipient (550 5.1.1)."]
+
+
+async def test_what_broke_off_after_the_letter_is_unknown_and_never_sent_again(
+    database: Database, office: PostOffice
+) -> None:
+    office.to_letter = [hang_up, "250 OK"]
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await put_in_outbox(database)
+        await until(database, "unknown", 1)
+        await make_due(database)
+        await asyncio.sleep(0.3)
+    assert len(office.taken) == 1
+    assert await statuses(database) == {"welcome": "failed"}
+    (message,) = await column(database, "id")
+    async with session_scope(database, SYSTEM) as session:
+        await outbox.resolve(session, OutboxId(message), was_sent=True)
+    assert await statuses(database) == {"welcome": "sent"}, "the operator knows better"
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "why"),
+    [
+        ("DELETE FROM users WHERE user_id = :user_id", "There is no such user any more."),
+        ("UPDATE users SET email = NULL WHERE user_id = :user_id", "The user has no address."),
+        ("UPDATE users SET email = 'no address' WHERE user_id = :user_id", "That is not an e-mail address."),
+    ],
+)
+async def test_it_is_written_as_things_are_when_it_leaves(
+    database: Database, office: PostOffice, meanwhile: str, why: str
+) -> None:
+    await put_in_outbox(database)
+    await change(database, meanwhile)
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await until(database, "failed", 1)
+    assert await column(database, "error") == [why]
+    assert (office.encrypted, office.taken) == ([], []), "the server was not even asked"
+
+
+async def test_who_unsubscribes_while_it_waits_is_left_alone(database: Database, office: PostOffice) -> None:
+    await change(database, ON_TRIAL)
+    await put_in_outbox(database, EmailType.TRIAL_DAY2)
+    await happens(database, unsubscribe, source=UnsubscriptionSource.ACCOUNT)
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await asyncio.sleep(0.3)
+    assert office.taken == []
+    assert await statuses(database) == {"trial_day2": "cancelled"}
+
+
+async def test_what_cannot_be_written_has_not_left(
+    database: Database, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise ValueError("robin@example.org")
+
+    await put_in_outbox(database)
+    with monkeypatch.context() as patched:
+        patched.setattr(rendering, "_subject", broken)
+        async with mailing(database, mailer(by_smtp(office.port))):
+            await until_tried(database, 1)
+    assert await column(database, "error") == ["It could not be written: ValueError."]
+    await make_due(database)
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await until(database, "sent", 1)
+    assert len(office.taken) == 1
+
+
+async def test_no_address_is_kept_or_logged(
+    database: Database, office: PostOffice, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    office.to_recipient = ["451 <robin@example.org>", "550 <robin@example.org>"]
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await put_in_outbox(database)
+        await until_tried(database, 1)
+        await make_due(database)
+        await until(database, "failed", 1)
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("tastemaker")]
+    kept = await column(database, "row_to_json(outbox_messages)::text")
+    assert "robin@" not in " ".join([*ours, *kept])
+    async with session_scope(database, SYSTEM) as session:
+        events = await session.execute(text("SELECT events::text FROM events"))
+    assert "robin@" not in " ".join(events.scalars())
+
+
+async def test_many_relays_send_each_once_through_all_kinds_of_trouble(
+    database: Database, office: PostOffice
+) -> None:
+    chance = random.Random(7)  # noqa: S311 - a plan, not a secret
+    office.to_recipient = [chance.choice(["250 OK", "451 later", hang_up]) for _ in range(20)] + ["250 OK"]
+    for number in range(20):
+        await put_in_outbox(database, EmailType.EXPORT_READY, subject=str(number))
+    by = mailer(by_smtp(office.port))
+    async with mailing(database, by), mailing(database, by), mailing(database, by), asyncio.timeout(60):
+        while set(await column(database, "status")) != {"sent"}:
+            await change(database, DUE)
+            await asyncio.sleep(0.1)
+    counted = Counter(letter["Message-ID"] for letter in letters(office))
+    assert len(counted) == 20
+    assert set(counted.values()) == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_relays_killed_at_any_point_send_nothing_twice_and_hide_nothing(
+    database: Database, app_url: str, office: PostOffice, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a plan, not a secret
+    mails, kills = 100, 10
+
+    async def hesitate(_: SMTP) -> str:
+        await asyncio.sleep(chance.uniform(0, 0.05))
+        return "250 OK"
+
+    office.to_recipient = office.to_letter = [hesitate]
+    for number in range(mails):
+        await put_in_outbox(database, EmailType.EXPORT_READY, subject=str(number))
+    # A dead relay is noticed 60 s after it died: the leases of the dead are shortened instead.
+    relay = await _start(app_url, office.port)
+    try:
+        for _ in range(kills):
+            await until_more(office, 2)
+            await asyncio.sleep(chance.uniform(0, 0.1))
+            relay.send_signal(signal.SIGKILL)
+            await relay.wait()
+            await change(database, LEASE_OVER)
+            relay = await _start(app_url, office.port)
+        async with asyncio.timeout(90):
+            while set(await column(database, "status")) - {"sent", "unknown"}:
+                await asyncio.sleep(0.1)
+    finally:
+        relay.kill()
+        await relay.wait()
+    state = dict(zip(await column(database, "dedupe_key"), await column(database, "status"), strict=True))
+    arrived = Counter(letter["Message-ID"].strip("<>").partition("@")[0] for letter in letters(office))
+    assert len(state) == mails
+    assert set(arrived.values()) == {1}, "none twice"
+    assert {key for key, status in state.items() if status == "sent"} <= set(arrived)
+    assert all(state[key] == "unknown" for key in state if key not in arrived), "none lost in silence"
+    unknown = Counter(state.values())["unknown"]
+    assert 0 < unknown <= kills * 4, "some were killed half-way, and no more than were in a relay's hands"
+
+
+async def _start(url: str, port: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.mail.relaying", url, str(port), cwd=ROOT
+    )
+
+
+async def until_more(office: PostOffice, number: int) -> None:
+    """Letters have come since; or, near the end, a moment has passed."""
+    before = len(office.taken)
+    for _ in range(100):
+        if len(office.taken) >= before + number:
+            return
+        await asyncio.sleep(0.05)
+
+
+async def until_tried(database: Database, attempts: int) -> None:
+    async with asyncio.timeout(20):
+        while await column(database, "(status, attempts)::text") != [f"(pending,{attempts})"]:
+            await asyncio.sleep(0.02)
