@@ -46,8 +46,9 @@ KEEP_CREATORS: LiteralString = """
             country = coalesce(excluded.country, known.country),
             language = coalesce(excluded.language, known.language),
             extra_ids = known.extra_ids || excluded.extra_ids,
-            source = excluded.source, policy = excluded.policy,
-            fetched_at = excluded.fetched_at, expires_at = excluded.expires_at
+            source = excluded.source, policy = excluded.policy, fetched_at = excluded.fetched_at,
+            expires_at = CASE WHEN excluded.source = known.source AND excluded.expires_at IS NOT NULL
+                              THEN excluded.expires_at ELSE least(known.expires_at, excluded.expires_at) END
         RETURNING id, stable_id
     ), handles AS (
         INSERT INTO creator_handles (creator_id, handle, first_seen_at, last_seen_at)
@@ -55,15 +56,16 @@ KEEP_CREATORS: LiteralString = """
         FROM kept JOIN given USING (stable_id) WHERE given.handle IS NOT NULL ORDER BY kept.id
         ON CONFLICT (creator_id, handle) DO UPDATE SET last_seen_at = excluded.last_seen_at
     ), snapshots AS (
-        INSERT INTO follower_snapshots (creator_id, observed_on, followers, posts_count, views_total, source)
+        INSERT INTO follower_snapshots (creator_id, observed_on, followers, posts_count, views_total, source,
+                                        expires_at)
         SELECT kept.id, (%(now)s::timestamptz AT TIME ZONE 'UTC')::date, given.followers, given.posts_count,
-               given.views_total, %(source)s
+               given.views_total, %(source)s, %(expires_at)s
         FROM kept JOIN given USING (stable_id) WHERE given.followers IS NOT NULL ORDER BY kept.id
         ON CONFLICT (creator_id, observed_on) DO UPDATE SET
             followers = excluded.followers,
             posts_count = coalesce(excluded.posts_count, follower_snapshots.posts_count),
             views_total = coalesce(excluded.views_total, follower_snapshots.views_total),
-            source = excluded.source
+            source = excluded.source, expires_at = least(follower_snapshots.expires_at, excluded.expires_at)
     )
     SELECT kept.stable_id, kept.id, (
         SELECT known.id FROM creators known JOIN given ON known.platform = given.platform
@@ -103,8 +105,20 @@ KEEP_POSTS: LiteralString = """
         sponsored = coalesce(excluded.sponsored, known.sponsored),
         thumbnail_url = coalesce(excluded.thumbnail_url, known.thumbnail_url),
         short_code = coalesce(excluded.short_code, known.short_code),
-        source = excluded.source, fetched_at = excluded.fetched_at, expires_at = excluded.expires_at
+        source = excluded.source, fetched_at = excluded.fetched_at,
+        expires_at = CASE WHEN excluded.source = known.source AND excluded.expires_at IS NOT NULL
+                          THEN excluded.expires_at ELSE least(known.expires_at, excluded.expires_at) END
     RETURNING post_id, id
+"""
+
+
+NEWER_CREATORS: LiteralString = """
+    SELECT stable_id, id FROM creators
+    WHERE platform = ANY(%(platforms)s) AND stable_id = ANY(%(ids)s) AND fetched_at >= %(since)s
+"""
+NEWER_POSTS: LiteralString = """
+    SELECT post_id, id FROM posts
+    WHERE platform = ANY(%(platforms)s) AND post_id = ANY(%(ids)s) AND fetched_at >= %(since)s
 """
 
 
@@ -145,6 +159,19 @@ async def upsert_posts(
     rows = [_post_row(post, creator_ids[post.creator_id]) for post in known.values()]
     origin = _origin(provenance, now)
     return dict(await _keep(session, KEEP_POSTS, {"posts": orjson.dumps(rows).decode(), **origin}))
+
+
+async def list_newer(session: AsyncSession, creators: Sequence[Creator], since: datetime) -> dict[str, int]:
+    """Those of whom the catalog was told at that moment or later: its ids by stable id."""
+    platforms = {creator.platform.value for creator in creators}
+    asked = {"ids": [creator.stable_id for creator in creators], "platforms": [*platforms], "since": since}
+    return dict(await _keep(session, NEWER_CREATORS, asked))
+
+
+async def list_newer_posts(session: AsyncSession, posts: Sequence[Post], since: datetime) -> dict[str, int]:
+    platforms = {post.platform.value for post in posts}
+    asked = {"ids": [post.post_id for post in posts], "platforms": [*platforms], "since": since}
+    return dict(await _keep(session, NEWER_POSTS, asked))
 
 
 async def _keep(session: AsyncSession, statement: LiteralString, parameters: Mapping[str, Any]) -> list[Any]:

@@ -6,8 +6,8 @@ raises `FORM`, and older rows are not found any more.
 
 import hashlib
 import unicodedata
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 import orjson
@@ -23,7 +23,7 @@ FORM: Final = 1
 FREE: Final = Cost(calls=0, units=0)
 
 FIND = text("""
-    SELECT page FROM provider_pages
+    SELECT page, fetched_at FROM provider_pages
     WHERE provider = :provider AND request_digest = :digest AND expires_at > app_now()
 """)
 
@@ -53,6 +53,14 @@ FORGET_CREATOR = text("""
 _PAGES: Final = TypeAdapter(Page)
 
 
+@dataclass(frozen=True, slots=True)
+class PaidPage:
+    """A page that an earlier call brought, at no cost now, and when that was."""
+
+    page: Page
+    fetched_at: datetime
+
+
 def digest_of(query: KeywordQuery, cursor: str | None, *, contacts: bool) -> bytes:
     """The same for questions that a provider cannot tell apart: case, width and spaces are folded.
 
@@ -65,14 +73,16 @@ def digest_of(query: KeywordQuery, cursor: str | None, *, contacts: bool) -> byt
 
 async def find_page(
     session: AsyncSession, declaration: Declaration, query: KeywordQuery, cursor: str | None
-) -> Page | None:
-    """The page as it was kept, at no cost; None where there is none that may still be used."""
+) -> PaidPage | None:
+    """The page as it was kept; None where there is none that may still be used."""
     parameters = {
         "provider": declaration.name,
         "digest": _digest(declaration, query, cursor),
     }
-    found = (await session.execute(FIND, parameters)).scalar_one_or_none()
-    return None if found is None else replace(_PAGES.validate_python(found), cost=FREE)
+    found = (await session.execute(FIND, parameters)).first()
+    if found is None:
+        return None
+    return PaidPage(replace(_PAGES.validate_python(found.page), cost=FREE), found.fetched_at)
 
 
 async def lock_for_keeping(session: AsyncSession) -> None:

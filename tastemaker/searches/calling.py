@@ -30,7 +30,7 @@ from tastemaker.providers.base import (
     Provider,
     ProviderError,
 )
-from tastemaker.providers.page_store import find_page, keep_for_others, lock_for_keeping
+from tastemaker.providers.page_store import PaidPage, find_page, keep_for_others, lock_for_keeping
 from tastemaker.ratelimit import service as limits
 from tastemaker.ratelimit.gates import Wait
 from tastemaker.searches import page_queries
@@ -93,7 +93,7 @@ class Door:
         return cost if self.gate else replace(cost, micros_usd=0)
 
 
-async def find_paid(session: AsyncSession, door: Door, turn: Turn) -> Page | None:
+async def find_paid(session: AsyncSession, door: Door, turn: Turn) -> PaidPage | None:
     """The page as somebody's call brought it, where that is fresh enough and may answer others."""
     if not door.reuse_for:
         return None

@@ -66,10 +66,10 @@ async def _count_paid(
     for keyword in request.keywords:
         query, cursor = KeywordQuery(keyword=keyword, region=request.region), None
         while found < most:
-            page = await find_page(session, declaration, query, cursor)
-            if page is None:
+            paid = await find_page(session, declaration, query, cursor)
+            if paid is None:
                 break
             found += 1
-            if (cursor := page.next_cursor) is None:
+            if (cursor := paid.page.next_cursor) is None:
                 break
     return found

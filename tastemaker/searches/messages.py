@@ -47,6 +47,7 @@ ERASE_CAMPAIGN = JobType(
     name="erase_campaign", payload=EraseCampaign, priority=200, max_retries=10, records_end=False
 )
 MERGE_CREATORS = JobType(name="merge_creators", payload=MergeCreators, priority=150, max_retries=10)
+EXPIRE_VALUES = JobType(name="expire_values", payload=Nothing, priority=200, max_retries=3)
 SWEEP_SEARCHES = JobType(
     name="sweep_searches", payload=Nothing, priority=50, max_retries=3, records_end=False
 )

@@ -7,12 +7,13 @@ kept this page, and nothing is written but the cost of the call.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.billing.service import charge_creators
-from tastemaker.catalog.queries import upsert_creators, upsert_posts
+from tastemaker.catalog.queries import list_newer, list_newer_posts, upsert_creators, upsert_posts
 from tastemaker.catalog.types import Provenance
 from tastemaker.core.platforms import Platform
 from tastemaker.jobs import queries as job_queries
@@ -34,7 +35,10 @@ MAX_BARREN_PAGES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A page with what it was fetched for. `call_id`: a call that is to be settled with it."""
+    """A page with what it was fetched for. `call_id`: a call that is to be settled with it.
+
+    `fetched_at`: when, where an earlier call brought it.
+    """
 
     turn: Turn
     job: ClaimedJob
@@ -44,6 +48,7 @@ class Fetched:
     declaration: Declaration
     source: str
     key: SuppressionKey | None = None
+    fetched_at: datetime | None = None
 
     @property
     def provenance(self) -> Provenance:
@@ -114,12 +119,24 @@ def _is_current(search: LockedSearch, run: LockedRun, turn: Turn) -> bool:
 
 
 async def _learn(session: AsyncSession, fetched: Fetched, search: LockedSearch, page: Page) -> _Learnt:
-    """Everything the page told goes into the catalog, whoever of it enters the search."""
-    provenance = fetched.provenance
-    kept = await upsert_creators(session, page.creators, provenance=provenance, now=search.now)
-    post_ids = await upsert_posts(session, page.posts, kept.ids, provenance=provenance, now=search.now)
+    """Everything the page told goes into the catalog, whoever of it enters the search.
+
+    What an earlier call brought replaces nothing that the catalog was told since.
+    """
+    provenance, moment = fetched.provenance, fetched.fetched_at
+    ids: dict[str, int] = {}
+    post_ids: dict[str, int] = {}
+    if moment is not None:
+        ids = await list_newer(session, page.creators, moment)
+        post_ids = await list_newer_posts(session, page.posts, moment)
+    now = moment or search.now
+    creators = [creator for creator in page.creators if creator.stable_id not in ids]
+    posts = [post for post in page.posts if post.post_id not in post_ids]
+    kept = await upsert_creators(session, creators, provenance=provenance, now=now)
+    ids |= kept.ids
+    post_ids |= await upsert_posts(session, posts, ids, provenance=provenance, now=now)
     await publish_merges(session, fetched.turn.user_id, kept.known_by_handle)
-    return _Learnt(page, kept.ids, post_ids)
+    return _Learnt(page, ids, post_ids)
 
 
 async def _accept(
@@ -162,6 +179,7 @@ async def _store(
             matched_fields(turn.keyword, creator, posts.get(creator.stable_id, ())) for creator in new
         ],
         now=search.now,
+        expires_at=fetched.provenance.expires_at(fetched.fetched_at or search.now),
     )
 
 

@@ -94,7 +94,8 @@ LIST_CLAIMED = text("""
 
 KEEP_FOUND = text("""
     WITH page AS (
-        INSERT INTO scraping_results (job_id, creators) VALUES (:search_id, CAST(:creators AS jsonb))
+        INSERT INTO scraping_results (job_id, creators, expires_at)
+        VALUES (:search_id, CAST(:creators AS jsonb), CAST(:expires_at AS timestamptz))
         RETURNING id
     ), last AS (
         SELECT coalesce(max(position), 0) AS position FROM search_creators
@@ -270,6 +271,7 @@ async def keep_found(  # noqa: PLR0913 - the columns of one row, each by name
     post_ids: Sequence[int | None],
     matched_in: Sequence[Sequence[str]],
     now: datetime,
+    expires_at: datetime | None,
 ) -> None:
     """The page's new creators enter the search, as documents and one by one, in the order of the page.
 
@@ -286,6 +288,7 @@ async def keep_found(  # noqa: PLR0913 - the columns of one row, each by name
             "post_ids": list(post_ids),
             "matched_in": [",".join(fields) for fields in matched_in],
             "now": now,
+            "expires_at": expires_at,
         },
     )
 

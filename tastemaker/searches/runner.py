@@ -35,6 +35,7 @@ from tastemaker.events.service import record
 from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
 from tastemaker.providers.base import ErrorKind, Page, Provider, ProviderError
+from tastemaker.providers.page_store import PaidPage
 from tastemaker.searches import page_queries, queries
 from tastemaker.searches.calling import (
     Door,
@@ -82,7 +83,7 @@ class _Begun:
 
     turn: Turn
     call_id: UUID | None
-    paid: Page | None = None
+    paid: PaidPage | None = None
 
 
 async def continue_run(
@@ -178,7 +179,7 @@ async def _one_page(
     if not isinstance(begun, _Begun):
         return begun
     try:
-        page = begun.paid or await _ask(database, door, begun.turn)
+        page = begun.paid.page if begun.paid else await _ask(database, door, begun.turn)
     except NotNow as wait:
         return await in_transaction(database, claim, partial(_come_again, turn=begun.turn, wait=wait))
     except ProviderError as error:
@@ -193,6 +194,7 @@ async def _one_page(
         declaration=provider.declaration,
         source=message.source,
         key=key,
+        fetched_at=begun.paid.fetched_at if begun.paid else None,
     )
     kept = await in_transaction(database, claim, partial(keep_page, fetched=fetched))
     return None if kept.goes_on else Done()

@@ -14,10 +14,12 @@ from tastemaker.jobs.schedules import Schedule, scheduled
 from tastemaker.jobs.types import Again, Answer, Done, Handlers, JobContext
 from tastemaker.providers.base import Provider
 from tastemaker.searches.erasing import erase_some
+from tastemaker.searches.expiring import expire_values
 from tastemaker.searches.merging import merge_creators
 from tastemaker.searches.messages import (
     CONTINUE_RUN,
     ERASE_CAMPAIGN,
+    EXPIRE_VALUES,
     MERGE_CREATORS,
     SWEEP_SEARCHES,
     ContinueRun,
@@ -64,12 +66,21 @@ async def erase_campaign(context: JobContext, message: EraseCampaign) -> Answer:
 
 handles(SWEEP_SEARCHES)(sweep)
 handles(MERGE_CREATORS)(merge_creators)
+handles(EXPIRE_VALUES)(expire_values)
 SEARCH_SWEEPER = scheduled(
     Schedule(
         name="search_sweeper",
         every=timedelta(seconds=15),
         job=SWEEP_SEARCHES,
         meaning="Ends searches whose time is over, and publishes again what got lost.",
+    )
+)
+VALUES_EXPIRE = scheduled(
+    Schedule(
+        name="expire_values",
+        every=timedelta(hours=1),
+        job=EXPIRE_VALUES,
+        meaning="Removes what a provider's policy lets nobody keep any longer, unless it was told again.",
     )
 )
 

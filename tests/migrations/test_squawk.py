@@ -61,6 +61,7 @@ OF_OURS: Final = {
     ("0040", "require-concurrent-index-creation"): "partial, over what waits and what ended lately",
     ("0040", "constraint-missing-not-valid"): "on columns of the same step, all NULL but for what waits",
     ("0047", "require-concurrent-index-creation"): "partial: calls that are under way are a handful",
+    ("0050", "require-concurrent-index-creation"): "partial: only what a policy limits is in them",
     ("0037", "adding-field-with-default"): "the search text is written once for the users there are: its "
     "docstring says how long that takes",
     ("0037", "require-concurrent-index-creation"): "writing the text holds the lock already",

@@ -83,7 +83,8 @@ async def keep(database: Database, declaration: Declaration, *, keep: timedelta 
 
 async def find(database: Database, declaration: Declaration, query: KeywordQuery) -> Page | None:
     async with session_scope(database, SYSTEM) as session:
-        return await find_page(session, declaration, query, None)
+        paid = await find_page(session, declaration, query, None)
+    return paid.page if paid else None
 
 
 def clock_moved(admin_url: str, by: timedelta) -> None:

@@ -63,6 +63,7 @@ ALLOWED: Final = {
         "tastemaker/searches/cost_queries.py",
         "provider_calls",
     ): "the operator's books, of everybody",
+    ("tastemaker/searches/expiring_queries.py", ""): "a provider's policy knows no tenants",
     ("tastemaker/searches/sweep_queries.py", ""): "the sweeper looks at everybody's, by the system's claim",
     ("tastemaker/ops/doctor_queries.py", ""): "counts over the whole installation",
     ("tastemaker/ops/adopt/", ""): "adoption works on whole tables, as the administrator",

@@ -132,8 +132,12 @@ class ScrapingResult(Base):
     creators: Mapped[list[dict[str, Any]]]
     created_at: Mapped[InsertedAt]
     user_id: Mapped[str | None]
+    expires_at: Mapped[Instant | None]
 
     __table_args__ = (
+        Index(
+            "idx_scraping_results_expires_at", "expires_at", postgresql_where=sql("expires_at IS NOT NULL")
+        ),
         CheckConstraint("jsonb_typeof(creators) = 'array'", name="creators", postgresql_not_valid=True),
         Index("idx_scraping_results_job_id", "job_id", "created_at"),
         Index("idx_scraping_results_user", "user_id"),

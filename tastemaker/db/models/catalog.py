@@ -122,8 +122,12 @@ class FollowerSnapshot(Base):
     posts_count: Mapped[BigCount | None]
     views_total: Mapped[BigCount | None]
     source: Mapped[str] = mapped_column(String(50))
+    expires_at: Mapped[Instant | None]
 
     __table_args__ = (
         PrimaryKeyConstraint("creator_id", "observed_on"),
+        Index(
+            "idx_follower_snapshots_expires_at", "expires_at", postgresql_where=sql("expires_at IS NOT NULL")
+        ),
         CheckConstraint("followers >= 0 AND posts_count >= 0 AND views_total >= 0", name="counts"),
     )
