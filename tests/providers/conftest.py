@@ -5,7 +5,6 @@ import pytest
 
 from tastemaker.providers.http import make_client
 from tests.providers.remote import Remote, listening
-from tests.providers.wires import WIRES, Wire
 
 
 @pytest.fixture
@@ -19,10 +18,3 @@ async def remote() -> AsyncIterator[Remote]:
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with make_client() as client:
         yield client
-
-
-@pytest.fixture(params=WIRES, ids=lambda wire: wire.name)
-def wire(request: pytest.FixtureRequest) -> Wire:
-    """Each adapter in turn, with its provider's wire format."""
-    chosen: Wire = request.param
-    return chosen

@@ -1,5 +1,7 @@
 """Providers of other packages: found by their entry points, checked, and harmless where they do not fit."""
 
+import os
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -8,8 +10,10 @@ import pytest
 
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
-from tastemaker.providers.plugins import Known, installed_plugins
+from tastemaker.providers.plugins import GROUP, Known, installed_plugins
 from tastemaker.providers.registry import load_registry
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "roster"
 
 Install = Callable[[str, str], None]
 
@@ -51,8 +55,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def only(environ: dict[str, str]) -> Known:
-    """The one that a test installed; the example of this project may be installed as well."""
-    (known,) = (one for one in installed_plugins(environ) if one.name != "example_tables")
+    """The one that a test installed."""
+    (known,) = installed_plugins(environ)
     return known
 
 
@@ -115,6 +119,28 @@ def test_nobody_takes_the_name_of_ours_or_of_another(install: Install) -> None:
 def test_two_of_one_name_are_told_apart(install: Install) -> None:
     install("one", GOOD)
     install("two", GOOD)
-    found = {known.package: known for known in installed_plugins({}) if known.name != "example_tables"}
+    found = {known.package: known for known in installed_plugins({})}
     assert found["one 1.2"].problem is None
     assert found["two 1.2"].problem == "there is another provider with the name other"
+
+
+def test_the_example_is_found_by_the_entry_point_that_it_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    about = tmp_path / "tastemaker_roster-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1.0\n")
+    points = project["entry-points"][GROUP].items()
+    lines = [f"{name} = {value}" for name, value in points]
+    (about / "entry_points.txt").write_text("\n".join([f"[{GROUP}]", *lines]))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(EXAMPLE)
+    monkeypatch.setenv("ROSTER_API_KEY", "made-up-key")
+    monkeypatch.setenv("ROSTER_URL", "http://127.0.0.1:9")
+    monkeypatch.delenv("SCRAPECREATORS_API_KEY", raising=False)
+    registry = load_registry(Settings())
+    assert registry.searches[Platform.INSTAGRAM].declaration.name == "roster"
+    assert registry.lookups[Platform.INSTAGRAM].declaration.name == "roster"
+    (known,) = installed_plugins(os.environ)
+    assert known.package == "tastemaker-roster 1.0"

@@ -1,62 +1,31 @@
 """The adapters beside the wire formats of their providers, so that one suite can speak to all of them."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from tastemaker.providers.base import Provider
-from tastemaker.providers.scrapecreators import ScrapeCreatorsInstagram, ScrapeCreatorsTikTok
+import httpx
+
+from tastemaker.providers.base import Cost, Declaration, KeywordQuery, Page, Provider
+from tastemaker.providers.conformance.remote import Asked, Reply, Script, as_json
+from tastemaker.providers.conformance.wires import KEY, Item, SearchWire
+from tastemaker.providers.scrapecreators import (
+    ScrapeCreatorsInstagram,
+    ScrapeCreatorsTikTok,
+    ScrapeCreatorsYouTube,
+)
 from tastemaker.providers.youtube import YouTube
-from tests.providers.remote import Asked, Reply, Script, as_json
+
+__all__ = ["KEY", "SEARCH_WIRES", "WIRES", "Item", "load"]
 
 FIXTURES = Path(__file__).parent / "fixtures"
-KEY = "canary-key-0123456789"
+RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "data"
+"""Real answers beside the checkout, never inside it; the suite does without where they are not."""
 
-Item = dict[str, Any]
-Field = tuple[str | int, ...]
-
-
-class Page(Protocol):
-    def __call__(self, items: Sequence[Item], *, more: bool) -> Script: ...
-
-
-@dataclass(frozen=True)
-class Wire:
-    """One adapter and its provider's format. `fields` are the places of our names in an item."""
-
-    name: str
-    build: Callable[..., Provider]
-    fields: Mapping[str, Sequence[Field]]
-    page: Page
-    """One page of items, with or without a next one."""
-    paged: Callable[[Sequence[Sequence[Item]]], Script]
-    """Several pages, told apart by what the request asks for."""
-
-    def items(self, start: int, stop: int) -> list[Item]:
-        """Items of different creators, each with one post."""
-        return [self.item(number) for number in range(start, stop)]
-
-    def item(self, number: int, *, creator: int | None = None) -> Item:
-        made: Item = load(f"{self.name}_item")
-        self.put(made, "creator_id", self.creator_id(number if creator is None else creator))
-        self.put(made, "post_id", self.post_id(number))
-        return made
-
-    def creator_id(self, number: int) -> str:
-        return f"UCmadeUp{number:04}" if self.name == "youtube" else f"9007199254740{number:04}"
-
-    def post_id(self, number: int) -> str:
-        return f"made-up{number:04}" if self.name == "youtube" else f"7000000000000{number:04}"
-
-    def put(self, item: Item, name: str, value: object) -> None:
-        for path in self.fields[name]:
-            _holder(item, path)[path[-1]] = value
-
-    def drop(self, item: Item, name: str) -> None:
-        for path in self.fields[name]:
-            del _holder(item, path)[path[-1]]
+MIRA = {"name": "Mira & Friends", "followers": 1_230_000, "emails": ("mira@example.com",)}
+MIRA_IN_A_SEARCH = MIRA | {"links": ("https://example.org/mira",)}
 
 
 def load(name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -64,17 +33,28 @@ def load(name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     return json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def _holder(item: Any, path: Field) -> Any:  # noqa: ANN401 - whatever JSON holds
-    for step in path[:-1]:
-        item = item[step]
-    return item
+def example(name: str) -> Callable[[], Item]:
+    return lambda: load(name)
+
+
+def recorded(*paths: str) -> tuple[bytes, ...]:
+    """What a recording holds as its response, or whole."""
+    return tuple(_recordings(paths))
+
+
+def _recordings(paths: Sequence[str]) -> Iterator[bytes]:
+    for path in paths:
+        file = RECORDINGS / path
+        if file.is_file():
+            whole = json.loads(file.read_text(encoding="utf-8"))
+            yield json.dumps(whole.get("response", whole)).encode()
 
 
 def _youtube_page(items: Sequence[Item], *, more: bool) -> Script:
     def script(asked: Asked) -> Reply:
         part = {"search": "search", "channels": "channel", "videos": "video"}[asked.path.rsplit("/", 1)[1]]
         ids = asked.params.get("id", "").split(",")
-        wanted = [item[part] for item in items if part == "search" or item[part].get("id") in ids]
+        wanted = [item.get(part) for item in items if part == "search" or _id_of(item.get(part)) in ids]
         return as_json(
             {"kind": "youtube#list", "items": wanted} | ({"nextPageToken": "TOKEN1"} if more else {})
         )
@@ -124,71 +104,206 @@ def _instagram_paged(pages: Sequence[Sequence[Item]]) -> Script:
     return script
 
 
-def _youtube(url: str, key: str = KEY, deadline_seconds: float = 5) -> Provider:
+def _id_of(part: object) -> object:
+    return part.get("id") if isinstance(part, dict) else None
+
+
+def _scrapecreators_youtube_page(items: Sequence[Item], *, more: bool) -> Script:
+    token = {"continuationToken": "4qmFmadeUp" if more else None}
+    return lambda _: as_json({"success": True, "credits_charged": 1, "videos": items, "shorts": []} | token)
+
+
+def _scrapecreators_youtube_paged(pages: Sequence[Sequence[Item]]) -> Script:
+    """The last page still names a token, which leads to an empty one."""
+
+    def script(asked: Asked) -> Reply:
+        number = int(asked.params.get("continuationToken", "TOKEN0").removeprefix("TOKEN"))
+        items = pages[number] if number < len(pages) else []
+        body = {"success": True, "videos": items, "shelves": [], "continuationToken": f"TOKEN{number + 1}"}
+        return as_json(body)
+
+    return script
+
+
+def _users_page(items: Sequence[Item], *, more: bool) -> Script:
+    body = {"success": True, "credits_charged": 1, "cursor": 30, "has_more": int(more)}
+    return lambda _: as_json(body | {"users": items})
+
+
+def _users_paged(pages: Sequence[Sequence[Item]]) -> Script:
+    """Without a word on whether there is more: the page after the last one is empty."""
+
+    def script(asked: Asked) -> Reply:
+        number = int(asked.params.get("cursor", "0")) // 10
+        users = pages[number] if number < len(pages) else []
+        return as_json({"success": True, "users": users, "cursor": 10 * (number + 1)})
+
+    return script
+
+
+class _Users:
+    """The search for users in the place of the keyword search."""
+
+    def __init__(self, adapter: ScrapeCreatorsTikTok) -> None:
+        self._adapter = adapter
+        self.declaration: Declaration = adapter.declaration
+
+    async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:
+        return await self._adapter.search_users(http, query, cursor)
+
+
+def build_youtube(url: str, key: str = KEY, deadline_seconds: float = 5) -> YouTube:
     return YouTube(key, base_url=url, contacts=True, deadline_seconds=deadline_seconds)
 
 
-def _tiktok(url: str, key: str = KEY, deadline_seconds: float = 5) -> Provider:
+def build_tiktok(url: str, key: str = KEY, deadline_seconds: float = 5) -> ScrapeCreatorsTikTok:
     return ScrapeCreatorsTikTok(key, base_url=url, deadline_seconds=deadline_seconds)
 
 
-def _instagram(url: str, key: str = KEY, deadline_seconds: float = 5) -> Provider:
+def build_tiktok_users(url: str, key: str = KEY, deadline_seconds: float = 5) -> Provider:
+    return _Users(build_tiktok(url, key, deadline_seconds))
+
+
+def build_instagram(url: str, key: str = KEY, deadline_seconds: float = 5) -> ScrapeCreatorsInstagram:
     return ScrapeCreatorsInstagram(key, base_url=url, deadline_seconds=deadline_seconds)
 
 
-WIRES = (
-    Wire(
-        "youtube",
-        _youtube,
-        {
-            "creator_id": [("search", "snippet", "channelId"), ("channel", "id")],
-            "post_id": [("search", "id", "videoId"), ("video", "id")],
-            "name": [("channel", "snippet", "title")],
-            "bio": [("channel", "snippet", "description")],
-            "followers": [("channel", "statistics", "subscriberCount")],
-            "text": [("video", "snippet", "title")],
-            "published_at": [("video", "snippet", "publishedAt")],
-            "views": [("video", "statistics", "viewCount")],
-            "likes": [("video", "statistics", "likeCount")],
-            "duration_seconds": [("video", "contentDetails", "duration")],
-        },
-        _youtube_page,
-        _youtube_paged,
-    ),
-    Wire(
-        "tiktok",
-        _tiktok,
-        {
-            "creator_id": [("aweme_info", "author", "uid")],
-            "post_id": [("aweme_info", "aweme_id"), ("aweme_info", "statistics", "aweme_id")],
-            "name": [("aweme_info", "author", "nickname")],
-            "bio": [("aweme_info", "author", "signature")],
-            "followers": [("aweme_info", "author", "follower_count")],
-            "text": [("aweme_info", "desc")],
-            "published_at": [("aweme_info", "create_time")],
-            "views": [("aweme_info", "statistics", "play_count")],
-            "likes": [("aweme_info", "statistics", "digg_count")],
-            "duration_seconds": [("aweme_info", "video", "duration")],
-        },
-        _tiktok_page,
-        _tiktok_paged,
-    ),
-    Wire(
-        "instagram",
-        _instagram,
-        {
-            "creator_id": [("owner", "id")],
-            "post_id": [("id",)],
-            "name": [("owner", "full_name")],
-            "bio": [("owner", "biography")],
-            "followers": [("owner", "follower_count")],
-            "text": [("caption",)],
-            "published_at": [("taken_at",)],
-            "views": [("video_play_count",)],
-            "likes": [("like_count",)],
-            "duration_seconds": [("video_duration",)],
-        },
-        _instagram_page,
-        _instagram_paged,
-    ),
+def build_scrapecreators_youtube(
+    url: str, key: str = KEY, deadline_seconds: float = 5
+) -> ScrapeCreatorsYouTube:
+    return ScrapeCreatorsYouTube(key, base_url=url, deadline_seconds=deadline_seconds)
+
+
+def _numbered(pattern: str) -> Callable[[int], str]:
+    return pattern.format
+
+
+POST = {
+    "views": 52_000,
+    "likes": 3_100,
+    "comments": 77,
+    "hashtags": ("Chess", "শতরঞ্জ"),
+    "published_at": datetime(2026, 1, 5, 8, tzinfo=UTC),
+}
+SCRAPECREATORS_KEY = "SCRAPECREATORS_API_KEY"
+
+YOUTUBE = SearchWire(
+    name="youtube",
+    build=build_youtube,
+    example=example("youtube_item"),
+    fields={
+        "creator_id": [("search", "snippet", "channelId"), ("channel", "id")],
+        "post_id": [("search", "id", "videoId"), ("video", "id")],
+        "name": [("channel", "snippet", "title")],
+        "bio": [("channel", "snippet", "description")],
+        "followers": [("channel", "statistics", "subscriberCount")],
+        "text": [("video", "snippet", "title")],
+        "published_at": [("video", "snippet", "publishedAt")],
+        "views": [("video", "statistics", "viewCount")],
+        "likes": [("video", "statistics", "likeCount")],
+        "duration_seconds": [("video", "contentDetails", "duration")],
+    },
+    creator_id=_numbered("UCmadeUp{:04}"),
+    post_id=_numbered("made-up{:04}"),
+    page=_youtube_page,
+    paged=_youtube_paged,
+    key_variable="YOUTUBE_API_KEY",
+    creator=MIRA_IN_A_SEARCH,
+    post=POST,
+    mistyped=lambda bad: {"search": bad, "channel": {}, "video": {}},
+    remembered=frozenset({"name", "text", "published_at"}),
+    first_call=Cost(calls=1, units=0),
 )
+TIKTOK = SearchWire(
+    name="tiktok",
+    build=build_tiktok,
+    example=example("tiktok_item"),
+    fields={
+        "creator_id": [("aweme_info", "author", "uid")],
+        "post_id": [("aweme_info", "aweme_id"), ("aweme_info", "statistics", "aweme_id")],
+        "name": [("aweme_info", "author", "nickname")],
+        "bio": [("aweme_info", "author", "signature")],
+        "followers": [("aweme_info", "author", "follower_count")],
+        "text": [("aweme_info", "desc")],
+        "published_at": [("aweme_info", "create_time")],
+        "views": [("aweme_info", "statistics", "play_count")],
+        "likes": [("aweme_info", "statistics", "digg_count")],
+        "duration_seconds": [("aweme_info", "video", "duration")],
+    },
+    creator_id=_numbered("9007199254740{:04}"),
+    post_id=_numbered("7000000000000{:04}"),
+    page=_tiktok_page,
+    paged=_tiktok_paged,
+    key_variable=SCRAPECREATORS_KEY,
+    creator=MIRA_IN_A_SEARCH,
+    post=POST,
+    recorded=recorded("mit/raw/scrapecreators/tiktok/v1_tiktok_search_keyword.json"),
+)
+INSTAGRAM = SearchWire(
+    name="instagram",
+    build=build_instagram,
+    example=example("instagram_item"),
+    fields={
+        "creator_id": [("owner", "id")],
+        "post_id": [("id",)],
+        "name": [("owner", "full_name")],
+        "bio": [("owner", "biography")],
+        "followers": [("owner", "follower_count")],
+        "text": [("caption",)],
+        "published_at": [("taken_at",)],
+        "views": [("video_play_count",)],
+        "likes": [("like_count",)],
+        "duration_seconds": [("video_duration",)],
+    },
+    creator_id=_numbered("9007199254740{:04}"),
+    post_id=_numbered("7000000000000{:04}"),
+    page=_instagram_page,
+    paged=_instagram_paged,
+    key_variable=SCRAPECREATORS_KEY,
+    creator=MIRA_IN_A_SEARCH,
+    post=POST,
+    recorded=recorded("mit/raw/scrapecreators/instagram/v2_instagram_reels_search.json"),
+)
+SCRAPECREATORS_YOUTUBE = SearchWire(
+    name="scrapecreators_youtube",
+    build=build_scrapecreators_youtube,
+    example=lambda: load("scrapecreators_youtube_search")["videos"][0],
+    fields={
+        "creator_id": [("channel", "id")],
+        "post_id": [("id",)],
+        "name": [("channel", "title")],
+        "text": [("title",)],
+        "published_at": [("publishedTime",)],
+        "views": [("viewCountInt",), ("viewCountText",)],
+        "duration_seconds": [("lengthSeconds",)],
+    },
+    creator_id=_numbered("UCmadeUp{:04}"),
+    post_id=_numbered("made-up{:04}"),
+    page=_scrapecreators_youtube_page,
+    paged=_scrapecreators_youtube_paged,
+    key_variable=SCRAPECREATORS_KEY,
+    creator={"name": "Mira & Friends", "followers": None},
+    post={"views": 14_860_541, "hashtags": ("Chess",), "duration_seconds": 254},
+    recorded=recorded("mit/raw/scrapecreators/youtube/v1_youtube_search.json"),
+)
+TIKTOK_USERS = SearchWire(
+    name="tiktok_users",
+    build=build_tiktok_users,
+    example=lambda: {"user_info": load("tiktok_item")["aweme_info"]["author"]},
+    fields={
+        "creator_id": [("user_info", "uid")],
+        "name": [("user_info", "nickname")],
+        "bio": [("user_info", "signature")],
+        "followers": [("user_info", "follower_count")],
+    },
+    creator_id=_numbered("9007199254740{:04}"),
+    post_id=_numbered("{}"),
+    page=_users_page,
+    paged=_users_paged,
+    key_variable=SCRAPECREATORS_KEY,
+    creator=MIRA_IN_A_SEARCH,
+    has_posts=False,
+    recorded=recorded("mit/raw/scrapecreators/tiktok/v1_tiktok_search_users.json"),
+)
+WIRES = (YOUTUBE, TIKTOK, INSTAGRAM)
+SEARCH_WIRES = (*WIRES, SCRAPECREATORS_YOUTUBE, TIKTOK_USERS)
