@@ -5,16 +5,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import JobId
 from tastemaker.events.names import Source
-from tastemaker.events.service import record
+from tastemaker.events.service import NewEvent, record_many
 from tastemaker.events.system_payloads import JobCompleted, JobFailed
 from tastemaker.jobs.types import ClaimedJob
 
 
 async def record_end(session: AsyncSession, job: ClaimedJob, payload: JobCompleted | JobFailed) -> None:
+    await record_many(session, [end_event(job, payload)])
+
+
+def end_event(job: ClaimedJob, payload: JobCompleted | JobFailed) -> NewEvent:
     """A job that was replayed can end again: each attempt has an end of its own."""
-    await record(
-        session,
-        payload,
+    return NewEvent(
+        payload=payload,
         aggregate_id=str(job.id),
         identifier=f"{job.id}_{job.attempt}",
         source=Source.SYSTEM_AUTOMATION,

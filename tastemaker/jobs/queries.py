@@ -33,11 +33,13 @@ RENEW = text("""
 """)
 
 COMPLETE = text("""
-    UPDATE background_jobs
-    SET status = 'completed', completed_at = app_now(), result = CAST(:result AS jsonb), error = NULL,
+    UPDATE background_jobs job
+    SET status = 'completed', completed_at = app_now(), result = CAST(ended.result AS jsonb), error = NULL,
         lease_until = NULL
-    WHERE id = :id AND attempt = :attempt AND status = 'processing'
-    RETURNING id
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS integer[]), CAST(:results AS text[]))
+         AS ended (id, attempt, result)
+    WHERE job.id = ended.id AND job.attempt = ended.attempt AND job.status = 'processing'
+    RETURNING job.id
 """)
 
 SUCCESSOR_WAITS = """EXISTS (
@@ -121,9 +123,22 @@ async def renew(session: AsyncSession, held: Sequence[ClaimedJob], *, lease: flo
 
 async def complete(session: AsyncSession, job: ClaimedJob, result: Mapping[str, Any] | None) -> bool:
     """False: the job was not ours any more, and nothing changed."""
-    body = None if result is None else orjson.dumps(result).decode()
-    rows = await session.execute(COMPLETE, {"id": job.id, "attempt": job.attempt, "result": body})
-    return rows.first() is not None
+    return bool(await complete_many(session, [(job, result)]))
+
+
+async def complete_many(
+    session: AsyncSession, ended: Sequence[tuple[ClaimedJob, Mapping[str, Any] | None]]
+) -> set[JobId]:
+    """Those that were still ours; nothing changed of the others."""
+    rows = await session.execute(
+        COMPLETE,
+        {
+            "ids": [job.id for job, _ in ended],
+            "attempts": [job.attempt for job, _ in ended],
+            "results": [None if result is None else orjson.dumps(result).decode() for _, result in ended],
+        },
+    )
+    return {JobId(row) for row in rows.scalars()}
 
 
 async def again(session: AsyncSession, job: ClaimedJob, *, delay: float) -> bool:

@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+from functools import partial
 from typing import Final
 
 from pydantic import ValidationError
+from sqlalchemy.exc import DataError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.keys import DEFAULT_RETRY_DELAY, JOB_TIMEOUT
@@ -13,8 +15,9 @@ from tastemaker.core.text import storable
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction, is_victim
 from tastemaker.events.context import caused_by
-from tastemaker.events.system_payloads import JobCompleted, JobFailed
+from tastemaker.events.system_payloads import JobFailed
 from tastemaker.jobs import queries
+from tastemaker.jobs.completing import DoneJob
 from tastemaker.jobs.ends import record_end
 from tastemaker.jobs.types import Again, ClaimedJob, Done, Handlers, JobContext
 from tastemaker.jobs.worker_state import WorkerState
@@ -50,21 +53,29 @@ async def run_job(database: Database, job: ClaimedJob, state: WorkerState) -> No
         log.exception("job %s (%s) failed", job.id, job.job_type)
         await _failed(database, state, job, f"{type(error).__name__}: {error}", final=False)
     else:
+        await _settle_or_fail(database, state, job, answer)
+
+
+async def _settle_or_fail(
+    database: Database, state: WorkerState, job: ClaimedJob, answer: Done | Again
+) -> None:
+    try:
         await settle(database, state, job, answer)
+    except (DataError, TypeError) as error:
+        message = f"Its result cannot be kept: {type(error).__name__}."
+        await _failed(database, state, job, message, final=True)
 
 
 async def settle(database: Database, state: WorkerState, job: ClaimedJob, answer: Done | Again) -> None:
-    async def work(session: AsyncSession) -> bool:
-        match answer:
-            case Done(result=result):
-                is_ours = await queries.complete(session, job, result)
-                if is_ours and state.handlers[job.job_type].job_type.records_end:
-                    await record_end(session, job, JobCompleted(job_type=job.job_type, attempt=job.attempt))
-                return is_ours
-            case Again(seconds=seconds):
-                return await queries.again(session, job, delay=seconds)
-
-    if not await in_transaction(database, SYSTEM, work):
+    """Write down what the handler answered, unless the job is somebody else's by now."""
+    match answer:
+        case Done(result=result):
+            is_told = state.handlers[job.job_type].job_type.records_end
+            is_ours = await state.completing.complete(DoneJob(job, result, is_told=is_told))
+        case Again(seconds=seconds):
+            back = partial(queries.again, job=job, delay=seconds)
+            is_ours = await in_transaction(database, SYSTEM, back)
+    if not is_ours:
         log.warning("job %s was not ours any more when it ended", job.id)
 
 

@@ -19,6 +19,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, session_scope
 from tastemaker.jobs import queries
 from tastemaker.jobs.claiming import claim, tend
+from tastemaker.jobs.completing import Completing
 from tastemaker.jobs.presence import presence
 from tastemaker.jobs.running import run_job, settle
 from tastemaker.jobs.types import Again, ClaimedJob, Handlers
@@ -44,6 +45,7 @@ async def run_worker(
         settings=settings or WorkerSettings(),
         stopping=stopping,
         config=config or Configuration.of_defaults(),
+        completing=Completing(database),
     )
     async with presence(database.url, state.name, wake=state.wake, shown=state.shown):
         heart = asyncio.create_task(_keep_leases(database, state))
@@ -52,6 +54,7 @@ async def run_worker(
                 await _look_for_work(database, state)
                 await _wait(state, state.settings.poll)
             await _finish(database, state)
+            await state.completing.close()
         finally:
             await _end(heart, *state.running)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tastemaker.config_store.keys import MAX_CONCURRENT_JOBS
 from tastemaker.config_store.live import Configuration
+from tastemaker.jobs.completing import Completing
 from tastemaker.jobs.types import LEASE_SECONDS, ClaimedJob, Handlers
 
 
@@ -37,6 +38,7 @@ class WorkerState:
     settings: WorkerSettings
     stopping: asyncio.Event
     config: Configuration
+    completing: Completing
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     shown: asyncio.Event = field(default_factory=asyncio.Event)
     running: dict[asyncio.Task[None], ClaimedJob] = field(default_factory=dict)

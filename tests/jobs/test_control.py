@@ -216,6 +216,38 @@ async def test_what_broke_is_kept_as_text_and_wrong_fields_are_named(database: D
     ]
 
 
+async def test_a_result_that_cannot_be_kept_is_the_failure_of_its_job_alone(database: Database) -> None:
+    bad = {"nul": {"found": "a\x00b"}, "odd": {"found": object()}}
+
+    async def handle(_: JobContext, note: Note) -> Answer:
+        await asyncio.sleep(0.05)
+        return Done(bad.get(note.word, {"found": note.word}))
+
+    await publish_words(database, ["one", "nul", "two", "odd", "three"])
+    async with working(database, handle):
+        await until(database, "completed", 3)
+        await until(database, "failed", 2)
+    kept = [row for row in await column(database, "result ->> 'found'") if row]
+    assert sorted(map(str, kept)) == ["one", "three", "two"]
+    assert sorted(await ends(database)) == ["job_completed"] * 3 + ["job_failed"] * 2
+
+
+async def test_ends_that_come_together_are_written_together(database: Database) -> None:
+    go = asyncio.Event()
+
+    async def handle(_: JobContext, __: Note) -> Answer:
+        await go.wait()
+        return Done()
+
+    await publish_words(database, [str(number) for number in range(40)])
+    async with working(database, handle):
+        await until(database, "processing", 40)
+        go.set()
+        await until(database, "completed", 40)
+    transactions = await column(database, "xmin::text")
+    assert len(set(transactions)) <= 4
+
+
 async def test_a_handler_that_will_not_stop_does_not_keep_the_worker(database: Database) -> None:
     begun, enough = asyncio.Event(), asyncio.Event()
 
