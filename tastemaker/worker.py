@@ -9,6 +9,7 @@ import asyncio
 import tastemaker.accounts.tasks
 import tastemaker.billing.tasks
 import tastemaker.jobs.upkeep
+import tastemaker.mail.tasks
 import tastemaker.ops.tasks
 import tastemaker.providers.tasks
 import tastemaker.searches.tasks  # noqa: F401 - their handlers and schedules register themselves

@@ -9,6 +9,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import OnboardingCompleted, UserRegistered
 from tastemaker.events.service import record
+from tastemaker.mail.sequence import on_onboarding_completed, on_sign_up
 
 SELF_HOSTED = "self_hosted"
 
@@ -27,6 +28,7 @@ async def ensure_local_user(session: AsyncSession) -> CurrentUser:
             aggregate_id=LOCAL_USER,
             source=Source.SYSTEM_AUTOMATION,
         )
+        await on_sign_up(session, LOCAL_USER)
     return await get_current_user(session, LOCAL_USER)
 
 
@@ -42,6 +44,7 @@ async def complete_onboarding(session: AsyncSession, user_id: ExternalUserId) ->
         source=Source.SYSTEM_AUTOMATION,
         tenant_id=user_id,
     )
+    await on_onboarding_completed(session, user_id)
     return True
 
 

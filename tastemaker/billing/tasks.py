@@ -18,6 +18,7 @@ from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Answer, Done, JobContext, JobType
+from tastemaker.mail.sequence import on_trial_ended
 
 BATCH: Final = 500
 
@@ -73,12 +74,14 @@ async def expire_trial(context: JobContext, message: ExpireTrial) -> Answer:
         ended = await period_queries.end_trial(session, user_id)
         if ended is None:
             return
+        is_converted = ended.status is TrialStatus.CONVERTED
         event = (
             TrialConverted(plan=ended.plan, converted_at=ended.converted_at or ended.ended_at)
-            if ended.status is TrialStatus.CONVERTED
+            if is_converted
             else TrialExpired(plan=ended.plan, ended_at=ended.ended_at)
         )
         await record(session, event, aggregate_id=user_id, source=Source.SYSTEM_AUTOMATION, tenant_id=user_id)
+        await on_trial_ended(session, user_id, is_converted=is_converted)
 
     await in_transaction(context.database, SYSTEM, work)
     return Done()

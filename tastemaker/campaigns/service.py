@@ -24,6 +24,7 @@ from tastemaker.events.payloads import (
     CampaignRestored,
 )
 from tastemaker.events.service import record
+from tastemaker.mail.sequence import on_campaign_finished
 
 NAME_LENGTH = 200
 DESCRIPTION_LENGTH = 2000
@@ -140,6 +141,7 @@ async def complete_if_idle(session: AsyncSession, user_id: ExternalUserId, campa
     if moment is not None:
         event = CampaignCompleted()
         await _tell(session, event, user_id, campaign_id, moment, source=Source.SYSTEM_AUTOMATION)
+        await on_campaign_finished(session, user_id, campaign_id, occasion=moment.isoformat())
 
 
 async def _change(

@@ -1,0 +1,104 @@
+"""The product's own verbs schedule and take back e-mails, and a worker carries them to the end."""
+
+import asyncio
+from datetime import timedelta
+
+from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
+from tastemaker.accounts.service import complete_onboarding
+from tastemaker.billing.tasks import ExpireTrial, expire_trial
+from tastemaker.campaigns import service as campaigns
+from tastemaker.config_store.live import Configuration
+from tastemaker.core.ids import JobId, new_id
+from tastemaker.db.claims import Tenant
+from tastemaker.db.engine import Database, in_transaction, session_scope
+from tastemaker.db.words import EmailType
+from tastemaker.jobs.types import ClaimedJob, JobContext
+from tastemaker.mail.mailer import Mailer
+from tastemaker.mail.sending import email_senders
+from tastemaker.mail.sequence import on_sign_up, on_trial_started
+from tastemaker.mail.service import schedule_email
+from tastemaker.mail.transports import MemoryTransport
+from tastemaker.worker import run_worker_process
+from tests.mail.people import add_user, change, fall_due, happens, jobs, mailer, statuses
+from tests.outbox.relaying import column
+
+ADDRESSED = "UPDATE users SET email = 'robin@example.org' WHERE user_id = :user_id"
+TRIAL_PAST = (
+    "UPDATE user_subscriptions SET trial_status = 'active', subscription_status = :status,"
+    " trial_end_date = timezone('UTC', app_now()) - interval '1 hour' WHERE tenant_id = :user_id"
+)
+BUSY = "UPDATE campaigns SET status = 'active' WHERE user_id = :user_id"
+
+
+async def test_completing_onboarding_takes_the_reminder_back(database: Database) -> None:
+    await add_user(database)
+    await happens(database, on_sign_up)
+    assert await happens(database, complete_onboarding) is True
+    assert await statuses(database) == {"welcome": "scheduled", "abandonment": "cancelled"}
+
+
+async def test_the_end_of_a_trial_is_told_unless_it_became_a_subscription(database: Database) -> None:
+    for status, told in (("none", {"trial_expiry": timedelta(0)}), ("active", {})):
+        await change(database, "DELETE FROM users WHERE user_id = :user_id")
+        await change(database, "DELETE FROM background_jobs WHERE tenant_id = :user_id")
+        await add_user(database)
+        await happens(database, on_trial_started)
+        await change(database, TRIAL_PAST, status=status)
+        await expire_trial(_context(database), ExpireTrial(user_id="user_robin"))
+        assert await jobs(database) == told
+        assert (await statuses(database))["trial_day5"] == "cancelled"
+
+
+async def test_a_campaign_is_finished_once_each_time(database: Database, user: CurrentUser) -> None:
+    await change(database, ADDRESSED, LOCAL_USER)
+    async with session_scope(database, user.claim) as session:
+        campaign = await campaigns.create_campaign(session, user, name="Chess")
+    for told in (1, 2):
+        await change(database, BUSY, LOCAL_USER)
+        for _ in range(2):
+            await in_transaction(
+                database,
+                Tenant(LOCAL_USER),
+                lambda session: campaigns.complete_if_idle(session, LOCAL_USER, campaign.id),
+            )
+        assert await fall_due(database, EmailType.CAMPAIGN_FINISHED) is None
+        assert len(await column(database, "id")) == told
+    assert await statuses(database, LOCAL_USER) == {"campaign_finished": "scheduled"}
+
+
+async def test_without_an_address_a_campaign_leaves_no_job(database: Database, user: CurrentUser) -> None:
+    async with session_scope(database, user.claim) as session:
+        campaign = await campaigns.create_campaign(session, user, name="Chess")
+    await change(database, BUSY, LOCAL_USER)
+    async with session_scope(database, user.claim) as session:
+        await campaigns.complete_if_idle(session, LOCAL_USER, campaign.id)
+    assert await jobs(database) == {}
+
+
+async def test_a_worker_carries_an_email_from_its_cause_to_its_end(database: Database) -> None:
+    await add_user(database)
+    transport = MemoryTransport()
+    by = mailer(transport)
+    stopping = asyncio.Event()
+    worker = asyncio.create_task(
+        run_worker_process(database, {Mailer: by}, email_senders(database, by), stopping=stopping)
+    )
+    try:
+        await happens(database, schedule_email, EmailType.WELCOME)
+        async with asyncio.timeout(30):
+            while await statuses(database) != {"welcome": "sent"}:
+                await asyncio.sleep(0.05)
+    finally:
+        stopping.set()
+        await worker
+    (letter,) = transport.letters
+    assert letter.to == "robin@example.org"
+    assert b"Welcome to Tastemaker" in letter.raw
+
+
+def _context(database: Database) -> JobContext:
+    job = ClaimedJob(
+        id=JobId(new_id()), job_type="x", payload={}, attempt=1, retry_count=0, max_retries=3,
+        tenant_id=None, correlation_id=None,
+    )  # fmt: skip
+    return JobContext(database, job, asyncio.Event(), Configuration.of_defaults())
