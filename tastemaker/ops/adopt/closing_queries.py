@@ -82,7 +82,8 @@ WHERE j.processed_results <> (SELECT count(*) FROM public.search_creators c WHER
 """
 
 BY_ID: Final = (
-    "campaigns", "scraping_jobs", "scraping_results", "search_jobs", "search_results", "background_jobs",
+    "campaigns", "scraping_jobs", "scraping_results", "search_jobs", "search_results", "events",
+    "background_jobs",
 )  # fmt: skip
 
 _WORK_TABLES: Final = """

@@ -29,7 +29,11 @@ WITH batch AS MATERIALIZED (
     ON CONFLICT DO NOTHING RETURNING id
 ), rejected AS (
     INSERT INTO adoption_rejected (table_name, row_id, reason)
-    SELECT '{name}', left(row_id, 200), reason FROM batch WHERE reason IS NOT NULL RETURNING reason
+    SELECT '{name}', left(row_id, 200), reason FROM batch WHERE reason IS NOT NULL
+    UNION ALL
+    SELECT '{name}', left(b.row_id, 200), {twice} FROM batch b
+    WHERE b.reason IS NULL AND NOT EXISTS (SELECT FROM written w WHERE w.id = b.id)
+    RETURNING reason
 ) {also}
 SELECT (SELECT count(*) FROM batch), (SELECT count(*) FROM written),
        (SELECT jsonb_object_agg(reason, rows) FROM (SELECT reason, count(*) AS rows
@@ -85,8 +89,8 @@ def copy_batch(connection: Connection[Any], copy: Copy, *, after: int, upto: int
         raise TypeError("a SELECT of counts has one row")
     read, written, rejected, notes = row
     left = dict(rejected or {})
-    if repeated := read - written - sum(left.values()):
-        left[ADOPTED_TWICE] = repeated
+    if repeated := read - written - sum(left.values()):  # rows that share their id within the batch
+        left[ADOPTED_TWICE] = left.get(ADOPTED_TWICE, 0) + repeated
     return {"read": read, "written": written, "rejected": left, "notes": notes}
 
 
@@ -101,6 +105,7 @@ def _statement(copy: Copy) -> sql.Composed:
     )
     return sql.SQL(_BATCH).format(
         name=sql.SQL(copy.name),
+        twice=sql.Literal(ADOPTED_TWICE),
         reason=sql.SQL(copy.reason),
         notes=sql.SQL(", ".join(noted) or "NULL AS note"),
         columns=sql.SQL(", ".join(f'{value} AS "{name}"' for name, value in copy.columns.items())),

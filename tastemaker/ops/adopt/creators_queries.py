@@ -54,6 +54,7 @@ CREATE TEMPORARY TABLE incoming_creators (
     platform text, stable_id text, handle text, name text, bio text, followers bigint, following bigint,
     posts_count bigint, verified boolean, private boolean, avatar_url text, emails text[], links text[],
     first_seen_at timestamptz, fetched_at timestamptz) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE incoming_identities (platform text, handle text, stable_id text) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE incoming_handles (
     platform text, stable_id text, handle text, first_seen_at timestamptz, last_seen_at timestamptz)
     ON COMMIT DELETE ROWS;
@@ -221,11 +222,11 @@ def read_batch(connection: Connection[Any], batch: int, *, moment: datetime) -> 
 
 
 def keep_identities(connection: Connection[Any], identities: Iterable[tuple[Platform, str, str]]) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO adoption_identities VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            sorted((platform.value, handle, stable_id) for platform, handle, stable_id in identities),
-        )
+    rows = sorted((platform.value, handle, stable_id) for platform, handle, stable_id in identities)
+    _fill(connection, "incoming_identities", iter(rows))
+    connection.execute(
+        "INSERT INTO adoption_identities SELECT * FROM incoming_identities ON CONFLICT DO NOTHING"
+    )
 
 
 def find_identities(connection: Connection[Any], handles: Iterable[Key]) -> dict[Key, str]:

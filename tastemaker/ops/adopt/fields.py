@@ -86,21 +86,30 @@ def _object(value: Json) -> Mapping[str, Json]:
 
 
 def _text(places: tuple[Mapping[str, Json], ...], *names: str) -> str | None:
-    values = (place.get(name) for name in names for place in places)
-    return next((value.strip() for value in values if isinstance(value, str) and value.strip()), None)
+    for name in names:
+        for place in places:
+            value = place.get(name)
+            if isinstance(value, str) and (told := value.strip()):
+                return told
+    return None
 
 
 def _count(places: tuple[Mapping[str, Json], ...], *names: str) -> int | None:
-    counts = (amount(place.get(name)) for name in names for place in places)
-    return next((count for count in counts if count is not None), None)
+    for name in names:
+        for place in places:
+            if (count := amount(place.get(name))) is not None:
+                return count
+    return None
 
 
 def _flag(places: tuple[Mapping[str, Json], ...], *names: str) -> bool | None:
-    for value in (place.get(name) for name in names for place in places):
-        if isinstance(value, bool):
-            return value
-        if value in ("true", "false"):
-            return bool(value == "true")
+    for name in names:
+        for place in places:
+            value = place.get(name)
+            if isinstance(value, bool):
+                return value
+            if value in ("true", "false"):
+                return bool(value == "true")
     return None
 
 

@@ -20,6 +20,8 @@ SURROGATE: Final = "handle:"
 REPEATED: Final = "repeated in the same search: once, as last described"
 
 Key = tuple[Platform, str]
+Named = tuple[Platform, str, str]
+"""Platform, lower-cased handle and id."""
 
 _MERGED: Final = (
     "handle", "name", "bio", "followers", "following", "posts_count", "verified", "private", "avatar_url",
@@ -107,9 +109,9 @@ def read_pages(pages: Iterable[Page]) -> Readings:
     return readings
 
 
-def identities_in(pages: Iterable[Page]) -> set[tuple[Platform, str, str]]:
-    """Platform, lower-cased handle and id, of every element that tells both."""
-    found = set()
+def identities_in(pages: Iterable[Page]) -> set[Named]:
+    """Of every element that tells both handle and id."""
+    found: set[Named] = set()
     for page in pages:
         try:
             items = read_page(page.text)

@@ -72,7 +72,7 @@ def free_schema(connection: Connection[Any], wanted: str) -> str:
     rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'legacy%%'", {})
     taken = {row[0] for row in rows}
     names = (wanted if number == 1 else f"{wanted}_{number}" for number in range(1, len(taken) + 2))
-    return next(name for name in names if name not in taken)
+    return next(name for name in names if not taken & {name, f"{name}_code"})
 
 
 def create_ledger(

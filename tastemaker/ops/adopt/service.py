@@ -25,6 +25,7 @@ from tastemaker.ops.adopt.census_queries import read_census, read_server
 from tastemaker.ops.adopt.ledger_queries import Adoption
 from tastemaker.ops.adopt.original import AdoptionRefused, Census, refuse_what_is_not_the_original
 from tastemaker.ops.adopt.plan import WORDS_SHOWN, Options, Plan, make_plan
+from tastemaker.ops.adopt.reading_ahead import Ahead, reading_ahead
 from tastemaker.ops.adopt.session_queries import connected, lock_out_others, work_as_owner
 from tastemaker.ops.adopt.steps import AdoptionFailed, Step, Work, steps
 
@@ -92,7 +93,8 @@ def adopt(
         migrate(url, app_password=app_password, on_step=lambda name, _: tell(f"build {name}", 1, 1))
         work_as_owner(connection, schema)
         adoption = ledger_queries.read_adoption(connection, schema)
-        _take_steps(connection, adoption, tell)
+        with reading_ahead(url, schema) as ahead:
+            _take_steps(connection, ahead, adoption, tell)
         return Adopted(schema, _finish(connection, adoption, monotonic() - started), already=False)
 
 
@@ -138,9 +140,11 @@ def _move(connection: Connection[Any], schema: str, options: Options) -> None:
     began = monotonic()
     with connection.transaction():
         ledger_queries.create_ledger(connection, schema, options=options.as_document(), now=utc_now())
-        connection.execute(
-            sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), sql.Identifier(OWNER))
-        )
+        move_queries.make_code_schema(connection, schema)
+        for name in (schema, move_queries.code_schema(schema)):
+            connection.execute(
+                sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(name), sql.Identifier(OWNER))
+            )
         counts = move_queries.move_everything(connection, schema, owner=OWNER)
         ledger_queries.give_to(connection, schema, OWNER)
         connection.execute(sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(schema)))
@@ -151,9 +155,10 @@ def _move(connection: Connection[Any], schema: str, options: Options) -> None:
         )  # fmt: skip
 
 
-def _take_steps(connection: Connection[Any], adoption: Adoption, tell: OnProgress) -> None:
+def _take_steps(connection: Connection[Any], ahead: Ahead, adoption: Adoption, tell: OnProgress) -> None:
     work = Work(
         connection=connection,
+        ahead=ahead,
         schema=adoption.schema,
         moment=_without_zone(adoption.started_at),
         with_orphans=adoption.options.get("orphans") == "users",

@@ -31,6 +31,8 @@ _FLAT_KEYS: Final = {
     "displayName",
 }
 _ENRICHED_KEYS: Final = {"mergeKey", "content", "bioEnriched", "bioEnrichedAt", "bio_enriched", "preview"}
+_KEYS_OF_NESTED: Final = ("uniqueId", "handle", "channelId", "username")
+_KEYS_OF_ELEMENTS: Final = ("uniqueId", "username", "handle", "ownerUsername", "id", "ownerId")
 _BY_SLUG: Final = {platform.slug: platform for platform in Platform}
 _PLAIN: Final = re.compile(r"[\w.-]+", re.ASCII)
 _ID_FORMS: Final = {Platform.TIKTOK: str.isdigit, Platform.INSTAGRAM: str.isdigit}
@@ -180,27 +182,33 @@ def _names_another_platform(element: Mapping[str, Json]) -> bool:
 
 
 def _handle(platform: Platform, element: Mapping[str, Json], nested: Mapping[str, Json]) -> str:
-    profile = element.get("profile")
-    flat = {**profile, **element} if isinstance(profile, dict) else element
-    candidates = {
-        Platform.TIKTOK: (
+    flat = _flat(element)
+    candidates: tuple[Json, ...]
+    if platform is Platform.TIKTOK:
+        candidates = (
             nested.get("uniqueId"), nested.get("username"), flat.get("uniqueId"), flat.get("username"),
-        ),
-        Platform.INSTAGRAM: (
+        )  # fmt: skip
+    elif platform is Platform.INSTAGRAM:
+        candidates = (
             flat.get("ownerUsername"), nested.get("uniqueId"), nested.get("username"), flat.get("username"),
-        ),
-        Platform.YOUTUBE: (
+        )  # fmt: skip
+    else:
+        candidates = (
             nested.get("handle"), flat.get("handle"), nested.get("uniqueId"), flat.get("username"),
-        ),
-    }[platform]  # fmt: skip
+        )  # fmt: skip
     handle = first_text(*candidates).lstrip("@")
     return handle if _PLAIN.fullmatch(handle) else clean_line(handle).lstrip("@").strip()
 
 
+def _flat(element: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The element with what an older row's `profile` says below it."""
+    profile = element.get("profile")
+    return {**profile, **element} if isinstance(profile, dict) else element
+
+
 def _stable_id(platform: Platform, element: Mapping[str, Json], nested: Mapping[str, Json]) -> str:
     """The platform's own id. A bare `id` is trusted only on flat rows and only in the platform's form."""
-    profile = element.get("profile")
-    flat = {**profile, **element} if isinstance(profile, dict) else element
+    flat = _flat(element)
     if platform is Platform.YOUTUBE:
         told = first_text(nested.get("channelId"), flat.get("channelId"))
         bare = first_text(flat.get("id"))
@@ -214,11 +222,12 @@ def _stable_id(platform: Platform, element: Mapping[str, Json], nested: Mapping[
 
 
 def _has_a_key_that_is_too_long(element: Mapping[str, Json], nested: Mapping[str, Json]) -> bool:
-    keys = (
-        *(nested.get(name) for name in ("uniqueId", "handle", "channelId", "username")),
-        *(element.get(name) for name in ("uniqueId", "username", "handle", "ownerUsername", "id", "ownerId")),
-    )
-    return any(isinstance(key, str) and len(key) > LONGEST_KEY for key in keys)
+    for place, names in ((nested, _KEYS_OF_NESTED), (element, _KEYS_OF_ELEMENTS)):
+        for name in names:
+            key = place.get(name)
+            if isinstance(key, str) and len(key) > LONGEST_KEY:
+                return True
+    return False
 
 
 def _shape(element: Mapping[str, Json], nested: Mapping[str, Json]) -> str:

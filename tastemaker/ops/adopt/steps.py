@@ -23,8 +23,19 @@ from tastemaker.ops.adopt import (
     tables_queries,
 )
 from tastemaker.ops.adopt.counts import Counts
-from tastemaker.ops.adopt.gathering import SURROGATE, gather, handles_without_id, identities_in, read_pages
+from tastemaker.ops.adopt.gathering import (
+    SURROGATE,
+    Gathered,
+    Key,
+    Named,
+    Readings,
+    gather,
+    handles_without_id,
+    identities_in,
+    read_pages,
+)
 from tastemaker.ops.adopt.original import Census
+from tastemaker.ops.adopt.reading_ahead import Ahead
 from tastemaker.ops.adopt.satellites import SATELLITES
 from tastemaker.ops.adopt.settings_rows import throttles_among
 
@@ -42,10 +53,24 @@ class Work:
     """`moment` is when the adoption began: the time of whatever has none."""
 
     connection: Connection[Any]
+    ahead: Ahead
     schema: str
     moment: datetime
     with_orphans: bool
     fit_settings: bool
+
+    def read_identities(self, connection: Connection[Any], batch: int) -> tuple[int, set[Named]]:
+        """How many pages, and whom they name by handle and id."""
+        pages = creators_queries.read_batch(connection, batch, moment=self.moment)
+        return len(pages), identities_in(pages)
+
+    def read_creators(
+        self, connection: Connection[Any], batch: int
+    ) -> tuple[Readings, Mapping[Key, str], Gathered]:
+        """What the pages say, with the ids of the handles that say none; every identity is known by then."""
+        readings = read_pages(creators_queries.read_batch(connection, batch, moment=self.moment))
+        identities = creators_queries.find_identities(connection, handles_without_id(readings))
+        return readings, identities, gather(readings, identities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +113,13 @@ def steps() -> Iterator[Step]:
     )  # fmt: skip
     for copy in rows_queries.AFTER_CREATORS:
         yield _copying(copy)
-    yield Step(name="verify", what="compare the users' values, every id and every count", batch=_verify)
+    yield Step(
+        name="verify", what="compare every value of the users, every id and every count", batch=_verify
+    )
     yield Step(
         name="counters", what="count usage from what was found in the current period",
         batch=_counters, total=_people, at_once=PEOPLE_AT_ONCE,
     )  # fmt: skip
-    yield Step(
-        name="verify", what="compare every value of the users, every id and every count", batch=_verify
-    )
 
 
 def read_moved_census(connection: Connection[Any], schema: str) -> Census:
@@ -161,17 +185,13 @@ def _page_batches(work: Work) -> int:
 
 
 def _identities(work: Work, _after: int, upto: int) -> Counts:
-    pages = creators_queries.read_batch(work.connection, upto, moment=work.moment)
-    identities = identities_in(pages)
+    pages, identities = work.ahead.take(work.read_identities, upto, last=_page_batches(work))
     creators_queries.keep_identities(work.connection, identities)
-    return {"pages": len(pages)}
+    return {"pages": pages}
 
 
 def _creators(work: Work, _after: int, upto: int) -> Counts:
-    pages = creators_queries.read_batch(work.connection, upto, moment=work.moment)
-    readings = read_pages(pages)
-    identities = creators_queries.find_identities(work.connection, handles_without_id(readings))
-    gathered = gather(readings, identities)
+    readings, identities, gathered = work.ahead.take(work.read_creators, upto, last=_page_batches(work))
     read, written, rejected = creators_queries.write_batch(
         work.connection, upto, gathered, moment=work.moment
     )

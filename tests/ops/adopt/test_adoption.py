@@ -60,9 +60,8 @@ def test_nothing_of_the_original_is_gone(adopted: AdoptedDatabase, rows: Rows) -
     if STATES[adopted.state].extras:
         assert rows(f"SELECT count(*) AS n FROM {schema}.__drizzle_migrations") == [{"n": 2}]  # noqa: S608 - a test
         assert rows(f"SELECT last_value FROM {schema}.stray_numbers")  # noqa: S608 - a test
-        assert rows("SELECT to_regprocedure(%s) IS NOT NULL AS there", f"{schema}.touch_updated_at()") == [
-            {"there": True}
-        ]
+        routine = f"{schema}_code.touch_updated_at()"
+        assert rows("SELECT to_regprocedure(%s) IS NOT NULL AS there", routine) == [{"there": True}]
 
 
 def test_its_work_tables_are_gone(adopted: AdoptedDatabase, rows: Rows) -> None:

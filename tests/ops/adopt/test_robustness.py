@@ -15,6 +15,7 @@ from tastemaker.core.errors import AppError
 from tastemaker.db.embedded import Server
 from tastemaker.db.migrate import migrate
 from tastemaker.ops.adopt import service
+from tastemaker.ops.adopt.census_queries import read_census
 from tastemaker.ops.adopt.original import AdoptionRefused
 from tastemaker.ops.adopt.plan import Options
 from tastemaker.ops.adopt.service import adopt, look
@@ -252,6 +253,18 @@ def test_tables_of_another_owner_are_refused(
     poor = psycopg.conninfo.make_conninfo(url, user=name, password="poor")
     with pytest.raises(AdoptionRefused, match="does not own"):
         adopt(poor, app_password=None, options=Options())
+
+
+def test_a_routine_of_another_owner_is_refused(empty: tuple[str, psycopg.Connection[Any]]) -> None:
+    url, connection = empty
+    build(connection, State(profiles=False, extras=False))
+    name = f"owner_{time.monotonic_ns()}"
+    connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'o' CREATEROLE".encode())
+    for table in ("users", "scraping_jobs"):
+        connection.execute(f"ALTER TABLE {table} OWNER TO {name}".encode())
+    connection.execute("CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    with psycopg.connect(psycopg.conninfo.make_conninfo(url, user=name, password="o")) as poor:
+        assert "mine()" in read_census(poor).not_owned
 
 
 def test_a_taken_name_is_not_used_again(empty: tuple[str, psycopg.Connection[Any]]) -> None:
