@@ -12,6 +12,7 @@ from tastemaker.cli.csv_file import Written
 from tastemaker.cli.numbers import counted
 from tastemaker.cli.plain_text import plain
 from tastemaker.core.platforms import Platform
+from tastemaker.core.settings import get_settings
 from tastemaker.searches.states import Status
 from tastemaker.searches.types import FoundCreator, Run, Search
 
@@ -36,13 +37,25 @@ def show_more(number: int, reference: str, *, options: str, total: int) -> None:
 def show_policy_note(searches: Sequence[Search], creators: Sequence[FoundCreator]) -> None:
     """Blank e-mails of a source that was not asked are no finding, and said so."""
     is_live = any(one.platform is Platform.YOUTUBE and one.source == "live" for one in searches)
-    if is_live and not any(found.emails for found in creators if found.platform is Platform.YOUTUBE):
+    if (
+        is_live
+        and _withholds_contacts(Platform.YOUTUBE)
+        and not any(found.emails for found in creators if found.platform is Platform.YOUTUBE)
+    ):
         screen.show(
             Text(
                 "YouTube was not asked for e-mail addresses: its policy allows that only with permission.",
                 style="dim",
             )
         )
+
+
+def _withholds_contacts(platform: Platform) -> bool:
+    """Whether permission is what the platform's provider waits for; another one has other terms."""
+    from tastemaker.providers.registry import live_providers
+
+    adapter = live_providers(get_settings()).get(platform)
+    return adapter is not None and not adapter.declaration.policy.contacts
 
 
 def show_written(written: Written) -> None:

@@ -124,3 +124,33 @@ def test_a_lookup_whose_process_died_is_abandoned_by_the_next(
         )
     live("profile", "tiktok", handle)
     assert [row[2] for row in ledger(admin_url)] == ["abandoned", "charged"]
+
+
+def test_youtube_can_be_searched_through_scrapecreators_under_its_terms(live: CommandLine) -> None:
+    told = live("search", "chess", "--platform", "youtube", "--target", "8")
+    assert told.status == 0
+    assert "Found 8 creators on YouTube." in told.out
+    assert "YouTube was not asked for e-mail addresses" not in " ".join(told.out.split())
+    creators = live("search", "chess", "--platform", "youtube", "--target", "8", "--json").document[
+        "creators"
+    ]
+    assert len({creator["stable_id"] for creator in creators}) == 8
+
+
+def test_a_package_that_cannot_be_used_is_a_warning_of_the_doctor(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = tmp_path / "broken-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        "[tastemaker.providers]\nbroken = tastemaker.core.clock:utc_now\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    checks = cli("doctor", "--json").document["checks"]
+    (found,) = (one for one in checks if one["name"] == "Providers")
+    assert found["state"] == "warn"
+    assert found["found"] == "broken is not used: tastemaker.core.clock:utc_now is no ProviderPlugin"
+    monkeypatch.setenv("COLUMNS", "160")
+    told = cli("providers", "list")
+    assert "broken is not used: tastemaker.core.clock:utc_now is no ProviderPlugin." in told.err

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tastemaker.providers.base import KeywordQuery
+from tastemaker.providers.base import KeywordQuery, ProfileQuery
 from tastemaker.providers.youtube import OPTIONS
-from tests.providers.remote import Asked, Remote
-from tests.providers.wires import WIRES
+from tests.providers.remote import Asked, Remote, always, as_json
+from tests.providers.wires import WIRES, build_youtube, load
 
 Json = dict[str, Any]
 
@@ -50,6 +50,17 @@ async def test_every_request_is_one_the_document_knows(
     asked = {request.path for request in remote.asked}
     assert {"/youtube/v3/search", "/youtube/v3/channels"} <= asked
     assert [complaint for request in remote.asked for complaint in complaints(discovery, request)] == []
+
+
+@pytest.mark.parametrize("query", [ProfileQuery(handle="mira"), ProfileQuery(stable_id="UCmadeUp0001")])
+async def test_every_lookup_is_one_the_document_knows(
+    http: httpx.AsyncClient, remote: Remote, discovery: Json, query: ProfileQuery
+) -> None:
+    remote.script = always(as_json({"items": [load("youtube_item")["channel"] | {"id": "UCmadeUp0001"}]}))
+    await build_youtube(remote.url).fetch_profile(http, query)
+    (asked,) = remote.asked
+    assert asked.path == "/youtube/v3/channels"
+    assert list(complaints(discovery, asked)) == []
 
 
 def test_every_value_of_an_option_is_one_the_document_knows(discovery: Json) -> None:

@@ -29,6 +29,7 @@ DOCUMENTED = {
     "/v1/youtube/channel": {"videoCount", "viewCount"},
     "/v1/youtube/search": {"shelves[].items[].channel"},
     "/v1/instagram/basic-profile": {"bio_links[]"},
+    "/graph/178": {"business_discovery.website", "business_discovery.follows_count"},
 }
 """Fields that the recordings happen not to show; with a field, everything below it."""
 
@@ -45,21 +46,26 @@ RECORDINGS = {
     "/v1/instagram/basic-profile": ["instagram/v1_instagram_basic-profile"],
     "/v1/youtube/search": ["youtube/v1_youtube_search"],
     "/v1/youtube/channel": ["youtube/v1_youtube_channel"],
+    "/graph/178": ["discovery_user_fields", "discovery_medias_p1"],
 }
+DISCOVERED = (
+    "id,username,name,biography,website,profile_picture_url,followers_count,follows_count,media_count,"
+    "media.limit(5){id,caption,comments_count,like_count,media_type,permalink,timestamp}"
+)
 
 
 def recorded(folder: Path, path: str) -> Shape:
     shape: Shape = {}
     for name in RECORDINGS[path]:
-        raw = folder / "mit" / "raw"
-        file = (
-            raw / "scrapecreators" / f"{name}.json"
-            if path.startswith("/")
-            else raw / "youtube_data_api_v3" / f"{name}.json"
-        )
-        body = json.loads(file.read_text(encoding="utf-8"))
-        gather(body["response"] if path.startswith("/") else body, shape)
+        body = json.loads((folder / place_of(path) / f"{name}.json").read_text(encoding="utf-8"))
+        gather(body.get("response", body), shape)
     return shape
+
+
+def place_of(path: str) -> str:
+    if path.startswith("/graph"):
+        return "apache2/raw/instagram_graph_api"
+    return "mit/raw/scrapecreators" if path.startswith("/") else "mit/raw/youtube_data_api_v3"
 
 
 def gather(value: Any, shape: Shape, place: str = "") -> Shape:  # noqa: ANN401 - JSON
@@ -101,6 +107,9 @@ async def answers(path: str, youtube: Get, scrape: Get) -> list[Any]:
         uploads = "UU" + (await ids("channel")).split(",")[0][2:]
         return [(await youtube(path, part="snippet,contentDetails", playlistId=uploads, maxResults=2)).json()]
     reels = (await scrape("/v2/instagram/reels/search", query="makeup")).json()["reels"]
+    if path.startswith("/graph"):
+        fields = f"business_discovery.username({reels[0]['owner']['username']}){{{DISCOVERED}}}"
+        return [(await scrape(path, access_token="sandbox", fields=fields)).json()]
     tiktok = (await scrape("/v1/tiktok/search/keyword", query="makeup")).json()["search_item_list"]
     params = {
         "/v1/tiktok/profile": {"handle": tiktok[0]["aweme_info"]["author"]["unique_id"]},
