@@ -3,23 +3,30 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
 
 from rich.text import Text
 
 from tastemaker.cli import screen
 from tastemaker.cli.corpora import prepared_corpus
-from tastemaker.cli.numbers import UNKNOWN, counted
+from tastemaker.cli.numbers import UNKNOWN, counted, moment
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.provider_commands import price
 from tastemaker.cli.session import Session, in_session
 from tastemaker.cli.sources import KEYS, live_registry
+from tastemaker.config_store.durations import parse_duration
+from tastemaker.config_store.keys import REUSE_PAGES_FOR
+from tastemaker.config_store.live import load_configuration
 from tastemaker.core.errors import AppError, InvalidInput, NotFound
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Creator, ErrorKind, Page, ProfileLookup, ProfileQuery, ProviderError
 from tastemaker.providers.http import make_client
-from tastemaker.providers.lookups import ask, look_up
+from tastemaker.providers.lookups import LookUp, ask, look_up
 from tastemaker.providers.registry import sandbox_lookups
 from tastemaker.sandbox.server import serve
+from tastemaker.searches.leaving_out import presentable
+from tastemaker.searches.suppression_key import find_key
 
 ABSENT = {ErrorKind.NOT_FOUND, ErrorKind.PRIVATE}
 
@@ -32,25 +39,54 @@ class Asked:
     is_live: bool
 
 
-def show_profile(platform: str, handle: str, *, by_id: bool, sandbox: bool, as_json: bool) -> None:
+def show_profile(
+    platform: str, handle: str, *, by_id: bool, sandbox: bool, max_age: str | None, as_json: bool
+) -> None:
     """Raises NotFound, InvalidInput where a key is missing, ProviderError."""
-    wanted = Platform.parse(platform)
+    wanted, age = Platform.parse(platform), None if max_age is None else parse_duration(max_age)
     query = ProfileQuery(stable_id=handle) if by_id else ProfileQuery(handle=handle)
-    in_session(lambda session: _show(session, wanted, query, sandbox=sandbox, as_json=as_json))
+    in_session(lambda session: _show(session, wanted, query, sandbox=sandbox, age=age, as_json=as_json))
 
 
 async def _show(
-    session: Session, platform: Platform, query: ProfileQuery, *, sandbox: bool, as_json: bool
+    session: Session,
+    platform: Platform,
+    query: ProfileQuery,
+    *,
+    sandbox: bool,
+    age: timedelta | None,
+    as_json: bool,
 ) -> None:
+    fetched_at = None
     async with _adapter(session, platform, sandbox=sandbox) as asked, make_client() as http:
         try:
             if asked.is_live:
-                page = await look_up(session.database, session.user.user_id, asked.adapter, http, query)
+                question = await _question(session, platform, asked.adapter, query, age)
+                paid = await look_up(session.database, http, question)
+                page, fetched_at = paid.page, paid.fetched_at
             else:
                 page = await ask(asked.adapter, http, query)
         except ProviderError as error:
             raise _told(error) from None
-    _print(page, asked, as_json=as_json)
+    _print(page, asked, fetched_at=fetched_at, as_json=as_json)
+
+
+async def _question(
+    session: Session,
+    platform: Platform,
+    adapter: ProfileLookup,
+    query: ProfileQuery,
+    age: timedelta | None,
+) -> LookUp:
+    config = await load_configuration(session.database)
+    return LookUp(
+        user_id=session.user.user_id,
+        adapter=adapter,
+        query=query,
+        config=config,
+        max_age=config[REUSE_PAGES_FOR] if age is None else age,
+        presentable=partial(presentable, platform=platform, key=find_key(session.settings)),
+    )
 
 
 def _told(error: ProviderError) -> AppError:
@@ -78,20 +114,33 @@ async def _adapter(session: Session, platform: Platform, *, sandbox: bool) -> As
         yield Asked(sandbox_lookups(url)[platform], is_live=False)
 
 
-def _print(page: Page, asked: Asked, *, as_json: bool) -> None:
+def _print(page: Page, asked: Asked, *, fetched_at: datetime | None, as_json: bool) -> None:
     (creator,) = page.creators
     name = asked.adapter.declaration.name
     if as_json:
         source = "live" if asked.is_live else "sandbox"
-        document = {"source": source, "provider": name, "cost": asdict(page.cost) if asked.is_live else None}
+        document: dict[str, object] = {
+            "source": source,
+            "provider": name,
+            "cost": asdict(page.cost) if asked.is_live else None,
+            "fetched_at": fetched_at.isoformat() if fetched_at else None,
+        }
         posts = [asdict(post) for post in page.posts]
         screen.write_json(document | {"creator": asdict(creator), "posts": posts})
         return
-    said = f"Asked {name}: {price(page.cost)}." if asked.is_live else "Sandbox: this creator is made up."
-    screen.say(said, style="dim")
+    screen.say(_origin(page, asked, fetched_at), style="dim")
     screen.show(Text(plain(creator.name or creator.handle or creator.stable_id), style="bold"))
     for title, value in _facts(creator, len(page.posts)):
         screen.show(Text.assemble((f"{title:<10}", "dim"), value), wraps=False)
+
+
+def _origin(page: Page, asked: Asked, fetched_at: datetime | None) -> str:
+    name = asked.adapter.declaration.name
+    if not asked.is_live:
+        return "Sandbox: this creator is made up."
+    if page.cost.calls:
+        return f"Asked {name}: {price(page.cost)}."
+    return f"As {name} told on {moment(fetched_at)}; nothing was paid."
 
 
 def _facts(creator: Creator, posts: int) -> list[tuple[str, str]]:

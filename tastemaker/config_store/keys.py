@@ -129,7 +129,7 @@ YOUTUBE_PAGES_AT_ONCE: Final = number_key(
     least=1,
     most=100,
     meaning="How many pages of YouTube are asked for at the same time, by all workers together.",
-    reader="searches.allowances",
+    reader="providers.allowances",
 )
 SCRAPECREATORS_PAGES_AT_ONCE: Final = number_key(
     "providers",
@@ -138,7 +138,7 @@ SCRAPECREATORS_PAGES_AT_ONCE: Final = number_key(
     least=1,
     most=100,
     meaning="The same for ScrapeCreators, all its platforms together.",
-    reader="searches.allowances",
+    reader="providers.allowances",
 )
 OTHER_PAGES_AT_ONCE: Final = number_key(
     "providers",
@@ -147,7 +147,7 @@ OTHER_PAGES_AT_ONCE: Final = number_key(
     least=1,
     most=100,
     meaning="The same for each other provider.",
-    reader="searches.allowances",
+    reader="providers.allowances",
 )
 FAILURES_BEFORE_A_REST: Final = number_key(
     "providers",
@@ -156,21 +156,21 @@ FAILURES_BEFORE_A_REST: Final = number_key(
     least=1,
     most=1000,
     meaning="After so many failures in a row nobody calls a provider for 30 seconds; then one call tries.",
-    reader="searches.allowances",
+    reader="providers.allowances",
 )
 YOUTUBE_SEARCHES_A_DAY: Final = number_key(
     "providers",
     "youtube_searches_a_day",
     default=100,
     meaning="How many searches a day YouTube grants the key; one page is one search.",
-    reader="searches.allowances",
+    reader="providers.allowances",
 )
 YOUTUBE_UNITS_A_DAY: Final = number_key(
     "providers",
     "youtube_units_a_day",
     default=10_000,
     meaning="How many units a day YouTube grants the key; one page takes two.",
-    reader="searches.allowances",
+    reader="providers.allowances",
 )
 REUSE_PAGES_FOR: Final = duration_key(
     "providers",
@@ -181,13 +181,22 @@ REUSE_PAGES_FOR: Final = duration_key(
     "policy allows; 0s is never.",
     reader="searches.calling",
 )
+KEEP_PROFILES_FOR: Final = duration_key(
+    "providers",
+    "keep_profiles_for",
+    default=timedelta(days=30),
+    most=timedelta(days=365),
+    meaning="How long a profile that was paid for is kept, for whoever asks for one no older than that, at "
+    "most as long as the provider's policy allows; 0s is not at all.",
+    reader="providers.lookups",
+)
 INSTALLATION_BUDGET: Final = number_key(
     "budgets",
     "installation_usd_a_month",
     default=-1,
     least=-1,
     meaning="What all calls to providers may cost in a calendar month (UTC), in US dollars; -1 is no limit.",
-    reader="searches.allowances",
+    reader="providers.allowances",
 )
 USER_BUDGET: Final = number_key(
     "budgets",
@@ -195,7 +204,7 @@ USER_BUDGET: Final = number_key(
     default=-1,
     least=-1,
     meaning="The same for the calls of one user.",
-    reader="searches.allowances",
+    reader="providers.allowances",
 )
 ENABLE_RATE_LIMITING: Final = flag_key(
     "logging",

@@ -1,8 +1,12 @@
-"""Looking up one account outside a search: in the ledger before the call, settled when its answer is there.
+"""Looking up one account outside a search: from what was paid for, or by a call within everybody's limits.
 
-What is learnt is returned and not kept.
+The call is in the ledger before it goes out, and settled when its answer is there.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -10,10 +14,14 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.config_store.keys import KEEP_PROFILES_FOR
+from tastemaker.config_store.live import Configuration
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.logging import get_logger
-from tastemaker.db.claims import Tenant
+from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction
+from tastemaker.providers import admission
+from tastemaker.providers.admission import NotNow
 from tastemaker.providers.base import (
     Capability,
     Cost,
@@ -24,6 +32,9 @@ from tastemaker.providers.base import (
     ProfileQuery,
     ProviderError,
 )
+from tastemaker.providers.page_store import PaidPage, find_page, keep_for_others, lock_for_keeping
+
+NOW = text("SELECT app_now()")
 
 BEGIN_LOOKUP = text("""
     WITH abandoned AS (
@@ -50,27 +61,49 @@ ABANDONED_AFTER_SECONDS = 600.0
 log = get_logger(__name__)
 
 
-async def look_up(
-    database: Database,
-    user_id: ExternalUserId,
-    adapter: ProfileLookup,
-    http: httpx.AsyncClient,
-    query: ProfileQuery,
-) -> Page:
-    """The account, charged to the user in the ledger as a page of a search is. Raises ProviderError."""
-    claim = Tenant(user_id)
-    call_id = await in_transaction(
-        database, claim, partial(_begin, user_id=user_id, declared=adapter.declaration)
-    )
-    settle = partial(_settle, user_id=user_id, call_id=call_id)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUp:
+    """One question of one user. What is no older than `max_age` is not asked for again.
+
+    `presentable` is the page without those nobody may keep, or None where it may not be kept at all.
+    """
+
+    user_id: ExternalUserId
+    adapter: ProfileLookup
+    query: ProfileQuery
+    config: Configuration
+    max_age: timedelta
+    presentable: Callable[[AsyncSession, Page], Awaitable[Page | None]]
+
+    @property
+    def declaration(self) -> Declaration:
+        return self.adapter.declaration
+
+    @property
+    def keep(self) -> timedelta:
+        return self.config[KEEP_PROFILES_FOR] if self.declaration.policy.reusable else timedelta(0)
+
+
+async def look_up(database: Database, http: httpx.AsyncClient, asked: LookUp) -> PaidPage:
+    """The account as it was told within `max_age`, or by a call within everybody's limits, in the ledger.
+
+    Raises ProviderError.
+    """
+    known = await in_transaction(database, Tenant(asked.user_id), partial(_find, asked=asked))
+    if known is not None:
+        return known
+    call_id, pause = await _enter(database, asked)
+    await asyncio.sleep(pause)
     try:
-        page = await ask(adapter, http, query)
+        page = await ask(asked.adapter, http, asked.query)
     except ProviderError as error:
-        failed = partial(settle, cost=error.cost, status="failed", error_kind=error.kind.value)
-        await in_transaction(database, claim, failed)
+        failed = partial(_settle_failure, asked=asked, call_id=call_id, error=error)
+        await in_transaction(database, SYSTEM, failed)
         raise
-    await in_transaction(database, claim, partial(settle, cost=page.cost, status="charged"))
-    return page
+    fetched_at = await in_transaction(
+        database, SYSTEM, partial(_settle_page, asked=asked, call_id=call_id, page=page)
+    )
+    return PaidPage(page, fetched_at)
 
 
 async def ask(adapter: ProfileLookup, http: httpx.AsyncClient, query: ProfileQuery) -> Page:
@@ -87,20 +120,61 @@ async def ask(adapter: ProfileLookup, http: httpx.AsyncClient, query: ProfileQue
         raise ProviderError(ErrorKind.GARBAGE, message, final=False, cost=cost) from error
 
 
-async def _begin(session: AsyncSession, *, user_id: ExternalUserId, declared: Declaration) -> UUID:
+async def _find(session: AsyncSession, *, asked: LookUp) -> PaidPage | None:
+    if not asked.max_age or not asked.keep:
+        return None
+    return await find_page(session, asked.declaration, asked.query, younger_than=asked.max_age)
+
+
+async def _enter(database: Database, asked: LookUp) -> tuple[UUID, float]:
+    try:
+        return await in_transaction(database, SYSTEM, partial(_begin, asked=asked))
+    except NotNow as wait:
+        message = f"{wait.reason} Try again in {wait.seconds:.0f} seconds."
+        free = Cost(calls=0, units=0)
+        raise ProviderError(
+            ErrorKind.RATE_LIMITED, message, final=False, retry_after=wait.seconds, cost=free
+        ) from None
+
+
+async def _begin(session: AsyncSession, *, asked: LookUp) -> tuple[UUID, float]:
+    declared = asked.declaration
+    pause = await admission.enter(session, declared, asked.config, Capability.PROFILE, user_id=asked.user_id)
     price = declared.price_of(Capability.PROFILE)
     row = await session.execute(
         BEGIN_LOOKUP,
         {
-            "user_id": user_id,
+            "user_id": asked.user_id,
             "provider": declared.name,
-            "gate": declared.account or declared.name,
+            "gate": admission.gate_of(declared),
             "units": price.units,
             "micros": price.micros_usd,
             "seconds": ABANDONED_AFTER_SECONDS,
         },
     )
-    return UUID(str(row.scalar_one()))
+    return UUID(str(row.scalar_one())), pause
+
+
+async def _settle_page(session: AsyncSession, *, asked: LookUp, call_id: UUID, page: Page) -> datetime:
+    """Kept for whoever asks for it within its time. When that was, by the database."""
+    await _settle(session, user_id=asked.user_id, call_id=call_id, cost=page.cost, status="charged")
+    await admission.succeeded(session, asked.declaration)
+    if asked.keep:
+        await lock_for_keeping(session)
+        presentable = await asked.presentable(session, page)
+        if presentable is not None and presentable.creators:
+            await keep_for_others(session, asked.declaration, asked.query, None, presentable, keep=asked.keep)
+    return (await session.execute(NOW)).scalar_one()  # type: ignore[no-any-return]  # a moment
+
+
+async def _settle_failure(
+    session: AsyncSession, *, asked: LookUp, call_id: UUID, error: ProviderError
+) -> None:
+    kind = error.kind.value
+    await _settle(
+        session, user_id=asked.user_id, call_id=call_id, cost=error.cost, status="failed", error_kind=kind
+    )
+    await admission.failed(session, asked.declaration, asked.config, error)
 
 
 async def _settle(

@@ -16,15 +16,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.platforms import Platform
-from tastemaker.providers.base import Cost, Declaration, KeywordQuery, Page
+from tastemaker.providers.base import Cost, Declaration, KeywordQuery, Page, ProfileQuery
 
-FORM: Final = 1
+FORM: Final = 2
 
 FREE: Final = Cost(calls=0, units=0)
 
 FIND = text("""
     SELECT page, fetched_at FROM provider_pages
     WHERE provider = :provider AND request_digest = :digest AND expires_at > app_now()
+      AND (CAST(:age AS float) IS NULL OR fetched_at > app_now() - make_interval(secs => :age))
 """)
 
 KEEP = text("""
@@ -61,23 +62,32 @@ class PaidPage:
     fetched_at: datetime
 
 
-def digest_of(query: KeywordQuery, cursor: str | None, *, contacts: bool) -> bytes:
+def digest_of(query: KeywordQuery | ProfileQuery, cursor: str | None, *, contacts: bool) -> bytes:
     """The same for questions that a provider cannot tell apart: case, width and spaces are folded.
 
     `contacts`: whether addresses were read; once the operator withdraws that, pages with them are not found.
     """
-    keyword = " ".join(unicodedata.normalize("NFKC", query.keyword).casefold().split())
-    asked = [FORM, "search_keyword", keyword, query.region, sorted(query.options.items()), cursor, contacts]
+    asked: list[object] = [FORM, sorted(query.options.items()), cursor, contacts]
+    if isinstance(query, KeywordQuery):
+        asked += ["search_keyword", _folded(query.keyword), query.region]
+    else:
+        asked += ["fetch_profile", _folded((query.handle or "").lstrip("@")), query.stable_id]
     return hashlib.sha256(orjson.dumps(asked)).digest()
 
 
 async def find_page(
-    session: AsyncSession, declaration: Declaration, query: KeywordQuery, cursor: str | None
+    session: AsyncSession,
+    declaration: Declaration,
+    query: KeywordQuery | ProfileQuery,
+    cursor: str | None = None,
+    *,
+    younger_than: timedelta | None = None,
 ) -> PaidPage | None:
     """The page as it was kept; None where there is none that may still be used."""
     parameters = {
         "provider": declaration.name,
         "digest": _digest(declaration, query, cursor),
+        "age": None if younger_than is None else younger_than.total_seconds(),
     }
     found = (await session.execute(FIND, parameters)).first()
     if found is None:
@@ -93,7 +103,7 @@ async def lock_for_keeping(session: AsyncSession) -> None:
 async def keep_for_others(
     session: AsyncSession,
     declaration: Declaration,
-    query: KeywordQuery,
+    query: KeywordQuery | ProfileQuery,
     cursor: str | None,
     page: Page,
     *,
@@ -129,8 +139,12 @@ async def forget_creator(session: AsyncSession, platform: Platform, stable_id: s
     return int(rows.scalar_one())
 
 
-def _digest(declaration: Declaration, query: KeywordQuery, cursor: str | None) -> bytes:
+def _digest(declaration: Declaration, query: KeywordQuery | ProfileQuery, cursor: str | None) -> bytes:
     return digest_of(query, cursor, contacts=declaration.policy.contacts)
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def named(platform: Platform, stable_id: str) -> str:

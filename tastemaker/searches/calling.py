@@ -21,7 +21,10 @@ from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
+from tastemaker.providers import admission
+from tastemaker.providers.admission import gate_of
 from tastemaker.providers.base import (
+    Capability,
     Cost,
     Declaration,
     ErrorKind,
@@ -31,32 +34,14 @@ from tastemaker.providers.base import (
     ProviderError,
 )
 from tastemaker.providers.page_store import PaidPage, find_page, keep_for_others, lock_for_keeping
-from tastemaker.ratelimit import service as limits
-from tastemaker.ratelimit.gates import Wait
 from tastemaker.searches import page_queries
-from tastemaker.searches.allowances import budget_of, limits_of, quotas_of
-from tastemaker.searches.exclusion_queries import has_foreign_key
-from tastemaker.searches.leaving_out import without_suppressed
-from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
+from tastemaker.searches.leaving_out import presentable
+from tastemaker.searches.suppression_key import SuppressionKey
 from tastemaker.searches.types import Turn
 
-BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.5, 30.0
-SPREAD_SECONDS = 0.5
-LONGEST_HOLD_SECONDS: Final = 2 * 86_400.0
-"""Nobody is kept from a provider for longer by one of its answers."""
-
-TROUBLE: Final = {ErrorKind.SERVER, ErrorKind.TIMEOUT, ErrorKind.GARBAGE}
+SPREAD_SECONDS: Final = 0.5
 
 log = get_logger(__name__)
-
-
-class NotNow(Exception):
-    """Everybody's limits say to come again in `seconds`; `reason` is a sentence for the person who waits."""
-
-    def __init__(self, seconds: float, reason: str) -> None:
-        super().__init__(reason)
-        self.seconds = seconds
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +64,7 @@ class Door:
         """The account whose limits the calls take of; None where nothing limits them."""
         if self.source == "sandbox":
             return None
-        return self.declaration.account or self.declaration.name
+        return gate_of(self.declaration)
 
     @property
     def reuse_for(self) -> timedelta:
@@ -140,12 +125,6 @@ async def ask(door: Door, turn: Turn) -> Page:
     return replace(page, cost=door.price(page.cost))
 
 
-def backoff(failures: int) -> float:
-    """Seconds: exponential, capped, with full jitter."""
-    ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2.0**failures)
-    return random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
-
-
 def spread() -> float:
     """Seconds to add, so that those who wait for the same moment do not all come at once."""
     return random.uniform(0, SPREAD_SECONDS)  # noqa: S311 - jitter, not a secret
@@ -153,85 +132,42 @@ def spread() -> float:
 
 async def _enter(session: AsyncSession, *, door: Door, turn: Turn) -> tuple[UUID, float]:
     """The call's row in the ledger, and how long to wait before it goes out: seconds at most."""
-    declaration = door.declaration
-    decision = await limits.admit(
+    declared, capability = door.declaration, Capability.KEYWORD_SEARCH
+    pause = await admission.enter(
         session,
-        _gate(door),
-        limits_of(declaration, door.config),
+        declared,
+        door.config,
+        capability,
         user_id=turn.user_id,
         search_id=turn.search_id,
-        micros_usd=declaration.cost_per_page.micros_usd,
-        quotas=quotas_of(declaration, door.config),
-        budget=budget_of(turn, door.config),
+        max_cost=turn.max_cost,
     )
-    if isinstance(decision, Wait):
-        raise _refusal(decision, declaration)
-    call_id = await page_queries.begin_call(
-        session, turn, declaration.name, declaration.cost_per_page, gate=_gate(door)
-    )
-    return call_id, decision.after
-
-
-def _refusal(wait: Wait, declaration: Declaration) -> NotNow | ProviderError:
-    told = f"{wait.reason[0].upper()}{wait.reason[1:]}."
-    if not wait.is_used_up:
-        return NotNow(wait.seconds, f"{declaration.name}: {told}")
-    free = Cost(calls=0, units=0)
-    return ProviderError(
-        ErrorKind.QUOTA, told, final=wait.seconds == float("inf"), retry_after=wait.seconds, cost=free
-    )
+    expected, gate = declared.price_of(capability), gate_of(declared)
+    return await page_queries.begin_call(session, turn, declared.name, expected, gate=gate), pause
 
 
 async def _settle(session: AsyncSession, *, door: Door, turn: Turn, call_id: UUID, page: Page) -> None:
     """Paid for, and kept for whoever asks the same: also for this run, should its process die now."""
     await page_queries.settle_call(session, turn, call_id, page.cost, status="charged")
-    await limits.succeeded(session, _gate(door))
+    await admission.succeeded(session, door.declaration)
     if door.reuse_for:
         await _keep(session, door, turn, page)
 
 
 async def _keep(session: AsyncSession, door: Door, turn: Turn, page: Page) -> None:
-    """Without those who are suppressed; not at all where they cannot be told for want of the key."""
     await lock_for_keeping(session)
-    if await has_foreign_key(session, door.key.id if door.key else NO_KEY_ID):
-        return
-    if door.key is not None:
-        page = await without_suppressed(session, page, door.platform, door.key)
-    await keep_for_others(session, door.declaration, _query(turn), turn.cursor, page, keep=door.reuse_for)
+    kept = await presentable(session, page, door.platform, door.key)
+    if kept is not None:
+        await keep_for_others(session, door.declaration, _query(turn), turn.cursor, kept, keep=door.reuse_for)
 
 
 async def _settle_failure(
     session: AsyncSession, *, door: Door, turn: Turn, call_id: UUID, error: ProviderError
 ) -> None:
-    """What a failure means for everybody else at the same account."""
     await page_queries.settle_call(
         session, turn, call_id, error.cost, status="failed", error_kind=error.kind.value
     )
-    gate = _gate(door)
-    if error.kind in TROUBLE:
-        await limits.failed(session, gate, limits_of(door.declaration, door.config))
-    elif error.kind is not ErrorKind.AUTH:
-        await limits.succeeded(session, gate)
-    if (pause := _asked_pause(error)) > 0:
-        await limits.hold_back(session, gate, seconds=min(pause, LONGEST_HOLD_SECONDS), reason=_plain(error))
-
-
-def _asked_pause(error: ProviderError) -> float:
-    """Seconds for which nobody should call. Credits that are used up may be bought in any moment."""
-    if error.kind is ErrorKind.RATE_LIMITED and error.retry_after is None:
-        return backoff(1)
-    return error.retry_after or 0.0
-
-
-def _plain(error: ProviderError) -> str:
-    """As a part of a sentence, the way gates tell their reasons."""
-    return str(error).rstrip(".")
-
-
-def _gate(door: Door) -> str:
-    if door.gate is None:
-        raise ValueError("nothing limits this provider")
-    return door.gate
+    await admission.failed(session, door.declaration, door.config, error)
 
 
 def _query(turn: Turn) -> KeywordQuery:

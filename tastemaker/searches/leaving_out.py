@@ -10,7 +10,7 @@ from tastemaker.db.words import ExclusionKind
 from tastemaker.providers.base import Creator, Page
 from tastemaker.searches import exclusion_queries
 from tastemaker.searches.exclusions import fold_handle
-from tastemaker.searches.suppression_key import SuppressionKey
+from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.types import LockedSearch, Turn
 
 
@@ -31,14 +31,23 @@ async def admit(
     key: SuppressionKey | None,
 ) -> Admitted:
     if search.suppresses and key is not None:
-        page = await without_suppressed(session, page, platform, key)
+        page = await _without_suppressed(session, page, platform, key)
     creators = page.creators
     if search.excludes:
         creators = await _without_excluded(session, turn, creators, platform)
     return Admitted(page, creators)
 
 
-async def without_suppressed(
+async def presentable(
+    session: AsyncSession, page: Page, platform: Platform, key: SuppressionKey | None
+) -> Page | None:
+    """The page as it may be kept for others: None where the suppressed cannot be told for want of the key."""
+    if await exclusion_queries.has_foreign_key(session, key.id if key else NO_KEY_ID):
+        return None
+    return page if key is None else await _without_suppressed(session, page, platform, key)
+
+
+async def _without_suppressed(
     session: AsyncSession, page: Page, platform: Platform, key: SuppressionKey
 ) -> Page:
     """The page as if the suppressed had never been on it."""

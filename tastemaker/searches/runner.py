@@ -34,14 +34,13 @@ from tastemaker.events.payloads import SearchParked, SearchProcessing
 from tastemaker.events.service import record
 from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
+from tastemaker.providers.admission import NotNow, backoff
 from tastemaker.providers.base import ErrorKind, Page, Provider, ProviderError
 from tastemaker.providers.page_store import PaidPage
 from tastemaker.searches import page_queries, queries
 from tastemaker.searches.calling import (
     Door,
-    NotNow,
     ask,
-    backoff,
     call_within_limits,
     find_paid,
     spread,

@@ -77,13 +77,50 @@ def test_a_live_profile_is_shown_and_charged(live: CommandLine, handle: str, adm
     assert told.status == 0
     assert f"@{handle}" in told.out
     assert "Asked scrapecreators_tiktok: $0.0019." in told.err
-    document = live("profile", "tiktok", handle, "--json").document
+    document = live("profile", "tiktok", handle, "--max-age", "0s", "--json").document
     assert (document["source"], document["creator"]["handle"]) == ("live", handle)
     assert document["cost"] == {"calls": 1, "units": 1, "micros_usd": 1_880}
     again = live("profile", "TikTok", document["creator"]["stable_id"], "--by-id", "--json").document
     assert again["creator"] == document["creator"]
     paid = ("scrapecreators_tiktok", "fetch_profile", "charged", 1, 1, 1_880, None)
     assert ledger(admin_url) == [paid] * 3
+
+
+def test_what_was_told_within_the_age_asked_for_is_not_asked_again(
+    live: CommandLine, handle: str, admin_url: str
+) -> None:
+    first = live("profile", "tiktok", handle, "--json").document
+    again = live("profile", "tiktok", f"@{handle.upper()}", "--json").document
+    assert again["creator"] == first["creator"]
+    assert again["fetched_at"] == first["fetched_at"]
+    assert again["cost"] == {"calls": 0, "units": 0, "micros_usd": 0}
+    assert "told on" in live("profile", "tiktok", handle).err
+    assert len(ledger(admin_url)) == 1
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute("UPDATE clock_offset SET shift = interval '3 days'")
+    assert live("profile", "tiktok", handle, "--max-age", "7d", "--json").document["cost"]["calls"] == 0
+    assert live("profile", "tiktok", handle, "--json").document["cost"]["calls"] == 1, "a day is the default"
+    live("config", "set", "providers.keep_profiles_for", "0s")
+    assert live("profile", "tiktok", handle, "--json").document["cost"]["calls"] == 1
+    assert live("profile", "tiktok", handle, "--max-age", "soon").status == ExitCode.USAGE
+
+
+def test_a_lookup_keeps_to_the_budget_and_to_the_pauses(
+    live: CommandLine, handle: str, admin_url: str
+) -> None:
+    live("costs", "budget", "--per-user", "0.001")
+    told = live("profile", "tiktok", handle)
+    assert told.status == ExitCode.PROVIDER
+    assert "Your budget for providers this month, $0.001, is used up." in " ".join(told.err.split())
+    live("costs", "budget", "--per-user", "none")
+    live("profile", "tiktok", handle)
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE provider_gates SET held_until = now() + interval '50 s', held_reason = 'busy'"
+        )
+    told = live("profile", "tiktok", handle, "--max-age", "0s")
+    assert "scrapecreators_tiktok: Busy. Try again in" in told.err
+    assert len(ledger(admin_url)) == 1
 
 
 def test_nobody_is_not_found_and_the_call_is_in_the_ledger(live: CommandLine, admin_url: str) -> None:
@@ -122,7 +159,7 @@ def test_a_lookup_whose_process_died_is_abandoned_by_the_next(
             "UPDATE provider_calls SET status = 'estimated', finished_at = NULL,"
             " started_at = started_at - interval '11 minutes'"
         )
-    live("profile", "tiktok", handle)
+    live("profile", "tiktok", handle, "--max-age", "0s")
     assert [row[2] for row in ledger(admin_url)] == ["abandoned", "charged"]
 
 

@@ -14,6 +14,7 @@ ALLOWED = {
     ("tastemaker/events/dispatcher.py", "random.uniform"): JITTER,
     ("tastemaker/jobs/running.py", "random.uniform"): JITTER,
     ("tastemaker/outbox/relay.py", "random.uniform"): JITTER,
+    ("tastemaker/providers/admission.py", "random.uniform"): JITTER,
     ("tastemaker/searches/calling.py", "random.uniform"): JITTER,
 }
 

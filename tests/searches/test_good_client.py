@@ -117,7 +117,7 @@ async def test_a_pause_that_was_asked_for_is_everybodys(
 async def test_a_storm_of_errors_opens_the_breaker_and_one_call_tries_again(
     bench: Bench, remote: Remote, shift: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tastemaker.searches.calling.BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
     remote.script = always(Reply(status=500))
     config = configured({FAILURES_BEFORE_A_REST: Decimal(3)})
     async with working(bench.database, TIKTOK.build(remote.url), config=config):
@@ -309,7 +309,7 @@ async def test_a_page_that_was_paid_for_survives_the_death_of_its_worker(
 async def test_a_call_that_failed_but_was_charged_is_in_the_books(
     bench: Bench, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tastemaker.searches.calling.BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
     replies = iter([as_json({"success": False, "error": "broken", "credits_charged": 1})])
     remote.script = lambda asked: next(replies, None) or TIKTOK.page(TIKTOK.items(1, 4), more=False)(asked)
     async with working(bench.database, TIKTOK.build(remote.url)):

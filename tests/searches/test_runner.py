@@ -9,8 +9,8 @@ from tastemaker.core.errors import Conflict
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.providers import admission
 from tastemaker.providers.base import Cost, ErrorKind, Page, ProviderError
-from tastemaker.searches import calling
 from tastemaker.searches.runner import MAX_FAILURES, MAX_SILENCES
 from tastemaker.searches.service import cancel_search, resume_search
 from tastemaker.searches.states import Outcome, Status
@@ -239,7 +239,7 @@ async def test_cancelling_stops_within_a_page_and_keeps_what_was_found(bench: Be
 async def test_an_adapter_that_breaks_is_a_failed_provider(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calling, "BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(admission, "BACKOFF_SECONDS", 0.01)
     search = await bench.start("chess")
     provider = ScriptedProvider(lambda _keyword, _cursor: KeyError("items"))
     async with working(bench.database, provider):

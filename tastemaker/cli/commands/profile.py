@@ -15,9 +15,13 @@ def profile(
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Ask the made-up creators although there are keys.")
     ] = False,
+    max_age: Annotated[
+        str | None,
+        typer.Option("--max-age", metavar="TIME", help="What was told no longer ago will do; 0s asks anew."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Look up one account. It is shown and not kept; a live call is paid for and in the ledger."""
+    """Look up one account. A live call is paid for, in the ledger, and answers others for a time."""
     from tastemaker.cli.profile_command import show_profile
 
-    show_profile(platform, handle, by_id=by_id, sandbox=sandbox, as_json=as_json)
+    show_profile(platform, handle, by_id=by_id, sandbox=sandbox, max_age=max_age, as_json=as_json)

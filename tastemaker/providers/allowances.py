@@ -17,10 +17,9 @@ from tastemaker.config_store.keys import (
 )
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.money import MICROS
-from tastemaker.providers.base import Declaration
+from tastemaker.providers.base import Capability, DailyQuota, Declaration
 from tastemaker.ratelimit.gates import PATIENCE_SECONDS, Limits
 from tastemaker.ratelimit.service import UNLIMITED, Budget, Quota
-from tastemaker.searches.types import Turn
 
 PAGES_AT_ONCE: Final[Mapping[str, ConfigKey[Decimal]]] = {
     "youtube": YOUTUBE_PAGES_AT_ONCE,
@@ -35,9 +34,10 @@ ALLOWED: Final[Mapping[tuple[str, str], ConfigKey[Decimal]]] = {
 """What an operator may have been granted more of, by adapter and quota."""
 
 
-def limits_of(declaration: Declaration, config: Configuration) -> Limits:
+def limits_of(declaration: Declaration, config: Configuration, capability: Capability) -> Limits:
     """In pages: one takes as many calls as it is declared to, and is forgotten when those must have ended."""
-    pages_per_second = declaration.calls_per_second / max(1, declaration.cost_per_page.calls)
+    calls = max(1, declaration.price_of(capability).calls)
+    pages_per_second = declaration.calls_per_second / calls
     return Limits(
         calls_per_second=pages_per_second,
         burst=max(1, int(pages_per_second)),
@@ -47,23 +47,36 @@ def limits_of(declaration: Declaration, config: Configuration) -> Limits:
     )
 
 
-def quotas_of(declaration: Declaration, config: Configuration) -> tuple[Quota, ...]:
+def quotas_of(declaration: Declaration, config: Configuration, capability: Capability) -> tuple[Quota, ...]:
+    """What one page of a search, or one profile, takes of each day's allowance."""
     return tuple(
         Quota(
             name=quota.name,
-            amount=quota.amount,
+            amount=amount,
             allowed=_allowed(config, declaration.name, quota.name, quota.allowed),
             zone=quota.zone,
         )
         for quota in declaration.quotas
+        if (amount := _amount(declaration, quota, capability)) > 0
     )
 
 
-def budget_of(turn: Turn, config: Configuration) -> Budget:
+def budget_of(config: Configuration, *, max_cost: int | None) -> Budget:
     return Budget(
         installation=_micros(config[INSTALLATION_BUDGET]),
         user=_micros(config[USER_BUDGET]),
-        search=UNLIMITED if turn.max_cost is None else turn.max_cost,
+        search=UNLIMITED if max_cost is None else max_cost,
+    )
+
+
+def _amount(declaration: Declaration, quota: DailyQuota, capability: Capability) -> int:
+    """A quota says what a page of the search takes; of the rest every endpoint says it."""
+    if capability is Capability.KEYWORD_SEARCH:
+        return quota.amount
+    return sum(
+        endpoint.takes.get(quota.name, 0)
+        for endpoint in declaration.endpoints
+        if endpoint.capability is capability
     )
 
 
