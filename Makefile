@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup search test check docs lock soak clean
+.PHONY: help setup search test check docs lock soak faults clean
 
 help: ## Print this help
 	@echo "Tastemaker. Say one of:"
@@ -65,6 +65,10 @@ soak: .venv/dev.stamp ## Run the slow suites ROUNDS times over, until one fails
 	  $(IN_VENV) -m pytest -m slow --timeout=3600 || exit 1; \
 	  round=$$((round + 1)); \
 	done
+
+# LONG=1: every seed, and 1,000 seeded kills of workers. ONLY=A1,B: these alone.
+faults: .venv/dev.stamp ## Inject every fault, each with its promise checked by SQL: LONG=1, ONLY=A1,B
+	@$(IN_VENV) -m tests.faults $(if $(LONG),--long) $(if $(ONLY),--only "$(ONLY)")
 
 clean: ## Remove .venv, caches and coverage files of this checkout; never your data
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov dist
