@@ -17,18 +17,26 @@ from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db.access import Access, database_access
 from tastemaker.db.engine import Database, open_database
 from tastemaker.db.profiles import WEB_WAIT, pool_profile
+from tastemaker.jobs.transports.receiving import Deliveries
 from tastemaker.providers.registry import live_providers
-from tastemaker.web import health
+from tastemaker.web import health, qstash
 from tastemaker.web.edge import Edge
 from tastemaker.web.pace import Pace
 from tastemaker.web.problems import add_problems
+from tastemaker.web.qstash import put_deliveries
 from tastemaker.web.services import Services, put_services
 
 OPENAPI: Final = "/api/v1/openapi.json"
-ROUTERS: Final = (health.router, tastemaker.campaigns.api.router, tastemaker.searches.api.router)
+ROUTERS: Final = (
+    health.router,
+    tastemaker.campaigns.api.router,
+    tastemaker.searches.api.router,
+    qstash.router,
+)
 
 
-def create_app(services: Services | None = None) -> FastAPI:
+def create_app(services: Services | None = None, deliveries: Deliveries | None = None) -> FastAPI:
+    """`deliveries` takes what QStash calls with; without it such calls are refused."""
     app = FastAPI(
         title="Tastemaker",
         summary="Find creators on YouTube, TikTok and Instagram by keyword.",
@@ -40,6 +48,8 @@ def create_app(services: Services | None = None) -> FastAPI:
     )
     if services is not None:
         put_services(app, services)
+    if deliveries is not None:
+        put_deliveries(app, deliveries)
     app.add_middleware(Edge)
     add_problems(app)
     for router in ROUTERS:

@@ -18,6 +18,8 @@ from tastemaker.db.engine import Database
 from tastemaker.events.dispatcher import run_dispatcher
 from tastemaker.jobs.registry import registered_handlers
 from tastemaker.jobs.schedules import run_schedules
+from tastemaker.jobs.transports.line import run_line
+from tastemaker.jobs.transports.receiving import Deliveries
 from tastemaker.jobs.types import Resources
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
@@ -39,6 +41,16 @@ async def run_worker_process(
     async with live_configuration(database) as config, asyncio.TaskGroup() as parts:
         handlers = registered_handlers(resources)
         parts.create_task(run_worker(database, handlers, stopping=stopping, config=config, settings=settings))
+        parts.create_task(run_schedules(database, stopping=stopping))
+        parts.create_task(run_dispatcher(database, stopping=stopping))
+        parts.create_task(run_relay(database, senders, stopping=stopping))
+
+
+async def run_behind_callbacks(deliveries: Deliveries, senders: Senders, *, stopping: asyncio.Event) -> None:
+    """The same beside a server that is called with its jobs: it announces them, and asks for none."""
+    database = deliveries.database
+    async with asyncio.TaskGroup() as parts:
+        parts.create_task(run_line(deliveries, stopping=stopping))
         parts.create_task(run_schedules(database, stopping=stopping))
         parts.create_task(run_dispatcher(database, stopping=stopping))
         parts.create_task(run_relay(database, senders, stopping=stopping))

@@ -79,6 +79,30 @@ class Settings(BaseSettings):
         default=None,
         description="Names of providers in the order in which they are asked; -NAME is never asked.",
     )
+    job_transport: Literal["postgres", "qstash"] = Field(
+        default="postgres",
+        description="How jobs reach who runs them: workers ask the database, or QStash calls the server.",
+    )
+    qstash_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("QSTASH_TOKEN", "TASTEMAKER_QSTASH_TOKEN"),
+        description="The token with which messages are published to QStash.",
+    )
+    qstash_current_signing_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("QSTASH_CURRENT_SIGNING_KEY", "TASTEMAKER_QSTASH_CURRENT_SIGNING_KEY"),
+        description="The key with which QStash signs its calls.",
+    )
+    qstash_next_signing_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("QSTASH_NEXT_SIGNING_KEY", "TASTEMAKER_QSTASH_NEXT_SIGNING_KEY"),
+        description="The key with which it will sign; good too, so that a rotation loses no call.",
+    )
+    qstash_url: str = Field(
+        default="https://qstash.upstash.io",
+        validation_alias=AliasChoices("QSTASH_URL", "TASTEMAKER_QSTASH_URL"),
+        description="Where QStash is; for another region or a server of your own.",
+    )
     suppression_key: SecretStr | None = Field(
         default=None,
         description="The key that hashes suppressed people, where several machines share a database.",
@@ -105,7 +129,7 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         default=None,
-        description="Where users see this installation; without it e-mails hold no link.",
+        description="Where the world sees this installation: for links in e-mails, and for QStash's calls.",
     )
     instagram_graph_base_url: str = Field(
         default="https://graph.facebook.com/v23.0",

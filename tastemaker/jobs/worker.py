@@ -40,7 +40,7 @@ async def run_worker(
 ) -> None:
     """Work until `stopping` is set; then let running jobs reach a good place, at most `stop_within`."""
     state = WorkerState(
-        name=_worker_name(),
+        name=worker_name(),
         handlers=handlers,
         settings=settings or WorkerSettings(),
         stopping=stopping,
@@ -48,12 +48,12 @@ async def run_worker(
         completing=Completing(database),
     )
     async with presence(database.url, state.name, wake=state.wake, shown=state.shown):
-        heart = asyncio.create_task(_keep_leases(database, state))
+        heart = asyncio.create_task(keep_leases(database, state))
         try:
             while not stopping.is_set():
                 await _look_for_work(database, state)
                 await _wait(state, state.settings.poll)
-            await _finish(database, state)
+            await finish(database, state)
             await state.completing.close()
         finally:
             await _end(heart, *state.running)
@@ -78,7 +78,8 @@ async def _look_for_work(database: Database, state: WorkerState) -> None:
         log.warning("the queue cannot be read, trying again: %s", type(error).__name__)
 
 
-async def _keep_leases(database: Database, state: WorkerState) -> None:
+async def keep_leases(database: Database, state: WorkerState) -> None:
+    """Prolong them for ever, and stop what is somebody else's by now."""
     while True:
         await asyncio.sleep(state.settings.heartbeat)
         held = list(state.running.values())
@@ -103,7 +104,7 @@ async def _wait(state: WorkerState, seconds: float) -> None:
     await _end(*waiters)
 
 
-async def _finish(database: Database, state: WorkerState) -> None:
+async def finish(database: Database, state: WorkerState) -> None:
     """Give running jobs their time; what is still running is handed back for somebody else."""
     deadline = monotonic() + state.settings.stop_within
     if state.running:
@@ -137,5 +138,5 @@ def _forget(state: WorkerState, task: asyncio.Task[None]) -> None:
         log.error("a job could not be settled, its lease will run out: %s", type(error).__name__)
 
 
-def _worker_name() -> str:
+def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{new_token(4)}"

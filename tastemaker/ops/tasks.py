@@ -1,5 +1,6 @@
 """The jobs by which the installation watches itself and clears up after itself."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
@@ -13,13 +14,24 @@ from tastemaker.events.lag import Lag, check_lag
 from tastemaker.inbox import service as inbox
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
+from tastemaker.jobs.transports import ledger_queries
 from tastemaker.jobs.types import Answer, Done, JobContext, JobType
 from tastemaker.outbox import service as outbox
+from tastemaker.web import idempotency_queries
 
 BATCH: Final = 10_000
 
+Prune = Callable[..., Awaitable[int]]
+
 PRUNE_MESSAGES: Final = JobType(name="prune_messages", payload=Nothing)
 CHECK_EVENT_LAG: Final = JobType(name="check_event_lag", payload=Nothing, max_retries=0, records_end=False)
+
+PRUNED: Final[Mapping[str, Prune]] = {
+    "outbox": outbox.prune,
+    "inbox": inbox.prune,
+    "calls": ledger_queries.prune_tokens,
+    "answers": idempotency_queries.prune,
+}
 
 
 @handles(CHECK_EVENT_LAG)
@@ -34,9 +46,9 @@ async def check_event_lag(context: JobContext, _: Nothing) -> Answer:
 
 @handles(PRUNE_MESSAGES)
 async def prune_messages(context: JobContext, _: Nothing) -> Answer:
-    """The result says how many went: of the outbox, of the inbox."""
-    gone = {"outbox": 0, "inbox": 0}
-    for name, prune in (("outbox", outbox.prune), ("inbox", inbox.prune)):
+    """The result says how many went: of the outbox, of the inbox, of used calls, of answers kept."""
+    gone = dict.fromkeys(PRUNED, 0)
+    for name, prune in PRUNED.items():
         while not context.stopping.is_set():
             batch = await in_transaction(context.database, SYSTEM, partial(prune, batch=BATCH))
             gone[name] += batch

@@ -27,6 +27,17 @@ KEEP = text("""
     WHERE tenant_id = :tenant_id AND key = :key
 """)
 
+PRUNE = text("""
+    DELETE FROM idempotent_answers
+    WHERE (tenant_id, key) IN (
+        SELECT tenant_id, key FROM idempotent_answers
+        WHERE created_at < app_now() - make_interval(days => :days)
+        ORDER BY created_at LIMIT :batch)
+    RETURNING key
+""")
+
+KEPT_DAYS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
@@ -57,3 +68,8 @@ async def keep(
 ) -> None:
     parameters = {"tenant_id": user_id, "key": key, "status": status, "location": location, "body": body}
     await session.execute(KEEP, parameters)
+
+
+async def prune(session: AsyncSession, *, days: int = KEPT_DAYS, batch: int) -> int:
+    """Delete what was answered longer ago; how many rows that were."""
+    return len((await session.execute(PRUNE, {"days": days, "batch": batch})).all())

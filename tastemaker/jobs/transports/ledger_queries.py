@@ -1,0 +1,163 @@
+"""The ledger's statements for deliveries from outside. Times are the database's (`app_now()`).
+
+A delivery is for one job at one attempt: who comes for an attempt that has begun finds nothing to do. Its
+key, by which the outbox and QStash tell it from others, is the job's id, attempt and time.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.ids import JobId
+from tastemaker.jobs.claim_queries import claimed_job
+from tastemaker.jobs.types import ClaimedJob
+
+HORIZON_SECONDS = 3600.0
+"""What is due later than that stays here for the time being: it may still be cancelled or hurried."""
+
+_KEY = "job.id || '.' || job.attempt || '.' || CAST(extract(epoch FROM job.scheduled_for) * 1000 AS bigint)"
+_IS_HELD = """EXISTS (SELECT FROM background_jobs held
+            WHERE held.status = 'processing' AND held.lock_key = job.lock_key)"""
+
+ANNOUNCE = text(f"""
+    INSERT INTO outbox_messages (channel, body, dedupe_key, tenant_id, available_at, created_at)
+    SELECT 'qstash',
+           jsonb_build_object('job_id', job.id, 'attempt', job.attempt, 'callback', job.callback,
+                              'not_before', job.not_before),
+           job.key, job.tenant_id, app_now(), app_now()
+    FROM (
+        SELECT job.id, job.attempt, job.tenant_id, {_KEY} AS key,
+               CAST(:callbacks AS jsonb) ->> job.job_type AS callback,
+               CASE WHEN job.scheduled_for > app_now()
+                    THEN CAST(ceil(extract(epoch FROM job.scheduled_for)) AS bigint) END AS not_before
+        FROM background_jobs job
+        WHERE job.status = 'pending' AND job.job_type = ANY(:job_types)
+          AND (job.waits_for IS NULL OR job.waits_for = 'time')
+          AND job.scheduled_for < app_now() + make_interval(secs => {HORIZON_SECONDS})
+          AND NOT EXISTS (SELECT FROM outbox_messages known
+                          WHERE known.channel = 'qstash' AND known.dedupe_key = {_KEY})
+        ORDER BY job.priority, job.scheduled_for, job.id
+        LIMIT :batch) job
+    ON CONFLICT (channel, dedupe_key) DO NOTHING
+    RETURNING id
+""")  # noqa: S608 - of this module's own words
+
+CLAIM = text(f"""
+    UPDATE background_jobs job
+    SET status = 'processing', attempt = job.attempt + 1, worker = :worker, started_at = app_now(),
+        waits_for = NULL, lease_until = app_now() + make_interval(secs => :lease)
+    WHERE job.id = :id AND job.attempt = :attempt AND job.status = 'pending'
+      AND job.scheduled_for <= app_now() AND job.job_type = ANY(:job_types)
+      AND (job.lock_key IS NULL OR NOT {_IS_HELD})
+    RETURNING job.id, job.job_type, job.payload, job.attempt, job.retry_count, job.max_retries, job.tenant_id,
+              job.correlation_id
+""")  # noqa: S608 - the same
+
+STANDING = text(f"""
+    SELECT job.job_type, job.status, job.attempt, job.scheduled_for > app_now() AS is_early,
+           {_IS_HELD} AS is_held
+    FROM background_jobs job WHERE job.id = :id
+""")  # noqa: S608 - the same
+
+POSTPONE = text("""
+    UPDATE background_jobs SET scheduled_for = app_now() + make_interval(secs => :delay), waits_for = 'time'
+    WHERE id = :id AND attempt = :attempt AND status = 'pending'
+""")
+
+FAIL_DELIVERY = text("""
+    UPDATE background_jobs
+    SET retry_count = retry_count + 1, error = :error,
+        status = CASE WHEN retry_count >= max_retries THEN 'failed' ELSE 'pending' END,
+        failed_at = CASE WHEN retry_count >= max_retries THEN app_now() END,
+        waits_for = CASE WHEN retry_count >= max_retries THEN NULL ELSE 'time' END,
+        scheduled_for = app_now() + make_interval(secs => :delay)
+    WHERE id = :id AND attempt = :attempt AND status = 'pending'
+    RETURNING id, job_type, status, payload, attempt, retry_count, max_retries, tenant_id, correlation_id
+""")
+
+REDRIVE = text(f"""
+    UPDATE background_jobs job SET scheduled_for = app_now()
+    FROM (SELECT job.id FROM background_jobs job
+          WHERE job.status = 'pending' AND job.waits_for IS NULL AND job.job_type = ANY(:job_types)
+            AND job.scheduled_for < app_now() - make_interval(secs => :after)
+            AND NOT EXISTS (SELECT FROM outbox_messages known
+                            WHERE known.channel = 'qstash' AND known.dedupe_key = {_KEY}
+                              AND known.status IN ('pending', 'sending'))
+          ORDER BY job.scheduled_for LIMIT :batch FOR UPDATE OF job SKIP LOCKED) lost
+    WHERE job.id = lost.id
+    RETURNING job.id
+""")  # noqa: S608 - the same
+
+PRUNE_TOKENS = text("""
+    DELETE FROM inbox_messages
+    WHERE id IN (
+        SELECT id FROM inbox_messages
+        WHERE source = 'qstash' AND received_at < app_now() - interval '2 days'
+        ORDER BY received_at LIMIT :batch)
+    RETURNING id
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a job stands that could not be claimed."""
+
+    job_type: str
+    status: str
+    attempt: int
+    is_early: bool
+    is_held: bool
+
+
+async def announce(session: AsyncSession, callbacks: dict[str, str], *, batch: int) -> int:
+    """Put a message out for each waiting job that has none yet for this attempt and time; how many."""
+    parameters = {"callbacks": orjson.dumps(callbacks).decode(), "job_types": list(callbacks), "batch": batch}
+    return len((await session.execute(ANNOUNCE, parameters)).all())
+
+
+async def claim_one(
+    session: AsyncSession,
+    job_id: JobId,
+    attempt: int,
+    *,
+    worker: str | None,
+    job_types: Collection[str],
+    lease: float,
+) -> ClaimedJob | None:
+    """Take that job if it waits at that attempt, its time has come and its key is free."""
+    parameters = {"id": job_id, "attempt": attempt, "worker": worker, "lease": lease}
+    row = (await session.execute(CLAIM, {**parameters, "job_types": list(job_types)})).mappings().first()
+    return None if row is None else claimed_job(row)
+
+
+async def find_standing(session: AsyncSession, job_id: JobId) -> Standing | None:
+    row = (await session.execute(STANDING, {"id": job_id})).mappings().first()
+    return None if row is None else Standing(**row)
+
+
+async def postpone(session: AsyncSession, job_id: JobId, attempt: int, *, delay: float) -> None:
+    """Not now: a new time, and so a new message."""
+    await session.execute(POSTPONE, {"id": job_id, "attempt": attempt, "delay": delay})
+
+
+async def fail_delivery(
+    session: AsyncSession, job_id: JobId, attempt: int, *, error: str, delay: float
+) -> tuple[ClaimedJob, bool] | None:
+    """The job that could not be delivered, and whether that was its last retry; None: it went on."""
+    parameters = {"id": job_id, "attempt": attempt, "error": error, "delay": delay}
+    row = (await session.execute(FAIL_DELIVERY, parameters)).mappings().first()
+    return None if row is None else (claimed_job(row), row["status"] == "failed")
+
+
+async def redrive(session: AsyncSession, job_types: Collection[str], *, after: float, batch: int) -> int:
+    """A new message for what was announced so long ago that it got lost; how many."""
+    parameters = {"job_types": list(job_types), "after": after, "batch": batch}
+    return len((await session.execute(REDRIVE, parameters)).all())
+
+
+async def prune_tokens(session: AsyncSession, *, batch: int) -> int:
+    """Forget calls whose tokens are long invalid: there is one for every job. How many rows that were."""
+    return len((await session.execute(PRUNE_TOKENS, {"batch": batch})).all())

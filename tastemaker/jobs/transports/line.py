@@ -1,0 +1,92 @@
+"""What stands behind the callbacks: announcing what waits, keeping leases, driving anew what got lost.
+
+The ledger stays the truth. A waiting job that no message was written for gets one, whoever published it, in
+whichever process; so nothing hangs on a publisher that died between its commit and its call.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from tastemaker.core.clock import monotonic
+from tastemaker.core.logging import get_logger
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.jobs.claiming import tend
+from tastemaker.jobs.presence import presence
+from tastemaker.jobs.transports import ledger_queries as ledger
+from tastemaker.jobs.transports.qstash import callback_of
+from tastemaker.jobs.transports.receiving import Deliveries
+from tastemaker.jobs.worker import finish, keep_leases
+from tastemaker.jobs.worker_state import WorkerState
+
+BATCH: Final = 500
+LOST_AFTER_SECONDS: Final = 45 * 60.0
+"""QStash's last retry is after 33 minutes; what is silent for longer than that got lost."""
+
+LOOK_FOR_LOST_SECONDS: Final = 30.0
+
+log = get_logger(__name__)
+
+
+async def run_line(
+    deliveries: Deliveries, *, stopping: asyncio.Event, lost_after: float = LOST_AFTER_SECONDS
+) -> None:
+    """Until `stopping` is set; then the jobs in hand reach a good place, or are handed back.
+
+    What it puts out is sent by a relay that has QStash's sender, in this process or another.
+    """
+    database, state = deliveries.database, deliveries.state
+    async with presence(database.url, state.name, wake=state.wake, shown=state.shown):
+        heart = asyncio.create_task(keep_leases(database, state))
+        try:
+            await _announce_forever(database, state, stopping, lost_after)
+            await finish(database, state)
+            await state.completing.close()
+        finally:
+            heart.cancel()
+            await asyncio.gather(heart, return_exceptions=True)
+
+
+async def _announce_forever(
+    database: Database, state: WorkerState, stopping: asyncio.Event, lost_after: float
+) -> None:
+    looks_next = 0.0
+    while not stopping.is_set():
+        state.wake.clear()
+        try:
+            await tend(database, state)
+            if monotonic() >= looks_next:
+                looks_next = monotonic() + min(LOOK_FOR_LOST_SECONDS, lost_after)
+                await _redrive(database, state, lost_after)
+            while await _announce(database, state) == BATCH and not stopping.is_set():
+                pass
+        except DATABASE_TROUBLE as error:
+            log.warning("the queue cannot be read, trying again: %s", type(error).__name__)
+        await _wait(state, stopping)
+
+
+async def _announce(database: Database, state: WorkerState) -> int:
+    callbacks = {name: callback_of(name).value for name in state.handlers}
+    return await in_transaction(
+        database, SYSTEM, lambda session: ledger.announce(session, callbacks, batch=BATCH)
+    )
+
+
+async def _redrive(database: Database, state: WorkerState, after: float) -> None:
+    lost = await in_transaction(
+        database,
+        SYSTEM,
+        lambda session: ledger.redrive(session, list(state.handlers), after=after, batch=BATCH),
+    )
+    if lost:
+        log.warning("%d jobs were never delivered, sending them again", lost)
+
+
+async def _wait(state: WorkerState, stopping: asyncio.Event) -> None:
+    waiters = [asyncio.create_task(state.wake.wait()), asyncio.create_task(stopping.wait())]
+    await asyncio.wait(waiters, timeout=state.settings.poll, return_when=asyncio.FIRST_COMPLETED)
+    for waiter in waiters:
+        waiter.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*waiters, return_exceptions=True)

@@ -1,0 +1,51 @@
+"""The paths that QStash calls. Raw bodies in, and the answer that tells it whether to call again."""
+
+from typing import Final
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import PlainTextResponse, Response
+
+from tastemaker.jobs.transports.qstash import PREFIX, Callback
+from tastemaker.jobs.transports.receiving import Deliveries
+from tastemaker.jobs.transports.signatures import NotSigned
+
+_NAME: Final = "deliveries"
+
+router = APIRouter(prefix=PREFIX, tags=["qstash"])
+
+
+def put_deliveries(app: FastAPI, deliveries: Deliveries) -> None:
+    setattr(app.state, _NAME, deliveries)
+
+
+@router.post("/search-runs", summary="Go on with one keyword of a search")
+async def search_run(request: Request) -> Response:
+    """A signed call: the job's id and attempt."""
+    return await _taken(request, Callback.SEARCH_RUNS)
+
+
+@router.post("/background-jobs", summary="Run a background job")
+async def background_job(request: Request) -> Response:
+    """A signed call: the job's id and attempt."""
+    return await _taken(request, Callback.BACKGROUND_JOBS)
+
+
+@router.post("/emails", summary="Send an e-mail whose time has come")
+async def email(request: Request) -> Response:
+    """A signed call: the job's id and attempt."""
+    return await _taken(request, Callback.EMAILS)
+
+
+@router.post("/failures", summary="Hear of a job that could not be delivered")
+async def failure(request: Request) -> Response:
+    """A signed call: what QStash gave up, and why."""
+    return await _taken(request, Callback.FAILURES)
+
+
+async def _taken(request: Request, callback: Callback) -> Response:
+    """Raises NotSigned, also where no call of QStash is expected at all."""
+    deliveries = getattr(request.app.state, _NAME, None)
+    if not isinstance(deliveries, Deliveries):
+        raise NotSigned("No call of QStash is expected here.")
+    reply = await deliveries.take(callback, request.headers, await request.body())
+    return PlainTextResponse(reply.said, reply.status, dict(reply.headers))

@@ -1,0 +1,27 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tastemaker.config_store.keys import DEFAULT_RETRY_DELAY
+from tastemaker.config_store.live import Configuration
+from tastemaker.db.engine import Database
+from tests.jobs.transports.lines import TRANSPORTS, Line, line_over
+
+
+@pytest.fixture(params=TRANSPORTS)
+async def line(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Line]:
+    """Each transport in turn."""
+    async with line_over(database, request.param) as ready:
+        ready.config = quick_retries()
+        yield ready
+
+
+@pytest.fixture
+async def qstash_line(database: Database) -> AsyncIterator[Line]:
+    async with line_over(database, "qstash") as ready:
+        ready.config = quick_retries()
+        yield ready
+
+
+def quick_retries() -> Configuration:
+    return Configuration.of_defaults({DEFAULT_RETRY_DELAY: DEFAULT_RETRY_DELAY.parse("50ms")})
