@@ -1,6 +1,6 @@
 """The formats in which our providers describe one account."""
 
-from tastemaker.providers.base import ProfileQuery
+from tastemaker.providers.base import ErrorKind, ProfileQuery
 from tastemaker.providers.conformance.remote import always, as_json
 from tastemaker.providers.conformance.wires import KEY, Item, ProfileWire
 from tastemaker.providers.instagram_graph import InstagramGraph
@@ -8,6 +8,8 @@ from tests.providers.wires import (
     MIRA,
     MIRA_IN_A_SEARCH,
     SCRAPECREATORS_KEY,
+    SCRAPECREATORS_REFUSALS,
+    YOUTUBE_REFUSALS,
     build_instagram,
     build_scrapecreators_youtube,
     build_tiktok,
@@ -44,6 +46,7 @@ PROFILE_WIRES = (
         },
         absent=always(as_json({"kind": "youtube#channelListResponse", "pageInfo": {"totalResults": 0}})),
         key_variable="YOUTUBE_API_KEY",
+        refusals=YOUTUBE_REFUSALS,
         creator=MIRA_IN_A_SEARCH | {"stable_id": "UCmadeUp0001"},
         recorded=recorded("mit/raw/youtube_data_api_v3/channels_info.json"),
     ),
@@ -61,6 +64,7 @@ PROFILE_WIRES = (
         },
         absent=always(as_json({"success": False, "error": "not_found"}, status=404)),
         key_variable=SCRAPECREATORS_KEY,
+        refusals=SCRAPECREATORS_REFUSALS,
         creator=MIRA | {"verified": True, "private": False},
         recorded=recorded("mit/raw/scrapecreators/tiktok/v1_tiktok_profile.json"),
     ),
@@ -78,6 +82,7 @@ PROFILE_WIRES = (
         },
         absent=always(as_json({"success": True, "data": {"user": None}})),
         key_variable=SCRAPECREATORS_KEY,
+        refusals=SCRAPECREATORS_REFUSALS,
         creator=MIRA | {"emails": ("office@example.com", "mira@example.com")},
         recorded=recorded("mit/raw/scrapecreators/instagram/v1_instagram_profile.json"),
     ),
@@ -95,6 +100,7 @@ PROFILE_WIRES = (
         },
         absent=always(as_json({"success": False, "message": "User not found"})),
         key_variable=SCRAPECREATORS_KEY,
+        refusals=SCRAPECREATORS_REFUSALS,
         creator=MIRA,
         recorded=recorded("mit/raw/scrapecreators/instagram/v1_instagram_basic-profile.json"),
     ),
@@ -111,6 +117,7 @@ PROFILE_WIRES = (
         },
         absent=always(as_json({"success": False, "statusCode": 404, "message": "gone"})),
         key_variable=SCRAPECREATORS_KEY,
+        refusals=SCRAPECREATORS_REFUSALS,
         creator=MIRA | {"followers": 2_750_000, "handle": "miraplays"},
         recorded=recorded("mit/raw/scrapecreators/youtube/v1_youtube_channel.json"),
     ),
@@ -128,6 +135,11 @@ PROFILE_WIRES = (
         },
         absent=always(as_json({"error": {"code": 110, "error_subcode": 2207013}}, status=400)),
         key_variable="INSTAGRAM_GRAPH_TOKEN",
+        refusals=(
+            ({"error": {"code": 190}}, ErrorKind.AUTH),
+            ({"error": {"code": 4}}, ErrorKind.RATE_LIMITED),
+            ({"error": {"code": 1, "is_transient": True}}, ErrorKind.SERVER),
+        ),
         creator=MIRA_IN_A_SEARCH,
         recorded=recorded("apache2/raw/instagram_graph_api/discovery_user_fields.json"),
     ),

@@ -10,6 +10,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.providers import youtube
 from tastemaker.providers.base import Adapter, Capability, Cost, ErrorKind, KeywordQuery, ProviderError
+from tastemaker.providers.instagram_graph import InstagramGraph
 from tastemaker.providers.instagram_graph import refusals as graph_refusals
 from tastemaker.providers.plugins import GROUP
 from tastemaker.providers.registry import BUILT_IN, live_providers, load_registry, sandbox_providers
@@ -165,6 +166,14 @@ def test_the_reference_names_every_option_error_setting_and_call(keys: pytest.Mo
     }
     words = {*options, *variables, *ErrorKind, *Capability, *BUILT_IN, *paths, GROUP}
     assert {word for word in words if f"`{word}`" not in page} == set()
+
+
+def test_instagram_is_waited_for_as_long_as_it_takes() -> None:
+    """Calls of up to 70 seconds were recorded."""
+    instagram_s = sandbox_providers("http://127.0.0.1:9")[Platform.INSTAGRAM].declaration
+    graph_s = InstagramGraph("made-up-token", user_id="178", base_url="http://127.0.0.1:9").declaration
+    for declaration in (instagram_s, graph_s):
+        assert {endpoint.deadline_seconds for endpoint in declaration.endpoints} == {90}
 
 
 def test_adapters_with_one_key_are_one_account_that_does_not_tell_it() -> None:

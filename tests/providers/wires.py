@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tastemaker.providers.base import Cost, Declaration, KeywordQuery, Page, Provider
+from tastemaker.providers.base import Cost, Declaration, ErrorKind, KeywordQuery, Page, Provider
 from tastemaker.providers.conformance.remote import Asked, Reply, Script, as_json
 from tastemaker.providers.conformance.wires import KEY, Item, SearchWire
 from tastemaker.providers.scrapecreators import (
@@ -186,6 +186,21 @@ POST = {
     "published_at": datetime(2026, 1, 5, 8, tzinfo=UTC),
 }
 SCRAPECREATORS_KEY = "SCRAPECREATORS_API_KEY"
+SCRAPECREATORS_REFUSALS: tuple[tuple[Item, ErrorKind], ...] = (
+    ({"success": False, "error": "account_private", "message": "It is private."}, ErrorKind.PRIVATE),
+    ({"success": False, "error": "account_deactivated", "message": "Gone."}, ErrorKind.NOT_FOUND),
+    ({"success": False, "error": "insufficient_credits"}, ErrorKind.QUOTA),
+    ({"success": False, "message": "Too many requests at once."}, ErrorKind.RATE_LIMITED),
+    ({"message": "Your API key is missing or invalid."}, ErrorKind.AUTH),
+    ({"success": False, "statusCode": 404}, ErrorKind.NOT_FOUND),
+    ({"success": True, "message": "Something went wrong, try again."}, ErrorKind.SERVER),
+)
+YOUTUBE_REFUSALS: tuple[tuple[Item, ErrorKind], ...] = (
+    ({"error": {"code": 403, "errors": [{"reason": "quotaExceeded"}]}}, ErrorKind.QUOTA),
+    ({"error": {"code": 403, "errors": [{"reason": "rateLimitExceeded"}]}}, ErrorKind.RATE_LIMITED),
+    ({"error": {"code": 400, "errors": [{"reason": "keyInvalid"}]}}, ErrorKind.AUTH),
+    ({"error": {"code": 404, "errors": [{"reason": "channelNotFound"}]}}, ErrorKind.NOT_FOUND),
+)
 
 YOUTUBE = SearchWire(
     name="youtube",
@@ -208,6 +223,7 @@ YOUTUBE = SearchWire(
     page=_youtube_page,
     paged=_youtube_paged,
     key_variable="YOUTUBE_API_KEY",
+    refusals=YOUTUBE_REFUSALS,
     creator=MIRA_IN_A_SEARCH,
     post=POST,
     mistyped=lambda bad: {"search": bad, "channel": {}, "video": {}},
@@ -235,6 +251,7 @@ TIKTOK = SearchWire(
     page=_tiktok_page,
     paged=_tiktok_paged,
     key_variable=SCRAPECREATORS_KEY,
+    refusals=SCRAPECREATORS_REFUSALS,
     creator=MIRA_IN_A_SEARCH,
     post=POST,
     recorded=recorded("mit/raw/scrapecreators/tiktok/v1_tiktok_search_keyword.json"),
@@ -260,6 +277,7 @@ INSTAGRAM = SearchWire(
     page=_instagram_page,
     paged=_instagram_paged,
     key_variable=SCRAPECREATORS_KEY,
+    refusals=SCRAPECREATORS_REFUSALS,
     creator=MIRA_IN_A_SEARCH,
     post=POST,
     recorded=recorded("mit/raw/scrapecreators/instagram/v2_instagram_reels_search.json"),
@@ -282,6 +300,7 @@ SCRAPECREATORS_YOUTUBE = SearchWire(
     page=_scrapecreators_youtube_page,
     paged=_scrapecreators_youtube_paged,
     key_variable=SCRAPECREATORS_KEY,
+    refusals=SCRAPECREATORS_REFUSALS,
     creator={"name": "Mira & Friends", "followers": None},
     post={"views": 14_860_541, "hashtags": ("Chess",), "duration_seconds": 254},
     recorded=recorded("mit/raw/scrapecreators/youtube/v1_youtube_search.json"),
@@ -301,6 +320,7 @@ TIKTOK_USERS = SearchWire(
     page=_users_page,
     paged=_users_paged,
     key_variable=SCRAPECREATORS_KEY,
+    refusals=SCRAPECREATORS_REFUSALS,
     creator=MIRA_IN_A_SEARCH,
     has_posts=False,
     recorded=recorded("mit/raw/scrapecreators/tiktok/v1_tiktok_search_users.json"),

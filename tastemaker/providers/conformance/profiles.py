@@ -1,5 +1,7 @@
 """What every look-up of a profile does alike, spoken over real HTTP in its provider's own format."""
 
+from collections.abc import Sequence
+
 import httpx
 import pytest
 
@@ -41,6 +43,10 @@ class ProfileConformance(TroubleConformance):
     @property
     def key_variable(self) -> str | None:
         return self.wire.key_variable
+
+    @property
+    def refusals(self) -> Sequence[tuple[Item, ErrorKind]]:
+        return self.wire.refusals
 
     async def read(self, http: httpx.AsyncClient, remote: Remote, body: Item) -> Page:
         remote.script = self.wire.answering(body)

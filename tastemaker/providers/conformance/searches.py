@@ -11,7 +11,7 @@ from tastemaker.providers.base import Adapter, Capability, Cost, ErrorKind, Keyw
 from tastemaker.providers.conformance.remote import Remote, Reply, always
 from tastemaker.providers.conformance.storable import assert_declared, assert_storable
 from tastemaker.providers.conformance.troubles import FREE, TroubleConformance
-from tastemaker.providers.conformance.wires import SearchWire, places_in, spoiled
+from tastemaker.providers.conformance.wires import Item, SearchWire, places_in, spoiled
 
 CHESS = KeywordQuery(keyword="chess")
 MANY, ODD = 25, 7
@@ -66,6 +66,10 @@ class SearchConformance(TroubleConformance):
     @property
     def key_variable(self) -> str | None:
         return self.wire.key_variable
+
+    @property
+    def refusals(self) -> Sequence[tuple[Item, ErrorKind]]:
+        return self.wire.refusals
 
     async def read(self, http: httpx.AsyncClient, remote: Remote, items: Sequence[Any]) -> Page:
         """These items as the only page; it must be one that can be kept."""

@@ -1,7 +1,7 @@
 """What goes wrong between an adapter and its provider, whatever was asked: how it is told, what it costs."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import httpx
@@ -12,7 +12,7 @@ from tastemaker.core.clock import utc_now
 from tastemaker.providers.base import Adapter, Capability, Cost, ErrorKind, Page, ProviderError
 from tastemaker.providers.conformance.remote import Remote, Reply, always, as_json, listening
 from tastemaker.providers.conformance.storable import assert_declared
-from tastemaker.providers.conformance.wires import KEY
+from tastemaker.providers.conformance.wires import KEY, Item
 from tastemaker.providers.http import make_client
 
 FREE = Cost(calls=0, units=0)
@@ -43,7 +43,7 @@ BAD_KEYS = ("", " ", "short", "has space inside", "line\r\nbreak-in-it", "clé-d
 
 
 class TroubleConformance:
-    """`ask`, `adapter`, `lost_call` and `key_variable` are the subclass's."""
+    """`ask`, `adapter`, `lost_call`, `key_variable` and `refusals` are the subclass's."""
 
     pytestmark = pytest.mark.asyncio
     capability: Capability
@@ -71,6 +71,10 @@ class TroubleConformance:
 
     @property
     def key_variable(self) -> str | None:
+        raise NotImplementedError
+
+    @property
+    def refusals(self) -> Sequence[tuple[Item, ErrorKind]]:
         raise NotImplementedError
 
     async def failure(self, http: httpx.AsyncClient, url: str, **options: object) -> ProviderError:
@@ -103,6 +107,15 @@ class TroubleConformance:
         assert (error.kind, error.final) == STATUSES[status]
         assert error.cost.calls == len(remote.asked) == 1
         assert_declared(self.adapter(remote.url), remote.asked[0].path)
+
+    async def test_a_refusal_with_status_200_is_no_empty_answer(
+        self, http: httpx.AsyncClient, remote: Remote
+    ) -> None:
+        for body, kind in self.refusals:
+            remote.script = always(as_json(body))
+            error = await self.failure(http, remote.url)
+            assert error.kind is kind, body
+            assert error.cost.calls == 1
 
     @pytest.mark.parametrize("status", [429, 503])
     async def test_retry_after_comes_as_seconds_or_as_a_date(

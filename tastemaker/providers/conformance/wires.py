@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tastemaker.providers.base import Cost, ProfileLookup, ProfileQuery, Provider
+from tastemaker.providers.base import Cost, ErrorKind, ProfileLookup, ProfileQuery, Provider
 from tastemaker.providers.conformance.remote import Script, always, as_json
 
 KEY = "canary-key-0123456789"
@@ -58,6 +58,8 @@ class SearchWire:
     """Fields that the provider tells a second time elsewhere, so that they are known without their place."""
     first_call: Cost | None = None
     """What a page's first call costs when its answer is lost, where that is not the price of the page."""
+    refusals: Sequence[tuple[Item, ErrorKind]] = ()
+    """Bodies with which the provider says no although the status is 200, and what each means."""
     recorded: Sequence[bytes] = ()
     """Real answers, to be read from outside the repository where they are at hand."""
 
@@ -95,6 +97,8 @@ class ProfileWire:
     """How the provider says that there is no such account."""
     key_variable: str | None
     creator: Mapping[str, object] = field(default_factory=dict)
+    refusals: Sequence[tuple[Item, ErrorKind]] = ()
+    """Bodies with which the provider says no although the status is 200, and what each means."""
     recorded: Sequence[bytes] = ()
 
     def answering(self, body: Item) -> Script:
