@@ -11,6 +11,7 @@ from tastemaker.cli.commands import (
     corpus,
     costs,
     db,
+    emails,
     events,
     exclusions,
     inbox,
@@ -49,6 +50,7 @@ app.add_typer(costs.app, name="costs")
 app.add_typer(events.app, name="events")
 app.add_typer(exclusions.app, name="exclusions")
 app.add_typer(suppressions.app, name="suppressions")
+app.add_typer(emails.app, name="emails")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(keys.app, name="keys")

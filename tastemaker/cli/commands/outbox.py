@@ -21,7 +21,7 @@ def show_all(
         ),
     ] = None,
     channel: Annotated[
-        str | None, typer.Option("--channel", metavar="NAME", help="Only this way out, such as mail.")
+        str | None, typer.Option("--channel", metavar="NAME", help="Only this way out, such as email.")
     ] = None,
     limit: Limit = 50,
     as_json: Json = False,
