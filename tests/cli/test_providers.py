@@ -1,7 +1,11 @@
 """`tastemaker providers list` and `tastemaker profile`."""
 
+import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
 import pytest
@@ -172,6 +176,66 @@ def test_youtube_can_be_searched_through_scrapecreators_under_its_terms(live: Co
         "creators"
     ]
     assert len({creator["stable_id"] for creator in creators}) == 8
+
+
+class _Roster(BaseHTTPRequestHandler):
+    """An agency's service with two pages of three creators each."""
+
+    def do_GET(self) -> None:
+        asked = dict(parse_qsl(urlsplit(self.path).query))
+        page = int(asked["page"])
+        results = [
+            {
+                "account": {
+                    "id": f"27000000{page}{number}",
+                    "handle": f"chess.{page}{number}",
+                    "followers": "1K",
+                },
+                "best_post": {"id": f"35000{page}{number}", "caption": f"{asked['q']} #Chess"},
+            }
+            for number in range(3)
+        ]
+        body = json.dumps({"results": results, "next_page": 2 if page == 1 else None}).encode()
+        self.send_response(200 if self.headers["Authorization"] == "Bearer roster-key" else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is said about requests."""
+
+
+@pytest.fixture
+def roster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The example's package as pip leaves it, and its service."""
+    about = tmp_path / "tastemaker_roster-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tastemaker-roster\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[tastemaker.providers]\nroster = tastemaker_roster:PROVIDER\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Roster) as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        serving.start()
+        monkeypatch.setenv("ROSTER_API_KEY", "roster-key")
+        monkeypatch.setenv("ROSTER_URL", f"http://127.0.0.1:{server.server_address[1]}")
+        yield
+        server.shutdown()
+        serving.join()
+
+
+def test_a_search_is_answered_by_another_package_s_provider(
+    cli: CommandLine, roster: None, admin_url: str
+) -> None:
+    document = cli("search", "endgames", "--platform", "instagram", "--target", "50", "--json").document
+    assert (document["source"], document["found"]) == ("live", 6)
+    assert {one["handle"] for one in document["creators"]} == {
+        f"chess.{page}{number}" for page in (1, 2) for number in range(3)
+    }
+    assert all(one["followers"] == 1_000 for one in document["creators"])
+    assert [row[0] for row in ledger(admin_url)] == ["roster", "roster"]
+    with psycopg.connect(admin_url) as connection:
+        kept = connection.execute("SELECT DISTINCT source, policy FROM creators").fetchall()
+    assert kept == [("roster", "our_own_roster")]
 
 
 def test_a_package_that_cannot_be_used_is_a_warning_of_the_doctor(

@@ -168,6 +168,21 @@ async def test_shorts_and_shelves_are_read_beside_the_videos(http: httpx.AsyncCl
     assert (page.next_cursor, page.skipped) == ("4qmFmadeUp", 1)  # a short on a shelf whose channel is untold
 
 
+@pytest.mark.parametrize(
+    ("words", "is_known"),
+    [("3 hours ago", True), ("Streamed 2 days ago", True), ("2 weeks ago", False), ("1 year ago", False)],
+)
+async def test_a_date_made_out_of_words_is_only_kept_where_it_is_known_to_the_day(
+    http: httpx.AsyncClient, remote: Remote, words: str, *, is_known: bool
+) -> None:
+    body = load("scrapecreators_youtube_search")
+    body["videos"][0]["publishedTimeText"] = words
+    remote.script = always(as_json(body))
+    provider = ScrapeCreatorsYouTube(KEY, base_url=remote.url)
+    page = await provider.search_keyword(http, KeywordQuery(keyword="chess"), None)
+    assert (page.posts[0].published_at is not None) is is_known
+
+
 async def test_the_last_page_of_a_youtube_search_ends(http: httpx.AsyncClient, remote: Remote) -> None:
     body = load("scrapecreators_youtube_search") | {"continuationToken": None}
     remote.script = always(as_json(body))

@@ -123,6 +123,9 @@ async def test_the_recorded_youtube_search(http: httpx.AsyncClient, remote: Remo
     assert [post.post_id for post in page.posts] == [item["id"] for item in shown]
     assert [post.views for post in page.posts] == [item["viewCountInt"] for item in shown]
     assert {creator.stable_id for creator in page.creators} == {item["channel"]["id"] for item in shown}
+    for post, item in zip(page.posts, shown, strict=True):
+        is_vague = any(unit in item["publishedTimeText"] for unit in ("week", "month", "year"))
+        assert (post.published_at is None) is is_vague
     assert page.skipped == sum("channel" not in item for item in on_shelves)
     assert page.next_cursor == said["continuationToken"]
     assert_asked_as_recorded(remote, recording)

@@ -1,5 +1,7 @@
 """Videos, shorts and channels of a search as posts and creators, and a channel's own page as a creator."""
 
+from datetime import datetime
+
 from tastemaker.core.platforms import Platform
 from tastemaker.providers import parsing
 from tastemaker.providers.base import Creator, Post
@@ -7,6 +9,7 @@ from tastemaker.providers.mentions import distinct_links, emails_in, hashtags_in
 from tastemaker.providers.parsing import dig
 
 _NO_HANDLE = "channel/"
+_VAGUE = ("week", "month", "year")
 
 
 def is_channel(item: object) -> bool:
@@ -37,7 +40,7 @@ def to_post(item: object) -> Post | None:
         creator_id=channel_id,
         text=title,
         url=f"https://www.youtube.com/watch?v={video_id}",
-        published_at=parsing.moment(dig(item, "publishedTime")),
+        published_at=_published_at(item),
         views=parsing.count(dig(item, "viewCountText")) if views is None else views,
         duration_seconds=parsing.seconds(dig(item, "lengthSeconds")),
         hashtags=hashtags_in(title),
@@ -66,6 +69,13 @@ def to_channel(body: object) -> Creator | None:
         emails=emails_in(f"{email or ''}\n{bio or ''}"),
         links=distinct_links([*_listed(dig(body, "links")), *links_in(bio)]),
     )
+
+
+def _published_at(item: object) -> datetime | None:
+    """Only where it is known to the day: `publishedTime` is made out of words such as "2 years ago"."""
+    words = parsing.text(dig(item, "publishedTimeText")) or ""
+    is_vague = any(unit in words for unit in _VAGUE)
+    return None if is_vague else parsing.moment(dig(item, "publishedTime"))
 
 
 def _labelled(label: object) -> Creator | None:
