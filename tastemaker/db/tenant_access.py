@@ -2,7 +2,7 @@
 
 Whose rows it sees follows from the login (`sql_access`), never from a setting; what it may do is granted to
 `tastemaker_tenant`, whose member it is. A session can undo its own time limits, so `end_overlong` has to be
-called every few seconds while anybody has such access.
+called every few seconds while anybody has such access: `tastemaker db access watch` does.
 """
 
 from collections.abc import Iterator

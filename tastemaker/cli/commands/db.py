@@ -2,6 +2,7 @@ from typing import Annotated
 
 import typer
 
+from tastemaker.cli.commands import access
 from tastemaker.cli.commands.adopt import adopt
 from tastemaker.cli.help_page import Json, group
 
@@ -88,3 +89,4 @@ def history(*, as_json: Json = False) -> None:
 
 
 app.command()(adopt)
+app.add_typer(access.app, name="access")
