@@ -35,10 +35,13 @@ HARD_SETTINGS: Final = {"temp_file_limit": "256MB"}
 """What it cannot change; only a superuser can set them."""
 
 _FORBIDDEN_FAMILIES: Final = (
-    "pg_advisory%", "pg_try_advisory%", "pg_notify", "pg_sleep%",
-    "lo_%", "lowrite", "loread", "pg_export_snapshot",
+    r"pg\_advisory%", r"pg\_try\_advisory%", r"pg\_notify", r"pg\_sleep%",
+    r"lo\_%", "lowrite", "loread", r"pg\_export\_snapshot",
 )  # fmt: skip
-"""Functions of the server by name: locks nobody watches, floods of wake-ups, files past `temp_file_limit`."""
+"""Functions of the server by name: locks nobody watches, floods of wake-ups, files past `temp_file_limit`.
+
+An underscore is a letter here: `lo_%` alone would take `lower()` from everybody.
+"""
 
 _FUNCTIONS: Final = """
     SELECT p.oid::regprocedure::text FROM pg_proc p

@@ -61,8 +61,7 @@ def test_the_watchdog_goes_on_until_it_is_told(login: str, app_url: str, admin_u
         try:
             assert watching.stdout
             for _ in range(2):
-                session = psycopg.connect(login)
-                with pytest.raises(psycopg.OperationalError):
+                with pytest.raises(psycopg.OperationalError), psycopg.connect(login) as session:
                     session.execute("SELECT count(*) FROM generate_series(1, 100000000000)")
                 assert json.loads(watching.stdout.readline()) == {"ended": 1}
             watching.send_signal(signal.SIGTERM)

@@ -179,6 +179,24 @@ def test_the_watchdog_spares_the_application_and_the_idle(
     assert bobs_sql.execute("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.parametrize("role", ["tastemaker_app", TENANT])
+def test_only_the_forbidden_functions_are_taken_away(
+    owner: Connection, bobs_sql: Connection, role: str
+) -> None:
+    """`lo_` begins the names of large objects' functions; `lower` and `log` are everybody's."""
+    taken = owner.execute(
+        """
+        SELECT array_agg(DISTINCT p.proname ORDER BY p.proname) FROM pg_proc p
+        WHERE p.pronamespace = 'pg_catalog'::regnamespace
+          AND p.proname IN ('lower', 'log', 'lo_get', 'lo_put')
+          AND NOT has_function_privilege(%s, p.oid, 'EXECUTE')
+        """,
+        (role,),
+    ).fetchone()
+    assert taken == (["lo_get", "lo_put"] if role == TENANT else None,)
+    assert bobs_sql.execute("SELECT lower('A')").fetchone() == ("a",)
+
+
 def test_a_second_grant_renews_the_password(attacked: Attacked, fresh_carol: ExternalUserId) -> None:
     first = grant_sql_access(attacked.admin_url, fresh_carol)
     second = grant_sql_access(attacked.admin_url, fresh_carol)
