@@ -10,6 +10,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+import tastemaker.accounts.unsubscribing_api
 import tastemaker.campaigns.api
 import tastemaker.searches.api
 from tastemaker.config_store.live import live_configuration
@@ -29,6 +30,7 @@ from tastemaker.web.services import Services, put_services
 OPENAPI: Final = "/api/v1/openapi.json"
 ROUTERS: Final = (
     health.router,
+    tastemaker.accounts.unsubscribing_api.router,
     tastemaker.campaigns.api.router,
     tastemaker.searches.api.router,
     qstash.router,

@@ -8,7 +8,7 @@ from typing import Final
 
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.core.secret_files import ensure_secret
+from tastemaker.core.secret_files import ensure_secret, find_secret
 from tastemaker.core.settings import Settings
 
 FILE: Final = "mail.key"
@@ -42,11 +42,17 @@ class MailKey:
         return hmac.new(self.secret, _PURPOSE + user_id, sha256).digest()
 
 
-def mail_key(settings: Settings) -> MailKey:
-    """The setting's, else the data directory's, made there where there is none."""
+def find_mail_key(settings: Settings) -> MailKey | None:
+    """The setting's, else the data directory's; None where no link was ever made from here."""
     if settings.mail_key is not None:
         return MailKey(settings.mail_key.get_secret_value().encode())
-    return MailKey(ensure_secret(settings.home / FILE).encode())
+    known = find_secret(settings.home / FILE)
+    return None if known is None else MailKey(known.encode())
+
+
+def mail_key(settings: Settings) -> MailKey:
+    """A new one, in the data directory and for its owner alone, where there is none."""
+    return find_mail_key(settings) or MailKey(ensure_secret(settings.home / FILE).encode())
 
 
 def _encode(raw: bytes) -> str:
