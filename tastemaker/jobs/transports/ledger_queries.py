@@ -82,7 +82,9 @@ REDRIVE = text(f"""
     UPDATE background_jobs job SET scheduled_for = app_now()
     FROM (SELECT job.id FROM background_jobs job
           WHERE job.status = 'pending' AND job.waits_for IS NULL AND job.job_type = ANY(:job_types)
-            AND job.scheduled_for < app_now() - make_interval(secs => :after)
+            AND job.scheduled_for < app_now() - greatest(
+                make_interval(secs => :after),
+                least(job.scheduled_for - coalesce(job.started_at, job.created_at), interval '45 minutes'))
             AND NOT EXISTS (SELECT FROM outbox_messages known
                             WHERE known.channel = 'qstash' AND known.dedupe_key = {_KEY}
                               AND known.status IN ('pending', 'sending'))
@@ -153,7 +155,10 @@ async def fail_delivery(
 
 
 async def redrive(session: AsyncSession, job_types: Collection[str], *, after: float, batch: int) -> int:
-    """A new message for what was announced so long ago that it got lost; how many."""
+    """A new message for what is due for so long that its call got lost; how many.
+
+    Each time it is waited for twice as long, up to 45 minutes: QStash itself may be trying still.
+    """
     parameters = {"job_types": list(job_types), "after": after, "batch": batch}
     return len((await session.execute(REDRIVE, parameters)).all())
 

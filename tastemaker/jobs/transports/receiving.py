@@ -34,7 +34,7 @@ from tastemaker.jobs.types import ClaimedJob
 from tastemaker.jobs.worker_state import WorkerState
 
 NOT_NOW_SECONDS: Final = 2.0
-DELIVER_AGAIN_SECONDS: Final = 60.0
+DELIVER_AGAIN_SECONDS: Final = 15.0
 SIGNATURE: Final = "upstash-signature"
 FOR_GOOD: Final = {"Upstash-NonRetryable-Error": "true"}
 

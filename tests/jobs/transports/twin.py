@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import jwt
@@ -62,6 +63,7 @@ class Twin:
     refuse_with: int | None = None
     lose_acknowledgements: int = 0
     is_holding: bool = False
+    hosts: list[str] = field(default_factory=list)
     published: list[Message] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     dead: list[Message] = field(default_factory=list)
@@ -130,10 +132,17 @@ class Twin:
             "Upstash-Retried": str(retried),
         }
         try:
-            answer = await http.post(message.url, content=message.body, headers=headers)
+            answer = await http.post(self._place_of(message.url), content=message.body, headers=headers)
         except httpx.HTTPError:
             return 0, None
         return answer.status_code, answer
+
+    def _place_of(self, url: str) -> str:
+        """Where the public name leads to at the moment: a balancer over the hosts that there are."""
+        if not self.hosts:
+            return url
+        self._number += 1
+        return self.hosts[self._number % len(self.hosts)] + urlsplit(url).path
 
     def _give_up(self, message: Message, status: int, answer: httpx.Response | None) -> None:
         self.dead.append(message)
