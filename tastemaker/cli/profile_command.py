@@ -14,7 +14,7 @@ from tastemaker.cli.numbers import UNKNOWN, counted, moment
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.provider_commands import price
 from tastemaker.cli.session import Session, in_session
-from tastemaker.cli.sources import KEYS, live_registry
+from tastemaker.cli.sources import live_registry
 from tastemaker.config_store.durations import parse_duration
 from tastemaker.config_store.keys import REUSE_PAGES_FOR
 from tastemaker.config_store.live import load_configuration
@@ -101,14 +101,16 @@ def _told(error: ProviderError) -> AppError:
 @asynccontextmanager
 async def _adapter(session: Session, platform: Platform, *, sandbox: bool) -> AsyncIterator[Asked]:
     """A live one where there is one; the sandbox's where nothing is live, or where it is asked for."""
-    lookups = (await live_registry(session)).lookups
+    registry = await live_registry(session)
+    lookups = registry.lookups
     async with AsyncExitStack() as stack:
         if not sandbox and platform in lookups:
             yield Asked(lookups[platform], is_live=True)
             return
         if not sandbox and lookups:
+            need = registry.needed_for(platform)
             raise InvalidInput(
-                f"To look up {platform.value} live, {KEYS[platform]} is needed. Set it, or add --sandbox."
+                f"To look up {platform.value} live, {need} is needed. Set it, or add --sandbox."
             )
         url = await stack.enter_async_context(serve(prepared_corpus(session.settings)))
         yield Asked(sandbox_lookups(url)[platform], is_live=False)

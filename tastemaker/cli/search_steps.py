@@ -19,7 +19,7 @@ from tastemaker.cli.progress import progress
 from tastemaker.cli.search_command import Plan
 from tastemaker.cli.searching import run_searches
 from tastemaker.cli.session import Session
-from tastemaker.cli.sources import KEYS
+from tastemaker.cli.sources import needed_for
 from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import AppError, ExitCode
 from tastemaker.core.platforms import Platform
@@ -177,7 +177,7 @@ def _document(session: Session, begun: Begun, searches: Sequence[Search]) -> dic
     return {
         "source": begun.source,
         "notice": begun.notice,
-        "left_out": [{"platform": one, "needs": KEYS[one]} for one in begun.left_out],
+        "left_out": [{"platform": one, "needs": needed_for(session.settings, one)} for one in begun.left_out],
         "stored_in": session.where,
         "campaign": {"id": begun.campaign.id, "name": begun.campaign.name},
         "continued": bool(begun.continued),

@@ -20,11 +20,6 @@ Source = Literal["sandbox", "live"]
 
 ALL = "all"
 PLATFORMS = (Platform.YOUTUBE, Platform.TIKTOK, Platform.INSTAGRAM)
-KEYS = {
-    Platform.YOUTUBE: "YOUTUBE_API_KEY",
-    Platform.TIKTOK: "SCRAPECREATORS_API_KEY",
-    Platform.INSTAGRAM: "SCRAPECREATORS_API_KEY",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +47,14 @@ def choose(settings: Settings, platform: str | None, *, sandbox: bool) -> Choice
 def refuse_without_key(settings: Settings, platform: Platform, *, instead: str = " Set it.") -> None:
     """Raises InvalidInput."""
     if platform not in live_platforms(settings):
-        raise InvalidInput(f"To search {platform.value} live, {KEYS[platform]} is needed.{instead}")
+        need = needed_for(settings, platform)
+        raise InvalidInput(f"To search {platform.value} live, {need} is needed.{instead}")
 
 
 def notice(choice: Choice, settings: Settings, *, is_imported: bool) -> str | None:
     """What a person has to know about where the creators come from."""
     if choice.source == "live":
-        return _left_out(choice.left_out)
+        return _left_out(settings, choice.left_out)
     if is_imported:
         return "Sandbox: these creators come from the imported corpus, not from the live platforms."
     made_up = "Sandbox: these creators are made up."
@@ -73,6 +69,13 @@ def live_platforms(settings: Settings) -> list[Platform]:
 
     searchable = live_providers(settings)
     return [one for one in PLATFORMS if one in searchable]
+
+
+def needed_for(settings: Settings, platform: Platform) -> str:
+    """What would make the platform live, as a part of a sentence: most often a key's name."""
+    from tastemaker.providers.registry import load_registry
+
+    return load_registry(settings).needed_for(platform)
 
 
 async def live_registry(session: "Session") -> "Registry":
@@ -118,9 +121,10 @@ async def open_sources(session: "Session", *, live: bool, corpus: Path | None) -
         yield Sources(http=http, providers=providers, key=find_key(session.settings))
 
 
-def _left_out(platforms: Sequence[Platform]) -> str | None:
+def _left_out(settings: Settings, platforms: Sequence[Platform]) -> str | None:
     if not platforms:
         return None
     names = " and ".join(one.value for one in platforms)
     need = "it needs" if len(platforms) == 1 else "they need"
-    return f"{names} {'is' if len(platforms) == 1 else 'are'} left out: {need} {KEYS[platforms[0]]}."
+    needed = " and ".join(dict.fromkeys(needed_for(settings, one) for one in platforms))
+    return f"{names} {'is' if len(platforms) == 1 else 'are'} left out: {need} {needed}."

@@ -255,7 +255,6 @@ def _providers(settings: Settings) -> Iterator[Check]:
 def _who(registry: Registry, place: Platform, adapter: Adapter | None) -> str:
     able = [known for known in registry.known if place in known.platforms]
     if adapter is None:
-        missing = next((known.missing[0] for known in able if known.missing), "a provider's key")
-        return f"sandbox, {missing} is not set"
+        return f"not live, needs {registry.needed_for(place)}"
     needs = next((known.needs for known in able if known.adapter is adapter), ())
     return f"live, {needs[0]} is set" if needs else f"live through {adapter.declaration.name}"

@@ -74,6 +74,13 @@ class Registry:
             if isinstance(adapter := self.adapter_for(platform, Capability.USER_SEARCH), UserSearch)
         }
 
+    def needed_for(self, platform: Platform) -> str:
+        """What would have to be set so that somebody answers there, as a part of a sentence."""
+        able = [one for one in self.known if platform in one.platforms]
+        if excluded := next((one.name for one in able if one.adapter and one.name in self.never), None):
+            return f"TASTEMAKER_PROVIDERS without {NEVER}{excluded}"
+        return next((one.missing[0] for one in able if one.missing), "a provider for it")
+
     def _able(self, platform: Platform, capability: Capability) -> Iterator[Adapter]:
         for one in self.known:
             if one.adapter is None or one.name in self.never:

@@ -76,6 +76,23 @@ def test_an_unknown_provider_in_the_preference_is_a_sentence(
         assert "TASTEMAKER_PROVIDERS names 'yotube'" in told.err
 
 
+def test_an_excluded_provider_is_named_as_what_keeps_its_platform_back(
+    live: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASTEMAKER_PROVIDERS", "-scrapecreators_tiktok,-scrapecreators_youtube")
+    said = " ".join(live("search", "chess", "--target", "2").err.split())
+    assert (
+        "YouTube and TikTok are left out: they need TASTEMAKER_PROVIDERS without -scrapecreators_youtube"
+        " and TASTEMAKER_PROVIDERS without -scrapecreators_tiktok."
+    ) in said
+    told = live("search", "chess", "--platform", "tiktok")
+    assert told.status == ExitCode.USAGE
+    assert "TASTEMAKER_PROVIDERS without -scrapecreators_tiktok is needed." in " ".join(told.err.split())
+    checks = {one["name"]: one["found"] for one in live("doctor", "--json").document["checks"]}
+    assert checks["Instagram"] == "live, SCRAPECREATORS_API_KEY is set"
+    assert checks["TikTok"] == "not live, needs TASTEMAKER_PROVIDERS without -scrapecreators_tiktok"
+
+
 def test_a_live_profile_is_shown_and_charged(live: CommandLine, handle: str, admin_url: str) -> None:
     told = live("profile", "tiktok", f"@{handle}")
     assert told.status == 0
