@@ -1,10 +1,17 @@
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from tastemaker.cli.commands import access
 from tastemaker.cli.commands.adopt import adopt
-from tastemaker.cli.help_page import Json, group
+from tastemaker.cli.help_page import Json, Limit, group
+
+
+class By(StrEnum):
+    MEAN = "mean"
+    TOTAL = "total"
+
 
 app = group("The database: start, look, migrate.")
 
@@ -86,6 +93,29 @@ def history(*, as_json: Json = False) -> None:
     from tastemaker.cli.db_commands import history as show
 
     show(as_json=as_json)
+
+
+@app.command()
+def sizes(*, limit: Limit = 50, as_json: Json = False) -> None:
+    """Show what takes room: tables with what they hold outside their rows, and their indexes."""
+    from tastemaker.cli.load_commands import show_sizes
+
+    show_sizes(limit=limit, as_json=as_json)
+
+
+@app.command()
+def slow(
+    *,
+    by: Annotated[
+        By, typer.Option("--by", help="By the mean of one call, or by all calls together.")
+    ] = By.MEAN,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """Show what takes time: the slowest statements, as the server counts them."""
+    from tastemaker.cli.load_commands import show_slow
+
+    show_slow(by=by.value, limit=limit, as_json=as_json)
 
 
 app.command()(adopt)
