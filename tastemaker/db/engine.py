@@ -130,13 +130,33 @@ def _sqlstate(error: Exception) -> str | None:
     return getattr(original, "sqlstate", None)
 
 
+class _Lent(psycopg.AsyncConnection[Any]):
+    """Goes back to its pool when it is closed, also when the server has closed it before.
+
+    psycopg gives back only what still works; without the others, which the pool replaces, one restart of the
+    server would leave it empty for good.
+    """
+
+    lender: Pool | None = None
+
+    async def close(self) -> None:
+        lender, self.lender = self.lender, None
+        if lender is not None and self.closed:
+            await lender.putconn(self)
+        else:
+            await super().close()
+
+
 async def take_connection(pool: Pool) -> psycopg.AsyncConnection[Any]:
     """A connection to be given back with `close()`. Raises NoConnectionFree, DatabaseUnavailable."""
     try:
-        return await pool.getconn()
+        connection = await pool.getconn()
     except PoolTimeout:
         await _knock(str(pool.conninfo))
         raise NoConnectionFree("Every database connection is in use; try again in a moment.") from None
+    if isinstance(connection, _Lent):
+        connection.lender = pool
+    return connection
 
 
 async def _knock(url: str) -> None:
@@ -163,6 +183,7 @@ async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[An
 def _make_pool(url: str, profile: PoolProfile) -> Pool:
     return AsyncConnectionPool(
         url,
+        connection_class=_Lent,
         min_size=profile.min_size,
         max_size=profile.max_size,
         max_idle=profile.max_idle,

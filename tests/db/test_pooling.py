@@ -13,6 +13,7 @@ import pytest
 from psycopg.rows import dict_row, scalar_row
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import insert, select, text
+from sqlalchemy.exc import DBAPIError
 
 from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
 from tastemaker.core.ids import ExternalUserId
@@ -246,3 +247,19 @@ async def test_the_whole_budget_fits_sixty_connections(tmp_path: Path) -> None:
                     "SELECT count(*) FROM pg_stat_activity WHERE usename = %s", (APP_ROLE,)
                 )
                 assert await counted.fetchone() == (sum(BUDGET.values()),)
+
+
+async def test_connections_that_the_server_closed_are_replaced(app_url: str, admin_url: str) -> None:
+    """As after a restart: more of them than the pool may hold, and still somebody gets one."""
+    async with (
+        open_database(app_url, replace(LOCAL, max_size=2, wait=5)) as database,
+        await psycopg.AsyncConnection.connect(admin_url, autocommit=True) as admin,
+    ):
+        for _ in range(6):
+            with pytest.raises(DBAPIError):
+                async with session_scope(database, SYSTEM) as session:
+                    pid = await session.scalar(text("SELECT pg_backend_pid()"))
+                    await admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+                    await session.execute(text("SELECT 1"))
+        async with session_scope(database, SYSTEM) as session:
+            assert await session.scalar(text("SELECT 1")) == 1

@@ -5,13 +5,14 @@
 
 import argparse
 import asyncio
+import logging
 import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults import contents, processes, refusals  # noqa: F401 - they register themselves
+from tests.faults import contents, processes, refusals, servers  # noqa: F401 - they register themselves
 from tests.faults.registry import FAULTS, Fault
 from tests.faults.scorecard import Score, run_all
 
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", help="ids or families, comma-separated: A1,B2,D")
     parser.add_argument("--jobs", type=int, default=4, help="how many faults at the same time")
     given = parser.parse_args(arguments)
+    logging.getLogger().addHandler(logging.NullHandler())  # lost connections are the point
     base = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH else None
     with tempfile.TemporaryDirectory(prefix="tastemaker-faults-", dir=base) as name:
         folder = Path(name)

@@ -19,10 +19,12 @@ DUPLICATES: dict[str, LiteralString] = {
         SELECT page.job_id, one ->> 'stable_id' FROM scraping_results page,
                jsonb_array_elements(page.creators) one
         WHERE one ->> 'stable_id' IS NOT NULL GROUP BY 1, 2 HAVING count(*) > 1""",
-    "I2 an effect twice for one job": "SELECT key FROM effects GROUP BY key HAVING count(*) > 1",
 }
 
 BROKEN: dict[str, LiteralString] = {
+    "I1 a job that is said to be done and has no effect": """
+        SELECT b.id FROM background_jobs b WHERE b.job_type = 'fault_effect' AND b.status = 'completed'
+          AND NOT EXISTS (SELECT FROM effects e WHERE e.key = b.payload ->> 'key')""",
     "I1 a claim without its stored page": """
         SELECT c.job_id, c.stable_id FROM search_creators c
         WHERE NOT EXISTS (

@@ -142,7 +142,7 @@ def _note(score: Score, verdict: Verdict) -> None:
 
 
 def _place(error: Exception) -> str:
-    frames = [one for one in traceback.extract_tb(error.__traceback__) if "/faults/" in one.filename]
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if "/tests/faults/" in one.filename]
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
 
 

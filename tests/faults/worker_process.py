@@ -9,11 +9,14 @@ import asyncio
 import ctypes
 import os
 import sys
+import time
+from datetime import datetime, tzinfo
 
 from pydantic import BaseModel
 from sqlalchemy import text
 
 from tastemaker.cli.signals import stop_signals
+from tastemaker.core import clock
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings
 from tastemaker.db.claims import SYSTEM
@@ -32,7 +35,9 @@ WRITE = text("""
     INSERT INTO effects (key, worker, attempt)
     SELECT :key, :worker, attempt FROM background_jobs
     WHERE id = :id AND attempt = :attempt AND status = 'processing' FOR UPDATE
+    ON CONFLICT (key) DO NOTHING
 """)
+"""As every handler: fenced by the attempt, and harmless when it comes twice."""
 
 
 class Effect(BaseModel):
@@ -72,7 +77,22 @@ def _settings() -> WorkerSettings:
     return WorkerSettings(concurrency=places, grace=float(grace), lease=10.0, heartbeat=3.0)
 
 
+def _go_wrong(seconds: float) -> None:
+    """This process's clock is off; the one of the database is not."""
+    real = time.time
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # a plain datetime will do
+            return datetime.fromtimestamp(real() + seconds, tz)
+
+    time.time = lambda: real() + seconds
+    clock.datetime = Wrong  # type: ignore[attr-defined]  # the one place that reads the clock
+
+
 async def main() -> None:
+    if skew := os.environ.get("FAULTS_SKEW"):
+        _go_wrong(float(skew))
     settings, stopping = get_settings(), asyncio.Event()
     assert settings.database_url is not None
     with stop_signals(stopping):
