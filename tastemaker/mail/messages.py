@@ -28,6 +28,7 @@ class EmailBody(BaseModel):
 
     user_id: str
     email: EmailType
+    due: datetime
     subject: str | None = None
 
 

@@ -43,7 +43,11 @@ SET_STATUS = text("""
         jsonb_build_object('status', CAST(:status AS text), 'messageId', CAST(:key AS text), 'timestamp',
             to_char(timezone('UTC', app_now()), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))
     WHERE data.tenant_id = :user_id AND data.email_schedule_status #>> ARRAY[:email, 'messageId'] = :key
+      AND NOT (CAST(:status AS text) = 'failed'
+               AND data.email_schedule_status #>> ARRAY[:email, 'status'] LIKE 'cancelled%')
 """)
+
+IS_LATE = text("SELECT app_now() > CAST(:due AS timestamptz) + CAST(:latest AS interval)")
 
 CANCEL = text("""
     UPDATE user_system_data data
@@ -145,7 +149,7 @@ async def schedule(
 async def set_status(
     session: AsyncSession, user_id: ExternalUserId, email: EmailType, key: str, status: EmailStatus
 ) -> None:
-    """Unless the key has another e-mail by now."""
+    """Unless the type has another e-mail by now, or this one failed after it was taken back."""
     await session.execute(SET_STATUS, {**_of(user_id, email, key), "status": status})
 
 
@@ -175,6 +179,10 @@ async def lock_scheduled(
     values = {**_of(user_id, email, key), "due": due, "latest": latest}
     is_late: bool | None = (await session.execute(LOCK_SCHEDULED, values)).scalar_one_or_none()
     return is_late
+
+
+async def is_late(session: AsyncSession, *, due: datetime, latest: timedelta) -> bool:
+    return bool((await session.execute(IS_LATE, {"due": due, "latest": latest})).scalar_one())
 
 
 async def find_facts(

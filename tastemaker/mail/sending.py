@@ -1,10 +1,12 @@
 """The channel `email` of the outbox: writes each letter when it leaves, from ids, and hands it over once."""
 
+import traceback
+from pathlib import PurePath
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.config_store.keys import EMAIL_FROM_NAME
+from tastemaker.config_store.keys import EMAIL_ENABLED, EMAIL_FROM_NAME, EMAIL_LATEST
 from tastemaker.config_store.service import current_value
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
@@ -40,6 +42,8 @@ STATUS_AFTER: Final = {
 }
 """The original's words know no doubt: the outbox says which failures are `unknown`."""
 
+LONG_SECONDS: Final = 900.0
+
 log = get_logger(__name__)
 
 
@@ -74,10 +78,10 @@ def email_sender(database: Database, mailer: Mailer, *, transport: Transport, se
     async def send(message: OutgoingMessage) -> Outcome:
         try:
             letter = await _write(database, message, mailer, sender)
-        except Exception as error:  # nothing has left: whatever it is, it is tried again
-            log.exception("e-mail %s could not be written", message.id)
+        except Exception as error:  # noqa: BLE001 - nothing has left: whatever it is, it is tried again
+            log.error("e-mail %s could not be written: %s", message.id, _where(error))  # noqa: TRY400 - a message may hold an address
             return NotSent(f"It could not be written: {type(error).__name__}.")
-        return letter if isinstance(letter, Refused) else await transport.send(letter)
+        return await transport.send(letter) if isinstance(letter, Letter) else letter
 
     return send
 
@@ -91,14 +95,19 @@ def refusal_of(kind: Kind, facts: Facts | None, mailer: Mailer) -> str | None:
 
 async def _write(
     database: Database, message: OutgoingMessage, mailer: Mailer, sender: Mailbox
-) -> Letter | Refused:
+) -> Letter | Refused | NotSent:
     """As things are now. Reading ends before anything is sent."""
     body = EmailBody.model_validate(message.body)
     kind, user_id = KINDS[body.email], ExternalUserId(body.user_id)
     async with session_scope(database, SYSTEM) as session:
         facts = await queries.find_facts(session, user_id, body.email, body.subject)
         from_name = await current_value(session, EMAIL_FROM_NAME)
-    refusal = refusal_of(kind, facts, mailer)
+        is_on = await current_value(session, EMAIL_ENABLED)
+        latest = await current_value(session, EMAIL_LATEST)
+        is_late = await queries.is_late(session, due=body.due, latest=latest)
+    if not is_on:
+        return NotSent("Mail is switched off.", retry_after=LONG_SECONDS)
+    refusal = "It is too late for it." if is_late else refusal_of(kind, facts, mailer)
     if refusal is not None or facts is None:
         return Refused(refusal or "There is no such user any more.")
     try:
@@ -115,3 +124,9 @@ async def _write(
         unsubscribe_url=unsubscribe_url,
     )
     return Letter(key=message.dedupe_key, sender=sender.address, to=to.address, raw=on_the_wire(letter))
+
+
+def _where(error: Exception) -> str:
+    """Kind and place of an error, and nothing of what it says."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {PurePath(frame.filename).name}:{frame.lineno}"

@@ -91,7 +91,7 @@ async def hand_over(
     if refusal is not None:
         await queries.set_status(session, user_id, email, message.key, EmailStatus.CANCELLED)
         return refusal
-    body = EmailBody(user_id=user_id, email=email, subject=message.subject)
+    body = EmailBody(user_id=user_id, email=email, due=message.due, subject=message.subject)
     await put(
         session,
         channel=EMAIL,
@@ -100,6 +100,12 @@ async def hand_over(
         tenant_id=user_id,
     )
     return None
+
+
+async def give_up(session: AsyncSession, message: SendEmail) -> None:
+    """Its job has failed for good, and it never came to the outbox."""
+    user_id = ExternalUserId(message.user_id)
+    await queries.set_status(session, user_id, message.email, message.key, EmailStatus.FAILED)
 
 
 async def unsubscribe(

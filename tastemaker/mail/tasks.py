@@ -8,11 +8,11 @@ from tastemaker.jobs.registry import handles
 from tastemaker.jobs.types import Answer, Done, JobContext
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.messages import SEND_EMAIL, SEND_TRIAL_EMAIL, SendEmail
-from tastemaker.mail.service import hand_over
+from tastemaker.mail.service import give_up, hand_over
 
 
-@handles(SEND_EMAIL, needs=(Mailer,))
-@handles(SEND_TRIAL_EMAIL, needs=(Mailer,))
+@handles(SEND_EMAIL, needs=(Mailer,), given_up=give_up)
+@handles(SEND_TRIAL_EMAIL, needs=(Mailer,), given_up=give_up)
 async def send(context: JobContext, message: SendEmail) -> Answer:
     """Harmless when it runs twice: the outbox has one message of a key."""
     mailer = context.resource(Mailer)

@@ -3,23 +3,25 @@
 import asyncio
 from datetime import timedelta
 
+import psycopg
+
 from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
 from tastemaker.accounts.service import complete_onboarding
 from tastemaker.billing.tasks import ExpireTrial, expire_trial
 from tastemaker.campaigns import service as campaigns
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.ids import JobId, new_id
-from tastemaker.db.claims import Tenant
+from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.db.words import EmailType
 from tastemaker.jobs.types import ClaimedJob, JobContext
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.sending import email_senders
 from tastemaker.mail.sequence import on_sign_up, on_trial_started
-from tastemaker.mail.service import schedule_email
+from tastemaker.mail.service import give_up, schedule_email
 from tastemaker.mail.transports import MemoryTransport
 from tastemaker.worker import run_worker_process
-from tests.mail.people import add_user, change, fall_due, happens, jobs, mailer, statuses
+from tests.mail.people import add_user, change, fall_due, happens, jobs, mailer, payload, statuses
 from tests.outbox.relaying import column
 
 ADDRESSED = "UPDATE users SET email = 'robin@example.org' WHERE user_id = :user_id"
@@ -94,6 +96,45 @@ async def test_a_worker_carries_an_email_from_its_cause_to_its_end(database: Dat
     (letter,) = transport.letters
     assert letter.to == "robin@example.org"
     assert b"Welcome to Tastemaker" in letter.raw
+
+
+async def test_time_alone_brings_the_sequence(database: Database, admin_url: str) -> None:
+    await add_user(database)
+    await happens(database, on_sign_up)
+    transport = MemoryTransport()
+    by = mailer(transport)
+    stopping = asyncio.Event()
+    worker = asyncio.create_task(
+        run_worker_process(database, {Mailer: by}, email_senders(database, by), stopping=stopping)
+    )
+    try:
+        for passed, due in (("9 minutes", 0), ("11 minutes", 1), ("121 minutes", 2)):
+            _shift_clock(admin_url, passed)
+            async with asyncio.timeout(30):
+                while len(transport.letters) < due:
+                    await asyncio.sleep(0.05)
+            await asyncio.sleep(0.3)
+            assert len(transport.letters) == due
+    finally:
+        stopping.set()
+        await worker
+    subjects = [b"Welcome to Tastemaker", b"account is almost ready"]
+    assert [one in letter.raw for one, letter in zip(subjects, transport.letters, strict=True)] == [True] * 2
+
+
+async def test_a_job_that_is_given_up_is_told(database: Database) -> None:
+    await add_user(database)
+    await happens(database, on_sign_up)
+    message = await payload(database, EmailType.WELCOME)
+    async with session_scope(database, SYSTEM) as session:
+        await give_up(session, message)
+    assert (await statuses(database))["welcome"] == "failed"
+
+
+def _shift_clock(admin_url: str, passed: str) -> None:
+    """The database's clock, by so much since the beginning."""
+    with psycopg.connect(admin_url, autocommit=True) as owner:
+        owner.execute("UPDATE clock_offset SET shift = %s::interval", (passed,))
 
 
 def _context(database: Database) -> JobContext:

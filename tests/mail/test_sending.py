@@ -14,12 +14,13 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from sqlalchemy import text
 
-from tastemaker.config_store.keys import EMAIL_FROM_NAME
+from tastemaker.config_store.keys import EMAIL_ENABLED, EMAIL_FROM_NAME
 from tastemaker.config_store.service import set_value
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.words import EmailType, UnsubscriptionSource
 from tastemaker.mail import rendering
+from tastemaker.mail.sequence import on_user_deleted
 from tastemaker.mail.service import unsubscribe
 from tastemaker.mail.tokens import MailKey
 from tastemaker.outbox import service as outbox
@@ -33,6 +34,10 @@ from tests.rules.source import ROOT
 ON_TRIAL = "UPDATE user_subscriptions SET trial_status = 'active' WHERE tenant_id = :user_id"
 
 DUE = "UPDATE outbox_messages SET available_at = app_now() WHERE tenant_id = :user_id AND status = 'pending'"
+WEEK_OLD = (
+    "UPDATE outbox_messages SET body = jsonb_set(body, '{due}', to_jsonb(app_now() - interval '7 days'))"
+    " WHERE tenant_id = :user_id"
+)
 LEASE_OVER = (
     "UPDATE outbox_messages SET lease_until = app_now() - interval '1 s'"
     " WHERE tenant_id = :user_id AND status = 'sending'"
@@ -152,6 +157,43 @@ async def test_it_is_written_as_things_are_when_it_leaves(
     assert (office.encrypted, office.taken) == ([], []), "the server was not even asked"
 
 
+async def test_what_waited_far_too_long_is_not_sent(database: Database, office: PostOffice) -> None:
+    """Mail was off, and is on again after a week."""
+    await put_in_outbox(database)
+    await change(database, WEEK_OLD)
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await until(database, "failed", 1)
+    assert await column(database, "error") == ["It is too late for it."]
+    assert office.encrypted == []
+
+
+async def test_the_switch_stops_what_is_in_the_outbox_too(database: Database, office: PostOffice) -> None:
+    await put_in_outbox(database)
+    async with session_scope(database, SYSTEM) as session:
+        await set_value(session, EMAIL_ENABLED.name, "false", actor="test")
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await until_tried(database, 1)
+        assert office.encrypted == []
+        async with session_scope(database, SYSTEM) as session:
+            await set_value(session, EMAIL_ENABLED.name, "true", actor="test")
+        await make_due(database)
+        await until(database, "sent", 1)
+
+
+async def test_a_failure_after_it_was_taken_back_stays_taken_back(
+    database: Database, office: PostOffice
+) -> None:
+    async def meanwhile(_: SMTP) -> str:
+        await happens(database, on_user_deleted)
+        return "550 No"
+
+    office.to_recipient = [meanwhile]
+    async with mailing(database, mailer(by_smtp(office.port))):
+        await put_in_outbox(database)
+        await until(database, "failed", 1)
+    assert await statuses(database) == {"welcome": "cancelled"}
+
+
 async def test_who_unsubscribes_while_it_waits_is_left_alone(database: Database, office: PostOffice) -> None:
     await change(database, ON_TRIAL)
     await put_in_outbox(database, EmailType.TRIAL_DAY2)
@@ -163,7 +205,10 @@ async def test_who_unsubscribes_while_it_waits_is_left_alone(database: Database,
 
 
 async def test_what_cannot_be_written_has_not_left(
-    database: Database, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    office: PostOffice,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def broken(*_: object) -> str:
         raise ValueError("robin@example.org")
@@ -174,6 +219,9 @@ async def test_what_cannot_be_written_has_not_left(
         async with mailing(database, mailer(by_smtp(office.port))):
             await until_tried(database, 1)
     assert await column(database, "error") == ["It could not be written: ValueError."]
+    (told,) = [caplog.handler.format(one) for one in caplog.records if one.name == "tastemaker.mail.sending"]
+    assert "ValueError at test_sending.py" in told
+    assert "robin" not in told
     await make_due(database)
     async with mailing(database, mailer(by_smtp(office.port))):
         await until(database, "sent", 1)
@@ -190,7 +238,7 @@ async def test_no_address_is_kept_or_logged(
         await until_tried(database, 1)
         await make_due(database)
         await until(database, "failed", 1)
-    ours = [record.getMessage() for record in caplog.records if record.name.startswith("tastemaker")]
+    ours = [caplog.handler.format(one) for one in caplog.records if one.name.startswith("tastemaker")]
     kept = await column(database, "row_to_json(outbox_messages)::text")
     assert "robin@" not in " ".join([*ours, *kept])
     async with session_scope(database, SYSTEM) as session:
