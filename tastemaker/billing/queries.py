@@ -1,13 +1,15 @@
 """Limits and charges as rows. A limit is the user's own where set, else the plan's; -1 is unlimited."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, SearchId
+from tastemaker.db.messages import in_one_message
 
 UNLIMITED = -1
 
@@ -50,8 +52,8 @@ LOCK_ALLOWANCE = text("""
 
 LIST_CHARGED = text("""
     SELECT stable_id FROM usage_charges
-    WHERE tenant_id = :user_id AND period_start = :period_start AND platform = :platform
-      AND stable_id = ANY(:stable_ids)
+    WHERE tenant_id = :user_id AND platform = :platform AND stable_id = ANY(:stable_ids)
+      AND period_start = (SELECT usage_reset_date FROM user_usage WHERE tenant_id = :user_id)
 """)
 
 CHARGE = text("""
@@ -84,32 +86,21 @@ async def lock_usage(session: AsyncSession, user_id: ExternalUserId) -> None:
 
 async def lock_allowance(session: AsyncSession, user_id: ExternalUserId) -> Allowance | None:
     row = (await session.execute(LOCK_ALLOWANCE, {"user_id": user_id})).mappings().first()
+    return None if row is None else _allowance(row)
+
+
+async def lock_allowance_for(
+    session: AsyncSession, user_id: ExternalUserId, *, platform: str, stable_ids: Sequence[str]
+) -> tuple[Allowance, set[str]] | None:
+    """The same, and which of these creators the period has paid for already."""
+    asked = {"user_id": user_id, "platform": platform, "stable_ids": list(stable_ids)}
+    async with in_one_message(session) as message:
+        usage = await message.ask(LOCK_ALLOWANCE, {"user_id": user_id})
+        charged = await message.ask(LIST_CHARGED, asked)
+    row = await usage.fetchone()
     if row is None:
         return None
-    limit = row["creators_limit"]
-    left = None if limit == UNLIMITED else max(0, limit - row["used"])
-    return Allowance(period_start=row["period_start"], used=row["used"], left=left)
-
-
-async def list_charged(
-    session: AsyncSession,
-    user_id: ExternalUserId,
-    *,
-    period_start: datetime,
-    platform: str,
-    stable_ids: Sequence[str],
-) -> set[str]:
-    """Which of these creators the period has paid for already."""
-    rows = await session.execute(
-        LIST_CHARGED,
-        {
-            "user_id": user_id,
-            "period_start": period_start,
-            "platform": platform,
-            "stable_ids": list(stable_ids),
-        },
-    )
-    return set(rows.scalars())
+    return _allowance(row), {found["stable_id"] for found in await charged.fetchall()}
 
 
 async def charge(
@@ -133,3 +124,9 @@ async def charge(
         },
     )
     return int(row.scalar_one())
+
+
+def _allowance(row: Mapping[Any, Any]) -> Allowance:
+    limit = row["creators_limit"]
+    left = None if limit == UNLIMITED else max(0, limit - row["used"])
+    return Allowance(period_start=row["period_start"], used=row["used"], left=left)

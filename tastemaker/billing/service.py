@@ -9,6 +9,8 @@ from tastemaker.billing.queries import Allowance
 from tastemaker.core.errors import LimitReached, NotFound
 from tastemaker.core.ids import ExternalUserId, SearchId
 
+NOBODY = "There is no such user, or no plan and usage of theirs."
+
 
 async def take_campaign(session: AsyncSession, user_id: ExternalUserId) -> None:
     """Raises LimitReached when the plan has no campaign left."""
@@ -45,18 +47,17 @@ async def charge_creators(
 
     One already charged in this period is stored again without charge.
     """
-    allowance = await _lock_allowance(session, user_id)
-    period_start = allowance.period_start
-    paid = await queries.list_charged(
-        session, user_id, period_start=period_start, platform=platform, stable_ids=stable_ids
-    )
+    locked = await queries.lock_allowance_for(session, user_id, platform=platform, stable_ids=stable_ids)
+    if locked is None:
+        raise NotFound(NOBODY)
+    allowance, paid = locked
     new = [stable_id for stable_id in stable_ids if stable_id not in paid][: allowance.left]
     allowed = paid.union(new)
     if new:
         await queries.charge(
             session,
             user_id,
-            period_start=period_start,
+            period_start=allowance.period_start,
             platform=platform,
             stable_ids=new,
             search_id=search_id,
@@ -67,5 +68,5 @@ async def charge_creators(
 async def _lock_allowance(session: AsyncSession, user_id: ExternalUserId) -> Allowance:
     allowance = await queries.lock_allowance(session, user_id)
     if allowance is None:
-        raise NotFound("There is no such user, or no plan and usage of theirs.")
+        raise NotFound(NOBODY)
     return allowance

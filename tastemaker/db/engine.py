@@ -18,7 +18,6 @@ from psycopg.adapt import Buffer
 from psycopg.types.datetime import TimestampLoader
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -34,6 +33,10 @@ Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 DEADLOCK_OR_SERIALIZATION = {"40P01", "40001"}
 DISK_FULL = "53100"
 ATTEMPTS = 5
+PIPELINES = "tastemaker.pipelines"
+"""In a session's `info`: whether statements may be sent as pipelines."""
+
+CLAIM = "SELECT set_config('request.jwt.claims', %(claims)s, true)"
 KNOCK_SECONDS = 2
 PREPARE_AFTER = 5
 """Executions of a statement on one connection before the server is asked to keep its plan."""
@@ -90,11 +93,21 @@ async def open_database(
 @asynccontextmanager
 async def session_scope(database: Database, claim: Claim) -> AsyncIterator[AsyncSession]:
     """One transaction on behalf of `claim`: committed when the block ends, rolled back when it raises."""
-    async with AsyncSession(database.engine, expire_on_commit=False) as session, session.begin():
-        await session.execute(
-            text("SELECT set_config('request.jwt.claims', :claims, true)"), {"claims": claims_json(claim)}
-        )
+    info = {PIPELINES: database.prepares}
+    async with AsyncSession(database.engine, expire_on_commit=False, info=info) as session, session.begin():
+        await _begin_as(session, claim, at_once=database.prepares)
         yield session
+
+
+async def _begin_as(session: AsyncSession, claim: Claim, *, at_once: bool) -> None:
+    """BEGIN and the claim; `at_once` in one message, which a pooler between us may not follow."""
+    connection = await driver_connection(session)
+    asked = {"claims": claims_json(claim)}
+    if at_once:
+        async with connection.pipeline():
+            await connection.execute(CLAIM, asked)
+    else:
+        await connection.execute(CLAIM, asked)
 
 
 async def in_transaction(

@@ -6,7 +6,7 @@ kept this page, and nothing is written but the cost of the call.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -16,7 +16,6 @@ from tastemaker.billing.service import charge_creators
 from tastemaker.catalog.queries import list_newer, list_newer_posts, upsert_creators, upsert_posts
 from tastemaker.catalog.types import Provenance
 from tastemaker.core.platforms import Platform
-from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Creator, Declaration, Page, Post
 from tastemaker.searches import page_queries
@@ -61,10 +60,14 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Whether the run goes on; `stored` creators were new."""
+    """Whether the run goes on; `stored` creators were new.
+
+    `next_turn` is the page after this one, where nothing stands against asking for it at once.
+    """
 
     goes_on: bool
     stored: int = 0
+    next_turn: Turn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +88,27 @@ class _Learnt:
 async def keep_page(session: AsyncSession, fetched: Fetched) -> Kept:
     turn, page = fetched.turn, fetched.page
     key_id = fetched.key.id if fetched.key else NO_KEY_ID
-    opened = await page_queries.open_page(session, turn, fetched.call_id, page.cost, key_id=key_id)
-    is_ours = await job_queries.progressed(session, fetched.job)
-    if opened is None or not is_ours or not _is_current(*opened, turn):
+    opened = await page_queries.open_page(
+        session,
+        turn,
+        fetched.call_id,
+        page.cost,
+        key_id=key_id,
+        job=fetched.job,
+        platform=fetched.platform,
+        stable_ids=[creator.stable_id for creator in page.creators],
+    )
+    if opened is None or not _is_current(opened.search, opened.run, turn):
         return Kept(goes_on=False)
-    search, run = opened
+    search, run = opened.search, opened.run
     if search.lacks_key:  # since the page was asked for: the next turn says so, and waits
         return Kept(goes_on=True)
     admitted = await admit(session, turn, search, page, fetched.platform, fetched.key)
     learnt = await _learn(session, fetched, search, admitted.page)  # before the user's usage is locked
-    accepted = await _accept(session, fetched, search, admitted.creators)
-    await _store(session, fetched, search, learnt, accepted.creators)
+    accepted = await _accept(session, fetched, opened, admitted.creators)
     somebody_was_left_out = len(admitted.creators) < len(page.creators)
     barren_pages = 0 if accepted.creators or somebody_was_left_out else run.barren_pages + 1
-    await page_queries.advance(
-        session,
-        turn,
+    step = page_queries.Step(
         cursor=page.next_cursor,
         seen=[_digest(turn.cursor)],
         found=len(page.creators),
@@ -108,10 +116,17 @@ async def keep_page(session: AsyncSession, fetched: Fetched) -> Kept:
         barren_pages=barren_pages,
         run_pages=run.pages + 1,
     )
+    found = _found(fetched, search, learnt, accepted.creators)
+    await page_queries.store_and_advance(session, turn, found, step)
     reason = _end_reason(fetched, search, run, accepted, barren_pages)
     if reason is not None:
         await _end(session, turn, reason)
-    return Kept(goes_on=reason is None, stored=len(accepted.creators))
+    if reason is not None:
+        return Kept(goes_on=False, stored=len(accepted.creators))
+    following = (
+        None if search.has_to_wait else replace(turn, cursor=page.next_cursor, version=turn.version + 1)
+    )
+    return Kept(goes_on=True, stored=len(accepted.creators), next_turn=following)
 
 
 def _is_current(search: LockedSearch, run: LockedRun, turn: Turn) -> bool:
@@ -140,12 +155,12 @@ async def _learn(session: AsyncSession, fetched: Fetched, search: LockedSearch, 
 
 
 async def _accept(
-    session: AsyncSession, fetched: Fetched, search: LockedSearch, creators: Sequence[Creator]
+    session: AsyncSession, fetched: Fetched, opened: page_queries.OpenPage, creators: Sequence[Creator]
 ) -> _Accepted:
     """Of these creators those that the search does not hold, as many as target and plan allow, in order."""
     by_id = {creator.stable_id: creator for creator in creators}
-    claimed = await page_queries.list_claimed(session, fetched.turn, fetched.platform, list(by_id))
-    new = [stable_id for stable_id in by_id if stable_id not in claimed][: search.target - search.stored]
+    room = opened.search.target - opened.search.stored
+    new = [stable_id for stable_id in by_id if stable_id not in opened.held][:room]
     if not new:
         return _Accepted((), is_limited=False)
     allowed = await charge_creators(
@@ -158,26 +173,23 @@ async def _accept(
     return _Accepted([by_id[stable_id] for stable_id in allowed], is_limited=len(allowed) < len(new))
 
 
-async def _store(
-    session: AsyncSession, fetched: Fetched, search: LockedSearch, learnt: _Learnt, new: Sequence[Creator]
-) -> None:
-    """The new creators enter the search."""
-    turn = fetched.turn
+def _found(
+    fetched: Fetched, search: LockedSearch, learnt: _Learnt, new: Sequence[Creator]
+) -> page_queries.Found | None:
+    """The new creators as they enter the search."""
     if not new:
-        return
+        return None
+    keyword = fetched.turn.keyword
     posts = _posts_by_creator(learnt.page.posts)
-    best = {creator.stable_id: best_post(turn.keyword, posts.get(creator.stable_id, ())) for creator in new}
-    await page_queries.keep_found(
-        session,
-        turn,
+    best = {creator.stable_id: best_post(keyword, posts.get(creator.stable_id, ())) for creator in new}
+    return page_queries.Found(
         platform=fetched.platform,
-        documents=[to_document(creator, best[creator.stable_id], turn.keyword) for creator in new],
+        documents=[to_document(creator, best[creator.stable_id], keyword) for creator in new],
+        first_position=search.stored + 1,
         stable_ids=[creator.stable_id for creator in new],
         creator_ids=[learnt.creator_ids[creator.stable_id] for creator in new],
         post_ids=[learnt.post_ids[post.post_id] if post else None for post in best.values()],
-        matched_in=[
-            matched_fields(turn.keyword, creator, posts.get(creator.stable_id, ())) for creator in new
-        ],
+        matched_in=[matched_fields(keyword, creator, posts.get(creator.stable_id, ())) for creator in new],
         now=search.now,
         expires_at=fetched.provenance.expires_at(fetched.fetched_at or search.now),
     )

@@ -5,6 +5,7 @@ pages wait for each other and never deadlock.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
+from tastemaker.db.messages import in_one_message
+from tastemaker.jobs.queries import PROGRESSED
+from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Cost
 from tastemaker.searches.states import Status
 from tastemaker.searches.suppression_key import NO_KEY_ID
@@ -63,7 +67,9 @@ SETTLE_CALL = text("""
 
 OPEN_PAGE = text("""
     WITH search AS MATERIALIZED (
-        SELECT id, user_id, status, target_results, processed_results FROM scraping_jobs
+        SELECT id, user_id, status, target_results, processed_results,
+               coalesce(timeout_at < app_now() OR parked_until > app_now(), false) AS has_to_wait
+        FROM scraping_jobs
         WHERE id = :search_id AND user_id = :user_id
         FOR UPDATE
     ), run AS MATERIALIZED (
@@ -78,6 +84,7 @@ OPEN_PAGE = text("""
         WHERE id = CAST(:call_id AS uuid) AND tenant_id = :user_id
     )
     SELECT search.status AS search_status, search.target_results, search.processed_results,
+           search.has_to_wait,
            app_now() AS now, run.*,
            EXISTS (SELECT FROM exclusions e WHERE e.tenant_id = :user_id) AS excludes,
            EXISTS (SELECT FROM suppressions) AS suppresses,
@@ -148,6 +155,15 @@ PARK = text("""
     WHERE j.id = before.id AND j.user_id = :user_id AND j.status IN ('pending', 'processing')
     RETURNING j.parked_until, j.processed_results AS stored, before.status = 'processing' AS is_new
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPage:
+    """Search and run, locked; `held` are those of the page's creators that the search holds already."""
+
+    search: LockedSearch
+    run: LockedRun
+    held: frozenset[str]
 
 
 async def find_turn(
@@ -223,100 +239,68 @@ async def settle_call(
 
 
 async def open_page(
-    session: AsyncSession, turn: Turn, call_id: UUID | None, cost: Cost, *, key_id: str
-) -> tuple[LockedSearch, LockedRun] | None:
-    """Lock search and run, and settle the call where that is still to do; None when they are gone."""
-    spent = {"call_id": call_id, "calls": cost.calls, "units": cost.units, "micros": cost.micros_usd}
-    rows = await session.execute(OPEN_PAGE, {**_ids(turn), **spent, "key_id": key_id})
-    row = rows.mappings().first()
-    if row is None:
-        return None
-    search = LockedSearch(
-        status=Status(row["search_status"]),
-        target=row["target_results"],
-        stored=row["processed_results"],
-        now=row["now"],
-        excludes=row["excludes"],
-        suppresses=row["suppresses"],
-        lacks_key=row["lacks_key"],
-    )
-    run = LockedRun(
-        status=Status(row["status"]),
-        version=row["version"],
-        pages=row["pages"],
-        barren_pages=row["barren_pages"],
-        seen_cursors=frozenset(row["seen_cursors"]),
-    )
-    return search, run
-
-
-async def list_claimed(
-    session: AsyncSession, turn: Turn, platform: Platform, stable_ids: Sequence[str]
-) -> set[str]:
-    """Which of these the search holds already."""
-    rows = await session.execute(
-        LIST_CLAIMED, {**_ids(turn), "platform": platform.value, "stable_ids": list(stable_ids)}
-    )
-    return set(rows.scalars())
-
-
-async def keep_found(  # noqa: PLR0913 - the columns of one row, each by name
     session: AsyncSession,
     turn: Turn,
+    call_id: UUID | None,
+    cost: Cost,
     *,
+    key_id: str,
+    job: ClaimedJob,
     platform: Platform,
-    documents: Sequence[Mapping[str, Any]],
     stable_ids: Sequence[str],
-    creator_ids: Sequence[int],
-    post_ids: Sequence[int | None],
-    matched_in: Sequence[Sequence[str]],
-    now: datetime,
-    expires_at: datetime | None,
-) -> None:
-    """The page's new creators enter the search, as documents and one by one, in the order of the page.
+) -> OpenPage | None:
+    """Lock search and run, and settle the call where that is still to do; None when they are gone.
 
-    Places go on from the last one: one that has been taken out leaves a gap.
+    Also None where the job is not ours any more; where it is, it has got ahead.
     """
-    await session.execute(
-        KEEP_FOUND,
-        {
-            **_ids(turn),
-            "platform": platform.value,
-            "creators": orjson.dumps(documents).decode(),
-            "stable_ids": list(stable_ids),
-            "creator_ids": list(creator_ids),
-            "post_ids": list(post_ids),
-            "matched_in": [",".join(fields) for fields in matched_in],
-            "now": now,
-            "expires_at": expires_at,
-        },
-    )
+    spent = {"call_id": call_id, "calls": cost.calls, "units": cost.units, "micros": cost.micros_usd}
+    asked = {"platform": platform.value, "stable_ids": list(stable_ids)}
+    async with in_one_message(session) as message:
+        opened = await message.ask(OPEN_PAGE, {**_ids(turn), **spent, "key_id": key_id})
+        progressed = await message.ask(PROGRESSED, {"id": job.id, "attempt": job.attempt})
+        claimed = await message.ask(LIST_CLAIMED, {**_ids(turn), **asked})
+    row = await opened.fetchone()
+    is_ours = await progressed.fetchone() is not None
+    if row is None or not is_ours:
+        return None
+    held = frozenset(found["stable_id"] for found in await claimed.fetchall())
+    return OpenPage(_locked_search(row), _locked_run(row), held)
 
 
-async def advance(
-    session: AsyncSession,
-    turn: Turn,
-    *,
-    cursor: str | None,
-    seen: Sequence[str],
-    found: int,
-    stored: int,
-    barren_pages: int,
-    run_pages: int,
-) -> None:
-    """The page is kept: the run's cursor, its version, and the search's counters move together."""
-    await session.execute(
-        ADVANCE,
-        {
-            **_ids(turn),
-            "cursor": cursor,
-            "seen": list(seen),
-            "found": found,
-            "stored": stored,
-            "barren_pages": barren_pages,
-            "run_pages": run_pages,
-        },
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The page's new creators, as documents and one by one, in the order of the page."""
+
+    platform: Platform
+    documents: Sequence[Mapping[str, Any]]
+    first_position: int
+    stable_ids: Sequence[str]
+    creator_ids: Sequence[int]
+    post_ids: Sequence[int | None]
+    matched_in: Sequence[Sequence[str]]
+    now: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How far the page brings the run: its cursor, its version and the search's counters move together."""
+
+    cursor: str | None
+    seen: Sequence[str]
+    found: int
+    stored: int
+    barren_pages: int
+    run_pages: int
+
+
+async def store_and_advance(session: AsyncSession, turn: Turn, found: Found | None, step: Step) -> None:
+    """The page's new creators enter the search, and the page is kept."""
+    async with in_one_message(session) as message:
+        if found is not None:
+            await message.ask(KEEP_FOUND, {**_ids(turn), **_found_values(found)})
+        moved = {name: getattr(step, name) for name in Step.__slots__}
+        await message.ask(ADVANCE, {**_ids(turn), **moved, "seen": list(step.seen)})
 
 
 async def count_failure(
@@ -333,6 +317,43 @@ async def park(session: AsyncSession, turn: Turn, *, seconds: float, reason: str
     rows = await session.execute(PARK, {**_ids(turn), "seconds": seconds, "reason": reason})
     row = rows.mappings().first()
     return Parking(until=row["parked_until"], stored=row["stored"], is_new=row["is_new"]) if row else None
+
+
+def _found_values(found: Found) -> dict[str, Any]:
+    return {
+        "platform": found.platform.value,
+        "creators": orjson.dumps(found.documents).decode(),
+        "first_position": found.first_position,
+        "stable_ids": list(found.stable_ids),
+        "creator_ids": list(found.creator_ids),
+        "post_ids": list(found.post_ids),
+        "matched_in": [",".join(fields) for fields in found.matched_in],
+        "now": found.now,
+        "expires_at": found.expires_at,
+    }
+
+
+def _locked_search(row: Mapping[str, Any]) -> LockedSearch:
+    return LockedSearch(
+        status=Status(row["search_status"]),
+        target=row["target_results"],
+        stored=row["processed_results"],
+        now=row["now"],
+        excludes=row["excludes"],
+        suppresses=row["suppresses"],
+        lacks_key=row["lacks_key"],
+        has_to_wait=row["has_to_wait"],
+    )
+
+
+def _locked_run(row: Mapping[str, Any]) -> LockedRun:
+    return LockedRun(
+        status=Status(row["status"]),
+        version=row["version"],
+        pages=row["pages"],
+        barren_pages=row["barren_pages"],
+        seen_cursors=frozenset(row["seen_cursors"]),
+    )
 
 
 def _ids(turn: Turn) -> dict[str, object]:

@@ -95,12 +95,22 @@ async def continue_run(
 ) -> Answer:
     """Work on the run until it ends, its slice is over, or the worker wants to stop."""
     slice_ends = monotonic() + SLICE_SECONDS
-    while True:
-        answer = await _one_page_or_wait_for_space(context, message, provider, http, key)
-        if answer is not None:
-            return answer
-        if context.stopping.is_set() or monotonic() >= slice_ends:
-            return Again()
+    begun: _Begun | None = None
+    while begun is not None or (not context.stopping.is_set() and monotonic() < slice_ends):
+        door = Door(
+            provider=provider,
+            http=http,
+            platform=message.platform,
+            source=message.source,
+            config=context.config.snapshot(),  # one state of it for the whole page
+            key=key,
+        )
+        may_go_on = not context.stopping.is_set() and monotonic() < slice_ends
+        step = await _one_page_or_wait_for_space(context, message, door, begun, may_go_on=may_go_on)
+        if isinstance(step, Done | Again):
+            return step
+        begun = step
+    return Again()
 
 
 async def wait_for_provider(context: JobContext, message: ContinueRun, *, seconds: float) -> Answer:
@@ -131,14 +141,10 @@ async def give_up_run(session: AsyncSession, message: ContinueRun) -> None:
 
 
 async def _one_page_or_wait_for_space(
-    context: JobContext,
-    message: ContinueRun,
-    provider: Provider,
-    http: httpx.AsyncClient,
-    key: SuppressionKey | None,
-) -> Answer | None:
+    context: JobContext, message: ContinueRun, door: Door, begun: _Begun | None, *, may_go_on: bool
+) -> _Begun | Answer | None:
     try:
-        return await _one_page(context, message, provider, http, key)
+        return await _one_page(context, message, door, begun, may_go_on=may_go_on)
     except (DBAPIError, psycopg.Error) as error:
         if not is_full(error):
             raise
@@ -156,25 +162,11 @@ async def _park_for_space(session: AsyncSession, *, message: ContinueRun) -> Non
 
 
 async def _one_page(
-    context: JobContext,
-    message: ContinueRun,
-    provider: Provider,
-    http: httpx.AsyncClient,
-    key: SuppressionKey | None,
-) -> Answer | None:
-    """None: the run goes on."""
+    context: JobContext, message: ContinueRun, door: Door, next_: _Begun | None, *, may_go_on: bool
+) -> _Begun | Answer | None:
+    """The run goes on with what has begun; None: with what is still to begin."""
     database, claim = context.database, Tenant(ExternalUserId(message.user_id))
-    config = context.config.snapshot()  # one state of it for the whole page
-    door = Door(
-        provider=provider,
-        http=http,
-        platform=message.platform,
-        source=message.source,
-        config=config,
-        key=key,
-    )
-    begin = partial(_begin, message=message, door=door)
-    begun = await in_transaction(database, claim, begin)
+    begun = next_ or await _begin_first(database, claim, message, door)
     if not isinstance(begun, _Begun):
         return begun
     try:
@@ -182,7 +174,7 @@ async def _one_page(
     except NotNow as wait:
         return await in_transaction(database, claim, partial(_come_again, turn=begun.turn, wait=wait))
     except ProviderError as error:
-        failed = partial(_provider_failed, job=context.job, begun=begun, error=error, config=config)
+        failed = partial(_provider_failed, job=context.job, begun=begun, error=error, config=door.config)
         return await in_transaction(database, claim, failed)
     fetched = Fetched(
         turn=begun.turn,
@@ -190,13 +182,29 @@ async def _one_page(
         call_id=begun.call_id,
         page=page,
         platform=message.platform,
-        declaration=provider.declaration,
+        declaration=door.declaration,
         source=message.source,
-        key=key,
+        key=door.key,
         fetched_at=begun.paid.fetched_at if begun.paid else None,
     )
-    kept = await in_transaction(database, claim, partial(keep_page, fetched=fetched))
-    return None if kept.goes_on else Done()
+    keep = partial(_keep, fetched=fetched, door=door, may_go_on=may_go_on)
+    return await in_transaction(database, claim, keep)
+
+
+async def _begin_first(
+    database: Database, claim: Tenant, message: ContinueRun, door: Door
+) -> _Begun | Answer:
+    return await in_transaction(database, claim, partial(_begin, message=message, door=door))
+
+
+async def _keep(
+    session: AsyncSession, *, fetched: Fetched, door: Door, may_go_on: bool
+) -> _Begun | Answer | None:
+    """The page is kept and the next one begun in one transaction: a round of trips less for each page."""
+    kept = await keep_page(session, fetched)
+    if not kept.goes_on:
+        return Done()
+    return await _begin_call(session, kept.next_turn, door) if kept.next_turn and may_go_on else None
 
 
 async def _ask(database: Database, door: Door, turn: Turn) -> Page:
@@ -224,6 +232,10 @@ async def _begin(
         return await _park(session, turn, seconds=KEY_SECONDS, reason=NO_KEY)
     if not turn.is_begun:
         await _begin_search(session, turn, time_limit=_time_limit(door.config, message.platform))
+    return await _begin_call(session, turn, door)
+
+
+async def _begin_call(session: AsyncSession, turn: Turn, door: Door) -> _Begun:
     if door.gate is not None:  # the call is admitted, and written down, by the system
         return _Begun(turn, None, await find_paid(session, door, turn))
     name, expected = door.declaration.name, door.price(door.declaration.cost_per_page)

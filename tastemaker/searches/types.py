@@ -71,7 +71,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedSearch:
-    """`excludes`, `suppresses`: there are lists to look into; `lacks_key`: one that we cannot read."""
+    """`excludes`, `suppresses`: there are lists to look into; `lacks_key`: one that we cannot read.
+
+    `has_to_wait`: it is parked, or its time is over.
+    """
 
     status: Status
     target: int
@@ -80,6 +83,7 @@ class LockedSearch:
     excludes: bool
     suppresses: bool
     lacks_key: bool
+    has_to_wait: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

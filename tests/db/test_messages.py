@@ -1,0 +1,45 @@
+"""Several statements in one message do what they would do one by one."""
+
+from dataclasses import replace
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, in_transaction, session_scope
+from tastemaker.db.messages import in_one_message
+
+ONE = text("SELECT CAST(:name AS text) AS said, 7 % 4 AS rest")
+COUNT = text("SELECT count(*) AS found FROM provider_gates")
+ADD = text("INSERT INTO provider_gates (name, free_at) VALUES (:name, app_now())")
+
+
+@pytest.fixture(params=[True, False], ids=["pipeline", "one by one"])
+def either(request: pytest.FixtureRequest, database: Database) -> Database:
+    """With a pooler between us statements cannot be sent as pipelines."""
+    return replace(database, prepares=request.param)
+
+
+async def test_each_sees_what_those_before_it_did(either: Database) -> None:
+    async with session_scope(either, SYSTEM) as session:
+        async with in_one_message(session) as message:
+            said = await message.ask(ONE, {"name": "one"})
+            await message.ask(ADD, {"name": "a gate"})
+            counted = await message.ask(COUNT, {})
+        assert await said.fetchall() == [{"said": "one", "rest": 3}]
+        assert await counted.fetchone() == {"found": 1}
+    async with session_scope(either, SYSTEM) as session:
+        assert (await session.execute(COUNT)).scalar_one() == 1
+
+
+async def test_a_statement_that_fails_undoes_the_transaction(either: Database) -> None:
+    async def work(session: object) -> None:
+        async with in_one_message(session) as message:  # type: ignore[arg-type]  # the scope's session
+            await message.ask(ADD, {"name": "twice"})
+            await message.ask(ADD, {"name": "twice"})
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await in_transaction(either, SYSTEM, work)
+    async with session_scope(either, SYSTEM) as session:
+        assert (await session.execute(COUNT)).scalar_one() == 0, "and the connection is whole"
