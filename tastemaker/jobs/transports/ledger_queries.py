@@ -18,32 +18,48 @@ from tastemaker.jobs.types import ClaimedJob
 HORIZON_SECONDS = 3600.0
 """What is due later than that stays here for the time being: it may still be cancelled or hurried."""
 
+LONGEST_LINE = 10_000
+"""How far back in the line users are looked for who have no message out."""
+
 _KEY = "job.id || '.' || job.attempt || '.' || CAST(extract(epoch FROM job.scheduled_for) * 1000 AS bigint)"
 _IS_HELD = """EXISTS (SELECT FROM background_jobs held
             WHERE held.status = 'processing' AND held.lock_key = job.lock_key)"""
 
+_WINDOW = """(SELECT id FROM background_jobs
+         WHERE status = 'pending' AND waits_for IS NULL AND job_type = ANY(:job_types)
+         ORDER BY priority, scheduled_for, id LIMIT :window)"""
+
 ANNOUNCE = text(f"""
+    WITH chosen AS (
+        {_WINDOW}
+        UNION
+        (SELECT id FROM background_jobs
+         WHERE status = 'pending' AND waits_for = 'time' AND job_type = ANY(:job_types)
+           AND scheduled_for < app_now() + make_interval(secs => {HORIZON_SECONDS})
+         ORDER BY scheduled_for LIMIT :window)
+        UNION
+        (SELECT DISTINCT ON (line.tenant_id) line.id FROM (
+             SELECT id, tenant_id, row_number() OVER (ORDER BY priority, scheduled_for, id) AS place
+             FROM background_jobs
+             WHERE status = 'pending' AND waits_for IS NULL AND job_type = ANY(:job_types)
+             ORDER BY priority, scheduled_for, id LIMIT {LONGEST_LINE}) line
+         ORDER BY line.tenant_id, line.place)
+    )
     INSERT INTO outbox_messages (channel, body, dedupe_key, tenant_id, available_at, created_at)
     SELECT 'qstash',
-           jsonb_build_object('job_id', job.id, 'attempt', job.attempt, 'callback', job.callback,
-                              'not_before', job.not_before),
-           job.key, job.tenant_id, app_now(), app_now()
-    FROM (
-        SELECT job.id, job.attempt, job.tenant_id, {_KEY} AS key,
-               CAST(:callbacks AS jsonb) ->> job.job_type AS callback,
-               CASE WHEN job.scheduled_for > app_now()
-                    THEN CAST(ceil(extract(epoch FROM job.scheduled_for)) AS bigint) END AS not_before
-        FROM background_jobs job
-        WHERE job.status = 'pending' AND job.job_type = ANY(:job_types)
-          AND (job.waits_for IS NULL OR job.waits_for = 'time')
-          AND job.scheduled_for < app_now() + make_interval(secs => {HORIZON_SECONDS})
-          AND NOT EXISTS (SELECT FROM outbox_messages known
-                          WHERE known.channel = 'qstash' AND known.dedupe_key = {_KEY})
-        ORDER BY job.priority, job.scheduled_for, job.id
-        LIMIT :batch) job
+           jsonb_build_object('job_id', job.id, 'attempt', job.attempt,
+                              'callback', CAST(:callbacks AS jsonb) ->> job.job_type,
+                              'not_before', CASE WHEN job.scheduled_for > app_now() THEN
+                                  CAST(ceil(extract(epoch FROM job.scheduled_for)) AS bigint) END),
+           {_KEY}, job.tenant_id, app_now(), app_now()
+    FROM background_jobs job
+    WHERE job.id = ANY (ARRAY(SELECT id FROM chosen)) AND job.status = 'pending' AND NOT EXISTS (
+        SELECT FROM outbox_messages known WHERE known.channel = 'qstash' AND known.dedupe_key = {_KEY})
+    ORDER BY job.priority, job.scheduled_for, job.id
     ON CONFLICT (channel, dedupe_key) DO NOTHING
     RETURNING id
 """)  # noqa: S608 - of this module's own words
+"""The first in line, what is due soon, and the first of each user whom others' thousands would hold up."""
 
 CLAIM = text(f"""
     UPDATE background_jobs job
@@ -81,14 +97,14 @@ FAIL_DELIVERY = text("""
 REDRIVE = text(f"""
     UPDATE background_jobs job SET scheduled_for = app_now()
     FROM (SELECT job.id FROM background_jobs job
-          WHERE job.status = 'pending' AND job.waits_for IS NULL AND job.job_type = ANY(:job_types)
+          WHERE job.id = ANY (ARRAY{_WINDOW}) AND job.status = 'pending'
             AND job.scheduled_for < app_now() - greatest(
                 make_interval(secs => :after),
                 least(job.scheduled_for - coalesce(job.started_at, job.created_at), interval '45 minutes'))
-            AND NOT EXISTS (SELECT FROM outbox_messages known
-                            WHERE known.channel = 'qstash' AND known.dedupe_key = {_KEY}
-                              AND known.status IN ('pending', 'sending'))
-          ORDER BY job.scheduled_for LIMIT :batch FOR UPDATE OF job SKIP LOCKED) lost
+            AND EXISTS (SELECT FROM outbox_messages known
+                        WHERE known.channel = 'qstash' AND known.dedupe_key = {_KEY}
+                          AND known.status NOT IN ('pending', 'sending'))
+          FOR UPDATE OF job SKIP LOCKED) lost
     WHERE job.id = lost.id
     RETURNING job.id
 """)  # noqa: S608 - the same
@@ -114,9 +130,16 @@ class Standing:
     is_held: bool
 
 
-async def announce(session: AsyncSession, callbacks: dict[str, str], *, batch: int) -> int:
-    """Put a message out for each waiting job that has none yet for this attempt and time; how many."""
-    parameters = {"callbacks": orjson.dumps(callbacks).decode(), "job_types": list(callbacks), "batch": batch}
+async def announce(session: AsyncSession, callbacks: dict[str, str], *, window: int) -> int:
+    """Put a message out for each job in the window that has none for this attempt and time; how many.
+
+    So not more are out than about `window`, however many wait: the next ones' turn comes as those begin.
+    """
+    parameters = {
+        "callbacks": orjson.dumps(callbacks).decode(),
+        "job_types": list(callbacks),
+        "window": window,
+    }
     return len((await session.execute(ANNOUNCE, parameters)).all())
 
 
@@ -154,12 +177,12 @@ async def fail_delivery(
     return None if row is None else (claimed_job(row), row["status"] == "failed")
 
 
-async def redrive(session: AsyncSession, job_types: Collection[str], *, after: float, batch: int) -> int:
+async def redrive(session: AsyncSession, job_types: Collection[str], *, after: float, window: int) -> int:
     """A new message for what is due for so long that its call got lost; how many.
 
     Each time it is waited for twice as long, up to 45 minutes: QStash itself may be trying still.
     """
-    parameters = {"job_types": list(job_types), "after": after, "batch": batch}
+    parameters = {"job_types": list(job_types), "after": after, "window": window}
     return len((await session.execute(REDRIVE, parameters)).all())
 
 

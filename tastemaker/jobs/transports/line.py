@@ -20,7 +20,10 @@ from tastemaker.jobs.transports.receiving import Deliveries
 from tastemaker.jobs.worker import finish, keep_leases
 from tastemaker.jobs.worker_state import WorkerState
 
-BATCH: Final = 500
+LEAST_WINDOW: Final = 50
+MESSAGES_FOR_A_PLACE: Final = 4
+"""How many jobs are out at QStash for each that can run here: enough that none of the places stays empty."""
+
 LOST_AFTER_SECONDS: Final = 30.0
 """QStash retries after 12 s, then after 148: what nobody has begun by then is not waited for that long."""
 
@@ -59,25 +62,27 @@ async def _announce_forever(
             if monotonic() >= looks_next:
                 looks_next = monotonic() + min(LOOK_FOR_LOST_SECONDS, lost_after)
                 await _redrive(database, state, lost_after)
-            while await _announce(database, state) == BATCH and not stopping.is_set():
-                pass
+            await _announce(database, state)
         except DATABASE_TROUBLE as error:
             log.warning("the queue cannot be read, trying again: %s", type(error).__name__)
         await _wait(state, stopping)
 
 
-async def _announce(database: Database, state: WorkerState) -> int:
+async def _announce(database: Database, state: WorkerState) -> None:
     callbacks = {name: callback_of(name).value for name in state.handlers}
-    return await in_transaction(
-        database, SYSTEM, lambda session: ledger.announce(session, callbacks, batch=BATCH)
-    )
+    window = _window(state)
+    await in_transaction(database, SYSTEM, lambda session: ledger.announce(session, callbacks, window=window))
+
+
+def _window(state: WorkerState) -> int:
+    return max(LEAST_WINDOW, MESSAGES_FOR_A_PLACE * state.places)
 
 
 async def _redrive(database: Database, state: WorkerState, after: float) -> None:
     lost = await in_transaction(
         database,
         SYSTEM,
-        lambda session: ledger.redrive(session, list(state.handlers), after=after, batch=BATCH),
+        lambda session: ledger.redrive(session, list(state.handlers), after=after, window=_window(state)),
     )
     if lost:
         log.warning("%d jobs are not begun though they are due, announcing them again", lost)

@@ -118,8 +118,13 @@ class Deliveries:
     def _begin(self, job: ClaimedJob) -> asyncio.Task[None]:
         task = asyncio.create_task(run_job(self.database, job, self.state))
         self.state.running[task] = job
-        task.add_done_callback(lambda done: self.state.running.pop(done, None))
+        task.add_done_callback(self._forget)
         return task
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        """A place is free: the next in line may be announced."""
+        self.state.running.pop(task, None)
+        self.state.wake.set()
 
     async def _end_of(self, job: ClaimedJob, task: asyncio.Task[None]) -> Reply:
         """A job that was given up is an end too, of which QStash is told that it is one."""

@@ -1,0 +1,93 @@
+"""How many messages are out at a time, whose, and what announcing costs when many wait."""
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, session_scope
+from tastemaker.jobs.transports import ledger_queries as ledger
+from tests.jobs.notes import column, until
+from tests.jobs.transports.lines import QUICK, Line
+from tests.jobs.transports.test_conformance import Heard, assert_promises
+
+CALLBACKS = {"note": "background-jobs"}
+
+PLANT = text("""
+    INSERT INTO background_jobs (job_type, payload, priority, scheduled_for, tenant_id)
+    SELECT 'note', '{"word": "x"}', 100, app_now() - make_interval(secs => :age), :tenant
+    FROM generate_series(1, :count)
+""")
+
+
+async def plant(database: Database, count: int, *, tenant: str, age: float = 0.0) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        await session.execute(PLANT, {"count": count, "tenant": tenant, "age": age})
+
+
+async def announce(database: Database, *, window: int) -> int:
+    async with session_scope(database, SYSTEM) as session:
+        return await ledger.announce(session, CALLBACKS, window=window)
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+async def test_so_many_are_out_and_everybodys_first(database: Database) -> None:
+    await plant(database, 200, tenant="many", age=60)
+    await plant(database, 3, tenant="few")
+    assert await announce(database, window=20) == 21
+    assert await announce(database, window=20) == 0, "they have not begun yet"
+    async with session_scope(database, SYSTEM) as session:
+        rows = await session.execute(
+            text("SELECT tenant_id, count(*) FROM outbox_messages GROUP BY 1 ORDER BY 1")
+        )
+        assert rows.all() == [("few", 1), ("many", 20)]
+        await session.execute(
+            text("UPDATE background_jobs SET status = 'completed' WHERE id IN ("
+                 "SELECT CAST(body ->> 'job_id' AS uuid) FROM outbox_messages LIMIT 5)")
+        )  # fmt: skip
+    assert await announce(database, window=20) >= 5
+
+
+async def test_what_waits_its_turn_is_not_taken_for_lost(database: Database) -> None:
+    await plant(database, 100, tenant="many", age=3600)
+    assert await announce(database, window=10) == 10
+    async with session_scope(database, SYSTEM) as session:
+        assert await ledger.redrive(session, ["note"], after=30, window=10) == 0, "they are not sent yet"
+        await session.execute(text("UPDATE outbox_messages SET status = 'sent'"))
+        assert await ledger.redrive(session, ["note"], after=30, window=10) == 10
+    assert await announce(database, window=100) == 100, "the ten have new messages, the others their first"
+
+
+@pytest.mark.slow
+async def test_more_than_fit_all_run(qstash_line: Line, heard: Heard) -> None:
+    await plant(qstash_line.database, 70, tenant="many")
+    async with qstash_line.working(heard.handlers, settings=replace(QUICK, concurrency=10)):
+        await until(qstash_line.database, "completed", 70, within=60)
+    assert len(heard.words) == 70
+    assert max(await column(qstash_line.database, "attempt"), key=str) == 1
+    await assert_promises(qstash_line.database)
+
+
+async def test_announcing_looks_at_so_many_and_no_more(database: Database, admin_url: str) -> None:
+    await plant(database, 40_000, tenant="many")
+    with psycopg.connect(admin_url, autocommit=True) as owner:
+        owner.execute("ANALYZE background_jobs")
+    question = text("EXPLAIN (ANALYZE, FORMAT JSON) " + str(ledger.ANNOUNCE.text))
+    asked = {"callbacks": orjson.dumps(CALLBACKS).decode(), "job_types": ["note"], "window": 50}
+    async with session_scope(database, SYSTEM) as session:
+        plan = (await session.execute(question, asked)).scalar_one()
+    assert most_rows(plan[0]["Plan"]) <= ledger.LONGEST_LINE
+
+
+def most_rows(node: dict[str, Any]) -> float:
+    """Of any step, with what it threw away."""
+    own = node.get("Actual Rows", 0) * node.get("Actual Loops", 1) + node.get("Rows Removed by Filter", 0)
+    return max([own, *(most_rows(child) for child in node.get("Plans", []))])
