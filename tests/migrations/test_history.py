@@ -54,3 +54,9 @@ def test_a_step_states_its_lock_and_knows_no_way_back(path: Path) -> None:
     assert "upgrade" in functions
     assert "downgrade" not in functions
     assert re.search(r"\bLock:", ast.get_docstring(tree) or "")
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem > "0027"], ids=lambda path: path.stem)
+def test_a_step_of_ours_says_what_becomes_of_the_code_before_it(path: Path) -> None:
+    said = " ".join((ast.get_docstring(ast.parse(path.read_text())) or "").split())
+    assert re.search(r"[Pp]revious code|[Cc]ode before it|code that does not know it", said)

@@ -1,6 +1,7 @@
 """The catalog: every creator ever seen, once, with handle history, posts and follower snapshots.
 
-Installation-wide reference data without tenant rows. Lock: none on existing tables.
+Installation-wide reference data without tenant rows. Lock: none on existing tables. The previous code does not
+know them.
 """
 
 from alembic import op

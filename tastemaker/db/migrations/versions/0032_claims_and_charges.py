@@ -1,7 +1,7 @@
 """What a search holds, what a period was charged, what a provider was paid.
 
 Three keys make three promises: a creator is in a search once, charged once in a period, and every paid
-call has its row. Lock: none on existing tables.
+call has its row. Lock: none on existing tables. The previous code does not know the tables.
 """
 
 from alembic import op

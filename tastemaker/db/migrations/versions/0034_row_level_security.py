@@ -3,7 +3,8 @@
 A tenant is `request.jwt.claims ->> 'sub'`, set for the transaction. The product's own background work
 claims `role = tastemaker_system`. Without a claim nothing is visible. The original's two policies, one of
 which let everything through, go. One policy for each role and command: PostgreSQL joins several with OR, so
-two would say the same and cost more. Lock: ACCESS EXCLUSIVE for an instant per table.
+two would say the same and cost more. Lock: ACCESS EXCLUSIVE for an instant per table. The code before it
+names no tenant, and sees nothing from then on: no version that was given out is older.
 """
 
 from alembic import op

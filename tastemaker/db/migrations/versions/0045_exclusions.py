@@ -2,7 +2,8 @@
 
 An exclusion is its owner's: neither claimed nor charged. A suppression is the operator's and everybody's: only
 a keyed hash is kept, and the key is outside the database, so the list does not say who is on it. Lock: none on
-existing tables but the instant in which a foreign key is added.
+existing tables but the instant in which a foreign key is added. The previous code does not know the tables, and
+leaves nobody out.
 """
 
 from alembic import op

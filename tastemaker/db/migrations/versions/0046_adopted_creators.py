@@ -2,7 +2,8 @@
 
 Adoption keeps an account whose id nobody told as `handle:<lower-cased handle>`. When a provider shows the handle
 with an id, the two are merged (`searches/merging.py`), unless several accounts bore it.
-Lock: SHARE on `creator_handles` while the index is built: readers go on, writers wait.
+Lock: SHARE on `creator_handles` while the index is built: readers go on, writers wait. The previous code goes on,
+and keeps the two apart.
 """
 
 from alembic import op
