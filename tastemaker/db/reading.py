@@ -1,8 +1,9 @@
-"""One question on somebody's behalf in one round trip.
+"""One statement on somebody's behalf in one round trip.
 
-Claim and statement travel together and PostgreSQL treats them as one transaction: the claim is gone when the
-answer comes. Should anything ever part the two, the statement runs without a claim and finds nothing. Writing
-is refused; what needs more than one statement uses `session_scope`.
+Claim and statement travel together and PostgreSQL treats them as one transaction: the claim is gone, and what
+was written is committed, when the answer comes. Should anything ever part the two, the statement runs without
+a claim, finds nothing and may write nothing. `read_all` and `read_one` refuse to write; what needs more than
+one statement uses `session_scope`.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -18,9 +19,8 @@ from tastemaker.db.engine import Database, take_connection
 
 Row = TypeVar("Row")
 
-_CLAIM: Final = """
-    SELECT set_config('request.jwt.claims', %s, true), set_config('transaction_read_only', 'on', true)
-"""
+_CLAIM: Final = "SELECT set_config('request.jwt.claims', %s, true)"
+_CLAIM_TO_READ: Final = f"{_CLAIM}, set_config('transaction_read_only', 'on', true)"
 
 
 async def read_all(
@@ -35,9 +35,7 @@ async def read_all(
 
     `statement` is psycopg's: `%(name)s`. Raises psycopg.Error, NoConnectionFree.
     """
-    ask = _ask_in_pipeline if database.prepares else _ask_in_one_message
-    async with _without_begin(database) as connection:
-        cursor = await ask(connection, claim, statement, params, row)
+    async with _asked(database, _CLAIM_TO_READ, claim, statement, params, row) as cursor:
         return await cursor.fetchall()
 
 
@@ -50,10 +48,35 @@ async def read_one(
     row: BaseRowFactory[Row],
 ) -> Row | None:
     """The first row, or None. As `read_all` otherwise."""
+    async with _asked(database, _CLAIM_TO_READ, claim, statement, params, row) as cursor:
+        return await cursor.fetchone()
+
+
+async def write_all(
+    database: Database,
+    claim: Claim,
+    statement: bytes,
+    params: Mapping[str, Any],
+    *,
+    row: BaseRowFactory[Row],
+) -> list[Row]:
+    """Run a statement that writes and returns rows, and commit it. As `read_all` otherwise."""
+    async with _asked(database, _CLAIM, claim, statement, params, row) as cursor:
+        return await cursor.fetchall()
+
+
+@asynccontextmanager
+async def _asked(
+    database: Database,
+    claiming: LiteralString,
+    claim: Claim,
+    statement: LiteralString | bytes,
+    params: Mapping[str, Any] | None,
+    row: BaseRowFactory[Row],
+) -> AsyncIterator[psycopg.AsyncCursor[Row]]:
     ask = _ask_in_pipeline if database.prepares else _ask_in_one_message
     async with _without_begin(database) as connection:
-        cursor = await ask(connection, claim, statement, params, row)
-        return await cursor.fetchone()
+        yield await ask(connection, claiming, claim, statement, params, row)
 
 
 @asynccontextmanager
@@ -73,23 +96,25 @@ async def _without_begin(database: Database) -> AsyncIterator[psycopg.AsyncConne
 
 async def _ask_in_pipeline(
     connection: psycopg.AsyncConnection[Any],
+    claiming: LiteralString,
     claim: Claim,
-    statement: LiteralString,
+    statement: LiteralString | bytes,
     params: Mapping[str, Any] | None,
     row: BaseRowFactory[Row],
 ) -> psycopg.AsyncCursor[Row]:
     """Prepared after a few times, as any statement."""
     cursor = connection.cursor(row_factory=row)
     async with connection.pipeline():
-        await connection.execute(_CLAIM, (claims_json(claim),))
+        await connection.execute(claiming, (claims_json(claim),))
         await cursor.execute(statement, params)
     return cursor
 
 
 async def _ask_in_one_message(
     connection: psycopg.AsyncConnection[Any],
+    claiming: LiteralString,
     claim: Claim,
-    statement: LiteralString,
+    statement: LiteralString | bytes,
     params: Mapping[str, Any] | None,
     row: BaseRowFactory[Row],
 ) -> psycopg.AsyncCursor[Row]:
@@ -99,8 +124,9 @@ async def _ask_in_one_message(
     comes that would give it back.
     """
     cursor = psycopg.AsyncClientCursor(connection, row_factory=row)
-    asked = cursor.mogrify(statement, params) if params is not None else statement
-    both = f"{cursor.mogrify(_CLAIM, (claims_json(claim),))}; {asked}"
+    written = statement.decode() if isinstance(statement, bytes) else statement
+    asked = cursor.mogrify(statement, params) if params is not None else written
+    both = f"{cursor.mogrify(claiming, (claims_json(claim),))}; {asked}"
     await cursor.execute(both.encode())
     cursor.nextset()
     return cursor

@@ -5,13 +5,18 @@ here; `tend` moves it in and out. The order ends with `id` so that no other inde
 is one round trip; times are the database's (`app_now()`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+from psycopg.rows import dict_row
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import JobId
-from tastemaker.jobs.queries import SUCCESSOR_WAITS
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database
+from tastemaker.db.reading import write_all
+from tastemaker.jobs.queries import SUCCESSOR_WAITS, for_the_driver
 from tastemaker.jobs.types import ClaimedJob
 
 MOST_TENANTS = 500
@@ -29,6 +34,9 @@ _READY = """status = 'pending' AND waits_for IS NULL AND scheduled_for <= app_no
               AND (lock_key IS NULL OR NOT EXISTS (
                   SELECT FROM background_jobs held
                   WHERE held.status = 'processing' AND held.lock_key = job.lock_key))"""
+
+_TENANT = "CASE WHEN {0}tenant_id IS NULL THEN '' ELSE {0}tenant_id END"
+"""As its index has it. Not coalesce, which row-level security lets no index condition contain."""
 
 _TAKE = """, free AS (
         SELECT DISTINCT ON (coalesce(lock_key, id::text)) id FROM chosen
@@ -50,29 +58,33 @@ CLAIM = text(f"""
         FOR UPDATE OF job SKIP LOCKED
     ){_TAKE}""")  # noqa: S608 - of this module's own words
 
+CLAIM_ALONE = for_the_driver(CLAIM)
+
 CLAIM_FAIRLY = text(f"""
     WITH RECURSIVE level AS (
         SELECT priority FROM background_jobs job WHERE {_READY}
         ORDER BY priority, scheduled_for, id LIMIT 1
     ), waiting AS (
-        (SELECT coalesce(tenant_id, '') AS tenant FROM background_jobs, level
-         WHERE status = 'pending' AND waits_for IS NULL AND background_jobs.priority = level.priority
-           AND coalesce(tenant_id, '') >= :from
-         ORDER BY coalesce(tenant_id, '') LIMIT 1)
+        (SELECT {_TENANT.format("")} AS tenant FROM background_jobs
+         WHERE status = 'pending' AND waits_for IS NULL AND priority = (SELECT priority FROM level)
+           AND {_TENANT.format("")} >= :from
+         ORDER BY 1 LIMIT 1)
         UNION ALL
-        SELECT (SELECT coalesce(later.tenant_id, '') FROM background_jobs later, level
-                WHERE later.status = 'pending' AND later.waits_for IS NULL AND later.priority = level.priority
-                  AND coalesce(later.tenant_id, '') > waiting.tenant
-                ORDER BY coalesce(later.tenant_id, '') LIMIT 1)
+        SELECT (SELECT {_TENANT.format("later.")} FROM background_jobs later
+                WHERE later.status = 'pending' AND later.waits_for IS NULL
+                  AND later.priority = (SELECT priority FROM level)
+                  AND {_TENANT.format("later.")} > waiting.tenant
+                ORDER BY 1 LIMIT 1)
         FROM waiting WHERE waiting.tenant IS NOT NULL
     ), few AS (
         SELECT tenant FROM waiting
         WHERE tenant <> ALL(CAST(:served AS text[])) AND tenant IS DISTINCT FROM CAST(:behind AS text)
         LIMIT {MOST_TENANTS}
     ), chosen AS (
-        SELECT turn.id, turn.lock_key FROM level CROSS JOIN few CROSS JOIN LATERAL (
+        SELECT turn.id, turn.lock_key FROM few CROSS JOIN LATERAL (
             SELECT id, lock_key FROM background_jobs job
-            WHERE {_READY} AND priority = level.priority AND coalesce(tenant_id, '') = few.tenant
+            WHERE {_READY} AND priority = (SELECT priority FROM level)
+              AND {_TENANT.format("")} = few.tenant
             ORDER BY scheduled_for
             LIMIT 1
             FOR UPDATE OF job SKIP LOCKED
@@ -116,13 +128,15 @@ RESCUE = text(f"""
 """)  # noqa: S608 - of this module's own words
 
 PROMOTE = text(f"""
-    UPDATE background_jobs job SET waits_for = NULL
-    FROM (SELECT id FROM background_jobs
-          WHERE status = 'pending' AND waits_for = 'time' AND scheduled_for <= app_now()
-          ORDER BY scheduled_for LIMIT {MOST_MOVED}
-          FOR UPDATE SKIP LOCKED) due
-    WHERE job.id = due.id
+    UPDATE background_jobs SET waits_for = NULL
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM background_jobs
+        WHERE status = 'pending' AND waits_for = 'time'
+          AND scheduled_for <= (SELECT timezone('UTC', app_now()))
+        ORDER BY scheduled_for LIMIT {MOST_MOVED}
+        FOR UPDATE SKIP LOCKED))
 """)  # noqa: S608 - a number of this module's own
+"""Compared as a `timestamp`: an index condition may not hold what row-level security does not trust."""
 
 PARK = text(f"""
     UPDATE background_jobs job SET waits_for = 'worker'
@@ -154,17 +168,35 @@ async def claim(
     `worker` is the name under which it shows its presence; without one only the lease tells of its death.
     `only`: the correlation ids whose jobs may be taken; None is every one.
     """
-    rows = await session.execute(
-        CLAIM,
-        {
-            "worker": worker,
-            "job_types": list(job_types),
-            "batch": batch,
-            "lease": lease,
-            "only": None if only is None else list(only),
-        },
-    )
+    rows = await session.execute(CLAIM, _wishes(worker, job_types, batch, lease, only))
     return [claimed_job(row) for row in rows.mappings()]
+
+
+async def claim_alone(
+    database: Database,
+    *,
+    worker: str | None,
+    job_types: Sequence[str],
+    batch: int,
+    lease: float,
+    only: Collection[str] | None = None,
+) -> list[ClaimedJob]:
+    """As `claim`, in a transaction of its own and one round trip."""
+    wishes = _wishes(worker, job_types, batch, lease, only)
+    rows = await write_all(database, SYSTEM, CLAIM_ALONE, wishes, row=dict_row)
+    return [claimed_job(row) for row in rows]
+
+
+def _wishes(
+    worker: str | None, job_types: Sequence[str], batch: int, lease: float, only: Collection[str] | None
+) -> dict[str, Any]:
+    return {
+        "worker": worker,
+        "job_types": list(job_types),
+        "batch": batch,
+        "lease": lease,
+        "only": None if only is None else list(only),
+    }
 
 
 async def claim_fairly(
@@ -185,14 +217,10 @@ async def claim_fairly(
     rows = await session.execute(
         CLAIM_FAIRLY,
         {
-            "worker": worker,
-            "job_types": list(job_types),
-            "batch": batch,
-            "lease": lease,
+            **_wishes(worker, job_types, batch, lease, only),
             "served": list(served),
             "from": after or "",
             "behind": after,
-            "only": None if only is None else list(only),
         },
     )
     return [claimed_job(row) for row in rows.mappings()]
@@ -237,7 +265,7 @@ async def park(session: AsyncSession, known: Collection[str]) -> list[str]:
     return list((await session.execute(PARK, {"known": list(known)})).scalars())
 
 
-def claimed_job(row: RowMapping) -> ClaimedJob:
+def claimed_job(row: Mapping[str, Any] | RowMapping) -> ClaimedJob:
     """A job as a statement of this package returned it."""
     return ClaimedJob(
         id=JobId(row["id"]),

@@ -17,6 +17,11 @@ from tastemaker.jobs.running import give_up
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.jobs.worker_state import WorkerState
 
+TEND_SECONDS: Final = 0.2
+"""How exactly the time of a job is kept."""
+
+ALONE_SECONDS: Final = 0.05
+
 PARK_SECONDS: Final = 5.0
 """How often a worker looks for jobs of types that nobody knows: those it does not know stay in its way."""
 
@@ -24,7 +29,13 @@ log = get_logger(__name__)
 
 
 async def tend(database: Database, state: WorkerState) -> None:
-    """Hand back what dead workers hold, make ready whose time has come, set aside what nobody knows."""
+    """Hand back what dead workers hold, make ready whose time has come, set aside what nobody knows.
+
+    Now and then: a worker that has much to do looks for more many times between two of them.
+    """
+    if monotonic() < state.tends_next:
+        return
+    state.tends_next = monotonic() + min(TEND_SECONDS, state.settings.poll)
 
     async def work(session: AsyncSession) -> None:
         await _rescue(session, state)
@@ -38,21 +49,16 @@ async def tend(database: Database, state: WorkerState) -> None:
 
 async def claim(database: Database, state: WorkerState, *, batch: int) -> list[ClaimedJob]:
     """At most `batch`: first of those who have less than their share of the places, then of everybody."""
-
-    async def work(session: AsyncSession) -> list[ClaimedJob]:
-        others = await _claim_of_others(session, state, batch=batch)
-        if len(others) == batch:
-            return others
-        return others + await claim_queries.claim(
-            session,
+    jobs = await _claim_in_turn(database, state, batch=batch)
+    if len(jobs) < batch:
+        jobs += await claim_queries.claim_alone(
+            database,
             worker=state.claim_as,
             job_types=list(state.handlers),
-            batch=batch - len(others),
+            batch=batch - len(jobs),
             lease=state.settings.lease,
             only=state.settings.only,
         )
-
-    jobs = await in_transaction(database, SYSTEM, work)
     _turn_the_round(state, jobs)
     state.is_crowded = len(jobs) == batch
     return jobs
@@ -77,16 +83,28 @@ async def _park(session: AsyncSession, state: WorkerState) -> None:
         )
 
 
-async def _claim_of_others(session: AsyncSession, state: WorkerState, *, batch: int) -> list[ClaimedJob]:
+async def _claim_in_turn(database: Database, state: WorkerState, *, batch: int) -> list[ClaimedJob]:
     """While more waits than there are places, one job each of those below their share goes first.
 
-    So whoever has thousands waiting delays nobody else for longer than one of them takes.
+    So whoever has thousands waiting delays nobody else for longer than one of them takes. Where there was
+    only one, nobody else is looked for during a moment.
     """
-    if not state.is_crowded:
+    if not state.is_crowded or monotonic() < state.round_next:
         return []
     held = Counter(_tenant(job) for job in state.running.values())
     share = state.places / (len(held) + 1)
     served = [tenant for tenant, count in held.items() if count >= share]
+    jobs = await in_transaction(
+        database, SYSTEM, lambda session: _claim_round(session, state, batch=batch, served=served)
+    )
+    if len(jobs) + len(served) <= 1:
+        state.round_next = monotonic() + ALONE_SECONDS
+    return jobs
+
+
+async def _claim_round(
+    session: AsyncSession, state: WorkerState, *, batch: int, served: Sequence[str]
+) -> list[ClaimedJob]:
     rest_then_start = [state.round_stands_at, None] if state.round_stands_at is not None else [None]
     for after in rest_then_start:
         jobs = await claim_queries.claim_fairly(

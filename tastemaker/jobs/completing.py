@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from psycopg.rows import scalar_row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import JobId
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.reading import write_all
 from tastemaker.events.service import record_many
 from tastemaker.events.system_payloads import JobCompleted
 from tastemaker.jobs import queries
@@ -67,9 +69,7 @@ class Completing:
         self._writer = None
 
     async def _write_together(self, batch: Sequence[tuple[DoneJob, asyncio.Future[bool]]]) -> None:
-        ours = await in_transaction(
-            self.database, SYSTEM, lambda session: _complete(session, [done for done, _ in batch])
-        )
+        ours = await _complete(self.database, [done for done, _ in batch])
         for done, settled in batch:
             if not settled.done():
                 settled.set_result(done.job.id in ours)
@@ -84,13 +84,20 @@ class Completing:
                     one[1].set_exception(error)
 
 
-async def _complete(session: AsyncSession, batch: Sequence[DoneJob]) -> set[JobId]:
-    ours = await queries.complete_many(session, [(done.job, done.result) for done in batch])
-    events = [
-        end_event(done.job, JobCompleted(job_type=done.job.job_type, attempt=done.job.attempt))
-        for done in batch
-        if done.is_told and done.job.id in ours
-    ]
-    if events:
-        await record_many(session, events)
-    return ours
+async def _complete(database: Database, batch: Sequence[DoneJob]) -> set[JobId]:
+    """In one round trip where no end is an event."""
+    ended = [(done.job, done.result) for done in batch]
+    if not any(done.is_told for done in batch):
+        rows = await write_all(database, SYSTEM, queries.COMPLETE_ALONE, queries.ends(ended), row=scalar_row)
+        return set(map(JobId, rows))
+
+    async def work(session: AsyncSession) -> set[JobId]:
+        ours = await queries.complete_many(session, ended)
+        told = [done.job for done in batch if done.is_told and done.job.id in ours]
+        await record_many(
+            session,
+            [end_event(job, JobCompleted(job_type=job.job_type, attempt=job.attempt)) for job in told],
+        )
+        return ours
+
+    return await in_transaction(database, SYSTEM, work)

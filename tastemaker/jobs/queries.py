@@ -4,12 +4,13 @@ A job that goes back to the queue while its successor waits there (the same `ded
 is cancelled: one of a key waits.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, JobId
@@ -24,6 +25,12 @@ ENQUEUE = text("""
     ON CONFLICT (dedupe_key) WHERE status = 'pending' DO NOTHING
     RETURNING id
 """)
+
+
+def for_the_driver(statement: TextClause) -> bytes:
+    """The same in psycopg's notation, for one that travels alone."""
+    return re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", statement.text.replace("%", "%%")).encode()
+
 
 RENEW = text("""
     UPDATE background_jobs job SET lease_until = app_now() + make_interval(secs => :lease)
@@ -41,6 +48,8 @@ COMPLETE = text("""
     WHERE job.id = ended.id AND job.attempt = ended.attempt AND job.status = 'processing'
     RETURNING job.id
 """)
+
+COMPLETE_ALONE = for_the_driver(COMPLETE)
 
 SUCCESSOR_WAITS = """EXISTS (
         SELECT FROM background_jobs successor
@@ -130,15 +139,17 @@ async def complete_many(
     session: AsyncSession, ended: Sequence[tuple[ClaimedJob, Mapping[str, Any] | None]]
 ) -> set[JobId]:
     """Those that were still ours; nothing changed of the others."""
-    rows = await session.execute(
-        COMPLETE,
-        {
-            "ids": [job.id for job, _ in ended],
-            "attempts": [job.attempt for job, _ in ended],
-            "results": [None if result is None else orjson.dumps(result).decode() for _, result in ended],
-        },
-    )
+    rows = await session.execute(COMPLETE, ends(ended))
     return {JobId(row) for row in rows.scalars()}
+
+
+def ends(ended: Sequence[tuple[ClaimedJob, Mapping[str, Any] | None]]) -> dict[str, list[Any]]:
+    """The parameters of COMPLETE. Raises TypeError for a result that is not JSON."""
+    return {
+        "ids": [job.id for job, _ in ended],
+        "attempts": [job.attempt for job, _ in ended],
+        "results": [None if result is None else orjson.dumps(result).decode() for _, result in ended],
+    }
 
 
 async def again(session: AsyncSession, job: ClaimedJob, *, delay: float) -> bool:

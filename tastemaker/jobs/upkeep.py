@@ -22,7 +22,7 @@ PRUNE: Final = text("""
     WITH old AS (
         SELECT id FROM background_jobs
         WHERE status IN ('completed', 'failed', 'cancelled')
-          AND updated_at < app_now() - make_interval(days => CASE status
+          AND updated_at < timezone('UTC', app_now()) - make_interval(days => CASE status
               WHEN 'completed' THEN :completed WHEN 'failed' THEN :failed ELSE :cancelled END)
         ORDER BY updated_at LIMIT :batch
     ), gone AS (DELETE FROM background_jobs job USING old WHERE job.id = old.id RETURNING 1)

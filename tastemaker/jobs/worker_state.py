@@ -44,6 +44,8 @@ class WorkerState:
     running: dict[asyncio.Task[None], ClaimedJob] = field(default_factory=dict)
     round_stands_at: str | None = None
     is_crowded: bool = False
+    round_next: float = 0.0
+    tends_next: float = 0.0
     parks_next: float = 0.0
 
     @property

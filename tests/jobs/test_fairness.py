@@ -92,4 +92,4 @@ async def test_fairness_is_among_equals_and_priority_holds(database: Database) -
     await put(database, "zoe", 10, priority=90)
     async with noting(database, concurrency=4) as order:
         await until(database, "completed", 50, within=30)
-    assert order[:40] == ["anna"] * 40
+    assert order[:36] == ["anna"] * 36, "the last of hers are claimed together with the first of the others"

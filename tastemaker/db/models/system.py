@@ -216,7 +216,7 @@ class BackgroundJob(Base):
         Index(
             "idx_background_jobs_round",
             "priority",
-            sql("coalesce(tenant_id, '')"),
+            sql("(CASE WHEN tenant_id IS NULL THEN '' ELSE tenant_id END)"),
             "scheduled_for",
             postgresql_where=IS_READY,
         ),

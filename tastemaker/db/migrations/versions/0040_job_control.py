@@ -28,7 +28,8 @@ COMMENT ON COLUMN background_jobs.waits_for IS 'While pending: time (scheduled_f
 UPDATE background_jobs SET waits_for = 'time' WHERE status = 'pending' AND scheduled_for > app_now();
 CREATE INDEX idx_background_jobs_ready ON background_jobs (priority, scheduled_for, id)
     WHERE status = 'pending' AND waits_for IS NULL;
-CREATE INDEX idx_background_jobs_round ON background_jobs (priority, coalesce(tenant_id, ''), scheduled_for)
+CREATE INDEX idx_background_jobs_round ON background_jobs
+    (priority, (CASE WHEN tenant_id IS NULL THEN '' ELSE tenant_id END), scheduled_for)
     WHERE status = 'pending' AND waits_for IS NULL;
 CREATE INDEX idx_background_jobs_later ON background_jobs (scheduled_for)
     WHERE status = 'pending' AND waits_for = 'time';
