@@ -74,12 +74,18 @@ async def succeeded(session: AsyncSession, declaration: Declaration) -> None:
 
 
 async def failed(
-    session: AsyncSession, declaration: Declaration, config: Configuration, error: ProviderError
+    session: AsyncSession,
+    declaration: Declaration,
+    config: Configuration,
+    capability: Capability,
+    error: ProviderError,
 ) -> None:
     """What a failure means for everybody else at the same account."""
     gate = gate_of(declaration)
+    if not error.cost.calls:
+        await service.give_back(session, gate, quotas_of(declaration, config, capability))
     if error.kind in TROUBLE:
-        await service.failed(session, gate, limits_of(declaration, config, Capability.KEYWORD_SEARCH))
+        await service.failed(session, gate, limits_of(declaration, config, capability))
     elif error.kind is not ErrorKind.AUTH:
         await service.succeeded(session, gate)
     if (pause := _asked_pause(error)) > 0:

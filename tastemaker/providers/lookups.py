@@ -174,7 +174,7 @@ async def _settle_failure(
     await _settle(
         session, user_id=asked.user_id, call_id=call_id, cost=error.cost, status="failed", error_kind=kind
     )
-    await admission.failed(session, asked.declaration, asked.config, error)
+    await admission.failed(session, asked.declaration, asked.config, Capability.PROFILE, error)
 
 
 async def _settle(

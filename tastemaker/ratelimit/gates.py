@@ -12,7 +12,7 @@ from typing import Final
 PATIENCE_SECONDS: Final = 2.0
 """A pause up to that long is waited for with the slot taken; for a longer one the caller comes again."""
 
-FULL_HOUSE_SECONDS: Final = 0.5
+FULL_HOUSE_SECONDS: Final = 1.0
 FIRST_REST_SECONDS: Final = 30.0
 LONGEST_REST_SECONDS: Final = 600.0
 MOST_DOUBLINGS: Final = 16

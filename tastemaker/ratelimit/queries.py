@@ -60,6 +60,13 @@ TAKE_QUOTA = text("""
     RETURNING used
 """)
 
+GIVE_QUOTA_BACK = text("""
+    UPDATE provider_quotas SET used = greatest(0, used - :amount)
+    WHERE gate = :gate AND quota = :quota AND window_start = :window_start
+""")
+
+READ_NOW = text("SELECT app_now()")
+
 LIST_QUOTAS = text("""
     SELECT gate, quota, window_start, used FROM provider_quotas
     WHERE window_start > app_now() - make_interval(days => 2) ORDER BY gate, quota, window_start DESC
@@ -177,6 +184,18 @@ async def take_quota(
         },
     )
     return taken.first() is not None
+
+
+async def give_quota_back(
+    session: AsyncSession, *, gate: str, quota: str, window_start: datetime, amount: int
+) -> None:
+    parameters = {"gate": gate, "quota": quota, "window_start": window_start, "amount": amount}
+    await session.execute(GIVE_QUOTA_BACK, parameters)
+
+
+async def read_now(session: AsyncSession) -> datetime:
+    """By the database's clock, which days are counted by."""
+    return (await session.execute(READ_NOW)).scalar_one()  # type: ignore[no-any-return]  # a moment
 
 
 async def list_quotas(session: AsyncSession) -> list[Mapping[str, Any]]:

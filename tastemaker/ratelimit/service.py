@@ -81,6 +81,18 @@ async def admit(
     return decision
 
 
+async def give_back(session: AsyncSession, name: str, quotas: tuple[Quota, ...]) -> None:
+    """The call never went out, so the provider has counted nothing."""
+    if not quotas:
+        return
+    now = await queries.read_now(session)
+    for quota in quotas:
+        begins = day_of(now, quota.zone).begins
+        await queries.give_quota_back(
+            session, gate=name, quota=quota.name, window_start=begins, amount=quota.amount
+        )
+
+
 async def succeeded(session: AsyncSession, name: str) -> None:
     """The provider answered: a run of failures is over."""
     await queries.calm(session, name)

@@ -9,7 +9,6 @@ import random
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Final
 from uuid import UUID
 
 import httpx
@@ -39,7 +38,7 @@ from tastemaker.searches.leaving_out import presentable
 from tastemaker.searches.suppression_key import SuppressionKey
 from tastemaker.searches.types import Turn
 
-SPREAD_SECONDS: Final = 0.5
+SPREAD_SECONDS, LONGEST_SPREAD_SECONDS = 0.5, 5.0
 
 log = get_logger(__name__)
 
@@ -125,9 +124,9 @@ async def ask(door: Door, turn: Turn) -> Page:
     return replace(page, cost=door.price(page.cost))
 
 
-def spread() -> float:
-    """Seconds to add, so that those who wait for the same moment do not all come at once."""
-    return random.uniform(0, SPREAD_SECONDS)  # noqa: S311 - jitter, not a secret
+def spread(seconds: float) -> float:
+    """Seconds to add to a wait, so that those who wait for the same moment do not all come at once."""
+    return random.uniform(0, min(max(seconds, SPREAD_SECONDS), LONGEST_SPREAD_SECONDS))  # noqa: S311 - jitter, not a secret
 
 
 async def _enter(session: AsyncSession, *, door: Door, turn: Turn) -> tuple[UUID, float]:
@@ -167,7 +166,7 @@ async def _settle_failure(
     await page_queries.settle_call(
         session, turn, call_id, error.cost, status="failed", error_kind=error.kind.value
     )
-    await admission.failed(session, door.declaration, door.config, error)
+    await admission.failed(session, door.declaration, door.config, Capability.KEYWORD_SEARCH, error)
 
 
 def _query(turn: Turn) -> KeywordQuery:

@@ -251,7 +251,7 @@ async def _begin_search(session: AsyncSession, turn: Turn, *, time_limit: timede
 async def _come_again(session: AsyncSession, *, turn: Turn, wait: NotNow) -> Answer:
     """A short pause is taken by the message, a long one parks the search; nothing has failed."""
     if wait.seconds <= PARK_FROM_SECONDS:
-        return Again(wait.seconds + spread())
+        return Again(wait.seconds + spread(wait.seconds))
     await queries.lock(session, turn.user_id, turn.search_id)
     return await _park(session, turn, seconds=wait.seconds, reason=wait.reason)
 

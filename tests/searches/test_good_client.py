@@ -153,6 +153,20 @@ async def test_a_quota_that_is_used_up_parks_until_the_providers_midnight(
     assert (ended.outcome, ended.stored) == (Outcome.FULL, 6)
 
 
+async def test_calls_that_never_went_out_use_up_no_quota(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
+    nobody = YOUTUBE.build("http://127.0.0.1:9")
+    config = configured({FAILURES_BEFORE_A_REST: Decimal(100)})
+    async with working(bench.database, nobody, config=config):
+        ended = await bench.finish(await live(bench, platform=Platform.YOUTUBE))
+    assert ended.outcome is Outcome.PROVIDER_FAILED
+    assert await many(bench.database, "SELECT used FROM provider_quotas") == [0, 0]
+    books = "SELECT DISTINCT concat_ws(' ', status, calls, units) FROM provider_calls"
+    assert await many(bench.database, books) == ["failed 0 0"]
+
+
 async def test_two_workers_share_one_bucket(bench: Bench) -> None:
     """Of 24 pages at 20 a second, 20 at once after a rest, the last goes out 0.2 s after the first."""
     loop = asyncio.get_running_loop()
