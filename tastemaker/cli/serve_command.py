@@ -25,6 +25,8 @@ from tastemaker.jobs.transports.qstash import QStash, find_qstash
 from tastemaker.jobs.transports.receiving import Deliveries
 from tastemaker.jobs.worker import worker_name
 from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
+from tastemaker.mail.mailer import Mailer, mailer_of
+from tastemaker.mail.sending import email_senders
 from tastemaker.searches.tasks import Sources
 from tastemaker.web.services import Services
 from tastemaker.web.serving import serving
@@ -67,20 +69,24 @@ async def _behind_callbacks(
 ) -> AsyncIterator[Deliveries]:
     """Announces jobs and runs what it is called with, for the time of the block."""
     corpus = prepared_corpus(session.settings)
+    mailer = mailer_of(session.settings)
     async with (
         open_sources(session, live=True, corpus=corpus) as sources,
         httpx.AsyncClient(timeout=QSTASH_SECONDS) as http,
     ):
         state = WorkerState(
             name=worker_name(),
-            handlers=registered_handlers({Sources: sources}),
+            handlers=registered_handlers({Sources: sources, Mailer: mailer}),
             settings=WorkerSettings(),
             stopping=stopping,
             config=services.pace.config,
             completing=Completing(services.database),
         )
         deliveries = Deliveries(services.database, qstash, state)
-        senders = {QSTASH: qstash_sender(qstash, http)}
+        senders = {
+            **email_senders(services.database, mailer),
+            QSTASH: qstash_sender(qstash, http),
+        }
         task = asyncio.create_task(run_behind_callbacks(deliveries, senders, stopping=stopping))
         task.add_done_callback(lambda _: stopping.set())
         try:

@@ -1,16 +1,28 @@
 """A request that comes twice has one effect and one answer, also when both come at once."""
 
 import asyncio
+import os
+import random
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.db.engine import Database
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, session_scope
+from tastemaker.web import idempotency_queries
 from tests.web.conftest import MakeProgram, Program, make_key
 from tests.web.test_campaigns import PATH, somebody
 
 CHESS = {"name": "Chess"}
+SEED = 20261125
 
 
 async def number_of(program: Program) -> int:
@@ -98,3 +110,69 @@ async def test_who_waits_for_one_that_does_not_end_is_told_to_come_again(
         assert not waiting.done()
         hanging.rollback()
         assert (await waiting).status_code == 201
+
+
+async def test_answers_are_kept_for_more_than_a_day_and_then_forgotten(
+    program: Program, database: Database, admin_url: str
+) -> None:
+    await program.post(PATH, CHESS, key="k1")
+    for hours, gone in ((25, 0), (49, 1)):
+        with psycopg.connect(admin_url) as owner:
+            owner.execute("UPDATE clock_offset SET shift = make_interval(hours => %s)", (hours,))
+        async with session_scope(database, SYSTEM) as session:
+            assert await idempotency_queries.prune(session, batch=100) == gone
+
+
+@pytest.mark.slow
+async def test_a_server_killed_at_any_moment_makes_each_campaign_once(
+    database: Database, user: CurrentUser, app_url: str, admin_url: str, tmp_path: Path
+) -> None:
+    """kill -9 while requests are under way; each is asked again under its key until it is answered."""
+    chance = random.Random(SEED)  # noqa: S311 - a seed, so that a failure can be repeated
+    port = free_port()
+    command = [sys.executable, "-m", "tastemaker.cli", "serve", "--port", str(port)]
+    environment = {
+        **os.environ,
+        "TASTEMAKER_HOME": str(tmp_path / "home"),
+        "DATABASE_URL": app_url,
+        "DATABASE_ADMIN_URL": admin_url,
+    }
+    headers = {"Authorization": f"Bearer {await make_key(database, user)}"}
+    answers: dict[str, set[bytes]] = {}
+
+    async def insist(http: httpx.AsyncClient, number: int) -> None:
+        """Until two answers came: what was answered before a kill is answered so after it."""
+        key = f"campaign {number}"
+        while len(answers.setdefault(key, set())) < 1 or chance.random() < 0.5:
+            with suppress(httpx.HTTPError):
+                said = await http.post(PATH, json={"name": key}, headers={**headers, "Idempotency-Key": key})
+                if said.status_code == 201:
+                    answers[key].add(said.content)
+            await asyncio.sleep(chance.uniform(0, 0.1))
+
+    begin = partial(subprocess.Popen[bytes], command, env=environment)
+    process = begin()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
+            asking = asyncio.gather(*(insist(http, number) for number in range(200)))
+            for _ in range(5):
+                await asyncio.sleep(chance.uniform(0.5, 2.5))
+                process.kill()
+                await asyncio.to_thread(process.wait)
+                process = begin()
+            await asking
+    finally:
+        process.kill()
+        process.wait()
+    assert {len(bodies) for bodies in answers.values()} == {1}
+    with psycopg.connect(admin_url) as owner:
+        rows = owner.execute("SELECT name, count(*) FROM campaigns GROUP BY name").fetchall()
+        usage = owner.execute("SELECT usage_campaigns_current FROM user_usage").fetchone()
+        events = owner.execute("SELECT count(*) FROM events WHERE event_type = 'campaign_created'").fetchone()
+    assert sorted(rows) == sorted((key, 1) for key in answers)
+    assert usage == events == (200,)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -11,13 +11,17 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from tastemaker.core.clock import utc_now
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.words import EmailType
 from tastemaker.jobs import registry
 from tastemaker.jobs.service import publish
+from tastemaker.jobs.transports import ledger_queries
 from tastemaker.jobs.transports.qstash import Callback, callback_of
 from tastemaker.jobs.transports.signatures import SigningKeys
-from tastemaker.jobs.types import Registered
+from tastemaker.jobs.types import Answer, Done, JobContext, Registered
+from tastemaker.mail.messages import SEND_EMAIL, SendEmail
 from tests.jobs.notes import NOTE, Note, column, publish_words, until
 from tests.jobs.transports.lines import QUICK, Line
 from tests.jobs.transports.test_conformance import Heard, assert_promises
@@ -252,6 +256,36 @@ async def test_each_kind_of_job_has_its_path(qstash_line: Line, heard: Heard) ->
     gone = json.dumps({"job_id": "00000000-0000-4000-8000-000000000000", "attempt": 0}).encode()
     async with qstash_line.working(heard.handlers):
         assert (await call(qstash_line, JOBS_PATH, gone)).status_code == 200
+
+
+async def test_an_email_whose_time_has_come_is_called_for_on_its_own_path(qstash_line: Line) -> None:
+    letters: list[object] = []
+
+    async def send(context: JobContext, letter: SendEmail) -> Answer:
+        letters.append(letter)
+        return Done()
+
+    letter = SendEmail(user_id="anna", email=EmailType.WELCOME, key="k", due=utc_now())
+    async with session_scope(qstash_line.database, SYSTEM) as session:
+        await publish(session, SEND_EMAIL, letter, delay=0.5)
+    async with qstash_line.working({SEND_EMAIL.name: Registered(SEND_EMAIL, send)}):
+        await until(qstash_line.database, "completed", 1)
+    assert letters == [letter]
+    assert qstash_line.twin.published[0].url.endswith("/webhooks/qstash/emails")
+
+
+async def test_used_tokens_are_forgotten_when_they_are_long_invalid(
+    qstash_line: Line, heard: Heard, admin_url: str
+) -> None:
+    await publish_words(qstash_line.database, ["a"])
+    async with qstash_line.working(heard.handlers):
+        await until(qstash_line.database, "completed", 1)
+    async with session_scope(qstash_line.database, SYSTEM) as session:
+        assert await ledger_queries.prune_tokens(session, batch=100) == 0
+    with psycopg.connect(admin_url) as owner:
+        owner.execute("UPDATE clock_offset SET shift = interval '49 hours'")
+    async with session_scope(qstash_line.database, SYSTEM) as session:
+        assert await ledger_queries.prune_tokens(session, batch=100) == 1
 
 
 async def test_a_process_without_the_handler_lets_it_come_again(qstash_line: Line) -> None:
