@@ -28,18 +28,35 @@ MOST_MOVED = 1000
 PRESENCE_CLASS = 1413829453
 """First key of the advisory locks by which workers show that they are alive."""
 
-_READY = """status = 'pending' AND waits_for IS NULL AND scheduled_for <= app_now()
+LOST = "The worker died while it held the job."
+SUSPICIOUS_FROM = 2
+"""After so many workers died with a job in their hands it may be what kills them: no two of such run at once,
+so that what merely stood beside it gets through."""
+
+MORE_AFTER_A_LOSS = 2
+"""A lost worker is held against a job that much later than a failure: it may be another's fault."""
+
+_SUSPECT = f"(job.retry_count >= {SUSPICIOUS_FROM} AND job.error = '{LOST}')"
+
+_READY = f"""status = 'pending' AND waits_for IS NULL AND scheduled_for <= app_now()
               AND job_type = ANY(:job_types)
               AND (CAST(:only AS text[]) IS NULL OR correlation_id = ANY(CAST(:only AS text[])))
               AND (lock_key IS NULL OR NOT EXISTS (
                   SELECT FROM background_jobs held
-                  WHERE held.status = 'processing' AND held.lock_key = job.lock_key))"""
+                  WHERE held.status = 'processing' AND held.lock_key = job.lock_key))
+              AND (NOT coalesce({_SUSPECT}, false) OR NOT EXISTS (
+                  SELECT FROM background_jobs held
+                  WHERE held.status = 'processing' AND held.retry_count >= {SUSPICIOUS_FROM}
+                    AND held.error = '{LOST}'))"""  # noqa: S608 - of this module's own words
+
+_ALONE = f"CASE WHEN {_SUSPECT} THEN '' ELSE job.id::text END AS alone"
 
 _TENANT = "CASE WHEN {0}tenant_id IS NULL THEN '' ELSE {0}tenant_id END"
 """As its index has it. Not coalesce, which row-level security lets no index condition contain."""
 
 _TAKE = """, free AS (
-        SELECT DISTINCT ON (coalesce(lock_key, id::text)) id FROM chosen
+        SELECT DISTINCT ON (alone) id
+        FROM (SELECT DISTINCT ON (coalesce(lock_key, id::text)) id, alone FROM chosen) one
     )
     UPDATE background_jobs job
     SET status = 'processing', attempt = job.attempt + 1, worker = :worker, started_at = app_now(),
@@ -51,7 +68,7 @@ _TAKE = """, free AS (
 
 CLAIM = text(f"""
     WITH chosen AS (
-        SELECT id, lock_key FROM background_jobs job
+        SELECT id, lock_key, {_ALONE} FROM background_jobs job
         WHERE {_READY}
         ORDER BY priority, scheduled_for, id
         LIMIT :batch
@@ -81,8 +98,8 @@ CLAIM_FAIRLY = text(f"""
         WHERE tenant <> ALL(CAST(:served AS text[])) AND tenant IS DISTINCT FROM CAST(:behind AS text)
         LIMIT {MOST_TENANTS}
     ), chosen AS (
-        SELECT turn.id, turn.lock_key FROM few CROSS JOIN LATERAL (
-            SELECT id, lock_key FROM background_jobs job
+        SELECT turn.id, turn.lock_key, turn.alone FROM few CROSS JOIN LATERAL (
+            SELECT id, lock_key, {_ALONE} FROM background_jobs job
             WHERE {_READY} AND priority = (SELECT priority FROM level)
               AND {_TENANT.format("")} = few.tenant
             ORDER BY scheduled_for
@@ -99,7 +116,7 @@ tenant are one tenant more, named ''.
 
 RESCUE = text(f"""
     WITH lost AS (
-        SELECT job.id, job.dedupe_key, job.retry_count >= job.max_retries AS is_spent
+        SELECT job.id, job.dedupe_key, job.retry_count >= job.max_retries + {MORE_AFTER_A_LOSS} AS is_spent
         FROM background_jobs job
         WHERE job.status = 'processing' AND job.job_type = ANY(:job_types)
           AND (CAST(:of AS text) IS NULL OR job.correlation_id = :of) AND (
@@ -118,7 +135,7 @@ RESCUE = text(f"""
     )
     UPDATE background_jobs job
     SET retry_count = retry_count + 1, lease_until = NULL, worker = NULL,
-        error = 'The worker died while it held the job.', scheduled_for = app_now(), waits_for = NULL,
+        error = '{LOST}', scheduled_for = app_now(), waits_for = NULL,
         status = CASE WHEN is_spent THEN 'failed'
                       WHEN place > 1 OR {SUCCESSOR_WAITS} THEN 'cancelled' ELSE 'pending' END,
         failed_at = CASE WHEN is_spent THEN app_now() END

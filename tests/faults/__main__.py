@@ -12,7 +12,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults import contents, processes, refusals, servers  # noqa: F401 - they register themselves
+from tests.faults import (  # noqa: F401 - they register themselves
+    callbacks,
+    contents,
+    processes,
+    queue,
+    refusals,
+    servers,
+)
 from tests.faults.registry import FAULTS, Fault
 from tests.faults.scorecard import Score, run_all
 

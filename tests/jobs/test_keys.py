@@ -43,7 +43,8 @@ async def test_of_two_lost_with_one_key_the_one_with_retries_left_comes_back(dat
     async with session_scope(database, SYSTEM) as session:
         await session.execute(
             text(
-                "UPDATE background_jobs SET retry_count = max_retries WHERE payload ->> 'word' = 'exhausted'"
+                "UPDATE background_jobs SET retry_count = max_retries + 2"
+                " WHERE payload ->> 'word' = 'exhausted'"
             )
         )
         await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)

@@ -83,12 +83,28 @@ async def test_only_the_holder_of_the_attempt_may_end_the_job(database: Database
 async def test_a_job_that_keeps_killing_its_worker_is_given_up(database: Database) -> None:
     async with session_scope(database, SYSTEM) as session:
         await publish(session, NOTE, Note(word="poison"))
-    for _ in range(3):
+    for _ in range(1 + NOTE.max_retries + claim_queries.MORE_AFTER_A_LOSS):
         assert len(await claimed(database, lease=-1)) == 1
         async with session_scope(database, SYSTEM) as session:
             await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)
     assert await claimed(database) == []
     assert await column(database, "status") == ["failed"]
+
+
+async def test_two_that_may_have_killed_workers_never_run_at_once(database: Database) -> None:
+    """So that the one which merely stood beside the poison gets through."""
+    await publish_words(database, ["poison", "bystander"])
+    for _ in range(claim_queries.SUSPICIOUS_FROM):
+        assert len(await claimed(database, lease=-1)) == 2
+        async with session_scope(database, SYSTEM) as session:
+            await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)
+    await publish_words(database, ["above suspicion"])
+    (suspect,) = [job for job in await claimed(database) if job.payload["word"] != "above suspicion"]
+    assert await claimed(database) == []
+    async with session_scope(database, SYSTEM) as session:
+        assert await queries.complete(session, suspect, None)
+    (other,) = await claimed(database)
+    assert {suspect.payload["word"], other.payload["word"]} == {"poison", "bystander"}
 
 
 async def test_a_worker_runs_what_is_due_and_keeps_its_results(database: Database) -> None:

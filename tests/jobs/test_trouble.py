@@ -60,7 +60,8 @@ async def test_a_handler_that_breaks_while_giving_up_holds_up_nobody(database: D
     async with session_scope(database, SYSTEM) as session:
         await session.execute(
             text("""
-                UPDATE background_jobs SET status = 'processing', retry_count = max_retries, worker = 'gone',
+                UPDATE background_jobs SET status = 'processing', worker = 'gone',
+                                           retry_count = max_retries + 2,
                                            lease_until = app_now() - interval '1 s'
             """)
         )

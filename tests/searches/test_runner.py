@@ -271,7 +271,8 @@ async def test_a_message_that_fails_for_good_ends_its_run(bench: Bench) -> None:
     async with session_scope(bench.database, SYSTEM) as session:
         await session.execute(
             text("""
-                UPDATE background_jobs SET status = 'processing', retry_count = max_retries, worker = 'gone',
+                UPDATE background_jobs SET status = 'processing', worker = 'gone',
+                                           retry_count = max_retries + 2,
                                            lease_until = app_now() - interval '1 s'
             """)
         )
