@@ -1,6 +1,6 @@
 """E-mail's verbs: schedule, cancel, hand over what is due, unsubscribe. Each in the caller's transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +14,8 @@ from tastemaker.mail import queries
 from tastemaker.mail.kinds import KINDS
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.messages import EmailBody, SendEmail, email_key, job_key, job_type_of
-from tastemaker.mail.sending import EMAIL, refusal_of
+from tastemaker.mail.sending import EMAIL, STATUS_AFTER, refusal_of
+from tastemaker.mail.settling_queries import list_left
 from tastemaker.mail.tokens import MailKey
 from tastemaker.outbox.service import put, take_back
 
@@ -106,6 +107,18 @@ async def give_up(session: AsyncSession, message: SendEmail) -> None:
     """Its job has failed for good, and it never came to the outbox."""
     user_id = ExternalUserId(message.user_id)
     await queries.set_status(session, user_id, message.email, message.key, EmailStatus.FAILED)
+
+
+async def settle_left(session: AsyncSession, user_ids: Sequence[ExternalUserId]) -> int:
+    """Give those that nothing carries any more the status that is true; how many that were.
+
+    A job that an operator cancelled leaves one behind, and an end that could not be told.
+    """
+    left = await list_left(session, user_ids)
+    for one in left:
+        status = EmailStatus.CANCELLED if one.outbox is None else STATUS_AFTER[one.outbox]
+        await queries.set_status(session, one.user_id, one.email, one.key, status)
+    return len(left)
 
 
 async def unsubscribe(

@@ -1,14 +1,50 @@
 """What becomes of an e-mail when it is due: it goes to the outbox, or its reason is gone."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction
 from tastemaker.jobs.registry import handles
-from tastemaker.jobs.types import Answer, Done, JobContext
+from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
+from tastemaker.jobs.types import Answer, Done, JobContext, JobType
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.messages import SEND_EMAIL, SEND_TRIAL_EMAIL, SendEmail
-from tastemaker.mail.service import give_up, hand_over
+from tastemaker.mail.service import give_up, hand_over, settle_left
+from tastemaker.mail.settling_queries import list_waiting
+
+BATCH: Final = 500
+SETTLE_EMAILS: Final = JobType(name="settle_emails", payload=Nothing)
+
+scheduled(
+    Schedule(
+        name="settle_emails",
+        every=timedelta(hours=1),
+        job=SETTLE_EMAILS,
+        meaning="Gives scheduled e-mails that nothing carries any more the status that is true.",
+    )
+)
+
+
+@handles(SETTLE_EMAILS)
+async def settle(context: JobContext, _: Nothing) -> Answer:
+    """Over everybody for whom something is scheduled, batch by batch."""
+    settled, after = 0, ""
+    while not context.stopping.is_set():
+
+        async def work(session: AsyncSession, after: str = after) -> tuple[int, Sequence[str]]:
+            waiting = await list_waiting(session, after=after, batch=BATCH)
+            return await settle_left(session, waiting), waiting
+
+        number, waiting = await in_transaction(context.database, SYSTEM, work)
+        settled += number
+        if len(waiting) < BATCH:
+            break
+        after = waiting[-1]
+    return Done({"settled": settled})
 
 
 @handles(SEND_EMAIL, needs=(Mailer,), given_up=give_up)

@@ -38,6 +38,9 @@ OVERLAPPING: Final = {
     "the same column but leaves out `pending`",
     "idx_scraping_runs_open": "two UNIQUE constraints begin with the same column; this one holds the runs "
     "under way alone, so asking for them does not read the finished ones",
+    "idx_user_system_data_scheduled": "partial: it holds the few users for whom an e-mail waits, so that "
+    "going over them does not read everybody",
+    "idx_user_system_data_tenant": "finds any user, of whom most are not in the partial one",
 }
 """Indexes that begin like another one, and why they stay."""
 

@@ -4,24 +4,39 @@ import asyncio
 from datetime import timedelta
 
 import psycopg
+import pytest
 
 from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
 from tastemaker.accounts.service import complete_onboarding
 from tastemaker.billing.tasks import ExpireTrial, expire_trial
 from tastemaker.campaigns import service as campaigns
 from tastemaker.config_store.live import Configuration
-from tastemaker.core.ids import JobId, new_id
+from tastemaker.core.ids import ExternalUserId, JobId, new_id
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.db.words import EmailType
-from tastemaker.jobs.types import ClaimedJob, JobContext
+from tastemaker.jobs.schedules import Nothing
+from tastemaker.jobs.types import ClaimedJob, Done, JobContext
+from tastemaker.mail import tasks
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.sending import email_senders
 from tastemaker.mail.sequence import on_sign_up, on_trial_started
 from tastemaker.mail.service import give_up, schedule_email
 from tastemaker.mail.transports import MemoryTransport
 from tastemaker.worker import run_worker_process
-from tests.mail.people import add_user, change, fall_due, happens, jobs, mailer, payload, statuses
+from tests.mail.people import (
+    KIM,
+    ROBIN,
+    add_user,
+    change,
+    entries_of,
+    fall_due,
+    happens,
+    jobs,
+    mailer,
+    payload,
+    statuses,
+)
 from tests.outbox.relaying import column
 
 ADDRESSED = "UPDATE users SET email = 'robin@example.org' WHERE user_id = :user_id"
@@ -29,6 +44,7 @@ TRIAL_PAST = (
     "UPDATE user_subscriptions SET trial_status = 'active', subscription_status = :status,"
     " trial_end_date = timezone('UTC', app_now()) - interval '1 hour' WHERE tenant_id = :user_id"
 )
+OF_OLD = ExternalUserId("user_of_old")
 BUSY = "UPDATE campaigns SET status = 'active' WHERE user_id = :user_id"
 
 
@@ -120,6 +136,39 @@ async def test_time_alone_brings_the_sequence(database: Database, admin_url: str
         await worker
     subjects = [b"Welcome to Tastemaker", b"account is almost ready"]
     assert [one in letter.raw for one, letter in zip(subjects, transport.letters, strict=True)] == [True] * 2
+
+
+async def test_what_nothing_carries_any_more_gets_the_status_that_is_true(database: Database) -> None:
+    """A job was cancelled by hand, one goes on, and the end of a third could not be told."""
+    for user_id in (ROBIN, KIM):
+        await add_user(database, user_id, address=f"{user_id}@example.org")
+        await happens(database, on_sign_up, user_id=user_id)
+    await happens(database, schedule_email, EmailType.EXPORT_READY, subject="x")
+    assert await fall_due(database, EmailType.EXPORT_READY) is None
+    await change(database, "UPDATE background_jobs SET status = 'completed' WHERE tenant_id = :user_id"
+                 " AND payload ->> 'email' = 'export_ready'")  # fmt: skip
+    assert await _settled(database) == {"settled": 0}
+    await change(database, "UPDATE outbox_messages SET status = 'sent' WHERE tenant_id = :user_id")
+    await change(database, "UPDATE background_jobs SET status = 'cancelled' WHERE tenant_id = :user_id"
+                 " AND payload ->> 'email' = 'welcome'", KIM)  # fmt: skip
+    await add_user(database, OF_OLD)
+    await change(database, "UPDATE user_system_data SET email_schedule_status = jsonb_build_object('welcome',"
+                 " jsonb_build_object('status', 'scheduled', 'messageId', 'msg_1'), 'odd', 7)"
+                 " WHERE tenant_id = :user_id", OF_OLD)  # fmt: skip
+    assert await _settled(database) == {"settled": 2}
+    assert await statuses(database) == {
+        "welcome": "scheduled", "abandonment": "scheduled", "export_ready": "sent"
+    }  # fmt: skip
+    assert await statuses(database, KIM) == {"welcome": "cancelled", "abandonment": "scheduled"}
+    assert (await entries_of(database, OF_OLD))["welcome"]["status"] == "scheduled"
+
+
+async def _settled(database: Database, batch: int = 1) -> object:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tasks, "BATCH", batch)
+        answer = await tasks.settle(_context(database), Nothing())
+    assert isinstance(answer, Done)
+    return answer.result
 
 
 async def test_a_job_that_is_given_up_is_told(database: Database) -> None:

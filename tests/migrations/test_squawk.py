@@ -53,6 +53,7 @@ OF_OURS: Final = {
         "0036",
         "require-concurrent-index-creation",
     ): "partial, and a subscription with an intended plan is rare",
+    ("0043", "require-concurrent-index-creation"): "partial: only users for whom an e-mail waits are in it",
     ("0044", "require-concurrent-index-creation"): "partial: searches that have ended are not in it",
     (
         "0046",

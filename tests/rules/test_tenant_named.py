@@ -51,6 +51,7 @@ ALLOWED: Final = {
     ("tastemaker/billing/period_queries.py", ""): "periods and trials of all users, by the system's claim",
     ("tastemaker/config_store/queries.py", "events"): "the configuration is the installation's",
     ("tastemaker/ratelimit/queries.py", ""): "an account's limits and the budget are everybody's",
+    ("tastemaker/mail/settling_queries.py", "user_system_data"): "looks over everybody's, batch by batch",
     ("tastemaker/inbox/queries.py", "inbox_messages"): "what comes in belongs to nobody until it is read",
     ("tastemaker/db/migrations/", ""): "the schema's history works on whole tables",
     ("tastemaker/events/", ""): "the product itself records, delivers and reads everybody's; a tenant's own "

@@ -195,6 +195,13 @@ class UserSystemData(Base):
         UniqueConstraint("user_id", name="idx_user_system_data_user_id"),
         Index("idx_user_system_data_signup", "signup_timestamp"),
         Index("idx_user_system_data_tenant", "tenant_id"),
+        Index(
+            "idx_user_system_data_scheduled",
+            "tenant_id",
+            postgresql_where=sql(
+                "jsonb_path_exists(email_schedule_status, '$.*.status ? (@ == \"scheduled\")')"
+            ),
+        ),
     )
 
 

@@ -1,7 +1,8 @@
 """Who wants no e-mail that is not needed to use the product.
 
-When each e-mail is due, or was sent, is in `user_system_data.email_schedule_status`, as it always was. Lock:
-none on existing tables but the instant in which a foreign key is added. The previous code does not know the table.
+When each e-mail is due, or was sent, is in `user_system_data.email_schedule_status`, as it always was; an index
+finds those that wait. Lock: SHARE on `user_system_data` while it is built, and on `users` the instant in which a
+foreign key is added. The previous code does not know the table, and reads and writes on.
 """
 
 from alembic import op
@@ -32,6 +33,8 @@ CREATE POLICY tenant ON email_unsubscriptions TO tastemaker_app USING ({OWN}) WI
 CREATE POLICY backup ON email_unsubscriptions FOR SELECT TO tastemaker_backup USING (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON email_unsubscriptions TO tastemaker_app;
 GRANT SELECT ON email_unsubscriptions TO tastemaker_backup;
+CREATE INDEX idx_user_system_data_scheduled ON user_system_data (tenant_id)
+    WHERE jsonb_path_exists(email_schedule_status, '$.*.status ? (@ == "scheduled")');
 """
 
 
