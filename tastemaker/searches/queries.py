@@ -35,8 +35,9 @@ LIST_UNTOLD_RUNS = text("""
         SELECT r.id, r.position,
                EXISTS (SELECT FROM background_jobs b WHERE b.tenant_id = r.tenant_id
                        AND b.dedupe_key = 'run:' || r.id AND b.status = 'pending')
-               OR EXISTS (SELECT FROM background_jobs b WHERE b.tenant_id = r.tenant_id
-                          AND b.lock_key = 'run:' || r.id AND b.status = 'processing') AS is_told
+               OR CAST(:trusts_running AS boolean) AND EXISTS (
+                   SELECT FROM background_jobs b WHERE b.tenant_id = r.tenant_id
+                   AND b.lock_key = 'run:' || r.id AND b.status = 'processing') AS is_told
         FROM scraping_runs r
         WHERE r.tenant_id = :user_id AND r.job_id = :search_id AND r.status IN ('pending', 'processing')
     )
@@ -169,10 +170,14 @@ async def insert_search(
 
 
 async def list_untold_runs(
-    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, *, most: int
+    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, *, most: int, trusts_running: bool
 ) -> list[tuple[RunId, Platform, str | None]]:
-    """Open runs without a message, with platform and source: so many that `most` of the search have one."""
-    rows = await session.execute(LIST_UNTOLD_RUNS, {"user_id": user_id, "search_id": search_id, "most": most})
+    """Open runs without a message, with platform and source: so many that `most` of the search have one.
+
+    `trusts_running`: a message that is being worked on counts.
+    """
+    asked = {"user_id": user_id, "search_id": search_id, "most": most, "trusts_running": trusts_running}
+    rows = await session.execute(LIST_UNTOLD_RUNS, asked)
     return [(RunId(run_id), Platform.parse(platform), source) for run_id, platform, source in rows]
 
 

@@ -54,13 +54,18 @@ async def start_search(
     return await get_search(session, user, str(search_id))
 
 
-async def publish_runs(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> int:
+async def publish_runs(
+    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, *, trusts_running: bool = True
+) -> int:
     """`Continue run R` for as many open runs as may be worked on at once; how many messages that were.
 
     A run has at most one message that waits, and at most one that is worked on. Those that have one are left
-    alone, so this is also how a lost message comes again.
+    alone, so this is also how a lost message comes again. Without `trusts_running` one that is worked on gets
+    a successor: it may be about to wait for long.
     """
-    due = await queries.list_untold_runs(session, user_id, search_id, most=MOST_RUNS_AT_ONCE)
+    due = await queries.list_untold_runs(
+        session, user_id, search_id, most=MOST_RUNS_AT_ONCE, trusts_running=trusts_running
+    )
     for run_id, platform, source in due:
         await publish(
             session,
@@ -111,7 +116,7 @@ async def resume_search(session: AsyncSession, user: CurrentUser, search: Search
     )
     await take_from_the_dead(session, CONTINUE_RUN, correlation_id=str(search.id))
     await queries.wake_messages(session, user.user_id, search.id)
-    await publish_runs(session, user.user_id, search.id)
+    await publish_runs(session, user.user_id, search.id, trusts_running=False)
     return await get_search(session, user, str(search.id))
 
 

@@ -38,6 +38,21 @@ async def test_a_search_that_several_keywords_park_waits_once(bench: Bench) -> N
     assert 3500 < float(str(await one(bench.database, left))) <= 3600
 
 
+async def test_resuming_while_a_worker_is_about_to_wait_is_not_lost(bench: Bench) -> None:
+    """The search is parked, its message not yet back in the queue: it would come an hour later."""
+    search = await bench.start("chess")
+    async with session_scope(bench.database, SYSTEM) as session:
+        await session.execute(
+            text("UPDATE scraping_jobs SET parked_until = app_now() + interval '1 h', parked_reason = 'x'")
+        )
+        await session.execute(text("UPDATE background_jobs SET status = 'processing', attempt = 1"))
+    async with session_scope(bench.database, bench.user.claim) as session:
+        for _ in range(2):
+            await resume_search(session, bench.user, search)
+    due = "SELECT count(*) FROM background_jobs WHERE status = 'pending' AND scheduled_for <= app_now()"
+    assert await one(bench.database, due) == 1
+
+
 async def test_a_search_asked_for_again_after_its_time_limit_goes_on(bench: Bench) -> None:
     search = await bench.start("chess", target=20)
     await write(
