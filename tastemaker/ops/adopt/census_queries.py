@@ -40,6 +40,15 @@ WHERE p.pronamespace = 'public'::regnamespace AND NOT pg_has_role(p.proowner, 'U
 ORDER BY 1
 """
 
+_MAKERS: Final = """
+SELECT acl.grantee::regrole::text FROM pg_namespace n CROSS JOIN aclexplode(n.nspacl) acl
+WHERE n.nspname = 'public' AND acl.privilege_type = 'CREATE' AND acl.grantee NOT IN (0, n.nspowner)
+  AND acl.grantee::regrole::text !~ '^tastemaker_' AND acl.grantee <> session_user::regrole
+  AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = acl.grantee)
+ORDER BY 1
+"""
+"""Who else may put something into `public`: a function that fits better than PostgreSQL's own, for one."""
+
 _POLICIES: Final = """
 SELECT format('%%s on %%s%%s', policyname, tablename,
               CASE WHEN qual = 'true' THEN ', which lets everybody through'
@@ -93,6 +102,7 @@ def read_census(connection: Connection[Any]) -> Census:
         adoption_schema=adoption_schema,
         other_relations=_names(connection, _OTHERS),
         not_owned=_names(connection, _NOT_OWNED),
+        makers=_names(connection, _MAKERS),
         policies=_names(connection, _POLICIES),
         foreign_ledgers=("drizzle.__drizzle_migrations",) if has_drizzle else (),
         unique=frozenset((table, column) for table, column in connection.execute(_UNIQUE)),

@@ -104,6 +104,7 @@ class Census:
     adoption_schema: str | None
     other_relations: tuple[str, ...] = ()
     not_owned: tuple[str, ...] = ()
+    makers: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     foreign_ledgers: tuple[str, ...] = ()
     unique: frozenset[tuple[str, str]] = field(default_factory=frozenset)

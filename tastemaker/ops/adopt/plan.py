@@ -116,6 +116,10 @@ def _state(census: Census) -> list[str]:
         if table in TABLES and "timestamp with time zone" in columns.values()
     ]
     said += [f"the policy {policy} steps aside with its table" for policy in census.policies]
+    said += [
+        f"the role {role} may make objects in public, and so put functions in the way of ours: revoke that"
+        for role in census.makers
+    ]
     said += [f"the table {table} is not copied" for table in survey_queries.names_of_others(census)]
     if census.sessions:
         said.append(f"{census.sessions} other sessions are connected; stop the original before adopting")

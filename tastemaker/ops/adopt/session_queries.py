@@ -25,7 +25,10 @@ class AdoptionRunning(Conflict):
 
 @contextmanager
 def connected(url: str, *, read_only: bool) -> Iterator[Connection[Any]]:
-    """Raises DatabaseUnavailable when the server cannot be reached or does not let us in."""
+    """Nothing of the database's own is on its path: a function there would run with the adopter's rights.
+
+    Raises DatabaseUnavailable when the server cannot be reached or does not let us in.
+    """
     try:
         connection = psycopg.connect(
             url,
@@ -37,6 +40,7 @@ def connected(url: str, *, read_only: bool) -> Iterator[Connection[Any]]:
     except psycopg.Error as error:
         raise DatabaseUnavailable(f"PostgreSQL does not let us in: {reason_of(error)}") from None
     with connection:
+        connection.execute("SET search_path = pg_catalog, pg_temp")
         connection.execute("SET timezone = 'UTC'")
         connection.execute("SET statement_timeout = 0")
         connection.execute("SET client_min_messages = warning")

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from tastemaker.ops.adopt.plan import Options
-from tastemaker.ops.adopt.service import adopt
+from tastemaker.ops.adopt.service import adopt, look
+from tastemaker.ops.adopt.session_queries import connected
 from tests.ops.adopt.conftest import MakeOriginal
 
 TRAP = """
@@ -68,6 +69,7 @@ def adopted(make_original: MakeOriginal) -> Iterator[psycopg.Connection[Any]]:
         for name, arguments, result in TRAPS:
             original.execute(TRAP.format(name=name, arguments=arguments, result=result).encode())
         original.execute(OBJECTS.encode())
+    assert look(url, Options()).plan is not None
     adopt(url, app_password=None, options=Options())
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
@@ -78,3 +80,24 @@ def test_it_steps_aside_unheard_and_nobodys_rights_grow(adopted: psycopg.Connect
     assert adopted.execute(OWNED.encode()).fetchall() == []
     moved = adopted.execute("SELECT count(*) FROM pg_proc WHERE pronamespace::regnamespace::text ~ '_code$'")
     assert moved.fetchone() == (len(TRAPS) + len(("touch", "label", "shorten", "glued", "nothing")),)
+
+
+def test_looking_hears_nobody_of_the_database_either(make_original: MakeOriginal) -> None:
+    """`=` of a text and a word stands in every question; this one would be the better fit for each."""
+    url = make_original("both")
+    with psycopg.connect(url, autocommit=True) as original:
+        for name, arguments, result in TRAPS:
+            original.execute(TRAP.format(name=name, arguments=arguments, result=result).encode())
+        for left, right in (
+            ("varchar", "varchar"),
+            ("text", "varchar"),
+            ("name", "text"),
+            ("varchar", "text"),
+        ):
+            same = f"same_{left}_{right}"
+            trap = TRAP.format(name=same, arguments=f"{left}, {right}", result="boolean")
+            operator = f"CREATE OPERATOR = (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = {same})"
+            original.execute(f"{trap}; {operator}".encode())
+    with connected(url, read_only=True) as connection:
+        connection.execute("SELECT FROM public.scraping_jobs WHERE status = 'completed'::varchar")
+    assert look(url, Options()).plan is not None

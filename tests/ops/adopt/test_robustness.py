@@ -267,6 +267,19 @@ def test_a_routine_of_another_owner_is_refused(empty: tuple[str, psycopg.Connect
         assert "mine()" in read_census(poor).not_owned
 
 
+def test_who_else_may_make_objects_beside_ours_is_named(empty: tuple[str, psycopg.Connection[Any]]) -> None:
+    url, connection = empty
+    build(connection, State(profiles=False, extras=False))
+    name = f"maker_{time.monotonic_ns()}"
+    connection.execute(f"CREATE ROLE {name}".encode())
+    connection.execute(f"GRANT CREATE ON SCHEMA public TO {name}".encode())
+    plan = look(url, Options()).plan
+    assert plan is not None
+    assert f"the role {name} may make objects in public" in "\n".join(plan.state)
+    connection.execute(f"REVOKE CREATE ON SCHEMA public FROM {name}".encode())
+    assert read_census(connection).makers == ()
+
+
 def test_a_taken_name_is_not_used_again(empty: tuple[str, psycopg.Connection[Any]]) -> None:
     url, connection = empty
     build(connection, State(profiles=False, extras=False))
