@@ -16,6 +16,7 @@ from tests.faults import (  # noqa: F401 - they register themselves
     callbacks,
     contents,
     processes,
+    product,
     queue,
     refusals,
     servers,
