@@ -255,3 +255,27 @@ TRIAL_DAY2_DELAY: Final = _email_delay(
 TRIAL_DAY5_DELAY: Final = _email_delay(
     "trial_day5_delay", timedelta(days=5), "After a trial began: when it ends."
 )
+TIKTOK_CONTINUATION_DELAY: Final = duration_key(
+    "qstash_delays",
+    "tiktok_continuation_delay",
+    default=timedelta(seconds=2),
+    most=timedelta(minutes=5),
+    meaning="With QStash: the pause before a keyword of a search on TikTok goes on.",
+    reader="jobs.transports.line",
+)
+INSTAGRAM_CONTINUATION_DELAY: Final = duration_key(
+    "qstash_delays",
+    "instagram_reels_delay",
+    default=timedelta(seconds=30),
+    most=timedelta(minutes=5),
+    meaning="The same for Instagram.",
+    reader="jobs.transports.line",
+)
+YOUTUBE_CONTINUATION_DELAY: Final = duration_key(
+    "qstash_delays",
+    "youtube_continuation_delay",
+    default=timedelta(seconds=5),
+    most=timedelta(minutes=5),
+    meaning="The same for YouTube.",
+    reader="jobs.transports.line",
+)

@@ -4,7 +4,7 @@ A delivery is for one job at one attempt: who comes for an attempt that has begu
 key, by which the outbox and QStash tell it from others, is the job's id, attempt and time.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -51,7 +51,10 @@ ANNOUNCE = text(f"""
                               'callback', CAST(:callbacks AS jsonb) ->> job.job_type,
                               'not_before', CASE WHEN job.scheduled_for > app_now() THEN
                                   CAST(ceil(extract(epoch FROM job.scheduled_for)) AS bigint) END),
-           {_KEY}, job.tenant_id, app_now(), app_now()
+           {_KEY}, job.tenant_id, app_now() + make_interval(secs => coalesce(
+               CASE WHEN job.attempt > 0 AND job.job_type = 'continue_run' THEN CAST(
+                   CAST(:pauses AS jsonb) ->> (job.payload ->> 'platform') AS double precision) END, 0)),
+           app_now()
     FROM background_jobs job
     WHERE job.id = ANY (ARRAY(SELECT id FROM chosen)) AND job.status = 'pending' AND NOT EXISTS (
         SELECT FROM outbox_messages known WHERE known.channel = 'qstash' AND known.dedupe_key = {_KEY})
@@ -130,13 +133,21 @@ class Standing:
     is_held: bool
 
 
-async def announce(session: AsyncSession, callbacks: dict[str, str], *, window: int) -> int:
+async def announce(
+    session: AsyncSession,
+    callbacks: Mapping[str, str],
+    *,
+    window: int,
+    pauses: Mapping[str, float] | None = None,
+) -> int:
     """Put a message out for each job in the window that has none for this attempt and time; how many.
 
     So not more are out than about `window`, however many wait: the next ones' turn comes as those begin.
+    `pauses`: seconds, by platform, before a run that was begun before goes on.
     """
     parameters = {
-        "callbacks": orjson.dumps(callbacks).decode(),
+        "callbacks": orjson.dumps(dict(callbacks)).decode(),
+        "pauses": orjson.dumps(dict(pauses or {})).decode(),
         "job_types": list(callbacks),
         "window": window,
     }

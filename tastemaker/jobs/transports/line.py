@@ -8,8 +8,14 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
+from tastemaker.config_store.keys import (
+    INSTAGRAM_CONTINUATION_DELAY,
+    TIKTOK_CONTINUATION_DELAY,
+    YOUTUBE_CONTINUATION_DELAY,
+)
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
+from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
 from tastemaker.jobs.claiming import tend
@@ -19,6 +25,12 @@ from tastemaker.jobs.transports.qstash import callback_of
 from tastemaker.jobs.transports.receiving import Deliveries
 from tastemaker.jobs.worker import finish, keep_leases
 from tastemaker.jobs.worker_state import WorkerState
+
+PAUSES: Final = {
+    Platform.TIKTOK: TIKTOK_CONTINUATION_DELAY,
+    Platform.INSTAGRAM: INSTAGRAM_CONTINUATION_DELAY,
+    Platform.YOUTUBE: YOUTUBE_CONTINUATION_DELAY,
+}
 
 LEAST_WINDOW: Final = 50
 MESSAGES_FOR_A_PLACE: Final = 4
@@ -71,7 +83,12 @@ async def _announce_forever(
 async def _announce(database: Database, state: WorkerState) -> None:
     callbacks = {name: callback_of(name).value for name in state.handlers}
     window = _window(state)
-    await in_transaction(database, SYSTEM, lambda session: ledger.announce(session, callbacks, window=window))
+    pauses = {platform.value: state.config[key].total_seconds() for platform, key in PAUSES.items()}
+    await in_transaction(
+        database,
+        SYSTEM,
+        lambda session: ledger.announce(session, callbacks, window=window, pauses=pauses),
+    )
 
 
 def _window(state: WorkerState) -> int:

