@@ -55,6 +55,7 @@ YIELD = text("""
         SELECT r.stored, r.pages FROM scraping_runs r
         JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
         WHERE r.tenant_id = :user_id AND j.platform = :platform AND r.pages > 0
+          AND (r.pages >= 5 OR r.end_reason IS DISTINCT FROM 'target_reached')
         ORDER BY r.created_at DESC LIMIT 200) recent
 """)
 
@@ -95,7 +96,10 @@ async def list_spent(
 
 
 async def find_yield(session: AsyncSession, user_id: ExternalUserId, platform: Platform) -> float | None:
-    """New creators a page brought in this user's last searches there; None where there was none."""
+    """New creators a page brought in this user's last searches there; None where there was none.
+
+    The target cuts the last page of a search, which would count for much where there were few pages.
+    """
     asked = {"user_id": user_id, "platform": platform.value}
     return (await session.execute(YIELD, asked)).scalar_one()  # type: ignore[no-any-return]  # a float or NULL
 
