@@ -57,7 +57,11 @@ async def start(caller: Writing, wanted: NewSearch) -> Response:
         started = []
         for platform in platforms:
             request = make_request(
-                platform=platform, keywords=wanted.keywords, target=wanted.target, region=wanted.region
+                platform=platform,
+                keywords=wanted.keywords,
+                target=wanted.target,
+                region=wanted.region,
+                max_cost=wanted.max_cost_micros_usd,
             )
             started.append(await service.start_search(session, user, campaign, request, source=source))
         document = StartedSearches(searches=[search_document(one) for one in started])

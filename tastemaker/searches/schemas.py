@@ -16,7 +16,8 @@ from tastemaker.searches.types import FoundCreator, Run, Search
 class NewSearch(BaseModel):
     """Keywords on one or several platforms: one search for each platform, started together.
 
-    Without `platforms` all that can be searched are. `target` counts for each platform.
+    Without `platforms` all that can be searched are. `target` and the cost (in millionths of a US dollar)
+    count for each platform.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -27,6 +28,7 @@ class NewSearch(BaseModel):
     target: Annotated[StrictInt, Field(ge=1, le=MAX_TARGET)] = 100
     region: StrictStr | None = None
     sandbox: StrictBool = False
+    max_cost_micros_usd: Annotated[StrictInt, Field(ge=0, le=10**15)] | None = None
 
 
 class SearchDocument(BaseModel):

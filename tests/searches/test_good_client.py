@@ -23,8 +23,11 @@ from tastemaker.config_store.keys import (
     USER_BUDGET,
     YOUTUBE_SEARCHES_A_DAY,
 )
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.live import Configuration, live_configuration
+from tastemaker.config_store.service import set_value
 from tastemaker.core.platforms import Platform
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import KeywordQuery, Page
 from tastemaker.searches import runner
 from tastemaker.searches.page import Fetched, Kept
@@ -192,10 +195,10 @@ async def test_two_workers_share_one_bucket(bench: Bench) -> None:
 
 @dataclass
 class Crowd(ScriptedProvider):
-    """Counts how many ask at the same time."""
+    """Counts how many ask at the same time. Nobody is answered before `meets` of them were there at once."""
 
     inside: int = 0
-    most: int = 0
+    meets: int = 1
     seen: list[int] = field(default_factory=list)
 
     async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:
@@ -203,20 +206,36 @@ class Crowd(ScriptedProvider):
         self.seen.append(self.inside)
         try:
             await asyncio.sleep(0.05)
+            while max(self.seen) < self.meets:
+                await asyncio.sleep(0.01)
             return await super().search_keyword(http, query, cursor)
         finally:
             self.inside -= 1
 
 
 async def test_the_cap_on_calls_at_once_is_hot(bench: Bench) -> None:
-    crowd = Crowd(lambda keyword, _: page([abs(hash(keyword)) % 10**6], None))
-    config = configured({OTHER_PAGES_AT_ONCE: Decimal(1)})
-    async with working(bench.database, crowd, config=config):
+    """A change in the database is there for the next page, within five seconds and without a restart."""
+    numbers = {keyword: place for place, keyword in enumerate("abcdefgh")}
+    crowd = Crowd(lambda keyword, _: page([numbers[keyword]], None))
+    await set_cap(bench, 1)
+    async with (
+        live_configuration(bench.database) as config,
+        working(bench.database, crowd, config=config),
+    ):
         await bench.finish(await live(bench, *"abcd"))
         assert max(crowd.seen) == 1
-        config.replace({**configured({OTHER_PAGES_AT_ONCE: Decimal(4)})._values})
+        await set_cap(bench, 4)
+        async with asyncio.timeout(5):
+            while config[OTHER_PAGES_AT_ONCE] != Decimal(4):
+                await asyncio.sleep(0.02)
+        crowd.meets = 2
         await bench.finish(await live(bench, *"efgh"))
-    assert max(crowd.seen) > 1, "without a restart"
+    assert max(crowd.seen) > 1
+
+
+async def set_cap(bench: Bench, pages: int) -> None:
+    async with session_scope(bench.database, SYSTEM) as session:
+        await set_value(session, OTHER_PAGES_AT_ONCE.name, str(pages), actor="test")
 
 
 def endless(asked: Asked) -> Reply:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 
 from tastemaker.accounts.current_user import CurrentUser
@@ -62,6 +63,13 @@ async def started(program: Program, **changed: object) -> str:
     said = await program.post(PATH, await wanted(program, **changed))
     assert said.status_code == 201, said.text
     return str(said.json()["searches"][0]["id"])
+
+
+async def test_a_search_may_be_given_what_it_may_cost(program: Program, admin_url: str) -> None:
+    search = await started(program, max_cost_micros_usd=5_000)
+    with psycopg.connect(admin_url) as connection:
+        asked = "SELECT search_params ->> 'max_cost' FROM scraping_jobs WHERE id = %s"
+        assert connection.execute(asked, (search,)).fetchone() == ("5000",)
 
 
 async def test_a_search_is_started_followed_and_read(
@@ -164,6 +172,8 @@ async def test_anothers_search_is_not_there(
         {"region": "Germany"},
         {"status": "completed"},
         {"sandbox": "yes"},
+        {"max_cost_micros_usd": -1},
+        {"max_cost_micros_usd": 0.5},
         {"campaign_id": "x"},
     ],
 )
