@@ -7,6 +7,7 @@ workers may run, on any number of machines; each may be killed at any line.
 import asyncio
 
 import tastemaker.accounts.tasks
+import tastemaker.billing.reconciling
 import tastemaker.billing.tasks
 import tastemaker.jobs.upkeep
 import tastemaker.mail.tasks

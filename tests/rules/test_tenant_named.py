@@ -48,6 +48,7 @@ ALLOWED: Final = {
     ("tastemaker/web/idempotency_queries.py", "idempotent_answers"): "old answers go, whose ever they were",
     ("tastemaker/outbox/queries.py", "outbox_messages"): "the relay serves everybody, by the system's claim",
     ("tastemaker/jobs/", "background_jobs"): "the queue serves everybody, by the system's claim",
+    ("tastemaker/billing/reconcile_queries.py", ""): "counters of all users, by the system's claim",
     ("tastemaker/billing/period_queries.py", ""): "periods and trials of all users, by the system's claim",
     ("tastemaker/config_store/queries.py", "events"): "the configuration is the installation's",
     ("tastemaker/ratelimit/queries.py", ""): "an account's limits and the budget are everybody's",
