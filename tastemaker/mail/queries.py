@@ -57,19 +57,26 @@ CANCEL = text("""
             to_char(timezone('UTC', app_now()), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))
     WHERE data.tenant_id = :user_id
       AND data.email_schedule_status #>> ARRAY[:email, 'status'] = 'scheduled'
-    RETURNING data.email_schedule_status #>> ARRAY[:email, 'messageId']
+    RETURNING 1
 """)
 
 CANCEL_JOBS = text("""
     UPDATE background_jobs SET status = 'cancelled', completed_at = app_now()
-    WHERE tenant_id = :user_id AND dedupe_key = ANY(:dedupe_keys) AND status = 'pending'
+    WHERE tenant_id = :user_id AND dedupe_key LIKE 'email:%' AND payload ->> 'email' = ANY(:emails)
+      AND status = 'pending'
+""")
+
+LIST_UNSENT = text("""
+    SELECT dedupe_key FROM outbox_messages
+    WHERE tenant_id = :user_id AND channel = 'email' AND body ->> 'email' = ANY(:emails)
+      AND status = 'pending'
 """)
 
 LOCK_SCHEDULED = text("""
     SELECT app_now() > CAST(:due AS timestamptz) + CAST(:latest AS interval) FROM user_system_data data
     WHERE data.tenant_id = :user_id
-      AND data.email_schedule_status #>> ARRAY[:email, 'messageId'] = :key
-      AND data.email_schedule_status #>> ARRAY[:email, 'status'] = 'scheduled'
+      AND (data.email_schedule_status #>> ARRAY[:email, 'messageId'] <> :key
+           OR data.email_schedule_status #>> ARRAY[:email, 'status'] = 'scheduled')
     FOR UPDATE
 """)
 
@@ -155,15 +162,23 @@ async def set_status(
 
 async def cancel(
     session: AsyncSession, user_id: ExternalUserId, email: EmailType, *, status: EmailStatus
-) -> str | None:
-    """The key of what was scheduled; None where nothing was."""
+) -> bool:
+    """False: its status does not say that it is scheduled."""
     values = {"user_id": user_id, "email": email, "status": status}
-    key: str | None = (await session.execute(CANCEL, values)).scalar_one_or_none()
-    return key
+    return (await session.execute(CANCEL, values)).first() is not None
 
 
-async def cancel_jobs(session: AsyncSession, user_id: ExternalUserId, dedupe_keys: Sequence[str]) -> None:
-    await session.execute(CANCEL_JOBS, {"user_id": user_id, "dedupe_keys": list(dedupe_keys)})
+async def cancel_jobs(session: AsyncSession, user_id: ExternalUserId, emails: Sequence[EmailType]) -> None:
+    """All that wait of these types: the status knows the latest of each alone."""
+    await session.execute(CANCEL_JOBS, {"user_id": user_id, "emails": list(emails)})
+
+
+async def list_unsent(
+    session: AsyncSession, user_id: ExternalUserId, emails: Sequence[EmailType]
+) -> list[str]:
+    """Keys of what waits in the outbox of these types."""
+    rows = await session.execute(LIST_UNSENT, {"user_id": user_id, "emails": list(emails)})
+    return list(rows.scalars())
 
 
 async def lock_scheduled(
@@ -175,7 +190,10 @@ async def lock_scheduled(
     due: datetime,
     latest: timedelta,
 ) -> bool | None:
-    """Whether it is too late for it; None where it is not scheduled any more."""
+    """Whether it is too late for it; None where it is not scheduled any more.
+
+    A type whose status is about a later e-mail by now does not tell of this one: it is still to be sent.
+    """
     values = {**_of(user_id, email, key), "due": due, "latest": latest}
     is_late: bool | None = (await session.execute(LOCK_SCHEDULED, values)).scalar_one_or_none()
     return is_late

@@ -60,15 +60,11 @@ async def cancel_emails(
     reason: str,
 ) -> list[EmailType]:
     """Those of the types that were scheduled; their reason is gone. What is leaving already leaves."""
-    cancelled = {}
-    for email in emails:
-        key = await queries.cancel(session, user_id, email, status=status)
-        if key is not None:
-            cancelled[email] = key
-    if cancelled:
-        await queries.cancel_jobs(session, user_id, [job_key(key) for key in cancelled.values()])
-        await take_back(session, EMAIL, list(cancelled.values()), reason=reason)
-    return list(cancelled)
+    types = list(emails)
+    cancelled = [one for one in types if await queries.cancel(session, user_id, one, status=status)]
+    await queries.cancel_jobs(session, user_id, types)
+    await take_back(session, EMAIL, await queries.list_unsent(session, user_id, types), reason=reason)
+    return cancelled
 
 
 async def hand_over(

@@ -117,14 +117,15 @@ async def payload(database: Database, email: EmailType) -> SendEmail:
 
 async def fall_due(
     database: Database,
-    email: EmailType,
+    email: EmailType | None = None,
     *,
+    message: SendEmail | None = None,
     by: Mailer | None = None,
     config: Configuration = DEFAULTS,
     due: datetime | None = None,
 ) -> str | None:
     """What the job does, now. Why it put nothing into the outbox."""
-    message = await payload(database, email)
+    message = message or await payload(database, email or EmailType.WELCOME)
     if due is not None:
         message = message.model_copy(update={"due": due})
 

@@ -1,4 +1,4 @@
-"""A relay that mails: beside a block, or as a process of its own that can be killed.
+"""A relay that mails, beside a block; and a whole worker as a process of its own, which can be killed.
 
 `python -m tests.mail.relaying DATABASE_URL SMTP_PORT`
 """
@@ -15,11 +15,10 @@ from tastemaker.mail.sending import email_senders
 from tastemaker.mail.service import schedule_email
 from tastemaker.mail.smtp import Encryption, Server, SmtpTransport
 from tastemaker.mail.transports import Transport
-from tastemaker.outbox.relay import RelaySettings, run_relay
+from tastemaker.outbox.relay import run_relay
+from tastemaker.worker import run_worker_process
 from tests.mail.people import fall_due, happens, mailer
 from tests.outbox.relaying import QUICK
-
-OF_KILLED = RelaySettings(poll=0.05, grace=0.2, stop_within=0.5, settle_within=5.0)
 
 
 def by_smtp(port: int) -> Transport:
@@ -48,8 +47,9 @@ async def mailing(database: Database, by: Mailer) -> AsyncIterator[None]:
 
 async def _until_killed(url: str, port: int) -> None:
     async with open_database(url) as database:
-        senders = email_senders(database, mailer(by_smtp(port)))
-        await run_relay(database, senders, stopping=asyncio.Event(), settings=OF_KILLED)
+        by = mailer(by_smtp(port))
+        senders = email_senders(database, by)
+        await run_worker_process(database, {Mailer: by}, senders, stopping=asyncio.Event())
 
 
 if __name__ == "__main__":

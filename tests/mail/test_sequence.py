@@ -161,10 +161,19 @@ async def test_each_time_a_campaign_is_finished_is_told_once(database: Database)
     assert await column_of_jobs(database) == ["send_email", "send_email"]
 
 
-async def test_each_export_is_told(database: Database) -> None:
-    for _ in range(2):
+async def test_each_export_is_told_though_the_status_knows_the_latest_alone(database: Database) -> None:
+    messages = []
+    for _ in range(3):
         await happens(database, sequence.on_export_ready, uuid.uuid4())
-    assert await column_of_jobs(database) == ["send_email", "send_email"]
+        messages.append(await payload(database, EmailType.EXPORT_READY))
+    for message in messages:
+        assert await fall_due(database, message=message) is None
+    assert await column(database, "dedupe_key") == [message.key for message in messages]
+    assert (await entries_of(database))["export_ready"]["messageId"] == messages[-1].key
+    await happens(database, sequence.on_export_ready, uuid.uuid4())
+    await happens(database, sequence.on_user_deleted)
+    assert await column(database, "status") == ["cancelled"] * 3
+    assert await jobs(database) == {}
 
 
 async def test_who_has_no_address_is_sent_nothing(database: Database) -> None:

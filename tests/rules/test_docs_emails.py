@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from tastemaker.db.words import EmailStatus
 from tastemaker.mail.kinds import KINDS, Kind
+from tastemaker.mail.sequence import AT_SIGN_UP, AT_TRIAL_START
 from tests.rules.markdown import table_rows
 from tests.rules.source import ROOT
 
@@ -36,3 +38,14 @@ def test_planted_differences_are_found() -> None:
     assert list(differences(head, [kind]))
     assert list(differences(head + row.replace(kind.cause, "chance"), [kind]))
     assert len(list(differences(head + row, []))) == 1
+
+
+def test_every_status_is_documented() -> None:
+    page = (ROOT / PAGE).read_text()
+    assert not [status for status in EmailStatus if f"| `{status}` |" not in page]
+
+
+def test_every_delay_is_documented() -> None:
+    page = (ROOT / PAGE).read_text()
+    for email, delay in (*AT_SIGN_UP, *AT_TRIAL_START):
+        assert f"| `{email}` | `{delay.name}` (" in page, f"{PAGE}: when is {email} due?"
