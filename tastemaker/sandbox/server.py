@@ -56,6 +56,7 @@ def create_sandbox(corpus: Path, faults: Faults | None = None) -> Starlette:
 async def serve(corpus: Path, *, faults: Faults | None = None) -> AsyncIterator[str]:
     """The sandbox on a free loopback port, in the running loop; yields its base URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio only where `proto` is set
         server = _Server(
             uvicorn.Config(
                 create_sandbox(corpus, faults),

@@ -35,7 +35,7 @@ async def serving(
     `proxies`: the addresses of those whose X-Forwarded-For and -Proto are believed.
     Raises InvalidInput where the address cannot be had, ServerStopped.
     """
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         server = _Server(
             uvicorn.Config(
                 app,
@@ -87,13 +87,16 @@ async def _started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         raise InvalidInput(f"{host} port {port} cannot be listened to: {error.strerror}.") from None
     with listener:
+        listener.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # asyncio only does it where `proto` is set
         yield listener
 
 
