@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, SearchId
-from tastemaker.db.messages import in_one_message
+from tastemaker.db.messages import Message, in_one_message
 
 UNLIMITED = -1
 
@@ -67,7 +67,6 @@ CHARGE = text("""
     UPDATE user_usage
     SET usage_creators_current_month = usage_creators_current_month + (SELECT count(*) FROM charged)
     WHERE tenant_id = :user_id
-    RETURNING (SELECT count(*) FROM charged)
 """)
 
 
@@ -104,16 +103,16 @@ async def lock_allowance_for(
 
 
 async def charge(
-    session: AsyncSession,
+    message: Message,
     user_id: ExternalUserId,
     *,
     period_start: datetime,
     platform: str,
     stable_ids: Sequence[str],
     search_id: SearchId,
-) -> int:
-    """Charge each creator once in the period; the number newly charged, which the counter rose by."""
-    row = await session.execute(
+) -> None:
+    """Charge each creator once in the period; the counter rises by the number newly charged."""
+    await message.ask(
         CHARGE,
         {
             "user_id": user_id,
@@ -123,7 +122,6 @@ async def charge(
             "search_id": search_id,
         },
     )
-    return int(row.scalar_one())
 
 
 def _allowance(row: Mapping[Any, Any]) -> Allowance:

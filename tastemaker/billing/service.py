@@ -1,6 +1,8 @@
 """Spending: the only verbs by which a campaign or a creator is counted against the plan."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -8,7 +10,20 @@ from tastemaker.billing import queries
 from tastemaker.billing.queries import Allowance
 from tastemaker.core.errors import LimitReached, NotFound
 from tastemaker.core.ids import ExternalUserId, SearchId
+from tastemaker.db.messages import Message
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """Of some creators those who may be stored, and the `new` ones among them, who are to be charged."""
+
+    allowed: Sequence[str] = ()
+    new: Sequence[str] = ()
+    platform: str = ""
+    period_start: datetime | None = None
+
+
+NO_CHARGE = Charge()
 NOBODY = "There is no such user, or no plan and usage of theirs."
 
 
@@ -35,15 +50,10 @@ async def refuse_without_allowance(session: AsyncSession, user_id: ExternalUserI
         raise LimitReached(f"Your plan's creators of this period are used up ({allowance.used}).")
 
 
-async def charge_creators(
-    session: AsyncSession,
-    user_id: ExternalUserId,
-    *,
-    platform: str,
-    stable_ids: Sequence[str],
-    search_id: SearchId,
-) -> list[str]:
-    """Charge creators in order until the plan's limit; those that may be stored, in order.
+async def plan_charge(
+    session: AsyncSession, user_id: ExternalUserId, *, platform: str, stable_ids: Sequence[str]
+) -> Charge:
+    """Who may be stored, in order, until the plan's limit. The user's usage is locked.
 
     One already charged in this period is stored again without charge.
     """
@@ -53,16 +63,25 @@ async def charge_creators(
     allowance, paid = locked
     new = [stable_id for stable_id in stable_ids if stable_id not in paid][: allowance.left]
     allowed = paid.union(new)
-    if new:
+    return Charge(
+        allowed=[stable_id for stable_id in stable_ids if stable_id in allowed],
+        new=new,
+        platform=platform,
+        period_start=allowance.period_start,
+    )
+
+
+async def charge(message: Message, user_id: ExternalUserId, planned: Charge, *, search_id: SearchId) -> None:
+    """Charge what was planned in this transaction."""
+    if planned.new and planned.period_start is not None:
         await queries.charge(
-            session,
+            message,
             user_id,
-            period_start=allowance.period_start,
-            platform=platform,
-            stable_ids=new,
+            period_start=planned.period_start,
+            platform=planned.platform,
+            stable_ids=planned.new,
             search_id=search_id,
         )
-    return [stable_id for stable_id in stable_ids if stable_id in allowed]
 
 
 async def _lock_allowance(session: AsyncSession, user_id: ExternalUserId) -> Allowance:

@@ -72,6 +72,14 @@ class Door:
             return timedelta(0)
         return self.config[REUSE_PAGES_FOR]
 
+    @property
+    def call(self) -> page_queries.Call | None:
+        """How a call enters the ledger; None where the system admits it, and writes it down, first."""
+        if self.gate is not None:
+            return None
+        expected = self.price(self.declaration.cost_per_page)
+        return page_queries.Call(provider=self.declaration.name, expected=expected, gate=None)
+
     def price(self, cost: Cost) -> Cost:
         """What it costs here: a sandbox takes no money."""
         return cost if self.gate else replace(cost, micros_usd=0)
@@ -142,7 +150,8 @@ async def _enter(session: AsyncSession, *, door: Door, turn: Turn) -> tuple[UUID
         max_cost=turn.max_cost,
     )
     expected, gate = declared.price_of(capability), gate_of(declared)
-    return await page_queries.begin_call(session, turn, declared.name, expected, gate=gate), pause
+    call = page_queries.Call(provider=declared.name, expected=expected, gate=gate)
+    return await page_queries.begin_call(session, turn, call), pause
 
 
 async def _settle(session: AsyncSession, *, door: Door, turn: Turn, call_id: UUID, page: Page) -> None:

@@ -12,10 +12,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.billing.service import charge_creators
+from tastemaker.billing.service import NO_CHARGE, Charge, charge, plan_charge
 from tastemaker.catalog.queries import list_newer, list_newer_posts, upsert_creators, upsert_posts
 from tastemaker.catalog.types import Provenance
 from tastemaker.core.platforms import Platform
+from tastemaker.db.messages import in_one_message
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Creator, Declaration, Page, Post
 from tastemaker.searches import page_queries
@@ -68,11 +69,13 @@ class Kept:
     goes_on: bool
     stored: int = 0
     next_turn: Turn | None = None
+    next_call_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Accepted:
     creators: Sequence[Creator]
+    charge: Charge
     is_limited: bool
 
 
@@ -85,7 +88,10 @@ class _Learnt:
     post_ids: Mapping[str, int]
 
 
-async def keep_page(session: AsyncSession, fetched: Fetched) -> Kept:
+async def keep_page(
+    session: AsyncSession, fetched: Fetched, *, next_call: page_queries.Call | None = None
+) -> Kept:
+    """`next_call` is written down with the page where the run goes on and nothing stands against it."""
     turn, page = fetched.turn, fetched.page
     key_id = fetched.key.id if fetched.key else NO_KEY_ID
     opened = await page_queries.open_page(
@@ -117,16 +123,25 @@ async def keep_page(session: AsyncSession, fetched: Fetched) -> Kept:
         run_pages=run.pages + 1,
     )
     found = _found(fetched, search, learnt, accepted.creators)
-    await page_queries.store_and_advance(session, turn, found, step)
     reason = _end_reason(fetched, search, run, accepted, barren_pages)
+    following = replace(turn, cursor=page.next_cursor, version=turn.version + 1)
+    goes_on_now = reason is None and not search.has_to_wait
+    next_call_id = None
+    async with in_one_message(session) as message:
+        if found is not None:
+            await charge(message, turn.user_id, accepted.charge, search_id=turn.search_id)
+            await page_queries.store(message, turn, found)
+        await page_queries.advance(message, turn, step)
+        if next_call is not None and goes_on_now:
+            next_call_id = await page_queries.write_call(message, following, next_call)
     if reason is not None:
         await _end(session, turn, reason)
-    if reason is not None:
-        return Kept(goes_on=False, stored=len(accepted.creators))
-    following = (
-        None if search.has_to_wait else replace(turn, cursor=page.next_cursor, version=turn.version + 1)
+    return Kept(
+        goes_on=reason is None,
+        stored=len(accepted.creators),
+        next_turn=following if goes_on_now else None,
+        next_call_id=next_call_id,
     )
-    return Kept(goes_on=True, stored=len(accepted.creators), next_turn=following)
 
 
 def _is_current(search: LockedSearch, run: LockedRun, turn: Turn) -> bool:
@@ -162,15 +177,12 @@ async def _accept(
     room = opened.search.target - opened.search.stored
     new = [stable_id for stable_id in by_id if stable_id not in opened.held][:room]
     if not new:
-        return _Accepted((), is_limited=False)
-    allowed = await charge_creators(
-        session,
-        fetched.turn.user_id,
-        platform=fetched.platform.value,
-        stable_ids=new,
-        search_id=fetched.turn.search_id,
+        return _Accepted((), NO_CHARGE, is_limited=False)
+    planned = await plan_charge(
+        session, fetched.turn.user_id, platform=fetched.platform.value, stable_ids=new
     )
-    return _Accepted([by_id[stable_id] for stable_id in allowed], is_limited=len(allowed) < len(new))
+    creators = [by_id[stable_id] for stable_id in planned.allowed]
+    return _Accepted(creators, planned, is_limited=len(creators) < len(new))
 
 
 def _found(

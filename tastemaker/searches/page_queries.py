@@ -14,9 +14,9 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.core.ids import ExternalUserId, RunId, SearchId
+from tastemaker.core.ids import ExternalUserId, RunId, SearchId, new_id
 from tastemaker.core.platforms import Platform
-from tastemaker.db.messages import in_one_message
+from tastemaker.db.messages import Message, in_one_message
 from tastemaker.jobs.queries import PROGRESSED
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Cost
@@ -52,10 +52,10 @@ BEGIN_CALL = text("""
         UPDATE scraping_runs SET status = 'processing', started_at = coalesce(started_at, app_now())
         WHERE id = :run_id AND tenant_id = :user_id AND status = 'pending'
     )
-    INSERT INTO provider_calls (tenant_id, job_id, run_id, provider, operation, estimated_units,
+    INSERT INTO provider_calls (id, tenant_id, job_id, run_id, provider, operation, estimated_units,
                                 estimated_micros_usd, gate, started_at)
-    VALUES (:user_id, :search_id, :run_id, :provider, 'search_keyword', :units, :micros, :gate, app_now())
-    RETURNING id
+    VALUES (:call_id, :user_id, :search_id, :run_id, :provider, 'search_keyword', :units, :micros, :gate,
+            app_now())
 """)
 
 SETTLE_CALL = text("""
@@ -157,6 +157,15 @@ PARK = text("""
 """)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call about to be made, and what it is expected to cost. `gate`: the account that limits it."""
+
+    provider: str
+    expected: Cost
+    gate: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class OpenPage:
     """Search and run, locked; `held` are those of the page's creators that the search holds already."""
@@ -198,21 +207,19 @@ async def begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedel
     return moment
 
 
-async def begin_call(
-    session: AsyncSession, turn: Turn, provider: str, expected: Cost, *, gate: str | None
-) -> UUID:
+async def begin_call(session: AsyncSession, turn: Turn, call: Call) -> UUID:
     """The ledger's row of the page about to be fetched; one left by a dead process is `abandoned`."""
-    row = await session.execute(
-        BEGIN_CALL,
-        {
-            **_ids(turn),
-            "provider": provider,
-            "units": expected.units,
-            "micros": expected.micros_usd,
-            "gate": gate,
-        },
-    )
-    return UUID(str(row.scalar_one()))
+    async with in_one_message(session) as message:
+        return await write_call(message, turn, call)
+
+
+async def write_call(message: Message, turn: Turn, call: Call) -> UUID:
+    """The same, among other statements."""
+    call_id = new_id()
+    spent = {"units": call.expected.units, "micros": call.expected.micros_usd}
+    written = {"call_id": call_id, "provider": call.provider, "gate": call.gate}
+    await message.ask(BEGIN_CALL, {**_ids(turn), **spent, **written})
+    return call_id
 
 
 async def settle_call(
@@ -294,13 +301,15 @@ class Step:
     run_pages: int
 
 
-async def store_and_advance(session: AsyncSession, turn: Turn, found: Found | None, step: Step) -> None:
-    """The page's new creators enter the search, and the page is kept."""
-    async with in_one_message(session) as message:
-        if found is not None:
-            await message.ask(KEEP_FOUND, {**_ids(turn), **_found_values(found)})
-        moved = {name: getattr(step, name) for name in Step.__slots__}
-        await message.ask(ADVANCE, {**_ids(turn), **moved, "seen": list(step.seen)})
+async def store(message: Message, turn: Turn, found: Found) -> None:
+    """The page's new creators enter the search."""
+    await message.ask(KEEP_FOUND, {**_ids(turn), **_found_values(found)})
+
+
+async def advance(message: Message, turn: Turn, step: Step) -> None:
+    """The page is kept."""
+    moved = {name: getattr(step, name) for name in Step.__slots__}
+    await message.ask(ADVANCE, {**_ids(turn), **moved, "seen": list(step.seen)})
 
 
 async def count_failure(

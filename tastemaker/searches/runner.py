@@ -201,10 +201,14 @@ async def _keep(
     session: AsyncSession, *, fetched: Fetched, door: Door, may_go_on: bool
 ) -> _Begun | Answer | None:
     """The page is kept and the next one begun in one transaction: a round of trips less for each page."""
-    kept = await keep_page(session, fetched)
+    kept = await keep_page(session, fetched, next_call=door.call if may_go_on else None)
     if not kept.goes_on:
         return Done()
-    return await _begin_call(session, kept.next_turn, door) if kept.next_turn and may_go_on else None
+    if kept.next_turn is None or not may_go_on:
+        return None
+    if kept.next_call_id is not None:
+        return _Begun(kept.next_turn, kept.next_call_id)
+    return await _begin_call(session, kept.next_turn, door)
 
 
 async def _ask(database: Database, door: Door, turn: Turn) -> Page:
@@ -236,10 +240,9 @@ async def _begin(
 
 
 async def _begin_call(session: AsyncSession, turn: Turn, door: Door) -> _Begun:
-    if door.gate is not None:  # the call is admitted, and written down, by the system
+    if door.call is None:
         return _Begun(turn, None, await find_paid(session, door, turn))
-    name, expected = door.declaration.name, door.price(door.declaration.cost_per_page)
-    return _Begun(turn, await page_queries.begin_call(session, turn, name, expected, gate=None))
+    return _Begun(turn, await page_queries.begin_call(session, turn, door.call))
 
 
 async def _begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedelta) -> None:

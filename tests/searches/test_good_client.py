@@ -31,6 +31,7 @@ from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import KeywordQuery, Page
 from tastemaker.searches import runner
 from tastemaker.searches.page import Fetched, Kept
+from tastemaker.searches.page_queries import Call
 from tastemaker.searches.states import Outcome, Status
 from tastemaker.searches.types import Search
 from tests.providers.remote import Asked, Remote, Reply, always, as_json, listening
@@ -322,10 +323,10 @@ async def test_a_page_that_was_paid_for_survives_the_death_of_its_worker(
     kept = runner.keep_page
     deaths = iter([RuntimeError("killed")])
 
-    async def dying(session: AsyncSession, fetched: Fetched) -> Kept:
+    async def dying(session: AsyncSession, fetched: Fetched, *, next_call: Call | None) -> Kept:
         if (death := next(deaths, None)) is not None:
             raise death
-        return await kept(session, fetched)
+        return await kept(session, fetched, next_call=next_call)
 
     monkeypatch.setattr(runner, "keep_page", dying)
     remote.script = TIKTOK.page(TIKTOK.items(1, 4), more=False)
