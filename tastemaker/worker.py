@@ -10,6 +10,7 @@ import tastemaker.accounts.tasks
 import tastemaker.billing.reconciling
 import tastemaker.billing.tasks
 import tastemaker.jobs.upkeep
+import tastemaker.journeys.tasks
 import tastemaker.mail.tasks
 import tastemaker.ops.tasks
 import tastemaker.providers.tasks

@@ -22,6 +22,7 @@ from tastemaker.cli.commands import (
     schedules,
     searches,
     suppressions,
+    users,
 )
 from tastemaker.cli.commands.doctor import doctor
 from tastemaker.cli.commands.export import export
@@ -54,6 +55,7 @@ app.add_typer(emails.app, name="emails")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
 app.add_typer(db.app, name="db")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(config.app, name="config")

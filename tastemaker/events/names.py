@@ -15,6 +15,7 @@ CHANNEL: Final = "events"
 
 class EventType(StrEnum):
     USER_REGISTERED = "user_registered"
+    USER_DELETED = "user_deleted"
     ONBOARDING_STARTED = "onboarding_started"
     ONBOARDING_COMPLETED = "onboarding_completed"
     TRIAL_STARTED = "trial_started"

@@ -24,6 +24,15 @@ class UserRegistered(Payload):
     plan: str
 
 
+class UserDeleted(Payload):
+    """From now on nothing of theirs runs; their rows go batch by batch."""
+
+    event_type = EventType.USER_DELETED
+    aggregate = Aggregate.USER
+
+    campaigns: int
+
+
 class OnboardingStarted(Payload):
     event_type = EventType.ONBOARDING_STARTED
     aggregate = Aggregate.ONBOARDING

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.faults import (  # noqa: F401 - they register themselves
     callbacks,
     contents,
+    leaving,
     processes,
     product,
     queue,
