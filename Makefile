@@ -66,9 +66,9 @@ soak: .venv/dev.stamp ## Run the slow suites ROUNDS times over, until one fails
 	  round=$$((round + 1)); \
 	done
 
-# LONG=1: every seed, and 1,000 seeded kills of workers. ONLY=A1,B: these alone.
-faults: .venv/dev.stamp ## Inject every fault, each with its promise checked by SQL: LONG=1, ONLY=A1,B
-	@$(IN_VENV) -m tests.faults $(if $(LONG),--long) $(if $(ONLY),--only "$(ONLY)")
+# LONG=1: every seed, and 1,000 seeded kills of workers. SHORT=1: those of .ci/run. ONLY=A1,B: these alone.
+faults: .venv/dev.stamp ## Inject every fault, each with its promise checked by SQL: LONG=1, SHORT=1, ONLY=A1,B
+	@$(IN_VENV) -m tests.faults $(if $(LONG),--long) $(if $(SHORT),--short) $(if $(ONLY),--only "$(ONLY)")
 
 clean: ## Remove .venv, caches and coverage files of this checkout; never your data
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov dist
