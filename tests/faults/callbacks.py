@@ -111,6 +111,7 @@ async def unacknowledged(site: Site, seed: int) -> Result:
     chance = random.Random(seed)  # noqa: S311 - a plan, not a secret
     async with line_of(site) as line:
         line.twin.lose_acknowledgements = 2
+        line.twin.retry_seconds = 3.0  # QStash's own first retry is after twelve
         await site.start("chess", target=TARGET)  # nobody is there to announce it
         line.twin.is_holding = True
         server = await line.serve()

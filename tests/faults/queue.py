@@ -47,7 +47,9 @@ async def claimed_at_once(site: Site, seed: int) -> Result:
     return Result(acknowledged=JOBS, seen=f"{JOBS} jobs in {took:.1f} s by {shared} workers")
 
 
-@fault("D6", "poison jobs: one always raises, one crashes its worker, one is killed for its memory")
+@fault(
+    "D6", "poison jobs: one always raises, one crashes its worker, one is killed for its memory", within=400
+)
 async def poison(site: Site, seed: int) -> Result:
     """Counted before it runs, discarded after its attempts; the queue moves on, one worker lost at a time."""
     chance = random.Random(seed)  # noqa: S311 - a plan, not a secret
@@ -66,7 +68,7 @@ async def poison(site: Site, seed: int) -> Result:
         await site.until(
             "SELECT count(*) = 83 FROM background_jobs"
             " WHERE job_type = 'fault_effect' AND status IN ('completed', 'failed')",
-            within=120,
+            within=300,
         )
     finally:
         guard.cancel()
