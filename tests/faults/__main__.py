@@ -1,6 +1,6 @@
 """`make faults`: every fault of the scorecard, a line for each as it ends, and the report.
 
-`python -m tests.faults [--long|--short] [--only A1,B2] [--jobs 4]`. Exits with 1 where a fault was not survived.
+`python -m tests.faults [--long|--short] [--only A1,B2] [--jobs 4]`. Exits with 1 where one was not survived.
 """
 
 import argparse
