@@ -4,8 +4,6 @@ import traceback
 from pathlib import PurePath
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.config_store.keys import EMAIL_ENABLED, EMAIL_FROM_NAME, EMAIL_LATEST
 from tastemaker.config_store.service import current_value
 from tastemaker.core.errors import InvalidInput
@@ -13,58 +11,26 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.db.words import EmailStatus, OutboxStatus
 from tastemaker.mail import queries
-from tastemaker.mail.facts import Facts
-from tastemaker.mail.kinds import KINDS, Kind
+from tastemaker.mail.channel import EMAIL, refusal_of
+from tastemaker.mail.kinds import KINDS
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.message import Mailbox, compose, on_the_wire, read_mailbox
 from tastemaker.mail.messages import EmailBody
 from tastemaker.mail.rendering import Links, greeted, render
 from tastemaker.mail.transports import Letter, Transport
 from tastemaker.outbox.channels import (
-    Channel,
-    Guarantee,
     NotSent,
     Outcome,
     OutgoingMessage,
     Refused,
     Sender,
-    declare,
 )
 from tastemaker.outbox.relay import Senders
-
-STATUS_AFTER: Final = {
-    OutboxStatus.SENT: EmailStatus.SENT,
-    OutboxStatus.FAILED: EmailStatus.FAILED,
-    OutboxStatus.UNKNOWN: EmailStatus.FAILED,
-    OutboxStatus.CANCELLED: EmailStatus.CANCELLED,
-}
-"""The original's words know no doubt: the outbox says which failures are `unknown`."""
 
 LONG_SECONDS: Final = 900.0
 
 log = get_logger(__name__)
-
-
-async def settled(session: AsyncSession, message: OutgoingMessage, status: OutboxStatus) -> None:
-    """The outbox's end of an e-mail is the user's status of it."""
-    body = EmailBody.model_validate(message.body)
-    user_id, key = ExternalUserId(body.user_id), message.dedupe_key
-    await queries.set_status(session, user_id, body.email, key, STATUS_AFTER[status])
-
-
-EMAIL: Final = declare(
-    Channel(
-        name="email",
-        guarantee=Guarantee.AT_MOST_ONCE,
-        meaning="E-mail to users.",
-        deadline=60.0,
-        max_attempts=50,
-        settled=settled,
-    )
-)
-"""Fifty attempts are about ten hours: longer than a greylisting, or than a mail server is usually down."""
 
 
 def email_senders(database: Database, mailer: Mailer) -> Senders:
@@ -84,13 +50,6 @@ def email_sender(database: Database, mailer: Mailer, *, transport: Transport, se
         return await transport.send(letter) if isinstance(letter, Letter) else letter
 
     return send
-
-
-def refusal_of(kind: Kind, facts: Facts | None, mailer: Mailer) -> str | None:
-    """Why it must not be sent; None where it may. Nobody is to get what they cannot get rid of."""
-    if facts is not None and kind.is_marketing and mailer.unsubscribe_url(facts.user_id) is None:
-        return "There is no address at which one could unsubscribe."
-    return kind.refusal(facts)
 
 
 async def _write(

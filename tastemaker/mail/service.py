@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,13 +12,15 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.words import EmailStatus, EmailType, UnsubscriptionSource
 from tastemaker.jobs.service import publish
 from tastemaker.mail import queries
+from tastemaker.mail.channel import EMAIL, STATUS_AFTER, refusal_of
 from tastemaker.mail.kinds import KINDS
-from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.messages import EmailBody, SendEmail, email_key, job_key, job_type_of
-from tastemaker.mail.sending import EMAIL, STATUS_AFTER, refusal_of
 from tastemaker.mail.settling_queries import list_left
 from tastemaker.mail.tokens import MailKey
 from tastemaker.outbox.service import put, take_back
+
+if TYPE_CHECKING:  # it brings templates and a mail client, which most commands do not need
+    from tastemaker.mail.mailer import Mailer
 
 
 async def schedule_email(
@@ -68,7 +71,7 @@ async def cancel_emails(
 
 
 async def hand_over(
-    session: AsyncSession, message: SendEmail, *, mailer: Mailer, config: Configuration
+    session: AsyncSession, message: SendEmail, *, mailer: "Mailer", config: Configuration
 ) -> str | None:
     """Put what is due into the outbox, once. Why not, where its reason is gone: then it is cancelled."""
     user_id, email = ExternalUserId(message.user_id), message.email
