@@ -49,7 +49,7 @@ POINTS: tuple[Callable[[Site, Worker], Awaitable[None]], ...] = (
 )
 
 
-@fault("A1", "kill -9 of a worker mid-page", seeds=(1,), more_seeds=tuple(range(2, 51)))
+@fault("A1", "kill -9 of a worker mid-page", more_seeds=tuple(range(2, 51)), within=1200)
 async def killed_mid_page(site: Site, seed: int) -> Result:
     """At each of the four points; on further seeds at moments of chance, twenty a seed: 1,000 with 50."""
     return await (_killed_at_points(site, seed) if seed == 1 else _killed_by_chance(site, seed))
