@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import orjson
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.adapt import Buffer
 from psycopg.types.datetime import TimestampLoader
 from psycopg.types.json import set_json_dumps, set_json_loads
@@ -143,6 +144,21 @@ def _sqlstate(error: Exception) -> str | None:
     return getattr(original, "sqlstate", None)
 
 
+class _Pipeline(psycopg.AsyncPipeline):
+    """Ends with a Sync and nothing after it.
+
+    psycopg sends a Flush behind the Sync. PostgreSQL then takes the session for busy, and ends no transaction
+    of a client that has stopped in the middle (`idle_in_transaction_session_timeout`): its locks stay.
+    """
+
+    def _exit_gen(self) -> PQGen[None]:
+        try:
+            self._enqueue_sync()
+            yield from self._communicate_gen()
+        finally:
+            yield from self._fetch_gen(flush=False)
+
+
 class _Lent(psycopg.AsyncConnection[Any]):
     """Goes back to its pool when it is closed, also when the server has closed it before.
 
@@ -151,6 +167,13 @@ class _Lent(psycopg.AsyncConnection[Any]):
     """
 
     lender: Pool | None = None
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[psycopg.AsyncPipeline]:
+        if self._pipeline is None:
+            self._pipeline = _Pipeline(self)
+        async with super().pipeline() as pipeline:
+            yield pipeline
 
     async def close(self) -> None:
         lender, self.lender = self.lender, None

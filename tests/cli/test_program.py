@@ -33,8 +33,8 @@ NEED_AN_ARGUMENT = {
     "corpus generate": ["--creators", "50", "--posts", "1"],
     "events show": ["{search}"],
 }
-ENDLESS = {"work", "events tail"}
-"""Until they are told to stop: tests/cli/test_terminal.py, tests/cli/test_events.py."""
+ENDLESS = {"work", "serve", "events tail", "db access watch"}
+"""Until they are told to stop: tests/cli/test_terminal.py, test_serve.py, test_events.py, test_access.py."""
 
 
 def test_help_needs_nothing_heavy() -> None:

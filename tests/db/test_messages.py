@@ -1,10 +1,12 @@
 """Several statements in one message do what they would do one by one."""
 
+import asyncio
 from dataclasses import replace
 
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction, session_scope
@@ -43,3 +45,15 @@ async def test_a_statement_that_fails_undoes_the_transaction(either: Database) -
         await in_transaction(either, SYSTEM, work)
     async with session_scope(either, SYSTEM) as session:
         assert (await session.execute(COUNT)).scalar_one() == 0, "and the connection is whole"
+
+
+async def test_who_stops_after_a_message_is_ended_by_the_server(database: Database) -> None:
+    """A Flush behind the last Sync would switch the server's watch over idle transactions off."""
+    with pytest.raises((psycopg.Error, DBAPIError)):
+        async with session_scope(database, SYSTEM) as session:
+            await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '300ms'"))
+            async with in_one_message(session) as message:
+                await message.ask(text("SELECT :number"), {"number": "1"})
+                await message.ask(text("SELECT :number"), {"number": "2"})
+            await asyncio.sleep(1.5)
+            await session.execute(text("SELECT 1"))

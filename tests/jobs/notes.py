@@ -45,7 +45,7 @@ async def column(database: Database, name: str) -> list[object]:
         return list((await session.execute(text(f"SELECT {name} FROM background_jobs"))).scalars())  # noqa: S608 - a literal of this file
 
 
-async def until(database: Database, status: str, count: int, *, within: float = 10) -> None:
+async def until(database: Database, status: str, count: int, *, within: float = 40) -> None:
     async with asyncio.timeout(within):
         while (await column(database, "status")).count(status) < count:
             await asyncio.sleep(0.02)

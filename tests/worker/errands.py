@@ -51,7 +51,6 @@ class Errand(BaseModel):
 ERRAND: Final = JobType(name="errand", payload=Errand, max_retries=1000)
 
 
-@handles(ERRAND)
 async def run_errand(context: JobContext, errand: Errand) -> Answer:
     async def work(session: AsyncSession) -> None:
         key = f"{errand.chain}-{errand.number}"
@@ -68,7 +67,6 @@ async def run_errand(context: JobContext, errand: Errand) -> Answer:
     return Done({"number": errand.number})
 
 
-@subscribes(CampaignCreated, name="test_echo")
 async def echo(session: AsyncSession, event: RecordedEvent) -> None:
     await put(session, channel=ECHO, body={"key": event.aggregate_id}, dedupe_key=str(event.id))
 
@@ -92,6 +90,8 @@ RELAY: Final = RelaySettings(poll=0.1, grace=0.5)
 
 
 async def main(url: str, folder: Path) -> None:
+    handles(ERRAND)(run_errand)
+    subscribes(CampaignCreated, name="test_echo")(echo)
     never = asyncio.Event()
     senders = {channel: sender(folder, channel) for channel in CHANNELS}
     async with (
