@@ -14,6 +14,16 @@ def _email_delay(key: str, default: timedelta, meaning: str) -> ConfigKey[timede
     return duration_key("email", key, default=default, most=most, meaning=meaning, reader="mail.sequence")
 
 
+def _switch(word: str, name: str) -> ConfigKey[bool]:
+    return flag_key(
+        "feature_flags",
+        f"search_{word}",
+        default=True,
+        meaning=f"Whether live searches on {name} are worked on; until then they wait.",
+        reader="searches.tasks",
+    )
+
+
 STANDARD_JOB_TIMEOUT: Final = duration_key(
     "timeouts",
     "standard_job_timeout",
@@ -48,6 +58,18 @@ LONGEST_PARKING: Final = duration_key(
     meaning="A quota that needs longer to come back is not waited for.",
     reader="searches.runner",
 )
+MAX_API_CALLS_TIKTOK: Final = number_key(
+    "api_limits",
+    "max_api_calls_tiktok",
+    default=1000,
+    least=1,
+    most=100_000,
+    meaning="Pages that one keyword of a TikTok search asks for, at most.",
+    reader="searches.runner",
+)
+SEARCH_YOUTUBE: Final = _switch("youtube", "YouTube")
+SEARCH_TIKTOK: Final = _switch("tiktok", "TikTok")
+SEARCH_INSTAGRAM: Final = _switch("instagram", "Instagram")
 MAX_CONCURRENT_JOBS: Final = number_key(
     "job_processing",
     "max_concurrent_jobs",

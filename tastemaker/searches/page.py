@@ -29,7 +29,7 @@ from tastemaker.searches.states import EndReason
 from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.types import LockedRun, LockedSearch, Turn
 
-MAX_PAGES = 500
+MOST_PAGES = 500
 MAX_BARREN_PAGES = 3
 
 
@@ -37,7 +37,7 @@ MAX_BARREN_PAGES = 3
 class Fetched:
     """A page with what it was fetched for. `call_id`: a call that is to be settled with it.
 
-    `fetched_at`: when, where an earlier call brought it.
+    `fetched_at`: when, where an earlier call brought it. `most_pages`: how many its keyword may have.
     """
 
     turn: Turn
@@ -49,6 +49,7 @@ class Fetched:
     source: str
     key: SuppressionKey | None = None
     fetched_at: datetime | None = None
+    most_pages: int = MOST_PAGES
 
     @property
     def provenance(self) -> Provenance:
@@ -221,7 +222,7 @@ def _end_reason(
         return EndReason.CURSOR_LOOP
     if barren_pages >= MAX_BARREN_PAGES:
         return EndReason.NO_NEW_CREATORS
-    return EndReason.PAGE_CAP if run.pages + 1 >= MAX_PAGES else None
+    return EndReason.PAGE_CAP if run.pages + 1 >= fetched.most_pages else None
 
 
 async def _end(session: AsyncSession, turn: Turn, reason: EndReason) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.config_store.keys import (
     INSTAGRAM_JOB_TIMEOUT,
     LONGEST_PARKING,
+    MAX_API_CALLS_TIKTOK,
     PARK_ON_QUOTA,
     STANDARD_JOB_TIMEOUT,
 )
@@ -46,7 +47,7 @@ from tastemaker.searches.calling import (
     spread,
 )
 from tastemaker.searches.messages import ContinueRun
-from tastemaker.searches.page import Fetched, keep_page
+from tastemaker.searches.page import MOST_PAGES, Fetched, keep_page
 from tastemaker.searches.service import end_run, end_search
 from tastemaker.searches.states import EndReason
 from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
@@ -186,9 +187,15 @@ async def _one_page(
         source=message.source,
         key=door.key,
         fetched_at=begun.paid.fetched_at if begun.paid else None,
+        most_pages=_most_pages(door),
     )
     keep = partial(_keep, fetched=fetched, door=door, may_go_on=may_go_on)
     return await in_transaction(database, claim, keep)
+
+
+def _most_pages(door: Door) -> int:
+    """An end for keywords whose provider finds none."""
+    return int(door.config[MAX_API_CALLS_TIKTOK]) if door.platform is Platform.TIKTOK else MOST_PAGES
 
 
 async def _begin_first(

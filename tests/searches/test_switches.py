@@ -1,0 +1,44 @@
+"""What an operator may switch and bound while searches run."""
+
+import asyncio
+from decimal import Decimal
+
+from tastemaker.config_store.keys import MAX_API_CALLS_TIKTOK, SEARCH_TIKTOK, SEARCH_YOUTUBE
+from tastemaker.config_store.live import Configuration
+from tastemaker.core.platforms import Platform
+from tastemaker.searches.states import Outcome
+from tests.searches.rows import one
+from tests.searches.scripted import Bench, ScriptedProvider, pages_of, working
+
+TRIED = "SELECT max(attempt) FROM background_jobs"
+
+
+async def test_a_platform_that_is_switched_off_is_not_asked_and_its_searches_wait(bench: Bench) -> None:
+    config = Configuration.of_defaults({SEARCH_YOUTUBE: False})
+    provider = ScriptedProvider(pages_of(10, 20))
+    search = await bench.start("chess", target=20, source="live")
+    async with working(bench.database, provider, config=config):
+        while await one(bench.database, TRIED) == 0:
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+    assert provider.asked == []
+    assert (await bench.reload(search)).outcome is None
+    waits = "SELECT scheduled_for > app_now() FROM background_jobs WHERE status = 'pending'"
+    assert await one(bench.database, waits) is True, "it is looked at again later"
+
+
+async def test_the_sandbox_and_other_platforms_go_on(bench: Bench) -> None:
+    config = Configuration.of_defaults({SEARCH_YOUTUBE: False, SEARCH_TIKTOK: True})
+    async with working(bench.database, ScriptedProvider(pages_of(10, 20)), config=config):
+        search = await bench.start("chess", target=20)
+        assert (await bench.finish(search)).outcome is Outcome.FULL
+
+
+async def test_a_keyword_asks_for_no_more_pages_than_are_allowed(bench: Bench) -> None:
+    config = Configuration.of_defaults({MAX_API_CALLS_TIKTOK: Decimal(3)})
+    provider = ScriptedProvider(pages_of(10, 1000))
+    async with working(bench.database, provider, config=config):
+        search = await bench.start("chess", target=500, platform=Platform.TIKTOK)
+        ended = await bench.finish(search)
+    assert (len(provider.asked), ended.stored) == (3, 30)
+    assert await one(bench.database, "SELECT end_reason FROM scraping_runs") == "page_cap"
