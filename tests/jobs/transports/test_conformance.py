@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,7 +19,7 @@ from tastemaker.jobs import reading_queries
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Again, Answer, Done, Handlers, JobContext, JobType, Registered
 from tests.jobs.notes import NOTE, Note, column, publish_words, until
-from tests.jobs.transports.lines import Line
+from tests.jobs.transports.lines import QUICK, Line
 
 BROKEN_PROMISES = {
     "a job that is neither done nor waiting": "SELECT id FROM background_jobs WHERE status = 'processing'",
@@ -259,7 +260,8 @@ async def test_a_frozen_process_that_wakes_up_changes_nothing(line: Line, heard:
     frozen = {NOTE.name: Registered(NOTE, freeze)}
     await publish_words(line.database, ["x"])
     calm = type(line)(line.database, line.transport, line.twin, line.config)
-    async with line.working(frozen), calm.working(frozen):
+    silent = replace(QUICK, heartbeat=60)
+    async with line.working(frozen, settings=silent), calm.working(frozen, settings=silent):
         await asleep.wait()
         await until(line.database, "completed", 1)
         await asyncio.sleep(0.3)
