@@ -106,8 +106,7 @@ async def continue_run(
             config=context.config.snapshot(),  # one state of it for the whole page
             key=key,
         )
-        may_go_on = not context.stopping.is_set() and monotonic() < slice_ends
-        step = await _one_page_or_wait_for_space(context, message, door, begun, may_go_on=may_go_on)
+        step = await _one_page_or_wait_for_space(context, message, door, begun, slice_ends=slice_ends)
         if isinstance(step, Done | Again):
             return step
         begun = step
@@ -142,10 +141,10 @@ async def give_up_run(session: AsyncSession, message: ContinueRun) -> None:
 
 
 async def _one_page_or_wait_for_space(
-    context: JobContext, message: ContinueRun, door: Door, begun: _Begun | None, *, may_go_on: bool
+    context: JobContext, message: ContinueRun, door: Door, begun: _Begun | None, *, slice_ends: float
 ) -> _Begun | Answer | None:
     try:
-        return await _one_page(context, message, door, begun, may_go_on=may_go_on)
+        return await _one_page(context, message, door, begun, slice_ends=slice_ends)
     except (DBAPIError, psycopg.Error) as error:
         if not is_full(error):
             raise
@@ -163,7 +162,7 @@ async def _park_for_space(session: AsyncSession, *, message: ContinueRun) -> Non
 
 
 async def _one_page(
-    context: JobContext, message: ContinueRun, door: Door, next_: _Begun | None, *, may_go_on: bool
+    context: JobContext, message: ContinueRun, door: Door, next_: _Begun | None, *, slice_ends: float
 ) -> _Begun | Answer | None:
     """The run goes on with what has begun; None: with what is still to begin."""
     database, claim = context.database, Tenant(ExternalUserId(message.user_id))
@@ -189,6 +188,7 @@ async def _one_page(
         fetched_at=begun.paid.fetched_at if begun.paid else None,
         most_pages=_most_pages(door),
     )
+    may_go_on = not context.stopping.is_set() and monotonic() < slice_ends  # after the call, which takes long
     keep = partial(_keep, fetched=fetched, door=door, may_go_on=may_go_on)
     return await in_transaction(database, claim, keep)
 
