@@ -124,7 +124,7 @@ class Ours:
             for _ in range(rounds + 20):
                 async with session_scope(opened, SYSTEM) as session:
                     started = perf_counter()
-                    await claim_queries.claim(session, worker="w", job_types=["noop"], batch=1, lease=30)
+                    await session.execute(claim_queries.CLAIM, claim_queries.wishes("w", ["noop"], 1, 30.0))
                     took.append(perf_counter() - started)
                     await session.rollback()
         return took[20:]

@@ -4,12 +4,10 @@ They run one after the other, each with what the ones before have done. Behind a
 pipeline they are sent one by one.
 """
 
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
@@ -17,8 +15,7 @@ from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.engine import PIPELINES, driver_connection
-
-NAME: Final = re.compile(r"(?<![:\w]):(\w+)")
+from tastemaker.db.statements import in_the_drivers_form
 
 Answer = psycopg.AsyncCursor[DictRow]
 
@@ -30,7 +27,7 @@ class Message:
     async def ask(self, statement: TextClause, parameters: Mapping[str, Any]) -> Answer:
         """Its rows may be fetched when the message has ended."""
         cursor = self.connection.cursor(row_factory=dict_row)
-        return await cursor.execute(_in_the_drivers_form(statement), parameters)
+        return await cursor.execute(in_the_drivers_form(statement), parameters)
 
 
 @asynccontextmanager
@@ -42,9 +39,3 @@ async def in_one_message(session: AsyncSession) -> AsyncIterator[Message]:
             yield Message(connection)
     else:
         yield Message(connection)
-
-
-@cache
-def _in_the_drivers_form(statement: TextClause) -> bytes:
-    """`:name` as the driver writes it."""
-    return NAME.sub(r"%(\1)s", statement.text.replace("%", "%%")).encode()

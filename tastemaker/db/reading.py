@@ -13,9 +13,11 @@ from typing import Any, Final, LiteralString, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import BaseRowFactory
+from sqlalchemy import TextClause
 
 from tastemaker.db.claims import Claim, claims_json
 from tastemaker.db.engine import Database, take_connection
+from tastemaker.db.statements import in_the_drivers_form
 
 Row = TypeVar("Row")
 
@@ -55,13 +57,13 @@ async def read_one(
 async def write_all(
     database: Database,
     claim: Claim,
-    statement: bytes,
+    statement: TextClause,
     params: Mapping[str, Any],
     *,
     row: BaseRowFactory[Row],
 ) -> list[Row]:
     """Run a statement that writes and returns rows, and commit it. As `read_all` otherwise."""
-    async with _asked(database, _CLAIM, claim, statement, params, row) as cursor:
+    async with _asked(database, _CLAIM, claim, in_the_drivers_form(statement), params, row) as cursor:
         return await cursor.fetchall()
 
 

@@ -16,7 +16,7 @@ from tastemaker.core.ids import JobId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database
 from tastemaker.db.reading import write_all
-from tastemaker.jobs.queries import SUCCESSOR_WAITS, for_the_driver
+from tastemaker.jobs.queries import SUCCESSOR_WAITS
 from tastemaker.jobs.types import ClaimedJob
 
 MOST_TENANTS = 500
@@ -74,8 +74,6 @@ CLAIM = text(f"""
         LIMIT :batch
         FOR UPDATE OF job SKIP LOCKED
     ){_TAKE}""")  # noqa: S608 - of this module's own words
-
-CLAIM_ALONE = for_the_driver(CLAIM)
 
 CLAIM_FAIRLY = text(f"""
     WITH RECURSIVE level AS (
@@ -172,24 +170,6 @@ UNPARK = text("""
 
 
 async def claim(
-    session: AsyncSession,
-    *,
-    worker: str | None,
-    job_types: Sequence[str],
-    batch: int,
-    lease: float,
-    only: Collection[str] | None = None,
-) -> list[ClaimedJob]:
-    """Take up to `batch` ready jobs, most urgent first. Counted as an attempt before anything runs.
-
-    `worker` is the name under which it shows its presence; without one only the lease tells of its death.
-    `only`: the correlation ids whose jobs may be taken; None is every one.
-    """
-    rows = await session.execute(CLAIM, _wishes(worker, job_types, batch, lease, only))
-    return [claimed_job(row) for row in rows.mappings()]
-
-
-async def claim_alone(
     database: Database,
     *,
     worker: str | None,
@@ -198,15 +178,24 @@ async def claim_alone(
     lease: float,
     only: Collection[str] | None = None,
 ) -> list[ClaimedJob]:
-    """As `claim`, in a transaction of its own and one round trip."""
-    wishes = _wishes(worker, job_types, batch, lease, only)
-    rows = await write_all(database, SYSTEM, CLAIM_ALONE, wishes, row=dict_row)
+    """Take up to `batch` ready jobs, most urgent first, in one round trip; an attempt before anything runs.
+
+    `worker` is the name under which it shows its presence; without one only the lease tells of its death.
+    `only`: the correlation ids whose jobs may be taken; None is every one.
+    """
+    asked = wishes(worker, job_types, batch, lease, only)
+    rows = await write_all(database, SYSTEM, CLAIM, asked, row=dict_row)
     return [claimed_job(row) for row in rows]
 
 
-def _wishes(
-    worker: str | None, job_types: Sequence[str], batch: int, lease: float, only: Collection[str] | None
+def wishes(
+    worker: str | None,
+    job_types: Sequence[str],
+    batch: int,
+    lease: float,
+    only: Collection[str] | None = None,
 ) -> dict[str, Any]:
+    """The parameters of CLAIM."""
     return {
         "worker": worker,
         "job_types": list(job_types),
@@ -234,7 +223,7 @@ async def claim_fairly(
     rows = await session.execute(
         CLAIM_FAIRLY,
         {
-            **_wishes(worker, job_types, batch, lease, only),
+            **wishes(worker, job_types, batch, lease, only),
             "served": list(served),
             "from": after or "",
             "behind": after,

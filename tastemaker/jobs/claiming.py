@@ -51,7 +51,7 @@ async def claim(database: Database, state: WorkerState, *, batch: int) -> list[C
     """At most `batch`: first of those who have less than their share of the places, then of everybody."""
     jobs = await _claim_in_turn(database, state, batch=batch)
     if len(jobs) < batch:
-        jobs += await claim_queries.claim_alone(
+        jobs += await claim_queries.claim(
             database,
             worker=state.claim_as,
             job_types=list(state.handlers),

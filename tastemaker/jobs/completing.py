@@ -88,11 +88,11 @@ async def _complete(database: Database, batch: Sequence[DoneJob]) -> set[JobId]:
     """In one round trip where no end is an event."""
     ended = [(done.job, done.result) for done in batch]
     if not any(done.is_told for done in batch):
-        rows = await write_all(database, SYSTEM, queries.COMPLETE_ALONE, queries.ends(ended), row=scalar_row)
+        rows = await write_all(database, SYSTEM, queries.COMPLETE, queries.ends(ended), row=scalar_row)
         return set(map(JobId, rows))
 
     async def work(session: AsyncSession) -> set[JobId]:
-        ours = await queries.complete_many(session, ended)
+        ours = await queries.complete(session, ended)
         told = [done.job for done in batch if done.is_told and done.job.id in ours]
         await record_many(
             session,

@@ -4,13 +4,12 @@ A job that goes back to the queue while its successor waits there (the same `ded
 is cancelled: one of a key waits.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, JobId
@@ -25,11 +24,6 @@ ENQUEUE = text("""
     ON CONFLICT (dedupe_key) WHERE status = 'pending' DO NOTHING
     RETURNING id
 """)
-
-
-def for_the_driver(statement: TextClause) -> bytes:
-    """The same in psycopg's notation, for one that travels alone."""
-    return re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", statement.text.replace("%", "%%")).encode()
 
 
 RENEW = text("""
@@ -48,8 +42,6 @@ COMPLETE = text("""
     WHERE job.id = ended.id AND job.attempt = ended.attempt AND job.status = 'processing'
     RETURNING job.id
 """)
-
-COMPLETE_ALONE = for_the_driver(COMPLETE)
 
 SUCCESSOR_WAITS = """EXISTS (
         SELECT FROM background_jobs successor
@@ -130,12 +122,7 @@ async def renew(session: AsyncSession, held: Sequence[ClaimedJob], *, lease: flo
     return {JobId(row) for row in rows.scalars()}
 
 
-async def complete(session: AsyncSession, job: ClaimedJob, result: Mapping[str, Any] | None) -> bool:
-    """False: the job was not ours any more, and nothing changed."""
-    return bool(await complete_many(session, [(job, result)]))
-
-
-async def complete_many(
+async def complete(
     session: AsyncSession, ended: Sequence[tuple[ClaimedJob, Mapping[str, Any] | None]]
 ) -> set[JobId]:
     """Those that were still ours; nothing changed of the others."""

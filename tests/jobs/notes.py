@@ -28,10 +28,9 @@ NOTE = JobType(name="note", payload=Note, max_retries=2)
 async def claimed(
     database: Database, *, batch: int = 100, lease: float = 30, only: Collection[str] | None = None
 ) -> list[ClaimedJob]:
-    async with session_scope(database, SYSTEM) as session:
-        return await claim_queries.claim(
-            session, worker="test", job_types=["note"], batch=batch, lease=lease, only=only
-        )
+    return await claim_queries.claim(
+        database, worker="test", job_types=["note"], batch=batch, lease=lease, only=only
+    )
 
 
 async def publish_words(database: Database, words: Sequence[str]) -> None:

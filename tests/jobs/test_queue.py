@@ -61,7 +61,7 @@ async def test_one_of_a_key_waits_and_one_of_a_key_runs(database: Database) -> N
         assert await publish(session, NOTE, Note(word="successor"), lock_key="k", dedupe_key="k")
     assert await claimed(database) == [], "the key is held"
     async with session_scope(database, SYSTEM) as session:
-        await queries.complete(session, running, None)
+        await queries.complete(session, [(running, None)])
     assert [job.payload["word"] for job in await claimed(database)] == ["successor"]
 
 
@@ -73,10 +73,10 @@ async def test_only_the_holder_of_the_attempt_may_end_the_job(database: Database
         assert len(await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)) == 1
     (after,) = await claimed(database)
     async with session_scope(database, SYSTEM) as session:
-        assert not await queries.complete(session, before, {"by": "the frozen one"})
+        assert not await queries.complete(session, [(before, {"by": "the frozen one"})])
         assert not await queries.again(session, before, delay=0)
         assert await queries.fail(session, before, error="x", delay=0, final=True) is None
-        assert await queries.complete(session, after, {"by": "the new one"})
+        assert await queries.complete(session, [(after, {"by": "the new one"})])
     assert await column(database, "result") == [{"by": "the new one"}]
 
 
@@ -102,7 +102,7 @@ async def test_two_that_may_have_killed_workers_never_run_at_once(database: Data
     (suspect,) = [job for job in await claimed(database) if job.payload["word"] != "above suspicion"]
     assert await claimed(database) == []
     async with session_scope(database, SYSTEM) as session:
-        assert await queries.complete(session, suspect, None)
+        assert await queries.complete(session, [(suspect, None)])
     (other,) = await claimed(database)
     assert {suspect.payload["word"], other.payload["word"]} == {"poison", "bystander"}
 
