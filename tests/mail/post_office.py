@@ -129,6 +129,6 @@ async def post_office(
     finally:
         listening.close()
         for connection in connections:
-            if connection.transport is not None:
+            if connection.transport is not None and not connection.transport.is_closing():
                 connection.transport.abort()
         await asyncio.sleep(0)
