@@ -2,12 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from tastemaker.providers.base import Creator, Post
 
 _TOKEN = re.compile(r"\w+")
+_FIRST_COMBINING = "\u0300"
 
 
 def matched_fields(keyword: str, creator: Creator, posts: Iterable[Post]) -> list[str]:
@@ -17,40 +20,54 @@ def matched_fields(keyword: str, creator: Creator, posts: Iterable[Post]) -> lis
     (`make-up` for `makeup`, #veganfood for `vegan food`).
     """
     posts = list(posts)
-    fields = {
-        "post": [post.text or "" for post in posts],
-        "description": [post.description or "" for post in posts],
+    fields: dict[str, Iterable[str | None]] = {
+        "post": [post.text for post in posts],
+        "description": [post.description for post in posts],
         "hashtag": [tag for post in posts for tag in post.hashtags],
         "tag": [tag for post in posts for tag in post.tags],
-        "name": [creator.name or ""],
-        "handle": [creator.handle or ""],
-        "bio": [creator.bio or ""],
+        "name": [creator.name],
+        "handle": [creator.handle],
+        "bio": [creator.bio],
     }
-    folded = _fold(keyword)
-    return [name for name, texts in fields.items() if _carries(_fold(" \n ".join(texts)), folded)]
+    sought = _sought(keyword)
+    return [name for name, texts in fields.items() if _carries(_joined(texts), sought)]
 
 
 def best_post(keyword: str, posts: Iterable[Post]) -> Post | None:
     """The first post that carries the keyword, else the provider's first."""
-    folded = _fold(keyword)
+    sought = _sought(keyword)
     posts = list(posts)
     for post in posts:
-        if _carries(_fold(_everything(post)), folded):
+        if _carries(_joined((post.text, post.description, *post.hashtags, *post.tags)), sought):
             return post
     return posts[0] if posts else None
 
 
-def _everything(post: Post) -> str:
-    return " \n ".join((post.text or "", post.description or "", *post.hashtags, *post.tags))
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """A keyword as it is looked for: its words, and all of them written together."""
+
+    words: Sequence[str]
+    together: str
 
 
-def _carries(text: str, keyword: str) -> bool:
-    words = keyword.split()
-    if not words:
+@lru_cache(maxsize=256)
+def _sought(keyword: str) -> _Sought:
+    folded = _fold(keyword)
+    return _Sought(folded.split(), "".join(_TOKEN.findall(folded)))
+
+
+def _joined(texts: Iterable[str | None]) -> str:
+    """As one text, folded."""
+    return _fold(" \n ".join(text for text in texts if text))
+
+
+def _carries(text: str, sought: _Sought) -> bool:
+    if not text or not sought.words:
         return False
-    if all(word in text for word in words):
+    if all(word in text for word in sought.words):
         return True
-    together = "".join(_TOKEN.findall(keyword))
+    together = sought.together
     tokens = _TOKEN.findall(text)
     pairs = (first + second for first, second in pairwise(tokens))
     return bool(together) and (any(together in token for token in tokens) or together in pairs)
@@ -58,5 +75,8 @@ def _carries(text: str, keyword: str) -> bool:
 
 def _fold(text: str) -> str:
     """Case, width and accents aside: `Beauté` is `beaute`; the # of a hashtag does not count."""
+    folded = text.casefold().replace("#", " ")
+    if folded.isascii():  # most of what is folded, many times a page
+        return folded
     decomposed = unicodedata.normalize("NFKD", text).casefold().replace("#", " ")
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+    return "".join(one for one in decomposed if one < _FIRST_COMBINING or not unicodedata.combining(one))
