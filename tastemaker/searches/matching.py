@@ -5,7 +5,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 from tastemaker.providers.base import Creator, Post
 
@@ -45,16 +44,19 @@ def best_post(keyword: str, posts: Iterable[Post]) -> Post | None:
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """A keyword as it is looked for: its words, and all of them written together."""
+    """A keyword as it is looked for: its words, all of them written together, and that as two whole words."""
 
     words: Sequence[str]
     together: str
+    apart: re.Pattern[str]
 
 
 @lru_cache(maxsize=256)
 def _sought(keyword: str) -> _Sought:
     folded = _fold(keyword)
-    return _Sought(folded.split(), "".join(_TOKEN.findall(folded)))
+    together = "".join(_TOKEN.findall(folded))
+    halves = "|".join(rf"{together[:place]}\W+{together[place:]}" for place in range(1, len(together)))
+    return _Sought(folded.split(), together, re.compile(rf"\b(?:{halves or '(?!)'})\b"))
 
 
 def _joined(texts: Iterable[str | None]) -> str:
@@ -68,9 +70,7 @@ def _carries(text: str, sought: _Sought) -> bool:
     if all(word in text for word in sought.words):
         return True
     together = sought.together
-    tokens = _TOKEN.findall(text)
-    pairs = (first + second for first, second in pairwise(tokens))
-    return bool(together) and (any(together in token for token in tokens) or together in pairs)
+    return bool(together) and (together in text or sought.apart.search(text) is not None)
 
 
 def _fold(text: str) -> str:
