@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import httpx
 
 from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
-from tastemaker.accounts.service import ensure_local_user
+from tastemaker.accounts.queries import insert_user
+from tastemaker.accounts.service import ensure_local_user, get_current_user
 from tastemaker.campaigns.service import create_campaign
-from tastemaker.core.ids import new_id
+from tastemaker.core.ids import ExternalUserId, new_id
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database, open_database, session_scope
@@ -141,6 +142,17 @@ async def desk(url: str) -> AsyncIterator[Desk]:
         async with session_scope(opened, Tenant(LOCAL_USER)) as session:
             user = await ensure_local_user(session)
         yield Desk(opened, user)
+
+
+async def make_desks(at: Desk, users: int) -> list[Desk]:
+    """The same database for that many users without limits; they stay there for the next run."""
+    desks = []
+    for number in range(users):
+        user_id = ExternalUserId(f"bench {number}")
+        async with session_scope(at.database, Tenant(user_id)) as session:
+            await insert_user(session, user_id, full_name="Somebody", plan=at.user.plan, is_admin=False)
+            desks.append(Desk(at.database, await get_current_user(session, user_id)))
+    return desks
 
 
 @asynccontextmanager

@@ -2,8 +2,8 @@
 
 `python -m bench.search_latency`. First: a watcher looks every 10 ms; how long after the
 provider's first answer does it see creators? Then a search of 20 pages at 200 ms
-each against 20 times 200 ms. Then 200 searches of one keyword at 2 s, side by side on one worker, against
-their pages at 2 s each, and the memory of the process.
+each against 20 times 200 ms. Then 200 searches of one keyword at 2 s by some users, side by side on one
+worker, against their pages at 2 s each, and the memory of the process.
 """
 
 import argparse
@@ -11,20 +11,24 @@ import asyncio
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from time import perf_counter
 
 import httpx
+from sqlalchemy import text
 
 from bench.measuring import database, server
-from bench.search_desk import PER_PAGE, Desk, NullProvider, desk, make_page, working
+from bench.search_desk import PER_PAGE, Desk, NullProvider, desk, make_desks, make_page, working
 from bench.search_pages import fill_catalog
 from tastemaker.core.ids import new_id
-from tastemaker.db.engine import session_scope
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, session_scope
 from tastemaker.providers.base import KeywordQuery, Page
 from tastemaker.searches.service import get_search
 
 LOOK_SECONDS = 0.01
+IS_ANY_OPEN = text("SELECT EXISTS (SELECT FROM scraping_jobs WHERE status IN ('pending', 'processing'))")
 
 
 @dataclass
@@ -64,23 +68,25 @@ async def one_search(at: Desk, *, wait: float, count: int) -> float:
         return perf_counter() - started
 
 
-async def many_searches(at: Desk, *, wait: float, searches: int, count: int, places: int) -> float:
+async def many_searches(
+    desks: Sequence[Desk], *, wait: float, searches: int, count: int, places: int
+) -> float:
+    """Seconds from the worker's start until all have ended; they were put there before, by users in turn."""
     keywords = [f"chess {number}" for number in range(searches)]
     provider = NullProvider({keyword: pages(count) for keyword in keywords}, wait)
-    async with working(at.database, provider, concurrency=places):
-        started = perf_counter()
-        begun = [await at.start([keyword], count * PER_PAGE) for keyword in keywords]
-        while await _open(at, [str(search.id) for search in begun]):  # noqa: ASYNC110 - rows set no event
+    for keyword, at in zip(keywords, cycle(desks), strict=False):
+        await at.start([keyword], count * PER_PAGE)
+    database = desks[0].database
+    started = perf_counter()
+    async with working(database, provider, concurrency=places):
+        while await _is_any_open(database):  # noqa: ASYNC110 - rows set no event
             await asyncio.sleep(0.1)
         return perf_counter() - started
 
 
-async def _open(at: Desk, ids: Sequence[str]) -> bool:
-    async with session_scope(at.database, at.user.claim) as session:
-        for search_id in ids:
-            if (await get_search(session, at.user, search_id)).status.is_open:
-                return True
-    return False
+async def _is_any_open(database: Database) -> bool:
+    async with session_scope(database, SYSTEM) as session:
+        return bool(await session.scalar(IS_ANY_OPEN))
 
 
 def memory_mb() -> float:
@@ -97,9 +103,10 @@ async def measure(url: str, asked: argparse.Namespace) -> None:
         singles = [await one_search(at, wait=0.2, count=20) for _ in range(asked.rounds)]
         single = statistics.median(singles)
         print(f"20 pages at 200 ms: {single:.2f} s, {single / 4.0 - 1:+.0%} of the provider's own 4.00 s")
+        desks = await make_desks(at, asked.users)
         for places in (20, asked.searches):
             took = await many_searches(
-                at, wait=2.0, searches=asked.searches, count=asked.pages, places=places
+                desks, wait=2.0, searches=asked.searches, count=asked.pages, places=places
             )
             ideal = 2.0 * asked.pages * asked.searches / places
             print(
@@ -114,6 +121,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--searches", type=int, default=200)
     parser.add_argument("--pages", type=int, default=3)
+    parser.add_argument("--users", type=int, default=20)
     asked = parser.parse_args()
     with server() as running:
         urls = database(running, "search_pages_10000", lambda connection: fill_catalog(connection, 10_000))
