@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, SearchId
-from tastemaker.db.messages import Message, in_one_message
+from tastemaker.db.messages import Later, Message
 
 UNLIMITED = -1
 
@@ -38,6 +38,14 @@ GIVE_CAMPAIGN_BACK = text("""
     WHERE tenant_id = :user_id
 """)
 
+FIND_LIMIT = text("""
+    SELECT coalesce(usage.plan_creators_limit, plan.creators_limit) AS creators_limit
+    FROM user_usage usage
+    JOIN user_subscriptions subscription ON subscription.user_id = usage.user_id
+    JOIN subscription_plans plan ON plan.plan_key = subscription.current_plan
+    WHERE usage.tenant_id = :user_id
+""")
+
 LOCK_USAGE = text("SELECT FROM user_usage WHERE tenant_id = :user_id FOR NO KEY UPDATE")
 
 LOCK_ALLOWANCE = text("""
@@ -57,10 +65,12 @@ LIST_CHARGED = text("""
 """)
 
 CHARGE = text("""
-    WITH charged AS (
+    WITH usage AS MATERIALIZED (
+        SELECT usage_reset_date FROM user_usage WHERE tenant_id = :user_id FOR NO KEY UPDATE
+    ), charged AS (
         INSERT INTO usage_charges (tenant_id, period_start, platform, stable_id, job_id, charged_at)
-        SELECT :user_id, :period_start, :platform, stable_id, :search_id, app_now()
-        FROM unnest(CAST(:stable_ids AS text[])) AS stable_id
+        SELECT :user_id, usage.usage_reset_date, :platform, stable_id, :search_id, app_now()
+        FROM usage, unnest(CAST(:stable_ids AS text[])) AS stable_id
         ON CONFLICT DO NOTHING
         RETURNING 1
     )
@@ -88,40 +98,45 @@ async def lock_allowance(session: AsyncSession, user_id: ExternalUserId) -> Allo
     return None if row is None else _allowance(row)
 
 
+async def ask_limit(message: Message, user_id: ExternalUserId) -> Later[int | None]:
+    """Creators a period: UNLIMITED, or a number. None: nobody of that name. Locks nothing."""
+    asked = await message.ask(FIND_LIMIT, {"user_id": user_id})
+
+    async def read() -> int | None:
+        row = await asked.fetchone()
+        return None if row is None else int(row["creators_limit"])
+
+    return read
+
+
 async def lock_allowance_for(
-    session: AsyncSession, user_id: ExternalUserId, *, platform: str, stable_ids: Sequence[str]
-) -> tuple[Allowance, set[str]] | None:
-    """The same, and which of these creators the period has paid for already."""
+    message: Message, user_id: ExternalUserId, *, platform: str, stable_ids: Sequence[str]
+) -> Later[tuple[Allowance, set[str]] | None]:
+    """The allowance, locked, and which of these creators the period has paid for already."""
     asked = {"user_id": user_id, "platform": platform, "stable_ids": list(stable_ids)}
-    async with in_one_message(session) as message:
-        usage = await message.ask(LOCK_ALLOWANCE, {"user_id": user_id})
-        charged = await message.ask(LIST_CHARGED, asked)
-    row = await usage.fetchone()
-    if row is None:
-        return None
-    return _allowance(row), {found["stable_id"] for found in await charged.fetchall()}
+    usage = await message.ask(LOCK_ALLOWANCE, {"user_id": user_id})
+    charged = await message.ask(LIST_CHARGED, asked)
+
+    async def read() -> tuple[Allowance, set[str]] | None:
+        row = await usage.fetchone()
+        if row is None:
+            return None
+        return _allowance(row), {found["stable_id"] for found in await charged.fetchall()}
+
+    return read
 
 
 async def charge(
     message: Message,
     user_id: ExternalUserId,
     *,
-    period_start: datetime,
     platform: str,
     stable_ids: Sequence[str],
     search_id: SearchId,
 ) -> None:
     """Charge each creator once in the period; the counter rises by the number newly charged."""
-    await message.ask(
-        CHARGE,
-        {
-            "user_id": user_id,
-            "period_start": period_start,
-            "platform": platform,
-            "stable_ids": list(stable_ids),
-            "search_id": search_id,
-        },
-    )
+    named = {"platform": platform, "stable_ids": list(stable_ids), "search_id": search_id}
+    await message.ask(CHARGE, {"user_id": user_id, **named})
 
 
 def _allowance(row: Mapping[Any, Any]) -> Allowance:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,17 +10,19 @@ from tastemaker.billing import queries
 from tastemaker.billing.queries import Allowance
 from tastemaker.core.errors import LimitReached, NotFound
 from tastemaker.core.ids import ExternalUserId, SearchId
-from tastemaker.db.messages import Message
+from tastemaker.db.messages import Later, Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """Of some creators those who may be stored, and the `new` ones among them, who are to be charged."""
+    """Of some creators those who may be stored, and the `new` ones among them, who are to be charged.
+
+    Without a limit all are called new: whom the period has paid for already is left out when it is written.
+    """
 
     allowed: Sequence[str] = ()
     new: Sequence[str] = ()
     platform: str = ""
-    period_start: datetime | None = None
 
 
 NO_CHARGE = Charge()
@@ -50,38 +52,57 @@ async def refuse_without_allowance(session: AsyncSession, user_id: ExternalUserI
         raise LimitReached(f"Your plan's creators of this period are used up ({allowance.used}).")
 
 
+async def ask_whether_unlimited(message: Message, user_id: ExternalUserId) -> Later[bool]:
+    """Whether the plan has no limit of creators, so that nobody's count has to be waited for."""
+    read_limit = await queries.ask_limit(message, user_id)
+
+    async def read() -> bool:
+        limit = await read_limit()
+        if limit is None:
+            raise NotFound(NOBODY)
+        return limit == queries.UNLIMITED
+
+    return read
+
+
 async def plan_charge(
-    session: AsyncSession, user_id: ExternalUserId, *, platform: str, stable_ids: Sequence[str]
-) -> Charge:
-    """Who may be stored, in order, until the plan's limit. The user's usage is locked.
+    message: Message, user_id: ExternalUserId, *, platform: str, stable_ids: Sequence[str], is_unlimited: bool
+) -> Later[Charge]:
+    """Who may be stored, in order, until the plan's limit; then the user's usage is locked.
 
     One already charged in this period is stored again without charge.
     """
-    locked = await queries.lock_allowance_for(session, user_id, platform=platform, stable_ids=stable_ids)
-    if locked is None:
-        raise NotFound(NOBODY)
-    allowance, paid = locked
-    new = [stable_id for stable_id in stable_ids if stable_id not in paid][: allowance.left]
-    allowed = paid.union(new)
-    return Charge(
-        allowed=[stable_id for stable_id in stable_ids if stable_id in allowed],
-        new=new,
-        platform=platform,
-        period_start=allowance.period_start,
-    )
+    if is_unlimited or not stable_ids:
+        everybody = Charge(allowed=stable_ids, new=stable_ids, platform=platform)
+        return partial(_plan_everybody, everybody)
+    read_locked = await queries.lock_allowance_for(message, user_id, platform=platform, stable_ids=stable_ids)
+
+    async def read() -> Charge:
+        locked = await read_locked()
+        if locked is None:
+            raise NotFound(NOBODY)
+        allowance, paid = locked
+        new = [stable_id for stable_id in stable_ids if stable_id not in paid][: allowance.left]
+        allowed = paid.union(new)
+        return Charge(
+            allowed=[stable_id for stable_id in stable_ids if stable_id in allowed],
+            new=new,
+            platform=platform,
+        )
+
+    return read
 
 
 async def charge(message: Message, user_id: ExternalUserId, planned: Charge, *, search_id: SearchId) -> None:
-    """Charge what was planned in this transaction."""
-    if planned.new and planned.period_start is not None:
+    """Charge what was planned in this transaction, once in the period; from here on the usage is locked."""
+    if planned.new:
         await queries.charge(
-            message,
-            user_id,
-            period_start=planned.period_start,
-            platform=planned.platform,
-            stable_ids=planned.new,
-            search_id=search_id,
+            message, user_id, platform=planned.platform, stable_ids=planned.new, search_id=search_id
         )
+
+
+async def _plan_everybody(everybody: Charge) -> Charge:
+    return everybody
 
 
 async def _lock_allowance(session: AsyncSession, user_id: ExternalUserId) -> Allowance:

@@ -3,21 +3,22 @@
 Rows go in by key order, so that two pages with the same creators cannot block each other for good.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
 import orjson
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.catalog.types import Provenance
-from tastemaker.db.engine import driver_connection
+from tastemaker.db.messages import Later, Message, in_one_message
 from tastemaker.providers.base import Creator, Post
 
-KEEP_CREATORS: LiteralString = """
+KEEP_CREATORS = text("""
     WITH given AS MATERIALIZED (
-        SELECT * FROM json_to_recordset(%(creators)s) AS one (
+        SELECT * FROM json_to_recordset(:creators) AS one (
             platform text, stable_id text, handle text, name text, bio text, followers bigint,
             following bigint, posts_count bigint, views_total bigint, verified boolean, private boolean,
             avatar_url text, profile_url text, emails text[], links text[], country text, language text,
@@ -29,7 +30,7 @@ KEEP_CREATORS: LiteralString = """
             platform, stable_id, handle, name, bio, followers, following, posts_count, views_total, verified,
             private, avatar_url, profile_url, emails, links, country, language, extra_ids,
             source, policy, fetched_at, expires_at, first_seen_at)
-        SELECT given.*, %(source)s, %(policy)s, %(now)s, %(expires_at)s, %(now)s
+        SELECT given.*, :source, :policy, :now, :expires_at, :now
         FROM given ORDER BY stable_id
         ON CONFLICT (platform, stable_id) DO UPDATE SET
             handle = coalesce(excluded.handle, known.handle),
@@ -54,14 +55,14 @@ KEEP_CREATORS: LiteralString = """
         RETURNING id, stable_id
     ), handles AS (
         INSERT INTO creator_handles (creator_id, handle, first_seen_at, last_seen_at)
-        SELECT kept.id, given.handle, %(now)s, %(now)s
+        SELECT kept.id, given.handle, :now, :now
         FROM kept JOIN given USING (stable_id) WHERE given.handle IS NOT NULL ORDER BY kept.id
         ON CONFLICT (creator_id, handle) DO UPDATE SET last_seen_at = excluded.last_seen_at
     ), snapshots AS (
         INSERT INTO follower_snapshots (creator_id, observed_on, followers, posts_count, views_total, source,
                                         expires_at)
-        SELECT kept.id, (%(now)s::timestamptz AT TIME ZONE 'UTC')::date, given.followers, given.posts_count,
-               given.views_total, %(source)s, %(expires_at)s
+        SELECT kept.id, CAST(CAST(:now AS timestamptz) AT TIME ZONE 'UTC' AS date), given.followers,
+               given.posts_count, given.views_total, :source, :expires_at
         FROM kept JOIN given USING (stable_id) WHERE given.followers IS NOT NULL ORDER BY kept.id
         ON CONFLICT (creator_id, observed_on) DO UPDATE SET
             followers = excluded.followers,
@@ -69,25 +70,29 @@ KEEP_CREATORS: LiteralString = """
             views_total = coalesce(excluded.views_total, follower_snapshots.views_total),
             source = excluded.source, expires_at = least(follower_snapshots.expires_at, excluded.expires_at)
     )
-    SELECT kept.stable_id, kept.id, known.id
+    SELECT kept.stable_id, kept.id, known.id AS known_by_handle
     FROM kept JOIN named USING (stable_id)
          LEFT JOIN creators known ON known.platform = named.platform AND known.stable_id = named.surrogate
-"""
+""")
 """All creators of a page, their handles and today's follower counts, in one round trip; and beside each the
 row of the catalog that knew its handle but not its id. `named` is made first: behind row-level policies no
 index is used for a comparison with what a function gives that is not leakproof, such as lower()."""
 
-KEEP_POSTS: LiteralString = """
+KEEP_POSTS = text("""
     INSERT INTO posts AS known (
         platform, post_id, creator_id, text, description, url, published_at, views, likes, comments, shares,
         saves, duration_seconds, hashtags, tags, language, sponsored, thumbnail_url, short_code,
         source, fetched_at, expires_at)
-    SELECT one.*, %(source)s, %(now)s, %(expires_at)s
-    FROM json_to_recordset(%(posts)s) AS one (
-        platform text, post_id text, creator_id bigint, text text, description text, url text,
+    SELECT one.platform, one.post_id, creators.id, one.text, one.description, one.url, one.published_at,
+           one.views, one.likes, one.comments, one.shares, one.saves, one.duration_seconds, one.hashtags,
+           one.tags, one.language, one.sponsored, one.thumbnail_url, one.short_code,
+           :source, :now, :expires_at
+    FROM json_to_recordset(:posts) AS one (
+        platform text, post_id text, creator_id text, text text, description text, url text,
         published_at timestamptz, views bigint, likes bigint, comments bigint, shares bigint, saves bigint,
         duration_seconds integer, hashtags text[], tags text[], language text, sponsored boolean,
         thumbnail_url text, short_code text)
+    JOIN creators ON creators.platform = one.platform AND creators.stable_id = one.creator_id
     ORDER BY one.post_id
     ON CONFLICT (platform, post_id) DO UPDATE SET
         text = coalesce(excluded.text, known.text),
@@ -110,84 +115,94 @@ KEEP_POSTS: LiteralString = """
         expires_at = CASE WHEN excluded.source = known.source AND excluded.expires_at IS NOT NULL
                           THEN excluded.expires_at ELSE least(known.expires_at, excluded.expires_at) END
     RETURNING post_id, id
-"""
+""")
 
 
-NEWER_CREATORS: LiteralString = """
+NEWER_CREATORS = text("""
     SELECT stable_id, id FROM creators
-    WHERE platform = ANY(%(platforms)s) AND stable_id = ANY(%(ids)s) AND fetched_at >= %(since)s
-"""
-NEWER_POSTS: LiteralString = """
+    WHERE platform = ANY(:platforms) AND stable_id = ANY(:ids) AND fetched_at >= :since
+""")
+NEWER_POSTS = text("""
     SELECT post_id, id FROM posts
-    WHERE platform = ANY(%(platforms)s) AND post_id = ANY(%(ids)s) AND fetched_at >= %(since)s
-"""
+    WHERE platform = ANY(:platforms) AND post_id = ANY(:ids) AND fetched_at >= :since
+""")
 
 
 @dataclass(frozen=True, slots=True)
-class KeptCreators:
-    """The catalog's ids by stable id, and the rows that know one of these by its handle alone."""
+class Known:
+    """The catalog's ids: of creators by stable id, of posts by post id."""
 
-    ids: Mapping[str, int]
+    creators: Mapping[str, int]
+    posts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Known):
+    """`known_by_handle`: the rows that know one of these creators by its handle alone."""
+
     known_by_handle: Sequence[int]
 
 
-async def upsert_creators(
-    session: AsyncSession, creators: Sequence[Creator], *, provenance: Provenance, now: datetime
-) -> KeptCreators:
-    """Keep what the page told of each creator."""
-    if not creators:
-        return KeptCreators({}, ())
-    distinct = {creator.stable_id: creator for creator in creators}
-    rows = [_creator_row(creator) for creator in distinct.values()]
-    origin = _origin(provenance, now)
-    kept = await _keep(session, KEEP_CREATORS, {"creators": orjson.dumps(rows).decode(), **origin})
-    known_by_handle = sorted({surrogate for _, _, surrogate in kept if surrogate is not None})
-    return KeptCreators({stable_id: id_ for stable_id, id_, _ in kept}, known_by_handle)
+NOBODY = Known({}, {})
 
 
-async def upsert_posts(
-    session: AsyncSession,
+async def upsert(
+    message: Message,
+    creators: Sequence[Creator],
     posts: Sequence[Post],
-    creator_ids: Mapping[str, int],
     *,
     provenance: Provenance,
     now: datetime,
-) -> dict[str, int]:
-    """Keep the posts of creators that are in `creator_ids`; the catalog's id by post id."""
-    known = {post.post_id: post for post in posts if post.creator_id in creator_ids}
-    if not known:
-        return {}
-    rows = [_post_row(post, creator_ids[post.creator_id]) for post in known.values()]
+) -> Later[Kept]:
+    """Keep what a page told of each creator, and posts of creators whom the catalog has by then."""
     origin = _origin(provenance, now)
-    return dict(await _keep(session, KEEP_POSTS, {"posts": orjson.dumps(rows).decode(), **origin}))
+    asked_creators = asked_posts = None
+    if creators:
+        rows = [_row(one, _CREATOR) | {"extra_ids": dict(one.extra_ids)} for one in _distinct(creators)]
+        asked_creators = await message.ask(KEEP_CREATORS, {"creators": _json(rows), **origin})
+    if posts:
+        by_id = {post.post_id: _row(post, _POST) for post in posts}
+        asked_posts = await message.ask(KEEP_POSTS, {"posts": _json([*by_id.values()]), **origin})
+
+    async def read() -> Kept:
+        kept = await asked_creators.fetchall() if asked_creators else []
+        kept_posts = await asked_posts.fetchall() if asked_posts else []
+        return Kept(
+            {row["stable_id"]: row["id"] for row in kept},
+            {row["post_id"]: row["id"] for row in kept_posts},
+            sorted({row["known_by_handle"] for row in kept} - {None}),
+        )
+
+    return read
 
 
-async def list_newer(session: AsyncSession, creators: Sequence[Creator], since: datetime) -> dict[str, int]:
-    """Those of whom the catalog was told at that moment or later: its ids by stable id."""
-    platforms = {creator.platform.value for creator in creators}
-    asked = {"ids": [creator.stable_id for creator in creators], "platforms": [*platforms], "since": since}
-    return dict(await _keep(session, NEWER_CREATORS, asked))
+async def list_newer(
+    session: AsyncSession, creators: Sequence[Creator], posts: Sequence[Post], since: datetime
+) -> Known:
+    """Those of whom the catalog was told at that moment or later."""
+    platforms = [*{one.platform.value for one in creators}]
+    stable_ids, post_ids = [one.stable_id for one in creators], [one.post_id for one in posts]
+    asked = {"platforms": platforms, "since": since}
+    async with in_one_message(session) as message:
+        newer = await message.ask(NEWER_CREATORS, {"ids": stable_ids, **asked})
+        newer_posts = await message.ask(NEWER_POSTS, {"ids": post_ids, **asked})
+    return Known(
+        {row["stable_id"]: row["id"] for row in await newer.fetchall()},
+        {row["post_id"]: row["id"] for row in await newer_posts.fetchall()},
+    )
 
 
-async def list_newer_posts(session: AsyncSession, posts: Sequence[Post], since: datetime) -> dict[str, int]:
-    platforms = {post.platform.value for post in posts}
-    asked = {"ids": [post.post_id for post in posts], "platforms": [*platforms], "since": since}
-    return dict(await _keep(session, NEWER_POSTS, asked))
+def _distinct(creators: Sequence[Creator]) -> Iterable[Creator]:
+    return {creator.stable_id: creator for creator in creators}.values()
 
 
-async def _keep(session: AsyncSession, statement: LiteralString, parameters: Mapping[str, Any]) -> list[Any]:
-    connection = await driver_connection(session)
-    cursor = await connection.execute(statement, parameters)
-    return await cursor.fetchall()
-
-
-def _creator_row(creator: Creator) -> dict[str, Any]:
+def _row(told: Creator | Post, columns: Sequence[str]) -> dict[str, Any]:
     """By the names of the columns, in any order."""
-    return {**{name: getattr(creator, name) for name in _CREATOR}, "extra_ids": dict(creator.extra_ids)}
+    return {name: getattr(told, name) for name in columns}
 
 
-def _post_row(post: Post, creator_id: int) -> dict[str, Any]:
-    return {**{name: getattr(post, name) for name in _POST}, "creator_id": creator_id}
+def _json(rows: Sequence[Mapping[str, Any]]) -> str:
+    return orjson.dumps(rows).decode()
 
 
 def _origin(provenance: Provenance, now: datetime) -> dict[str, Any]:

@@ -36,6 +36,8 @@ DISK_FULL = "53100"
 ATTEMPTS = 5
 PIPELINES = "tastemaker.pipelines"
 """In a session's `info`: whether statements may be sent as pipelines."""
+DRIVER = "tastemaker.driver"
+"""There, too: the driver's connection, which is the same until the session's one transaction ends."""
 
 CLAIM = "SELECT set_config('request.jwt.claims', %(claims)s, true)"
 KNOCK_SECONDS = 2
@@ -102,7 +104,7 @@ async def session_scope(database: Database, claim: Claim) -> AsyncIterator[Async
 
 async def _begin_as(session: AsyncSession, claim: Claim, *, at_once: bool) -> None:
     """BEGIN and the claim; `at_once` in one message, which a pooler between us may not follow."""
-    connection = await driver_connection(session)
+    connection = session.info[DRIVER] = await driver_connection(session)
     asked = {"claims": claims_json(claim)}
     if at_once:
         async with connection.pipeline():
@@ -206,8 +208,16 @@ async def _knock(url: str) -> None:
     await connection.close()
 
 
+async def end_transaction(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Commit by a statement, so that it can travel with others; the scope then finds nothing to commit."""
+    await connection.execute("COMMIT", prepare=False)
+
+
 async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[Any]:
     """The session's psycopg connection, inside its transaction: for pipelined batches and COPY."""
+    known = session.info.get(DRIVER)
+    if isinstance(known, psycopg.AsyncConnection):
+        return known
     connection = await session.connection()
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.billing.service import NO_CHARGE, Charge, charge, plan_charge
-from tastemaker.catalog.queries import list_newer, list_newer_posts, upsert_creators, upsert_posts
+from tastemaker.billing.service import Charge, charge, plan_charge
+from tastemaker.catalog.queries import NOBODY, list_newer, upsert
 from tastemaker.catalog.types import Provenance
 from tastemaker.core.platforms import Platform
 from tastemaker.db.messages import in_one_message
@@ -21,7 +21,7 @@ from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Creator, Declaration, Page, Post
 from tastemaker.searches import page_queries
 from tastemaker.searches.document import to_document
-from tastemaker.searches.leaving_out import admit
+from tastemaker.searches.leaving_out import Admitted, admit
 from tastemaker.searches.matching import best_post, matched_fields
 from tastemaker.searches.merging import publish_merges
 from tastemaker.searches.service import end_run, end_search
@@ -90,9 +90,16 @@ class _Learnt:
 
 
 async def keep_page(
-    session: AsyncSession, fetched: Fetched, *, next_call: page_queries.Call | None = None
+    session: AsyncSession,
+    fetched: Fetched,
+    *,
+    next_call: page_queries.Call | None = None,
+    is_last: bool = False,
 ) -> Kept:
-    """`next_call` is written down with the page where the run goes on and nothing stands against it."""
+    """`next_call` is written down with the page where the run goes on and nothing stands against it.
+
+    `is_last`: nothing of the transaction follows, so it may end with the page's own last message.
+    """
     turn, page = fetched.turn, fetched.page
     key_id = fetched.key.id if fetched.key else NO_KEY_ID
     opened = await page_queries.open_page(
@@ -111,8 +118,7 @@ async def keep_page(
     if search.lacks_key:  # since the page was asked for: the next turn says so, and waits
         return Kept(goes_on=True)
     admitted = await admit(session, turn, search, page, fetched.platform, fetched.key)
-    learnt = await _learn(session, fetched, search, admitted.page)  # before the user's usage is locked
-    accepted = await _accept(session, fetched, opened, admitted.creators)
+    learnt, accepted = await _learn_and_accept(session, fetched, opened, admitted)
     somebody_was_left_out = len(admitted.creators) < len(page.creators)
     barren_pages = 0 if accepted.creators or somebody_was_left_out else run.barren_pages + 1
     step = page_queries.Step(
@@ -128,13 +134,13 @@ async def keep_page(
     following = replace(turn, cursor=page.next_cursor, version=turn.version + 1)
     goes_on_now = reason is None and not search.has_to_wait
     next_call_id = None
-    async with in_one_message(session) as message:
+    async with in_one_message(session, is_last=is_last and reason is None) as message:
         if found is not None:
-            await charge(message, turn.user_id, accepted.charge, search_id=turn.search_id)
             await page_queries.store(message, turn, found)
         await page_queries.advance(message, turn, step)
         if next_call is not None and goes_on_now:
             next_call_id = await page_queries.write_call(message, following, next_call)
+        await charge(message, turn.user_id, accepted.charge, search_id=turn.search_id)
     if reason is not None:
         await _end(session, turn, reason)
     return Kept(
@@ -149,41 +155,40 @@ def _is_current(search: LockedSearch, run: LockedRun, turn: Turn) -> bool:
     return search.status.is_open and run.status.is_open and run.version == turn.version
 
 
-async def _learn(session: AsyncSession, fetched: Fetched, search: LockedSearch, page: Page) -> _Learnt:
+async def _learn_and_accept(
+    session: AsyncSession, fetched: Fetched, opened: page_queries.OpenPage, admitted: Admitted
+) -> tuple[_Learnt, _Accepted]:
     """Everything the page told goes into the catalog, whoever of it enters the search.
 
-    What an earlier call brought replaces nothing that the catalog was told since.
+    What an earlier call brought replaces nothing that the catalog was told since. Those enter whom the
+    search does not hold, as many as target and plan allow, in order.
     """
-    provenance, moment = fetched.provenance, fetched.fetched_at
-    ids: dict[str, int] = {}
-    post_ids: dict[str, int] = {}
-    if moment is not None:
-        ids = await list_newer(session, page.creators, moment)
-        post_ids = await list_newer_posts(session, page.posts, moment)
-    now = moment or search.now
-    creators = [creator for creator in page.creators if creator.stable_id not in ids]
-    posts = [post for post in page.posts if post.post_id not in post_ids]
-    kept = await upsert_creators(session, creators, provenance=provenance, now=now)
-    ids |= kept.ids
-    post_ids |= await upsert_posts(session, posts, ids, provenance=provenance, now=now)
-    await publish_merges(session, fetched.turn.user_id, kept.known_by_handle)
-    return _Learnt(page, ids, post_ids)
-
-
-async def _accept(
-    session: AsyncSession, fetched: Fetched, opened: page_queries.OpenPage, creators: Sequence[Creator]
-) -> _Accepted:
-    """Of these creators those that the search does not hold, as many as target and plan allow, in order."""
-    by_id = {creator.stable_id: creator for creator in creators}
+    page, user_id, moment = admitted.page, fetched.turn.user_id, fetched.fetched_at
+    known = NOBODY if moment is None else await list_newer(session, page.creators, page.posts, moment)
+    by_id = {creator.stable_id: creator for creator in admitted.creators}
     room = opened.search.target - opened.search.stored
     new = [stable_id for stable_id in by_id if stable_id not in opened.held][:room]
-    if not new:
-        return _Accepted((), NO_CHARGE, is_limited=False)
-    planned = await plan_charge(
-        session, fetched.turn.user_id, platform=fetched.platform.value, stable_ids=new
-    )
+    on_page = {creator.stable_id for creator in page.creators}
+    async with in_one_message(session) as message:
+        read_kept = await upsert(
+            message,
+            [creator for creator in page.creators if creator.stable_id not in known.creators],
+            [post for post in page.posts if post.post_id not in known.posts and post.creator_id in on_page],
+            provenance=fetched.provenance,
+            now=moment or opened.search.now,
+        )
+        read_charge = await plan_charge(  # after the catalog: here the user's usage may be locked
+            message,
+            user_id,
+            platform=fetched.platform.value,
+            stable_ids=new,
+            is_unlimited=opened.is_unlimited,
+        )
+    kept, planned = await read_kept(), await read_charge()
+    await publish_merges(session, user_id, kept.known_by_handle)
+    learnt = _Learnt(page, {**known.creators, **kept.creators}, {**known.posts, **kept.posts})
     creators = [by_id[stable_id] for stable_id in planned.allowed]
-    return _Accepted(creators, planned, is_limited=len(creators) < len(new))
+    return learnt, _Accepted(creators, planned, is_limited=len(creators) < len(new))
 
 
 def _found(

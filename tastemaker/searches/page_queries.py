@@ -1,7 +1,8 @@
 """The statements of one page's transaction, in the order in which the runner uses them.
 
 Locks are taken in one order everywhere: search, run, creators and posts by key, the user's usage. So two
-pages wait for each other and never deadlock.
+pages wait for each other and never deadlock. The usage is the lock that all searches of a user share: without
+a limit of creators it is taken last of all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.billing.service import ask_whether_unlimited
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId, new_id
 from tastemaker.core.platforms import Platform
 from tastemaker.db.messages import Message, in_one_message
@@ -168,11 +170,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class OpenPage:
-    """Search and run, locked; `held` are those of the page's creators that the search holds already."""
+    """Search and run, locked; `held` are those of the page's creators that the search holds already.
+
+    `is_unlimited`: the user's plan has no limit of creators.
+    """
 
     search: LockedSearch
     run: LockedRun
     held: frozenset[str]
+    is_unlimited: bool
 
 
 async def find_turn(
@@ -266,12 +272,13 @@ async def open_page(
         opened = await message.ask(OPEN_PAGE, {**_ids(turn), **spent, "key_id": key_id})
         progressed = await message.ask(PROGRESSED, {"id": job.id, "attempt": job.attempt})
         claimed = await message.ask(LIST_CLAIMED, {**_ids(turn), **asked})
+        read_unlimited = await ask_whether_unlimited(message, turn.user_id)
     row = await opened.fetchone()
     is_ours = await progressed.fetchone() is not None
     if row is None or not is_ours:
         return None
     held = frozenset(found["stable_id"] for found in await claimed.fetchall())
-    return OpenPage(_locked_search(row), _locked_run(row), held)
+    return OpenPage(_locked_search(row), _locked_run(row), held, await read_unlimited())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -208,7 +208,10 @@ async def _keep(
     session: AsyncSession, *, fetched: Fetched, door: Door, may_go_on: bool
 ) -> _Begun | Answer | None:
     """The page is kept and the next one begun in one transaction: a round of trips less for each page."""
-    kept = await keep_page(session, fetched, next_call=door.call if may_go_on else None)
+    next_call = door.call if may_go_on else None
+    kept = await keep_page(
+        session, fetched, next_call=next_call, is_last=next_call is not None or not may_go_on
+    )
     if not kept.goes_on:
         return Done()
     if kept.next_turn is None or not may_go_on:

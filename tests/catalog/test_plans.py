@@ -4,17 +4,23 @@ from datetime import UTC, datetime
 
 import orjson
 import psycopg
+import pytest
+from sqlalchemy import TextClause
 
 from tastemaker.catalog import queries
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant, claims_json
+from tastemaker.db.statements import in_the_drivers_form
 
 CREATORS = [{"platform": "TikTok", "stable_id": str(number), "handle": f"u{number}"} for number in range(3)]
+POSTS = [{"platform": "TikTok", "post_id": str(number), "creator_id": str(number)} for number in range(3)]
 
 
-def test_the_catalog_is_never_walked_to_keep_a_page(app_url: str) -> None:
+@pytest.mark.parametrize("statement", [queries.KEEP_CREATORS, queries.KEEP_POSTS], ids=["creators", "posts"])
+def test_the_catalog_is_never_walked_to_keep_a_page(app_url: str, statement: TextClause) -> None:
     asked = {
         "creators": orjson.dumps(CREATORS).decode(),
+        "posts": orjson.dumps(POSTS).decode(),
         "source": "x",
         "policy": "x",
         "now": datetime(2026, 1, 1, tzinfo=UTC),
@@ -25,7 +31,7 @@ def test_the_catalog_is_never_walked_to_keep_a_page(app_url: str) -> None:
         connection.execute("SELECT set_config('request.jwt.claims', %s, true)", (claims,))
         for method in ("seqscan", "bitmapscan", "indexonlyscan"):
             connection.execute(f"SET LOCAL enable_{method} = off".encode())
-        plan = connection.execute(f"EXPLAIN {queries.KEEP_CREATORS}".encode(), asked).fetchall()
+        plan = connection.execute(b"EXPLAIN " + in_the_drivers_form(statement), asked).fetchall()
         lines = "\n".join(line for (line,) in plan)
         connection.rollback()
     assert "Seq Scan on creators" not in lines, lines

@@ -47,6 +47,34 @@ async def test_a_statement_that_fails_undoes_the_transaction(either: Database) -
         assert (await session.execute(COUNT)).scalar_one() == 0, "and the connection is whole"
 
 
+async def test_the_last_message_commits(either: Database) -> None:
+    async with session_scope(either, SYSTEM) as session:
+        async with in_one_message(session, is_last=True) as message:
+            await message.ask(ADD, {"name": "a gate"})
+        async with session_scope(either, SYSTEM) as other:
+            assert (await other.execute(COUNT)).scalar_one() == 1, "before the scope has ended"
+
+
+async def test_a_last_message_that_fails_commits_nothing(either: Database) -> None:
+    async def work(session: object) -> None:
+        async with in_one_message(session, is_last=True) as message:  # type: ignore[arg-type]  # the scope's session
+            await message.ask(ADD, {"name": "twice"})
+            await message.ask(ADD, {"name": "twice"})
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await in_transaction(either, SYSTEM, work)
+    async with session_scope(either, SYSTEM) as session:
+        assert (await session.execute(COUNT)).scalar_one() == 0, "and the connection is whole"
+
+
+async def test_nothing_can_be_read_behind_the_last_message(either: Database) -> None:
+    """The claim ended with its transaction: a statement that comes too late is nobody's."""
+    async with session_scope(either, SYSTEM) as session:
+        async with in_one_message(session, is_last=True) as message:
+            await message.ask(ADD, {"name": "a gate"})
+        assert (await session.execute(COUNT)).scalar_one() == 0
+
+
 async def test_who_stops_after_a_message_is_ended_by_the_server(database: Database) -> None:
     """A Flush behind the last Sync would switch the server's watch over idle transactions off."""
     with pytest.raises((psycopg.Error, DBAPIError)):

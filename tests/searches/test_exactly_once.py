@@ -71,6 +71,21 @@ async def test_two_workers_over_many_keywords_pass_no_target(bench: Bench) -> No
         ended = [await bench.finish(search) for search in searches]
     assert [search.stored for search in ended] == [33, 47, 60]
     await assert_promises(bench)
+    found = await one(bench.database, "SELECT count(DISTINCT stable_id) FROM search_creators")
+    assert await one(bench.database, "SELECT usage_creators_current_month FROM user_usage") == found
+
+
+async def test_two_workers_over_many_keywords_pass_no_plan_limit(bench: Bench) -> None:
+    """With a limit the searches of a user wait for each other's count; each creator is charged once."""
+    await write(bench.database, "UPDATE user_usage SET plan_creators_limit = 25")
+    searches = [await bench.start("chess", "makeup", target=60) for _ in range(3)]
+    provider = ScriptedProvider(pages_of(10, 70), delay=0.01)
+    async with working(bench.database, provider), working(bench.database, provider):
+        ended = [await bench.finish(search) for search in searches]
+    assert {search.outcome for search in ended} == {Outcome.PLAN_LIMIT}
+    assert await one(bench.database, "SELECT usage_creators_current_month FROM user_usage") == 25
+    assert await one(bench.database, "SELECT count(*) FROM usage_charges") == 25
+    await assert_promises(bench)
 
 
 async def test_a_worker_whose_lease_ran_out_writes_nothing_when_it_wakes(bench: Bench) -> None:

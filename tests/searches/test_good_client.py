@@ -323,10 +323,12 @@ async def test_a_page_that_was_paid_for_survives_the_death_of_its_worker(
     kept = runner.keep_page
     deaths = iter([RuntimeError("killed")])
 
-    async def dying(session: AsyncSession, fetched: Fetched, *, next_call: Call | None) -> Kept:
+    async def dying(
+        session: AsyncSession, fetched: Fetched, *, next_call: Call | None, is_last: bool
+    ) -> Kept:
         if (death := next(deaths, None)) is not None:
             raise death
-        return await kept(session, fetched, next_call=next_call)
+        return await kept(session, fetched, next_call=next_call, is_last=is_last)
 
     monkeypatch.setattr(runner, "keep_page", dying)
     remote.script = TIKTOK.page(TIKTOK.items(1, 4), more=False)
