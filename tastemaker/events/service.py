@@ -94,6 +94,15 @@ async def record_many(session: AsyncSession, events: Sequence[NewEvent]) -> list
     return await queries.append_many(session, rows)
 
 
+def all_together(events: Sequence[NewEvent]) -> dict[str, list[Any]]:
+    """The parameters of `queries.append_together`: of new ids only, so that there is no circle."""
+    cause = current_cause()
+    rows = [_row(event, cause) for event in events]
+    if any(row["former_keys"] for row in rows) or any(event.event_id for event in events):
+        raise ValueError("an event whose kind had another name, or whose id is known, is recorded by itself")
+    return {name: [row[name] for row in rows] for name in queries.NAMES}
+
+
 def idempotency_key(source: Source, identifier: str, event_type: str) -> str:
     """The original's form, so that a webhook it knew is known here."""
     return f"{source}_{identifier}_{event_type}"

@@ -8,7 +8,6 @@ is one round trip; times are the database's (`app_now()`).
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from psycopg.rows import dict_row
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,9 +35,12 @@ so that what merely stood beside it gets through."""
 MORE_AFTER_A_LOSS = 2
 """A lost worker is held against a job that much later than a failure: it may be another's fault."""
 
+_NOW = "(SELECT app_now())"
+"""Once a statement: the function looks something up, so PostgreSQL would call it for each row."""
+
 _SUSPECT = f"(job.retry_count >= {SUSPICIOUS_FROM} AND job.error = '{LOST}')"
 
-_READY = f"""status = 'pending' AND waits_for IS NULL AND scheduled_for <= app_now()
+_READY = f"""status = 'pending' AND waits_for IS NULL AND scheduled_for <= {_NOW}
               AND job_type = ANY(:job_types)
               AND (CAST(:only AS text[]) IS NULL OR correlation_id = ANY(CAST(:only AS text[])))
               AND (lock_key IS NULL OR NOT EXISTS (
@@ -59,9 +61,9 @@ _TAKE = """, free AS (
         FROM (SELECT DISTINCT ON (coalesce(lock_key, id::text)) id, alone FROM chosen) one
     )
     UPDATE background_jobs job
-    SET status = 'processing', attempt = job.attempt + 1, worker = :worker, started_at = app_now(),
-        lease_until = app_now() + make_interval(secs => :lease)
-    FROM free WHERE job.id = free.id
+    SET status = 'processing', attempt = job.attempt + 1, worker = :worker, started_at = (SELECT app_now()),
+        lease_until = (SELECT app_now()) + make_interval(secs => :lease)
+    WHERE job.id = ANY(ARRAY(SELECT id FROM free))
     RETURNING job.id, job.job_type, job.payload, job.attempt, job.retry_count, job.max_retries,
               job.tenant_id, job.correlation_id
 """
@@ -184,7 +186,7 @@ async def claim(
     `only`: the correlation ids whose jobs may be taken; None is every one.
     """
     asked = wishes(worker, job_types, batch, lease, only)
-    rows = await write_all(database, SYSTEM, CLAIM, asked, row=dict_row)
+    (rows,) = await write_all(database, SYSTEM, (CLAIM, asked))
     return [claimed_job(row) for row in rows]
 
 
@@ -205,31 +207,12 @@ def wishes(
     }
 
 
-async def claim_fairly(
-    session: AsyncSession,
-    *,
-    worker: str | None,
-    job_types: Sequence[str],
-    batch: int,
-    lease: float,
-    served: Collection[str],
-    after: str | None,
-    only: Collection[str] | None = None,
-) -> list[ClaimedJob]:
-    """One job each of tenants that are not `served` already, in the order of the round behind `after`.
+def in_turn(wished: Mapping[str, Any], *, served: Collection[str], after: str | None) -> dict[str, Any]:
+    """The parameters of CLAIM_FAIRLY: of tenants that are not `served` already, behind `after` in the round.
 
-    None is the round's start. A job of no tenant counts as the tenant ''.
+    None is the round's start.
     """
-    rows = await session.execute(
-        CLAIM_FAIRLY,
-        {
-            **wishes(worker, job_types, batch, lease, only),
-            "served": list(served),
-            "from": after or "",
-            "behind": after,
-        },
-    )
-    return [claimed_job(row) for row in rows.mappings()]
+    return {**wished, "served": list(served), "from": after or "", "behind": after}
 
 
 async def rescue(

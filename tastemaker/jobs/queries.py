@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, JobId
+from tastemaker.events.queries import append_together
 from tastemaker.jobs.types import ClaimedJob
 
 ENQUEUE = text("""
@@ -35,13 +36,19 @@ RENEW = text("""
 
 COMPLETE = text("""
     UPDATE background_jobs job
-    SET status = 'completed', completed_at = app_now(), result = CAST(ended.result AS jsonb), error = NULL,
-        lease_until = NULL
+    SET status = 'completed', completed_at = (SELECT app_now()), error = NULL, lease_until = NULL,
+        result = CAST(ended.result AS jsonb)
     FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS integer[]), CAST(:results AS text[]))
          AS ended (id, attempt, result)
     WHERE job.id = ended.id AND job.attempt = ended.attempt AND job.status = 'processing'
     RETURNING job.id
 """)
+
+TELL_COMPLETED = append_together("""EXISTS (
+        SELECT FROM background_jobs job
+        WHERE job.id = CAST(new.aggregate_id AS uuid) AND job.status = 'completed'
+          AND job.attempt = CAST(CAST(new.event_data AS jsonb) ->> 'attempt' AS integer))""")
+"""After COMPLETE in its transaction: the events of those that were still ours."""
 
 SUCCESSOR_WAITS = """EXISTS (
         SELECT FROM background_jobs successor

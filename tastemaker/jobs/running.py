@@ -5,8 +5,8 @@ import random
 from functools import partial
 from typing import Final
 
+import psycopg
 from pydantic import ValidationError
-from sqlalchemy.exc import DataError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.keys import DEFAULT_RETRY_DELAY, JOB_TIMEOUT
@@ -61,7 +61,7 @@ async def _settle_or_fail(
 ) -> None:
     try:
         await settle(database, state, job, answer)
-    except (DataError, TypeError) as error:
+    except (psycopg.DataError, TypeError) as error:
         message = f"Its result cannot be kept: {type(error).__name__}."
         await _failed(database, state, job, message, final=True)
 

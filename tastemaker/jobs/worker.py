@@ -9,8 +9,6 @@ import os
 import socket
 from typing import Any, Final
 
-from sqlalchemy.exc import IntegrityError
-
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import new_token
@@ -18,14 +16,17 @@ from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, session_scope
 from tastemaker.jobs import queries
-from tastemaker.jobs.claiming import claim, tend
 from tastemaker.jobs.completing import Completing
 from tastemaker.jobs.presence import presence
 from tastemaker.jobs.running import run_job, settle
+from tastemaker.jobs.tending import tend
+from tastemaker.jobs.turns import take_turn
 from tastemaker.jobs.types import Again, ClaimedJob, Handlers
 from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
 
 HAND_BACK_SECONDS: Final = 1.0
+TURNS: Final = 2
+"""Turns under way at once."""
 
 log = get_logger(__name__)
 
@@ -39,13 +40,15 @@ async def run_worker(
     settings: WorkerSettings | None = None,
 ) -> None:
     """Work until `stopping` is set; then let running jobs reach a good place, at most `stop_within`."""
+    wake = asyncio.Event()
     state = WorkerState(
         name=worker_name(),
         handlers=handlers,
         settings=settings or WorkerSettings(),
         stopping=stopping,
         config=config or Configuration.of_defaults(),
-        completing=Completing(database),
+        completing=Completing(database, wake),
+        wake=wake,
     )
     async with presence(database.url, state.name, wake=state.wake, shown=state.shown):
         heart = asyncio.create_task(keep_leases(database, state))
@@ -60,22 +63,54 @@ async def run_worker(
 
 
 async def _look_for_work(database: Database, state: WorkerState) -> None:
-    """Claim until no place is free or nothing is ready. A lost database is waited for, not died of."""
+    """Begin turns until no place is free, nothing is ready, or as many as may are under way."""
     state.wake.clear()
+    if state.broken is not None:
+        raise state.broken
     try:
         await tend(database, state)
-        while (free := state.free) > 0 and not state.stopping.is_set():
-            jobs = await claim(database, state, batch=free)
-            for job in jobs:
-                task = asyncio.create_task(run_job(database, job, state))
-                state.running[task] = job
-                task.add_done_callback(lambda done: _forget(state, done))
-            if len(jobs) < free:
-                return
-    except IntegrityError:
-        log.debug("another worker took a job with the same lock key in this instant")
     except DATABASE_TROUBLE as error:
-        log.warning("the queue cannot be read, trying again: %s", type(error).__name__)
+        log.warning("the queue cannot be tended, trying again: %s", type(error).__name__)
+    most = 1 if state.is_crowded and state.is_shared else TURNS
+    looks = True
+    while len(state.turns) < most and not state.stopping.is_set():
+        if not state.completing.gathered and not (state.free > 0 and looks):
+            break
+        _begin_turn(database, state)
+        looks = state.is_crowded
+    state.looks_again |= looks and bool(state.turns)
+
+
+def _begin_turn(database: Database, state: WorkerState) -> None:
+    """What it takes and asks for is counted before another begins."""
+    endings = state.completing.take()
+    batch = min(state.settings.batch or state.places, max(0, state.free + len(endings)))
+    state.asked += batch
+    state.leaving += len(endings)
+
+    async def turn() -> None:
+        try:
+            jobs = await take_turn(database, state, endings, batch)
+        finally:
+            state.asked -= batch
+        for job in jobs:
+            task = asyncio.create_task(run_job(database, job, state))
+            state.running[task] = job
+            task.add_done_callback(lambda done: _forget(state, done))
+
+    task = asyncio.create_task(turn())
+    state.turns.add(task)
+    task.add_done_callback(lambda done: _end_turn(state, done))
+
+
+def _end_turn(state: WorkerState, turn: asyncio.Task[None]) -> None:
+    """Where there was as much as was asked for there may be more, as where nobody could look meanwhile."""
+    state.turns.discard(turn)
+    if not turn.cancelled():
+        state.broken = turn.exception()
+    if state.looks_again or state.is_crowded or state.broken:
+        state.looks_again = False
+        state.wake.set()
 
 
 async def keep_leases(database: Database, state: WorkerState) -> None:
@@ -107,6 +142,10 @@ async def _wait(state: WorkerState, seconds: float) -> None:
 async def finish(database: Database, state: WorkerState) -> None:
     """Give running jobs their time; what is still running is handed back for somebody else."""
     deadline = monotonic() + state.settings.stop_within
+    state.completing.write_here()
+    if state.turns:
+        await asyncio.wait(list(state.turns), timeout=state.settings.stop_within)
+        await _end(*state.turns)
     if state.running:
         await asyncio.wait(list(state.running), timeout=max(0.0, deadline - monotonic()))
     left = list(state.running.values())

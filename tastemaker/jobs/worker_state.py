@@ -11,9 +11,10 @@ from tastemaker.jobs.types import LEASE_SECONDS, ClaimedJob, Handlers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """Seconds, but for `concurrency` and `only`.
+    """Seconds, but for `concurrency`, `batch` and `only`.
 
-    `concurrency` None is `job_processing.max_concurrent_jobs`, as it is at the moment.
+    `concurrency` None is `job_processing.max_concurrent_jobs`, as it is at the moment. `batch` is how many
+    jobs are claimed at once, at most; None is as many as have a place.
     Running jobs get `stop_within` to reach a good place, and the rest is handed back: ten seconds in all.
     A dead worker's job is back after `grace`; where no LISTEN connection is possible, after `lease`.
     `only` restricts the worker to the jobs with these correlation ids: a command that runs one search
@@ -21,6 +22,7 @@ class WorkerSettings:
     """
 
     concurrency: int | None = None
+    batch: int | None = None
     lease: float = LEASE_SECONDS
     heartbeat: float = 10.0
     grace: float = 5.0
@@ -31,7 +33,10 @@ class WorkerSettings:
 
 @dataclass(slots=True)
 class WorkerState:
-    """What a worker knows of itself: the jobs in its hands, where its round stands, when it last looked."""
+    """What a worker knows of itself: the jobs in its hands, where its round stands, when it last looked.
+
+    Of the turns under way: `asked`, how many jobs they may bring; `leaving`, how many ends they are writing.
+    """
 
     name: str
     handlers: Handlers
@@ -42,8 +47,14 @@ class WorkerState:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     shown: asyncio.Event = field(default_factory=asyncio.Event)
     running: dict[asyncio.Task[None], ClaimedJob] = field(default_factory=dict)
+    turns: set[asyncio.Task[None]] = field(default_factory=set)
+    asked: int = 0
+    leaving: int = 0
+    looks_again: bool = False
+    broken: BaseException | None = None
     round_stands_at: str | None = None
     is_crowded: bool = False
+    is_shared: bool = False
     round_next: float = 0.0
     tends_next: float = 0.0
     parks_next: float = 0.0
@@ -54,7 +65,8 @@ class WorkerState:
 
     @property
     def free(self) -> int:
-        return self.places - len(self.running)
+        """Places that nobody holds and no turn under way may fill."""
+        return self.places - (len(self.running) - self.leaving) - self.asked
 
     @property
     def claim_as(self) -> str | None:

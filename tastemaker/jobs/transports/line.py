@@ -18,8 +18,8 @@ from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
-from tastemaker.jobs.claiming import tend
 from tastemaker.jobs.presence import presence
+from tastemaker.jobs.tending import tend
 from tastemaker.jobs.transports import ledger_queries as ledger
 from tastemaker.jobs.transports.qstash import callback_of
 from tastemaker.jobs.transports.receiving import Deliveries
