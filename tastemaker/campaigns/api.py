@@ -85,3 +85,27 @@ async def change(caller: Writing, campaign_id: UUID, changed: ChangedCampaign) -
         return answer(campaign_document(campaign))
 
     return await caller.once(work)
+
+
+@router.post("/{campaign_id}/archival", responses={200: {"model": CampaignDocument}})
+async def archive(caller: Writing, campaign_id: UUID) -> Response:
+    """Put a campaign away. 409 while one of its searches runs, and where it is archived already."""
+
+    async def work(session: AsyncSession) -> Answer:
+        user = await caller.user(session)
+        campaign = await service.get_campaign(session, user, str(campaign_id))
+        return answer(campaign_document(await service.archive_campaign(session, user, campaign)))
+
+    return await caller.once(work)
+
+
+@router.delete("/{campaign_id}/archival", responses={200: {"model": CampaignDocument}})
+async def restore(caller: Writing, campaign_id: UUID) -> Response:
+    """Take a campaign out of the archive. It counts against the plan again."""
+
+    async def work(session: AsyncSession) -> Answer:
+        user = await caller.user(session)
+        campaign = await service.get_campaign(session, user, str(campaign_id))
+        return answer(campaign_document(await service.restore_campaign(session, user, campaign)))
+
+    return await caller.once(work)

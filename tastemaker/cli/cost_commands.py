@@ -1,7 +1,7 @@
 """`tastemaker costs show` and `costs budget`: what was spent, and what may be."""
 
 from dataclasses import asdict
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -54,8 +54,8 @@ async def show_spent(
             reading,
             what,
             user_id=None if user is None else ExternalUserId(user),
-            since=_midnight(since),
-            until=_midnight(until, days=1),
+            since=_day(since),
+            until=_day(until),
             limit=limit,
         )
     if as_json:
@@ -111,14 +111,13 @@ def _by(word: str) -> By:
         raise InvalidInput(f"Costs are summed by {', '.join(By)}; {word[:40]!r} is none of them.") from None
 
 
-def _midnight(day: str | None, *, days: int = 0) -> datetime | None:
-    if day is None:
+def _day(written: str | None) -> date | None:
+    if written is None:
         return None
     try:
-        begins = date.fromisoformat(day.strip())
+        return date.fromisoformat(written.strip())
     except ValueError:
-        raise InvalidInput(f"{day[:40]!r} is no day, such as 2026-11-01.") from None
-    return datetime.combine(begins, time.min, tzinfo=UTC) + timedelta(days=days)
+        raise InvalidInput(f"{written[:40]!r} is no day, such as 2026-11-01.") from None
 
 
 def _row(row: Spent) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,11 +14,10 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.words import ApiScope
-from tastemaker.searches import queries, results_queries, service
+from tastemaker.searches import queries, service
 from tastemaker.searches.history_queries import list_search_history
 from tastemaker.searches.requests import make_request
-from tastemaker.searches.results import Sort, make_filter
-from tastemaker.searches.results_cursor import read_place, write_place
+from tastemaker.searches.results_api import After, Limit, PageOfResults, read_results
 from tastemaker.searches.schemas import (
     NewSearch,
     PastSearchDocument,
@@ -27,7 +26,6 @@ from tastemaker.searches.schemas import (
     SearchesDocument,
     SearchWithRuns,
     StartedSearches,
-    results_document,
     search_document,
     search_with_runs,
 )
@@ -41,9 +39,6 @@ router = APIRouter(prefix=PATH, tags=["searches"])
 
 Reading = Annotated[Access, access(ApiScope.SEARCHES_READ)]
 Writing = Annotated[Access, access(ApiScope.SEARCHES_WRITE)]
-Limit = Annotated[int, Query(ge=1, le=200)]
-After = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
-Followers = Annotated[int | None, Query(ge=0, le=10**15)]
 
 
 @router.post("", status_code=201, responses={201: {"model": StartedSearches}})
@@ -103,33 +98,12 @@ async def cancel(caller: Writing, search_id: UUID) -> Response:
 
 
 @router.get("/{search_id}/results", responses={200: {"model": ResultsDocument}})
-async def results(
-    caller: Reading,
-    search_id: UUID,
-    *,
-    limit: Limit = 50,
-    after: After = None,
-    sort: Sort = Sort.POSITION,
-    min_followers: Followers = None,
-    max_followers: Followers = None,
-    has_email: bool = False,
-) -> Response:
+async def results(caller: Reading, search_id: UUID, asked: PageOfResults) -> Response:
     """The creators found, also while the search runs. Read on with the same filters and order."""
-    wanted = make_filter(min_followers=min_followers, max_followers=max_followers, has_email=has_email)
-    place = read_place(sort, after)
 
     async def work(session: AsyncSession) -> Answer:
         search = await service.get_search(session, await caller.user(session), str(search_id))
-        page = await results_queries.list_found(
-            session,
-            search.user_id,
-            [SearchId(search.id)],
-            wanted=wanted,
-            sort=sort,
-            after=place,
-            limit=limit,
-        )
-        return answer(results_document(page.creators, write_place(sort, page.next)))
+        return answer(await read_results(session, search.user_id, [SearchId(search.id)], asked))
 
     return respond(await caller.read(work))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from enum import StrEnum
 
 from sqlalchemy import RowMapping, TextClause, text
@@ -45,8 +45,10 @@ SUMS = """
            coalesce(sum(estimated_micros_usd) FILTER (WHERE status = 'estimated'), 0) AS open_micros_usd
     FROM provider_calls c
     WHERE (CAST(:user_id AS text) IS NULL OR c.tenant_id = :user_id)
-      AND (CAST(:since AS timestamptz) IS NULL OR c.started_at >= :since)
-      AND (CAST(:until AS timestamptz) IS NULL OR c.started_at < :until)
+      AND (CAST(:since AS date) IS NULL
+           OR c.started_at >= CAST(CAST(:since AS date) AS timestamp) AT TIME ZONE 'UTC')
+      AND (CAST(:until AS date) IS NULL
+           OR c.started_at < CAST(CAST(:until AS date) + 1 AS timestamp) AT TIME ZONE 'UTC')
     GROUP BY 1 ORDER BY {order} LIMIT :limit
 """
 
@@ -86,11 +88,11 @@ async def list_spent(
     by: By,
     *,
     user_id: ExternalUserId | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: date | None = None,
+    until: date | None = None,
     limit: int,
 ) -> Sequence[Spent]:
-    """The dearest first; days and months in their order."""
+    """The dearest first; days and months in their order. Both days are included, in UTC."""
     asked = {"user_id": user_id, "since": since, "until": until, "limit": limit}
     return [_spent(row) for row in (await session.execute(_sums(by), asked)).mappings()]
 

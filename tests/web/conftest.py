@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +19,13 @@ from tastemaker.config_store.live import Configuration
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.words import ApiScope
+from tastemaker.jobs.worker import run_worker
+from tastemaker.jobs.worker_state import WorkerSettings
+from tastemaker.providers.http import make_client
+from tastemaker.providers.registry import sandbox_providers
+from tastemaker.sandbox.corpus import generate
+from tastemaker.sandbox.server import serve
+from tastemaker.searches.tasks import Sources, search_handlers
 from tastemaker.web.pace import Pace
 from tastemaker.web.services import Services
 from tastemaker.web.serving import serving
@@ -93,3 +101,36 @@ async def program_with(url: str) -> AsyncIterator[MakeProgram]:
 async def program(program_with: MakeProgram, database: Database, user: CurrentUser) -> Program:
     """The local user's program, good for everything."""
     return program_with(await make_key(database, user))
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "small.sqlite"
+    generate(path, creators=1500, posts_per_creator=8, seed=7)
+    return path
+
+
+@asynccontextmanager
+async def working(database: Database, corpus: Path) -> AsyncIterator[None]:
+    stopping = asyncio.Event()
+    async with serve(corpus) as base_url, make_client() as http:
+        sources = Sources(http=http, providers={"sandbox": sandbox_providers(base_url)})
+        settings = WorkerSettings(poll=0.1)
+        worker = asyncio.create_task(
+            run_worker(database, search_handlers(sources), stopping=stopping, settings=settings)
+        )
+        try:
+            yield
+        finally:
+            stopping.set()
+            await worker
+
+
+async def wanted(program: Program, **changed: object) -> dict[str, Any]:
+    return {
+        "campaign_id": await program.campaign(),
+        "keywords": ["makeup"],
+        "platforms": ["tiktok"],
+        "target": 30,
+        **changed,
+    }

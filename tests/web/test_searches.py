@@ -1,8 +1,6 @@
 """`/api/v1/searches` over real HTTP: started, followed, read, cancelled."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,49 +12,10 @@ import pytest
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import Database
-from tastemaker.jobs.worker import WorkerSettings, run_worker
-from tastemaker.providers.http import make_client
-from tastemaker.providers.registry import sandbox_providers
-from tastemaker.sandbox.corpus import generate
-from tastemaker.sandbox.server import serve
-from tastemaker.searches.tasks import Sources, search_handlers
-from tests.web.conftest import MakeProgram, Program, app_over, make_key, served
+from tests.web.conftest import MakeProgram, Program, app_over, make_key, served, wanted, working
 from tests.web.test_campaigns import somebody
 
 PATH = "/api/v1/searches"
-
-
-@pytest.fixture(scope="session")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("corpus") / "small.sqlite"
-    generate(path, creators=1500, posts_per_creator=8, seed=7)
-    return path
-
-
-@asynccontextmanager
-async def working(database: Database, corpus: Path) -> AsyncIterator[None]:
-    stopping = asyncio.Event()
-    async with serve(corpus) as base_url, make_client() as http:
-        sources = Sources(http=http, providers={"sandbox": sandbox_providers(base_url)})
-        settings = WorkerSettings(poll=0.1)
-        worker = asyncio.create_task(
-            run_worker(database, search_handlers(sources), stopping=stopping, settings=settings)
-        )
-        try:
-            yield
-        finally:
-            stopping.set()
-            await worker
-
-
-async def wanted(program: Program, **changed: object) -> dict[str, Any]:
-    return {
-        "campaign_id": await program.campaign(),
-        "keywords": ["makeup"],
-        "platforms": ["tiktok"],
-        "target": 30,
-        **changed,
-    }
 
 
 async def started(program: Program, **changed: object) -> str:
