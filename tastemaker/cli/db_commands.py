@@ -14,13 +14,13 @@ from tastemaker.cli import screen
 from tastemaker.cli.listing_commands import show_table
 from tastemaker.cli.numbers import UNKNOWN, counted, moment, seconds, size
 from tastemaker.cli.table import Column
+from tastemaker.config_store.migrating import migrate_and_declare
 from tastemaker.core.errors import Conflict, DatabaseUnavailable, InvalidInput
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db import embedded
 from tastemaker.db.access import database_access
 from tastemaker.db.migrate import HEAD, Step
 from tastemaker.db.migrate import history as steps_of
-from tastemaker.db.migrate import migrate as take_steps
 from tastemaker.ops.schema_queries import RoleWithoutRights, find_schema_version
 
 STEP = re.compile(r"\d{4}")
@@ -92,7 +92,7 @@ def migrate(*, to: str | None, as_json: bool) -> None:
             if not as_json:
                 screen.show(Text.assemble(f"{name}  ", (seconds(duration), "dim")))
 
-        done = take_steps(access.admin_url, app_password=access.app_password, to=to, on_step=told)
+        done = migrate_and_declare(access.admin_url, app_password=access.app_password, to=to, on_step=told)
     if as_json:
         screen.write_json(asdict(done))
         return

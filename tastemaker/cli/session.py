@@ -103,9 +103,9 @@ def _schema_version(access: Access) -> str | None:
 def _migrate(admin_url: str, app_password: str | None) -> None:
     from tastemaker.cli.numbers import counted, seconds
     from tastemaker.cli.screen import say
-    from tastemaker.db.migrate import migrate
+    from tastemaker.config_store.migrating import migrate_and_declare
 
-    done = migrate(admin_url, app_password=app_password)
+    done = migrate_and_declare(admin_url, app_password=app_password)
     if done.applied:
         what = "Brought the database up to date" if done.before else "Set up the database"
         say(f"{what}: {counted(len(done.applied), 'step')}, {seconds(done.seconds)}.", style="dim")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.declaring import ConfigKey
@@ -117,6 +117,11 @@ async def act_as(session: AsyncSession, actor: str) -> None:
 async def declare_keys(session: AsyncSession, keys: Iterable[ConfigKey[Any]]) -> None:
     """Let the database refuse what this code could not read, whoever writes it."""
     await session.execute(DECLARE, [_declaration(key) for key in keys])
+
+
+def declare_keys_at_once(connection: Connection, keys: Iterable[ConfigKey[Any]]) -> None:
+    """The same for whoever migrates."""
+    connection.execute(DECLARE, [_declaration(key) for key in keys])
 
 
 async def list_changes(session: AsyncSession, name: str | None, *, limit: int) -> list[Change]:

@@ -4,12 +4,17 @@ One migrator works at a time: it holds a lock of the database for as long as its
 one lets the next go on. Each step and the record of it are one transaction.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from tastemaker.core.clock import monotonic
+from tastemaker.db.claims import Claim, claims_json
+from tastemaker.db.engine import CLAIM
 from tastemaker.db.migrations import ledger, preflight, session
 from tastemaker.db.migrations.privileges import prepare_privileges
 from tastemaker.db.migrations.steps import NAMES, take_steps
@@ -70,6 +75,15 @@ def migrate(
         pending = [number for number in NAMES if (before or "") < number <= goal]
         applied = take_steps(connection, pending, on_step=on_step)
     return Migrated(before, goal, applied, monotonic() - started, weaker)
+
+
+@contextmanager
+def as_owner(admin_url: str, claim: Claim) -> Iterator[Connection]:
+    """One transaction of the schema's owner, whom row-level security binds too, on behalf of `claim`."""
+    with session.connected(admin_url) as connection, connection.begin():
+        session.become_owner(connection)
+        connection.exec_driver_sql(CLAIM, {"claims": claims_json(claim)})
+        yield connection
 
 
 def history(admin_url: str) -> tuple[Step, ...]:

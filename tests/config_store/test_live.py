@@ -163,10 +163,39 @@ async def test_each_change_is_one_event_with_who_did_it(database: Database, admi
     ]
 
 
+async def test_a_renamed_row_is_one_key_removed_and_one_made(database: Database, admin_url: str) -> None:
+    await change(database, "25m")
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE system_configurations SET key = 'no_longer_read' WHERE key = 'standard_job_timeout'"
+        )
+        connection.execute(
+            "UPDATE system_configurations SET key = 'still_unread', value = '26m'"
+            " WHERE key = 'no_longer_read'"
+        )
+    async with session_scope(database, SYSTEM) as session:
+        changes = await list_changes(session, None, limit=4)
+    assert {(one.name, one.old, one.new, one.actor) for one in changes} == {
+        ("timeouts.standard_job_timeout", "25m", None, "postgres"),
+        ("timeouts.no_longer_read", None, "25m", "postgres"),
+        ("timeouts.no_longer_read", "25m", None, "postgres"),
+        ("timeouts.still_unread", None, "26m", "postgres"),
+    }
+
+
+async def test_rows_do_not_go_without_an_event(database: Database, admin_url: str) -> None:
+    await change(database, "25m")
+    with (
+        psycopg.connect(admin_url, autocommit=True) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="row by row"),
+    ):
+        connection.execute("TRUNCATE system_configurations")
+
+
 async def test_rows_that_nothing_reads_are_not_shipped(database: Database) -> None:
     async with session_scope(database, SYSTEM) as session:
-        unused = {one.name.partition(".")[0] for one in await list_unused(session)}
-    assert unused.isdisjoint({"polling", "logging", "cache", "processing"})
+        unused = {one.name for one in await list_unused(session)}
+    assert unused == {"database.user_tables_normalized"}, "the record that the specification asks for"
 
 
 @pytest.mark.parametrize(("role", "is_kept"), [("tastemaker_owner", True), ("tastemaker_app", False)])

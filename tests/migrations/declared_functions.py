@@ -78,6 +78,7 @@ OF_TRIGGERS: Final = {
     "notify_system_configurations()": FIXED,
     "record_configuration_change()": FIXED_WITH_PUBLIC,
     "refuse_unreadable_configuration()": FIXED_WITH_PUBLIC,
+    "refuse_truncated_configuration()": FIXED,
     "notify_outbox()": FIXED,
     "touch_updated_at()": f"{FIXED}; TimeZone=UTC",
 }
@@ -155,6 +156,10 @@ OTHER_TRIGGERS: Final = {
     (
         "system_configurations: wake_readers AFTER INSERT OR DELETE OR UPDATE FOR EACH STATEMENT"
         " notify_system_configurations()"
+    ),
+    (
+        "system_configurations: refuse_truncate BEFORE TRUNCATE FOR EACH STATEMENT"
+        " refuse_truncated_configuration()"
     ),
     (
         "provider_calls: count_spending AFTER INSERT OR UPDATE OF status, micros_usd FOR EACH ROW"

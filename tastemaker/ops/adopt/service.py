@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from psycopg import Connection, errors, sql
 
+from tastemaker.config_store.migrating import migrate_and_declare
 from tastemaker.core.clock import monotonic, utc_now
-from tastemaker.db.migrate import migrate
 from tastemaker.db.migrations import session as migration_session
 from tastemaker.db.migrations.preflight import OLDEST_SERVER
 from tastemaker.db.migrations.privileges import prepare_privileges
@@ -90,7 +90,9 @@ def adopt(
             adoption = ledger_queries.read_adoption(connection, schema)
             if adoption.finished_at is not None:
                 return Adopted(schema, dict(adoption.report or {}), already=True)
-        migrate(url, app_password=app_password, on_step=lambda name, _: tell(f"build {name}", 1, 1))
+        migrate_and_declare(
+            url, app_password=app_password, on_step=lambda name, _: tell(f"build {name}", 1, 1)
+        )
         work_as_owner(connection, schema)
         adoption = ledger_queries.read_adoption(connection, schema)
         with reading_ahead(url, schema) as ahead:

@@ -1,0 +1,24 @@
+"""What a migration says of the configuration: the bounds of its keys, before any process starts."""
+
+from collections.abc import Callable
+
+from tastemaker.config_store import keys as _declarations  # noqa: F401 - declares every key
+from tastemaker.config_store.declaring import DECLARED
+from tastemaker.config_store.queries import declare_keys_at_once
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.migrate import HEAD, Migrated, as_owner, migrate
+
+
+def migrate_and_declare(
+    admin_url: str,
+    *,
+    app_password: str | None,
+    to: str | None = None,
+    on_step: Callable[[str, float], None] | None = None,
+) -> Migrated:
+    """`migrate`, and at the head the keys that this code reads, also where no step was to be taken."""
+    done = migrate(admin_url, app_password=app_password, to=to, on_step=on_step)
+    if done.after == HEAD:
+        with as_owner(admin_url, SYSTEM) as connection:
+            declare_keys_at_once(connection, DECLARED.values())
+    return done
