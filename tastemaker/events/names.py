@@ -52,6 +52,7 @@ class EventType(StrEnum):
     JOB_COMPLETED = "job_completed"
     JOB_FAILED = "job_failed"
     CONFIGURATION_CHANGED = "configuration_changed"
+    PROVIDER_PAUSED = "provider_paused"
 
 
 FORMER_NAMES: Final[Mapping[str, EventType]] = {

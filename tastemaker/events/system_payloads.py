@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from pydantic import AwareDatetime
+
 from tastemaker.events.names import Aggregate, EventType
 from tastemaker.events.payload_base import Payload
 
@@ -35,6 +37,16 @@ class ConfigurationChanged(Payload):
 
     old: str | None
     new: str | None
+
+
+class ProviderPaused(Payload):
+    """Nobody calls a provider's account before `until`: its credits are used up, or it failed too often."""
+
+    event_type = EventType.PROVIDER_PAUSED
+    aggregate = Aggregate.CONFIG
+
+    reason: str
+    until: AwareDatetime
 
 
 class EventsRedacted(Payload):

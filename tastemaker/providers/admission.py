@@ -22,6 +22,9 @@ BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.5, 30.0
 LONGEST_HOLD_SECONDS: Final = 2 * 86_400.0
 """Nobody is kept from a provider for longer by one of its answers."""
 
+NO_CREDITS_SECONDS: Final = 300.0
+"""How often it is tried whether used up credits, which may be bought in any moment, are there again."""
+
 TROUBLE: Final = {ErrorKind.SERVER, ErrorKind.TIMEOUT, ErrorKind.GARBAGE}
 
 
@@ -89,8 +92,9 @@ async def failed(
     elif error.kind is not ErrorKind.AUTH:
         await service.succeeded(session, gate)
     if (pause := _asked_pause(error)) > 0:
-        reason = str(error).rstrip(".")
-        await service.hold_back(session, gate, seconds=min(pause, LONGEST_HOLD_SECONDS), reason=reason)
+        seconds, reason = min(pause, LONGEST_HOLD_SECONDS), str(error).rstrip(".")
+        is_told = error.kind is ErrorKind.QUOTA
+        await service.hold_back(session, gate, seconds=seconds, reason=reason, is_told=is_told)
 
 
 def backoff(failures: int) -> float:
@@ -113,7 +117,9 @@ def _refusal(wait: Wait, declaration: Declaration) -> NotNow | ProviderError:
 
 
 def _asked_pause(error: ProviderError) -> float:
-    """Seconds for which nobody should call. Credits that are used up may be bought in any moment."""
-    if error.kind is ErrorKind.RATE_LIMITED and error.retry_after is None:
-        return backoff(1)
-    return error.retry_after or 0.0
+    """Seconds for which nobody should call."""
+    if error.retry_after is not None or not error.cost.calls:
+        return error.retry_after or 0.0
+    if error.kind is ErrorKind.QUOTA:
+        return NO_CREDITS_SECONDS
+    return backoff(1) if error.kind is ErrorKind.RATE_LIMITED else 0.0

@@ -32,10 +32,15 @@ SAVE_GATE = text("""
 """)
 
 HOLD = text("""
+    WITH before AS MATERIALIZED (
+        SELECT held_until FROM provider_gates WHERE name = :name FOR UPDATE
+    )
     INSERT INTO provider_gates AS gate (name, free_at, held_until, held_reason)
-    VALUES (:name, app_now(), app_now() + make_interval(secs => :seconds), :reason)
+    SELECT :name, app_now(), app_now() + make_interval(secs => :seconds), :reason
+    FROM (SELECT count(*) FROM before) AS looked_first
     ON CONFLICT (name) DO UPDATE
     SET held_until = greatest(gate.held_until, excluded.held_until), held_reason = excluded.held_reason
+    RETURNING gate.held_until, NOT EXISTS (SELECT FROM before WHERE held_until > app_now()) AS is_new
 """)
 
 CALM = text("""
@@ -145,9 +150,11 @@ async def save_gate(session: AsyncSession, gate: Gate) -> None:
     )
 
 
-async def hold(session: AsyncSession, name: str, *, seconds: float, reason: str) -> None:
-    """Nobody calls for so long; a longer pause that is running stays."""
-    await session.execute(HOLD, {"name": name, "seconds": seconds, "reason": reason})
+async def hold(session: AsyncSession, name: str, *, seconds: float, reason: str) -> tuple[datetime, bool]:
+    """Nobody calls for so long; a longer pause that is running stays. Until when, and whether it is new."""
+    row = await session.execute(HOLD, {"name": name, "seconds": seconds, "reason": reason})
+    until, is_new = row.one()
+    return until, is_new
 
 
 async def calm(session: AsyncSession, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.core.days import day_of
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.money import dollars
+from tastemaker.events.names import Source
+from tastemaker.events.service import record
+from tastemaker.events.system_payloads import ProviderPaused
 from tastemaker.ratelimit import queries
 from tastemaker.ratelimit.gates import Gate, Go, Limits, Wait, after_failure, decide
 
@@ -99,14 +103,24 @@ async def succeeded(session: AsyncSession, name: str) -> None:
 
 
 async def failed(session: AsyncSession, name: str, limits: Limits) -> None:
-    """The provider is in trouble: unreachable, too slow, an error of its own."""
+    """The provider is in trouble: unreachable, too slow, an error of its own. A rest from it is told."""
     gate = await queries.lock_gate(session, name, deadline=limits.deadline)
-    await queries.save_gate(session, after_failure(gate, limits))
+    after = after_failure(gate, limits)
+    await queries.save_gate(session, after)
+    if after.open_until is not None and after.trips > gate.trips:
+        await _tell(session, name, f"it failed {after.failures} times in a row", after.open_until)
 
 
-async def hold_back(session: AsyncSession, name: str, *, seconds: float, reason: str) -> None:
-    """The provider asked for a pause: everybody's calls wait, not only the caller's."""
-    await queries.hold(session, name, seconds=seconds, reason=reason)
+async def hold_back(
+    session: AsyncSession, name: str, *, seconds: float, reason: str, is_told: bool = False
+) -> None:
+    """The provider asked for a pause: everybody's calls wait, not only the caller's.
+
+    `is_told`: an event says so, once for the pause.
+    """
+    until, is_new = await queries.hold(session, name, seconds=seconds, reason=reason)
+    if is_told and is_new:
+        await _tell(session, name, reason, until)
 
 
 async def _over_budget(
@@ -157,3 +171,13 @@ async def _take_one(session: AsyncSession, gate: Gate, quota: Quota) -> None:
     if not taken:
         told = f"the provider's {quota.name} of today, {quota.allowed:,}, are used up"
         raise _UsedUpError(Wait((day.ends - gate.now).total_seconds(), told, is_used_up=True))
+
+
+async def _tell(session: AsyncSession, name: str, reason: str, until: datetime) -> None:
+    await record(
+        session,
+        ProviderPaused(reason=reason, until=until),
+        aggregate_id=name,
+        identifier=f"{name}_{until:%Y%m%dT%H%M%S%f}",
+        source=Source.SYSTEM_AUTOMATION,
+    )

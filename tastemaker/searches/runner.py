@@ -35,7 +35,7 @@ from tastemaker.events.payloads import SearchParked, SearchProcessing
 from tastemaker.events.service import record
 from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
-from tastemaker.providers.admission import NotNow, backoff
+from tastemaker.providers.admission import NO_CREDITS_SECONDS, NotNow, backoff
 from tastemaker.providers.base import ErrorKind, Page, Provider, ProviderError
 from tastemaker.providers.page_store import PaidPage
 from tastemaker.searches import page_queries, queries
@@ -64,9 +64,6 @@ MAX_SILENCES = 2
 
 PARK_FROM_SECONDS = 120.0
 """A provider that asks for a longer pause parks the search: its time-out clock stands still."""
-
-QUOTA_SECONDS = 3600.0
-"""How long a quota is waited for whose provider does not say when it begins again."""
 
 MAX_PARK = timedelta(days=2)
 KEY_SECONDS = 600.0
@@ -310,7 +307,7 @@ async def _wait_for_quota(
     session: AsyncSession, turn: Turn, error: ProviderError, config: Configuration
 ) -> Answer:
     """Park until it is there again, unless it never will be, comes too late, or the operator says no."""
-    seconds = error.retry_after or QUOTA_SECONDS
+    seconds = error.retry_after or NO_CREDITS_SECONDS
     is_too_long = seconds > config[LONGEST_PARKING].total_seconds()
     if error.final or is_too_long or not config[PARK_ON_QUOTA]:
         await _end_run(session, turn, EndReason.QUOTA)

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tastemaker.core.clock import monotonic, utc_now
+from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
+from tastemaker.ratelimit.queries import release
 from tastemaker.searches.service import resume_search
 from tastemaker.searches.states import Outcome, Status
 from tastemaker.searches.types import Search
@@ -74,9 +76,19 @@ async def _without_credits(site: Site, watched: Watched) -> int:
     parked = await site.bench.reload(search)
     expect(parked.status is Status.PENDING and parked.parked_reason, "not parked, or without a reason")
     told = "SELECT count(*) FROM events WHERE event_type = 'search_parked' AND aggregate_id = %s"
-    expect(await site.one(told, str(search.id)) == 1, "the operator was not told once")
+    expect(await site.one(told, str(search.id)) == 1, "the user was not told once")
+    paused = "SELECT count(*) FROM events WHERE event_type = 'provider_paused'"
+    expect(await site.one(paused) == 1, "the operator was not told once")
+    calls = len(watched.calls)
+    other = await site.start("go", target=30)
+    await site.until("SELECT parked_until IS NOT NULL FROM scraping_jobs WHERE id = %s", other.id)
+    expect(len(watched.calls) == calls, "another search asked an account without credits")
+    async with session_scope(site.database, SYSTEM) as session:
+        account = await site.one("SELECT name FROM provider_gates")
+        expect(await release(session, account), "there is no such account")
     async with session_scope(site.database, site.user.claim) as session:
         await resume_search(session, site.user, parked)
+        await resume_search(session, site.user, other)
     await site.ended()
     ended = await site.bench.reload(search)
     expect(ended.stored == 60, f"{ended.stored} of 60 creators after the credits came back")

@@ -170,3 +170,30 @@ async def test_spending_equals_the_ledger_however_a_call_ends(database: Database
     await ask(database, limits=roomy, micros=2000, user_id=BOB)
     spent = await system(database, lambda s: queries.find_spent(s, ALICE))
     assert (spent.everybody, spent.own) == (1880 + 0 + 2000 + 5000 + 2000, 1880 + 0 + 2000 + 5000)
+
+
+async def test_a_pause_for_want_of_credits_and_a_rest_are_each_told_once(database: Database) -> None:
+    async def hold(session: AsyncSession) -> None:
+        await service.hold_back(session, "one", seconds=60, reason="no credits", is_told=True)
+
+    for _ in range(2):
+        await system(database, hold)
+    await system(database, lambda session: queries.release(session, "one"))
+    await system(database, hold)
+    for _ in range(FAST.trips_after + 1):
+        await system(database, lambda session: service.failed(session, "two", FAST))
+
+    async def told(session: AsyncSession) -> list[tuple[str, str]]:
+        rows = await session.execute(
+            text(
+                "SELECT aggregate_id, event_data ->> 'reason' FROM events"
+                " WHERE event_type = 'provider_paused' ORDER BY seq"
+            )
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    assert await system(database, told) == [
+        ("one", "no credits"),
+        ("one", "no credits"),
+        ("two", "it failed 3 times in a row"),
+    ]
