@@ -76,8 +76,9 @@ async def create_key(
     name: str,
     scopes: Collection[ApiScope],
     expires_in: timedelta | None = None,
+    actor: ExternalUserId | None = None,
 ) -> NewKey:
-    """A new key of the user's. Raises InvalidInput."""
+    """A new key of the user's, made by `actor` where that is somebody else. Raises InvalidInput."""
     name = clean_line(name)
     if not 1 <= len(name) <= NAME_LENGTH:
         raise InvalidInput(f"A key's name has 1 to {NAME_LENGTH} characters.")
@@ -105,7 +106,7 @@ async def create_key(
         identifier=str(key_id),
         source=Source.USER_ACTION,
         tenant_id=user.user_id,
-        metadata={"actor": user.user_id},
+        metadata={"actor": actor or user.user_id},
     )
     return NewKey(made, secret)
 
@@ -118,7 +119,9 @@ async def get_key(session: AsyncSession, user: CurrentUser, reference: str) -> S
     return found
 
 
-async def revoke_key(session: AsyncSession, user: CurrentUser, key: StoredKey) -> StoredKey:
+async def revoke_key(
+    session: AsyncSession, user: CurrentUser, key: StoredKey, *, actor: ExternalUserId | None = None
+) -> StoredKey:
     """Refused from the next request on. Raises Conflict when it was revoked before."""
     if not await queries.revoke(session, user.user_id, key.id):
         raise Conflict("This key was revoked already.")
@@ -129,7 +132,7 @@ async def revoke_key(session: AsyncSession, user: CurrentUser, key: StoredKey) -
         identifier=str(key.id),
         source=Source.USER_ACTION,
         tenant_id=user.user_id,
-        metadata={"actor": user.user_id},
+        metadata={"actor": actor or user.user_id},
     )
     return await get_key(session, user, str(key.id))
 

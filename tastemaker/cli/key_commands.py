@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts import key_queries, keys
+from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.key_queries import StoredKey
+from tastemaker.accounts.service import get_current_user
 from tastemaker.cli import screen
 from tastemaker.cli.listing_commands import show_table
 from tastemaker.cli.numbers import UNKNOWN, moment
@@ -15,6 +17,8 @@ from tastemaker.cli.session import Session, in_session
 from tastemaker.cli.table import Column
 from tastemaker.cli.words import word_of
 from tastemaker.config_store.durations import parse_duration
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import in_transaction, session_scope
 from tastemaker.db.words import ApiScope
 
@@ -29,13 +33,18 @@ COLUMNS = (
 )
 
 
-def create(name: str, *, scopes: Sequence[str], expires_in: str | None, as_json: bool) -> None:
+def create(
+    name: str, *, user: str | None, scopes: Sequence[str], expires_in: str | None, as_json: bool
+) -> None:
     wanted = [word for scope in scopes if (word := word_of(ApiScope, scope))] or list(ApiScope)
     life = parse_duration(expires_in) if expires_in else None
 
     async def work(session: Session) -> None:
-        async with session_scope(session.database, session.user.claim) as writing:
-            made = await keys.create_key(writing, session.user, name=name, scopes=wanted, expires_in=life)
+        owner = await _owner(session, user)
+        async with session_scope(session.database, owner.claim) as writing:
+            made = await keys.create_key(
+                writing, owner, name=name, scopes=wanted, expires_in=life, actor=session.user.user_id
+            )
         if as_json:
             screen.write_json({**key_document(made.key), "secret": made.secret})
         else:
@@ -45,10 +54,11 @@ def create(name: str, *, scopes: Sequence[str], expires_in: str | None, as_json:
     in_session(work)
 
 
-def show(*, limit: int, as_json: bool) -> None:
+def show(*, user: str | None, limit: int, as_json: bool) -> None:
     async def work(session: Session) -> None:
-        async with session_scope(session.database, session.user.claim) as reading:
-            found = await key_queries.list_keys(reading, session.user.user_id, limit=limit)
+        owner = await _owner(session, user)
+        async with session_scope(session.database, owner.claim) as reading:
+            found = await key_queries.list_keys(reading, owner.user_id, limit=limit)
         if as_json:
             screen.write_json({"keys": [key_document(key) for key in found]})
         elif not found:
@@ -59,19 +69,30 @@ def show(*, limit: int, as_json: bool) -> None:
     in_session(work)
 
 
-def revoke(reference: str, *, as_json: bool) -> None:
+def revoke(reference: str, *, user: str | None, as_json: bool) -> None:
     async def work(session: Session) -> None:
-        async def transaction(writing: AsyncSession) -> StoredKey:
-            key = await keys.get_key(writing, session.user, reference)
-            return await keys.revoke_key(writing, session.user, key)
+        owner = await _owner(session, user)
 
-        revoked = await in_transaction(session.database, session.user.claim, transaction)
+        async def transaction(writing: AsyncSession) -> StoredKey:
+            key = await keys.get_key(writing, owner, reference)
+            return await keys.revoke_key(writing, owner, key, actor=session.user.user_id)
+
+        revoked = await in_transaction(session.database, owner.claim, transaction)
         if as_json:
             screen.write_json(key_document(revoked))
         else:
             screen.show(f"Revoked {revoked.prefix} “{plain(revoked.name)}”.")
 
     in_session(work)
+
+
+async def _owner(session: Session, named: str | None) -> CurrentUser:
+    """Whose keys are meant: the local user's where nobody is named. Raises NotFound."""
+    if named is None:
+        return session.user
+    user_id = ExternalUserId(named)
+    async with session_scope(session.database, Tenant(user_id)) as reading:
+        return await get_current_user(reading, user_id)
 
 
 def key_document(key: StoredKey) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import re
 
+import psycopg
+
 from tastemaker.core.errors import ExitCode
 from tests.cli.conftest import CommandLine
 
@@ -32,3 +34,22 @@ def test_a_key_is_revoked_by_how_it_begins(cli: CommandLine) -> None:
     assert cli("keys", "revoke", "tm_000000000000").status == ExitCode.NOT_FOUND
     assert cli("keys", "create", "x", "--scope", "everything").status == ExitCode.USAGE
     assert cli("keys", "create", "x", "--expires-in", "soon").status == ExitCode.USAGE
+
+
+def test_the_operator_makes_shows_and_revokes_a_users_key(cli: CommandLine, admin_url: str) -> None:
+    assert cli("keys", "create", "theirs", "--user", "mallory").status == ExitCode.NOT_FOUND
+    with psycopg.connect(admin_url) as owner:
+        owner.execute(
+            "WITH one AS (INSERT INTO users (user_id) VALUES ('mallory') RETURNING id)"
+            " INSERT INTO user_subscriptions (user_id) SELECT id FROM one"
+        )
+    theirs = cli("keys", "create", "theirs", "--user", "mallory", "--json").document
+    assert cli("keys", "list", "--json").document["keys"] == []
+    (shown,) = cli("keys", "list", "--user", "mallory", "--json").document["keys"]
+    assert shown["prefix"] == theirs["prefix"]
+    assert cli("keys", "revoke", theirs["prefix"]).status == ExitCode.NOT_FOUND, "it is not the local user's"
+    assert (
+        cli("keys", "revoke", theirs["prefix"], "--user", "mallory", "--json").document["state"] == "revoked"
+    )
+    told = cli("events", "list", "--type", "api_key_created", "--json").document["events"]
+    assert [(event["aggregate_id"], event["metadata"]["actor"]) for event in told] == [("mallory", "local")]

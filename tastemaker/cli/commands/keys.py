@@ -4,6 +4,10 @@ import typer
 
 from tastemaker.cli.help_page import Json, Limit, group
 
+User = Annotated[
+    str | None, typer.Option("--user", metavar="USER", help="Whose key: a user's id; yours without it.")
+]
+
 app = group("Keys by which programs call the HTTP interface for you.")
 
 
@@ -18,29 +22,31 @@ def create(
     expires_in: Annotated[
         str | None, typer.Option("--expires-in", metavar="DURATION", help="Such as 90d; never without it.")
     ] = None,
+    user: User = None,
     as_json: Json = False,
 ) -> None:
     """Make a key. It is shown this once."""
     from tastemaker.cli import key_commands as go
 
-    go.create(name, scopes=scopes or [], expires_in=expires_in, as_json=as_json)
+    go.create(name, user=user, scopes=scopes or [], expires_in=expires_in, as_json=as_json)
 
 
 @app.command("list")
-def show_all(*, limit: Limit = 50, as_json: Json = False) -> None:
+def show_all(*, user: User = None, limit: Limit = 50, as_json: Json = False) -> None:
     """Show the keys by how they begin, the newest first."""
     from tastemaker.cli import key_commands as go
 
-    go.show(limit=limit, as_json=as_json)
+    go.show(user=user, limit=limit, as_json=as_json)
 
 
 @app.command()
 def revoke(
     key: Annotated[str, typer.Argument(metavar="KEY", help="How it begins, or its id.")],
     *,
+    user: User = None,
     as_json: Json = False,
 ) -> None:
     """Refuse a key from now on."""
     from tastemaker.cli import key_commands as go
 
-    go.revoke(key, as_json=as_json)
+    go.revoke(key, user=user, as_json=as_json)
