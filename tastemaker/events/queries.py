@@ -42,18 +42,14 @@ NAMES: Final = (
 )  # fmt: skip
 
 
-def _statement(key: str, form: str) -> str:
-    """`form` is how a parameter is written: SQLAlchemy's `:name`, or the driver's."""
-    named = {
-        name: f"CAST({form.format(name)} AS {_TYPES.get(name, 'text')})" for name in (*NAMES, "former_keys")
-    }
+def _statement(key: str) -> str:
+    named = {name: f"CAST(%({name})s AS {_TYPES.get(name, 'text')})" for name in (*NAMES, "former_keys")}
     return _APPEND.replace("{key}", key).format(**named)
 
 
-APPEND = text(_statement(_KEY, ":{}"))
-APPEND_UNLESS_FORMER = text(_statement(_KEY_UNLESS_FORMER, ":{}"))
-APPEND_MANY: Final = _statement(_KEY, "%({})s")
-APPEND_MANY_UNLESS_FORMER: Final = _statement(_KEY_UNLESS_FORMER, "%({})s")
+APPEND: Final = _statement(_KEY).encode()
+APPEND_UNLESS_FORMER: Final = _statement(_KEY_UNLESS_FORMER).encode()
+"""In the driver's form: SQLAlchemy's way to it would be a third of what one event costs."""
 
 
 def append_together(which: str) -> TextClause:
@@ -93,19 +89,22 @@ LEADS_TO = text("""
 
 async def append(session: AsyncSession, event: Mapping[str, Any]) -> UUID | None:
     """The new event's id; None when its key was used before."""
-    row = await session.execute(APPEND_UNLESS_FORMER if event["former_keys"] else APPEND, event)
-    return row.scalar_one_or_none()
+    connection = await driver_connection(session)
+    async with connection.cursor() as cursor:
+        await cursor.execute(APPEND_UNLESS_FORMER if event["former_keys"] else APPEND, event)
+        row = await cursor.fetchone()
+    return None if row is None else row[0]
 
 
 async def append_many(session: AsyncSession, events: Sequence[Mapping[str, Any]]) -> list[UUID | None]:
     """As `append`, in one pipeline; in the order given."""
     if not events:
         return []
-    statement = APPEND_MANY_UNLESS_FORMER if any(event["former_keys"] for event in events) else APPEND_MANY
+    statement = APPEND_UNLESS_FORMER if any(event["former_keys"] for event in events) else APPEND
     connection = await driver_connection(session)
     written: list[UUID | None] = []
     async with connection.cursor() as cursor:
-        await cursor.executemany(statement.encode(), events, returning=True)
+        await cursor.executemany(statement, events, returning=True)
         while True:
             row = await cursor.fetchone()
             written.append(None if row is None else row[0])
