@@ -15,7 +15,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.core.ids import RunId
 from tastemaker.core.platforms import Platform
+from tastemaker.db.messages import in_one_message
 from tastemaker.providers.base import Cost, Declaration, KeywordQuery, Page, ProfileQuery
 
 FORM: Final = 2
@@ -36,6 +38,19 @@ KEEP = text("""
     SET page = excluded.page, stable_ids = excluded.stable_ids, fetched_at = excluded.fetched_at,
         expires_at = excluded.expires_at
 """)
+
+LOCK_QUESTION = text("SELECT pg_advisory_xact_lock(:number)")
+ON_ITS_WAY = text("""
+    SELECT EXISTS (
+        SELECT FROM provider_calls
+        WHERE gate = :gate AND status = 'estimated' AND request_digest = :digest AND run_id <> :run_id
+          AND started_at > app_now() - make_interval(secs => :seconds)
+    ) OR EXISTS (
+        SELECT FROM provider_pages
+        WHERE provider = :provider AND request_digest = :digest AND expires_at > app_now()
+    ) AS is_on_its_way
+""")
+"""One statement, so that it sees a call that is settled together with its page, or neither."""
 
 KEEPING = text("SELECT pg_advisory_xact_lock_shared(hashtext('tastemaker.provider_pages'))")
 FORGETTING = text("SELECT pg_advisory_xact_lock(hashtext('tastemaker.provider_pages'))")
@@ -86,13 +101,28 @@ async def find_page(
     """The page as it was kept; None where there is none that may still be used."""
     parameters = {
         "provider": declaration.name,
-        "digest": _digest(declaration, query, cursor),
+        "digest": question(declaration, query, cursor),
         "age": None if younger_than is None else younger_than.total_seconds(),
     }
     found = (await session.execute(FIND, parameters)).first()
     if found is None:
         return None
     return PaidPage(replace(_PAGES.validate_python(found.page), cost=FREE), found.fetched_at)
+
+
+async def is_on_its_way(
+    session: AsyncSession, digest: bytes, *, provider: str, gate: str, run_id: RunId, seconds: float
+) -> bool:
+    """Whether another run asks for the page, or it has just come.
+
+    Nobody else can look before this transaction ends. A call of more than `seconds` is nobody's any more.
+    """
+    asked = {"provider": provider, "gate": gate, "run_id": run_id, "seconds": seconds}
+    async with in_one_message(session) as message:
+        await message.ask(LOCK_QUESTION, {"number": int.from_bytes(digest[:8], signed=True)})
+        found = await message.ask(ON_ITS_WAY, {"digest": digest, **asked})
+    row = await found.fetchone()
+    return row is not None and bool(row["is_on_its_way"])
 
 
 async def lock_for_keeping(session: AsyncSession) -> None:
@@ -119,7 +149,7 @@ async def keep_for_others(
         KEEP,
         {
             "provider": declaration.name,
-            "digest": _digest(declaration, query, cursor),
+            "digest": question(declaration, query, cursor),
             "page": orjson.dumps(_PAGES.dump_python(replace(page, raw=()), mode="json")).decode(),
             "stable_ids": [named(creator.platform, creator.stable_id) for creator in page.creators],
             "seconds": seconds,
@@ -139,7 +169,8 @@ async def forget_creator(session: AsyncSession, platform: Platform, stable_id: s
     return int(rows.scalar_one())
 
 
-def _digest(declaration: Declaration, query: KeywordQuery | ProfileQuery, cursor: str | None) -> bytes:
+def question(declaration: Declaration, query: KeywordQuery | ProfileQuery, cursor: str | None) -> bytes:
+    """The digest by which the answer is found again."""
     return digest_of(query, cursor, contacts=declaration.policy.contacts)
 
 

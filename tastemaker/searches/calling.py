@@ -21,7 +21,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
 from tastemaker.providers import admission
-from tastemaker.providers.admission import gate_of
+from tastemaker.providers.admission import NotNow, gate_of
 from tastemaker.providers.base import (
     Capability,
     Cost,
@@ -32,13 +32,22 @@ from tastemaker.providers.base import (
     Provider,
     ProviderError,
 )
-from tastemaker.providers.page_store import PaidPage, find_page, keep_for_others, lock_for_keeping
+from tastemaker.providers.page_store import (
+    PaidPage,
+    find_page,
+    is_on_its_way,
+    keep_for_others,
+    lock_for_keeping,
+    question,
+)
 from tastemaker.searches import page_queries
 from tastemaker.searches.leaving_out import presentable
 from tastemaker.searches.suppression_key import SuppressionKey
 from tastemaker.searches.types import Turn
 
 SPREAD_SECONDS, LONGEST_SPREAD_SECONDS = 0.5, 5.0
+SAME_PAGE_SECONDS = 0.5
+"""How often it is looked whether a page that another run asks for has come."""
 
 log = get_logger(__name__)
 
@@ -140,6 +149,14 @@ def spread(seconds: float) -> float:
 async def _enter(session: AsyncSession, *, door: Door, turn: Turn) -> tuple[UUID, float]:
     """The call's row in the ledger, and how long to wait before it goes out: seconds at most."""
     declared, capability = door.declaration, Capability.KEYWORD_SEARCH
+    gate, digest = (
+        gate_of(declared),
+        question(declared, _query(turn), turn.cursor) if door.reuse_for else None,
+    )
+    if digest is not None and await is_on_its_way(
+        session, digest, provider=declared.name, gate=gate, run_id=turn.run_id, seconds=declared.page_seconds
+    ):
+        raise NotNow(SAME_PAGE_SECONDS, "The same page is being asked for already.")
     pause = await admission.enter(
         session,
         declared,
@@ -149,8 +166,8 @@ async def _enter(session: AsyncSession, *, door: Door, turn: Turn) -> tuple[UUID
         search_id=turn.search_id,
         max_cost=turn.max_cost,
     )
-    expected, gate = declared.price_of(capability), gate_of(declared)
-    call = page_queries.Call(provider=declared.name, expected=expected, gate=gate)
+    expected = declared.price_of(capability)
+    call = page_queries.Call(provider=declared.name, expected=expected, gate=gate, digest=digest)
     return await page_queries.begin_call(session, turn, call), pause
 
 

@@ -55,9 +55,9 @@ BEGIN_CALL = text("""
         WHERE id = :run_id AND tenant_id = :user_id AND status = 'pending'
     )
     INSERT INTO provider_calls (id, tenant_id, job_id, run_id, provider, operation, estimated_units,
-                                estimated_micros_usd, gate, started_at)
+                                estimated_micros_usd, gate, request_digest, started_at)
     VALUES (:call_id, :user_id, :search_id, :run_id, :provider, 'search_keyword', :units, :micros, :gate,
-            app_now())
+            :digest, app_now())
 """)
 
 SETTLE_CALL = text("""
@@ -161,11 +161,15 @@ PARK = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call about to be made, and what it is expected to cost. `gate`: the account that limits it."""
+    """A call about to be made, and what it is expected to cost. `gate`: the account that limits it.
+
+    `digest`: of its question, where the answer is kept for others.
+    """
 
     provider: str
     expected: Cost
     gate: str | None
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +227,7 @@ async def write_call(message: Message, turn: Turn, call: Call) -> UUID:
     """The same, among other statements."""
     call_id = new_id()
     spent = {"units": call.expected.units, "micros": call.expected.micros_usd}
-    written = {"call_id": call_id, "provider": call.provider, "gate": call.gate}
+    written = {"call_id": call_id, "provider": call.provider, "gate": call.gate, "digest": call.digest}
     await message.ask(BEGIN_CALL, {**_ids(turn), **spent, **written})
     return call_id
 

@@ -67,6 +67,10 @@ ALLOWED: Final = {
         "tastemaker/searches/cost_queries.py",
         "provider_calls",
     ): "the operator's books, of everybody",
+    (
+        "tastemaker/providers/page_store.py",
+        "provider_calls",
+    ): "a page that anybody pays for is everybody's, where its policy allows it",
     ("tastemaker/searches/expiring_queries.py", ""): "a provider's policy knows no tenants",
     ("tastemaker/searches/sweep_queries.py", ""): "the sweeper looks at everybody's, by the system's claim",
     ("tastemaker/ops/doctor_queries.py", ""): "counts over the whole installation",

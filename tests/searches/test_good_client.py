@@ -1,7 +1,6 @@
 """A live provider is asked within limits that all workers share, and never for what was paid for already."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,9 +8,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.declaring import ConfigKey
 from tastemaker.config_store.keys import (
@@ -30,39 +27,16 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import KeywordQuery, Page
 from tastemaker.searches import runner
-from tastemaker.searches.page import Fetched, Kept
-from tastemaker.searches.page_queries import Call
 from tastemaker.searches.states import Outcome, Status
 from tastemaker.searches.types import Search
-from tests.providers.remote import Asked, Remote, Reply, always, as_json, listening
+from tests.providers.remote import Asked, Remote, Reply, always, as_json
 from tests.providers.wires import WIRES
+from tests.searches.conftest import Clock
 from tests.searches.rows import many, one
 from tests.searches.scripted import DECLARATION, Bench, ScriptedProvider, page, pages_of, working
 
 YOUTUBE, TIKTOK, _ = WIRES
 PAGE_MICROS = 1880
-
-
-@pytest.fixture
-async def remote() -> AsyncIterator[Remote]:
-    async with listening() as server:
-        yield server
-
-
-@pytest.fixture
-def shift(admin_url: str) -> "Clock":
-    return Clock(admin_url)
-
-
-@dataclass
-class Clock:
-    url: str
-    ahead: float = 0
-
-    def forward(self, seconds: float) -> None:
-        self.ahead += seconds
-        with psycopg.connect(self.url, autocommit=True) as owner:
-            owner.execute("UPDATE clock_offset SET shift = make_interval(secs => %s)", (self.ahead,))
 
 
 def configured(changed: dict[ConfigKey[Any], Any] | None = None) -> Configuration:
@@ -289,57 +263,6 @@ async def test_a_months_budget_is_waited_for_where_the_operator_waits_so_long(
                AT TIME ZONE 'UTC' OR parked_until - interval '2 seconds' < (date_trunc('month', app_now()
                AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' FROM scraping_jobs"""
     assert await one(bench.database, month) is True
-
-
-async def test_the_second_identical_search_makes_no_call(bench: Bench, remote: Remote) -> None:
-    remote.script = TIKTOK.paged([TIKTOK.items(1, 4), TIKTOK.items(4, 6)])
-    async with working(bench.database, TIKTOK.build(remote.url)):
-        first = await bench.finish(await live(bench, "chess"))
-        asked = len(remote.asked)
-        second = await bench.finish(await live(bench, "  CHESS "))
-    assert first.id != second.id
-    assert (first.stored, second.stored, asked, len(remote.asked)) == (5, 5, 2, 2)
-    assert await one(bench.database, "SELECT count(*) FROM provider_calls") == 2
-
-
-async def test_nothing_is_kept_where_operator_or_policy_do_not_allow_it(bench: Bench) -> None:
-    ours = replace(DECLARATION, policy=replace(DECLARATION.policy, reusable=False))
-    for declaration, config in (
-        (ours, configured()),
-        (DECLARATION, configured({REUSE_PAGES_FOR: timedelta(0)})),
-    ):
-        provider = ScriptedProvider(pages_of(3, 3), declaration=declaration)
-        async with working(bench.database, provider, config=config):
-            for _ in range(2):
-                await bench.finish(await live(bench, "chess"))
-        assert len(provider.asked) == 2
-    assert await one(bench.database, "SELECT count(*) FROM provider_pages") == 0
-
-
-async def test_a_page_that_was_paid_for_survives_the_death_of_its_worker(
-    bench: Bench, remote: Remote, shift: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Between the answer and the page's transaction."""
-    kept = runner.keep_page
-    deaths = iter([RuntimeError("killed")])
-
-    async def dying(
-        session: AsyncSession, fetched: Fetched, *, next_call: Call | None, is_last: bool
-    ) -> Kept:
-        if (death := next(deaths, None)) is not None:
-            raise death
-        return await kept(session, fetched, next_call=next_call, is_last=is_last)
-
-    monkeypatch.setattr(runner, "keep_page", dying)
-    remote.script = TIKTOK.page(TIKTOK.items(1, 4), more=False)
-    search = await live(bench)
-    async with working(bench.database, TIKTOK.build(remote.url)):
-        while not await one(bench.database, "SELECT max(retry_count) FROM background_jobs"):
-            await asyncio.sleep(0.02)
-        shift.forward(300)
-        ended = await bench.finish(search)
-    assert (ended.stored, len(remote.asked)) == (3, 1)
-    assert await many(bench.database, "SELECT status FROM provider_calls") == ["charged"]
 
 
 async def test_a_call_that_failed_but_was_charged_is_in_the_books(

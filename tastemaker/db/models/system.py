@@ -288,6 +288,7 @@ class ProviderCall(Base):
     started_at: Mapped[Instant]
     finished_at: Mapped[Instant | None]
     gate: Mapped[str | None]
+    request_digest: Mapped[bytes | None]
 
     __table_args__ = (
         one_of("status", ProviderCallStatus),
