@@ -78,11 +78,12 @@ def number_key(
     default: int | Decimal,
     meaning: str,
     reader: str,
-    least: int | None = 0,
-    most: int | None = None,
+    least: int = 0,
+    most: int,
     hot: bool = True,
 ) -> ConfigKey[Decimal]:
-    bounds = (None if bound is None else Decimal(bound) for bound in (least, most))
+    """A slip of the keyboard must not be more than the database's integers hold: so there is a `most`."""
+    bounds = (Decimal(least), Decimal(most))
     return _declare(category, key, ValueType.NUMBER, Decimal(default), meaning, reader, *bounds, hot=hot)
 
 

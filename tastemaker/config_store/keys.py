@@ -184,6 +184,7 @@ YOUTUBE_SEARCHES_A_DAY: Final = number_key(
     "providers",
     "youtube_searches_a_day",
     default=100,
+    most=1_000_000_000,
     meaning="How many searches a day YouTube grants the key; one page is one search.",
     reader="providers.allowances",
 )
@@ -191,6 +192,7 @@ YOUTUBE_UNITS_A_DAY: Final = number_key(
     "providers",
     "youtube_units_a_day",
     default=10_000,
+    most=1_000_000_000,
     meaning="How many units a day YouTube grants the key; one page takes two.",
     reader="providers.allowances",
 )
@@ -217,6 +219,7 @@ INSTALLATION_BUDGET: Final = number_key(
     "installation_usd_a_month",
     default=-1,
     least=-1,
+    most=1_000_000_000,
     meaning="What all calls to providers may cost in a calendar month (UTC), in US dollars; -1 is no limit.",
     reader="providers.allowances",
 )
@@ -225,6 +228,7 @@ USER_BUDGET: Final = number_key(
     "user_usd_a_month",
     default=-1,
     least=-1,
+    most=1_000_000_000,
     meaning="The same for the calls of one user.",
     reader="providers.allowances",
 )

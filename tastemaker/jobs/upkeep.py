@@ -22,8 +22,9 @@ PRUNE: Final = text("""
     WITH old AS (
         SELECT id FROM background_jobs
         WHERE status IN ('completed', 'failed', 'cancelled')
-          AND updated_at < timezone('UTC', app_now()) - make_interval(days => CASE status
-              WHEN 'completed' THEN :completed WHEN 'failed' THEN :failed ELSE :cancelled END)
+          AND updated_at < timezone('UTC', app_now()) - interval '1 day' * CASE status
+              WHEN 'completed' THEN CAST(:completed AS float8) WHEN 'failed' THEN CAST(:failed AS float8)
+              ELSE CAST(:cancelled AS float8) END
         ORDER BY updated_at LIMIT :batch
     ), gone AS (DELETE FROM background_jobs job USING old WHERE job.id = old.id RETURNING 1)
     SELECT count(*) FROM gone
@@ -37,9 +38,9 @@ async def prune_jobs(context: JobContext, _: Nothing) -> Answer:
     """How many went is the job's result."""
     config = context.config.snapshot()
     kept = {
-        "completed": int(config[COMPLETED_JOBS_RETENTION]),
-        "failed": int(config[ERROR_JOBS_RETENTION]),
-        "cancelled": int(config[CANCELLED_JOBS_RETENTION]),
+        "completed": float(config[COMPLETED_JOBS_RETENTION]),
+        "failed": float(config[ERROR_JOBS_RETENTION]),
+        "cancelled": float(config[CANCELLED_JOBS_RETENTION]),
     }
     total = 0
     while not context.stopping.is_set():

@@ -76,7 +76,8 @@ def test_budgets_are_set_seen_and_kept(tiktok: CommandLine) -> None:
         {"whose": "installation", "micros_usd": 2000, "spent_micros_usd": CREDIT, "left_micros_usd": 120},
         {"whose": "user", "micros_usd": None, "spent_micros_usd": CREDIT, "left_micros_usd": None},
     ]
-    assert tiktok("costs", "budget", "--installation", "lots").status == ExitCode.USAGE
+    for wrong in ("lots", "1e14", "nan"):
+        assert tiktok("costs", "budget", "--installation", wrong).status == ExitCode.USAGE
 
 
 def test_the_books_are_summed_by_what_is_asked(tiktok: CommandLine) -> None:

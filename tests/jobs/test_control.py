@@ -4,12 +4,18 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
 
 import psycopg
 import pytest
 from sqlalchemy import text
 
-from tastemaker.config_store.keys import DEFAULT_RETRY_DELAY, JOB_TIMEOUT, MAX_CONCURRENT_JOBS
+from tastemaker.config_store.keys import (
+    CANCELLED_JOBS_RETENTION,
+    DEFAULT_RETRY_DELAY,
+    JOB_TIMEOUT,
+    MAX_CONCURRENT_JOBS,
+)
 from tastemaker.config_store.live import Configuration, Values
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
@@ -345,7 +351,7 @@ async def test_what_ended_long_ago_is_removed_and_the_rest_stays(database: Datab
             INSERT INTO background_jobs (job_type, payload, status, updated_at)
             SELECT 'note', '{}', status, timezone('UTC', now()) - days * interval '1 day'
             FROM unnest(ARRAY['completed', 'failed', 'cancelled', 'pending', 'processing']) AS status,
-                 unnest(ARRAY[1, 8, 29, 31, 400]) AS days
+                 unnest(ARRAY[1, 8, 29, 31, 400, 0.4, 0.6]) AS days
         """)
         admin.execute("ALTER TABLE background_jobs ENABLE TRIGGER touch_updated_at")
     async with session_scope(database, SYSTEM) as session:
@@ -353,13 +359,17 @@ async def test_what_ended_long_ago_is_removed_and_the_rest_stays(database: Datab
     stopping = asyncio.Event()
     worker = asyncio.create_task(
         run_worker(
-            database, {"prune_jobs": registered_handlers({})["prune_jobs"]}, stopping=stopping, settings=QUICK
+            database,
+            {"prune_jobs": registered_handlers({})["prune_jobs"]},
+            stopping=stopping,
+            config=Configuration.of_defaults({CANCELLED_JOBS_RETENTION: Decimal("0.5")}),
+            settings=QUICK,
         )
     )
     async with asyncio.timeout(10):
-        while {"removed": 2 + 4 + 4} not in await column(database, "result"):
+        while {"removed": 2 + 4 + 6} not in await column(database, "result"):
             await asyncio.sleep(0.02)
     stopping.set()
     await worker
     left = Counter(map(str, await column(database, "status")))
-    assert left == {"completed": 3 + 1, "failed": 1, "cancelled": 1, "pending": 5, "processing": 5}
+    assert left == {"completed": 5 + 1, "failed": 3, "cancelled": 1, "pending": 7, "processing": 7}
