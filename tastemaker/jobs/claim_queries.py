@@ -32,6 +32,9 @@ SUSPICIOUS_FROM = 2
 """After so many workers died with a job in their hands it may be what kills them: no two of such run at once,
 so that what merely stood beside it gets through."""
 
+SUSPECT_LOCK = 7166183945710401357
+"""Held by a claim that takes one of them, until others can see that it did."""
+
 MORE_AFTER_A_LOSS = 2
 """A lost worker is held against a job that much later than a failure: it may be another's fault."""
 
@@ -46,10 +49,10 @@ _READY = f"""status = 'pending' AND waits_for IS NULL AND scheduled_for <= {_NOW
               AND (lock_key IS NULL OR NOT EXISTS (
                   SELECT FROM background_jobs held
                   WHERE held.status = 'processing' AND held.lock_key = job.lock_key))
-              AND (NOT coalesce({_SUSPECT}, false) OR NOT EXISTS (
+              AND (NOT coalesce({_SUSPECT}, false) OR (NOT EXISTS (
                   SELECT FROM background_jobs held
                   WHERE held.status = 'processing' AND held.retry_count >= {SUSPICIOUS_FROM}
-                    AND held.error = '{LOST}'))"""  # noqa: S608 - of this module's own words
+                    AND held.error = '{LOST}') AND pg_try_advisory_xact_lock({SUSPECT_LOCK})))"""  # noqa: S608 - of this module's own words
 
 _ALONE = f"CASE WHEN {_SUSPECT} THEN '' ELSE job.id::text END AS alone"
 

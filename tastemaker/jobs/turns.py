@@ -1,7 +1,7 @@
 """A worker's turn: write down what has ended and take what comes next, in one transaction and one message.
 
-So a job costs one wait for the disk, not two, and its place is never empty. Two turns may be under way: while
-one waits for the disk the server works on the other.
+So a job costs one wait for the disk, not two, and its place is never empty. A few turns may be under way:
+while one waits for the disk the server works on another.
 """
 
 from collections import Counter
@@ -43,6 +43,7 @@ async def take_turn(
             state.looks_again = True
         elif not isinstance(error, (psycopg.DataError, TypeError)):
             log.warning("the queue cannot be read, trying again: %s", type(error).__name__)
+            state.is_crowded = False  # it is looked for at the next poll, not at once
         return []
     if batch:
         state.is_crowded = len(jobs) == batch

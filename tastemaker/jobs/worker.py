@@ -7,6 +7,7 @@ as a task. Every effect on a job is fenced by its attempt number.
 import asyncio
 import os
 import socket
+from contextlib import suppress
 from typing import Any, Final
 
 from tastemaker.config_store.live import Configuration
@@ -25,7 +26,7 @@ from tastemaker.jobs.types import Again, ClaimedJob, Handlers
 from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
 
 HAND_BACK_SECONDS: Final = 1.0
-TURNS: Final = 2
+TURNS: Final = 3
 """Turns under way at once."""
 
 log = get_logger(__name__)
@@ -52,6 +53,7 @@ async def run_worker(
     )
     async with presence(database.url, state.name, wake=state.wake, shown=state.shown):
         heart = asyncio.create_task(keep_leases(database, state))
+        bell = asyncio.create_task(_ring(state))
         try:
             while not stopping.is_set():
                 await _look_for_work(database, state)
@@ -59,7 +61,7 @@ async def run_worker(
             await finish(database, state)
             await state.completing.close()
         finally:
-            await _end(heart, *state.running)
+            await _end(heart, bell, *state.turns, *state.running)
 
 
 async def _look_for_work(database: Database, state: WorkerState) -> None:
@@ -133,10 +135,16 @@ async def keep_leases(database: Database, state: WorkerState) -> None:
 
 
 async def _wait(state: WorkerState, seconds: float) -> None:
-    """Until woken, told to stop, or `seconds` have passed."""
-    waiters = [asyncio.create_task(state.wake.wait()), asyncio.create_task(state.stopping.wait())]
-    await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    await _end(*waiters)
+    """Until woken, as by the end, or `seconds` have passed."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await state.wake.wait()
+
+
+async def _ring(state: WorkerState) -> None:
+    """The end wakes whoever waits."""
+    await state.stopping.wait()
+    state.wake.set()
 
 
 async def finish(database: Database, state: WorkerState) -> None:
@@ -145,11 +153,10 @@ async def finish(database: Database, state: WorkerState) -> None:
     state.completing.write_here()
     if state.turns:
         await asyncio.wait(list(state.turns), timeout=state.settings.stop_within)
-        await _end(*state.turns)
     if state.running:
         await asyncio.wait(list(state.running), timeout=max(0.0, deadline - monotonic()))
     left = list(state.running.values())
-    await _end(*state.running)
+    await _end(*state.running, *state.turns)
     await asyncio.gather(*(_hand_back(database, state, job) for job in left))
 
 

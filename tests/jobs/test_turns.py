@@ -80,6 +80,19 @@ async def test_an_end_that_is_not_ours_is_not_told_and_no_end_is_told_twice(eith
         assert await session.scalar(TOLD) == 1
 
 
+async def test_claims_of_one_instant_take_no_two_that_may_have_killed_workers(database: Database) -> None:
+    await publish_words(database, ["poison", "bystander"])
+    for _ in range(claim_queries.SUSPICIOUS_FROM):
+        assert len(await claimed(database, lease=-1)) == 2
+        async with session_scope(database, SYSTEM) as session:
+            await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)
+    async with session_scope(database, SYSTEM) as session:
+        first = await session.execute(claim_queries.CLAIM, claim_queries.wishes("x", ["note"], 1, 30.0))
+        assert len(first.all()) == 1
+        assert await claimed(database) == [], "the first claim is not seen yet"
+    assert await claimed(database) == [], "now it is"
+
+
 async def test_more_are_begun_at_once_than_are_claimed_at_once(database: Database) -> None:
     together = asyncio.Barrier(5)
 
