@@ -89,6 +89,8 @@ async def reset(session: Session, name: str, *, as_json: bool) -> None:
 async def show_history(session: Session, name: str | None, *, limit: int, as_json: bool) -> None:
     async with session_scope(session.database, SYSTEM) as reading:
         changes = await list_changes(reading, name, limit=limit)
+    if name is not None and not changes:
+        find_key(name)
     if as_json:
         screen.write_json({"changes": [_change_document(one) for one in changes]})
     elif not changes:

@@ -79,6 +79,8 @@ async def retry(session: Session, reference: str | None, *, job_type: str | None
                 raise Conflict(f"This job is {job.status}; only one that was given up can be tried again.")
             job_id = job.id
         count = await retry_failed(writing, job_id=job_id, job_type=job_type)
+    if job_type is not None and count == 0 and job_type not in registered_types():
+        raise NotFound(f"There is no job of type {job_type[:60]!r}; `tastemaker jobs list` shows them.")
     if as_json:
         screen.write_json({"retried": count})
     else:

@@ -1,5 +1,6 @@
 """How a value is written in `system_configurations.value`, and what it is in Python."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -12,6 +13,8 @@ from tastemaker.db.words import ValueType
 Value = Decimal | timedelta | bool | str
 
 _MOST_DIGITS: Final = 30
+_LONGEST_TEXT: Final = 500
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def parse_value(text: str, kind: ValueType) -> Value:
@@ -50,6 +53,9 @@ def _flag(text: str) -> bool:
 
 
 def _text(text: str) -> str:
+    """Read by every process again and again, and set into the header of a mail."""
+    if len(text) > _LONGEST_TEXT or _CONTROL.search(text):
+        raise InvalidInput(f"A text is one line of at most {_LONGEST_TEXT} characters.")
     return text
 
 

@@ -51,6 +51,9 @@ def test_what_cannot_be_is_one_sentence(cli: CommandLine) -> None:
         (("set", NAME, "1s"), ExitCode.USAGE, "a duration from 10s to 7d"),
         (("get", "timeouts.standart_job_timeout"), ExitCode.NOT_FOUND, f"Did you mean {NAME}?"),
         (("unset", COLD), ExitCode.USAGE, "has its default already"),
+        (("history", "timeouts.standart_job_timeout"), ExitCode.NOT_FOUND, f"Did you mean {NAME}?"),
+        (("set", "email.from_name", "a\nBcc: b@example.com"), ExitCode.USAGE, "A text is one line"),
+        (("set", "email.from_name", "x" * 501), ExitCode.USAGE, "of at most 500 characters"),
     ):
         told = cli("config", *arguments)
         assert (told.status, told.out) == (status, ""), arguments

@@ -125,10 +125,13 @@ async def test_a_row_of_nobodys_has_to_be_of_its_type_too(admin_url: str) -> Non
         ("many", "number"),
         ("1e9999", "number"),
         ("5 parsecs", "duration"),
+        ("two\nlines", "string"),
+        ("x" * 501, "string"),
     ):
         with pytest.raises(psycopg.errors.CheckViolation):
             write(admin_url, "mine", "own", value, kind)
     write(admin_url, "mine", "own", "0.1", "number")
+    write(admin_url, "mine", "name", "Ünï, with 'marks'", "string")
 
 
 async def test_what_got_in_all_the_same_is_logged_and_the_last_good_value_stays(
