@@ -99,7 +99,7 @@ def _ways(database: Database) -> dict[str, Way]:
 
     return {
         "bare prepared statement, no claim (1 round trip)": bare,
-        "session_scope (4)": session,
+        "session_scope: BEGIN and claim, query, COMMIT (3)": session,
         "driver: BEGIN, claim, query, COMMIT (4)": driver,
         "pipeline: BEGIN, claim, query, COMMIT (1)": explicit,
         "db.reading: claim, query, implicit transaction (1)": reading,
