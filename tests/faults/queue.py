@@ -17,7 +17,7 @@ from tests.faults.worker_process import EFFECT, Effect
 JOBS = 600
 RAISES = 1 + EFFECT.max_retries
 KILLS = RAISES + claim_queries.MORE_AFTER_A_LOSS
-"""How often what raises is tried, and what takes its worker with it."""
+"""How often what raises is tried, and at most what loses its worker, also by the fault of one beside it."""
 FUTURE = 200_000
 CLAIM_SECONDS = 0.005
 CROWD = 10_000
@@ -80,8 +80,7 @@ async def poison(site: Site, seed: int) -> Result:
     )
     expect({key for key, _ in ended} == {one.key for one in harms}, f"discarded: {sorted(ended)}")
     tried = dict(ended)
-    expected = {"poison raise": RAISES, "poison segfault": KILLS, "poison memory": KILLS}
-    expect(all(RAISES <= tried[key] <= most for key, most in expected.items()), f"attempts: {tried}")
+    expect(all(RAISES <= attempts <= KILLS for attempts in tried.values()), f"attempts: {tried}")
     effects = await site.one("SELECT count(*) FROM effects WHERE key LIKE 'good%%'", *())
     expect(effects == len(good), f"{effects} of {len(good)} good jobs had their effect")
     lost = len(workers) - 2
