@@ -64,7 +64,8 @@ _TAKE = """, free AS (
         FROM (SELECT DISTINCT ON (coalesce(lock_key, id::text)) id, alone FROM chosen) one
     )
     UPDATE background_jobs job
-    SET status = 'processing', attempt = job.attempt + 1, worker = :worker, started_at = (SELECT app_now()),
+    SET status = 'processing', attempt = job.attempt + 1, worker = :worker,
+        started_at = (SELECT app_now()), updated_at = (SELECT app_now()),
         lease_until = (SELECT app_now()) + make_interval(secs => :lease)
     WHERE job.id = ANY(ARRAY(SELECT id FROM free))
     RETURNING job.id, job.job_type, job.payload, job.attempt, job.retry_count, job.max_retries,

@@ -36,8 +36,8 @@ RENEW = text("""
 
 COMPLETE = text("""
     UPDATE background_jobs job
-    SET status = 'completed', completed_at = (SELECT app_now()), error = NULL, lease_until = NULL,
-        result = CAST(ended.result AS jsonb)
+    SET status = 'completed', completed_at = (SELECT app_now()), updated_at = (SELECT app_now()),
+        error = NULL, lease_until = NULL, result = CAST(ended.result AS jsonb)
     FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS integer[]), CAST(:results AS text[]))
          AS ended (id, attempt, result)
     WHERE job.id = ended.id AND job.attempt = ended.attempt AND job.status = 'processing'

@@ -167,6 +167,10 @@ OTHER_TRIGGERS: Final = {
     ),
     "events: wake_dispatchers AFTER INSERT FOR EACH STATEMENT notify_events()",
     "events: refuse_loss BEFORE DELETE OR TRUNCATE FOR EACH STATEMENT refuse_lost_event()",
+    (
+        "background_jobs: touch_updated_at BEFORE UPDATE FOR EACH ROW"
+        " WHEN ((NOT (new.updated_at IS DISTINCT FROM old.updated_at))) touch_updated_at()"
+    ),
     f"events: refuse_change BEFORE UPDATE FOR EACH ROW WHEN ({_EDITED}) refuse_changed_event()",
     "background_jobs: wake_workers AFTER INSERT FOR EACH STATEMENT notify_background_jobs()",
     "outbox_messages: wake_relays AFTER INSERT FOR EACH STATEMENT notify_outbox()",
@@ -215,7 +219,7 @@ def triggers() -> set[str]:
         *(
             f"{table.name}: touch_updated_at BEFORE UPDATE FOR EACH ROW touch_updated_at()"
             for table in Base.metadata.tables.values()
-            if "updated_at" in table.columns and table.name != "user_profiles_backup"
+            if "updated_at" in table.columns and table.name not in {"user_profiles_backup", "background_jobs"}
         ),
         *OTHER_TRIGGERS,
     }

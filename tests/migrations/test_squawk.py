@@ -62,6 +62,8 @@ OF_OURS: Final = {
     ("0040", "require-concurrent-index-creation"): "partial, over what waits and what ended lately",
     ("0040", "constraint-missing-not-valid"): "on columns of the same step, all NULL but for what waits",
     ("0047", "require-concurrent-index-creation"): "partial: calls that are under way are a handful",
+    ("0054", "require-concurrent-index-creation"): "partial; workers wait for a moment and lose nothing",
+    ("0054", "require-concurrent-index-deletion"): "the same",
     ("0050", "require-concurrent-index-creation"): "partial: only what a policy limits is in them",
     ("0037", "adding-field-with-default"): "the search text is written once for the users there are: its "
     "docstring says how long that takes",

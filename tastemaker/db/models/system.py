@@ -211,7 +211,7 @@ class BackgroundJob(Base):
             "scheduled_for",
             postgresql_where=sql("status = 'pending'"),
         ),
-        Index("idx_background_jobs_tenant", "tenant_id"),
+        Index("idx_background_jobs_tenant", "tenant_id", postgresql_where=sql("tenant_id IS NOT NULL")),
         Index("idx_background_jobs_ready", "priority", "scheduled_for", "id", postgresql_where=IS_READY),
         Index(
             "idx_background_jobs_round",
@@ -239,7 +239,7 @@ class BackgroundJob(Base):
             "uq_background_jobs_lock_key",
             "lock_key",
             unique=True,
-            postgresql_where=sql("status = 'processing'"),
+            postgresql_where=sql("status = 'processing' AND lock_key IS NOT NULL"),
         ),
         Index(
             "uq_background_jobs_dedupe_key",
