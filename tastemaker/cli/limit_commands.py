@@ -60,7 +60,7 @@ def _state(gate: Gate) -> str:
     if gate.held_until and gate.held_until > gate.now:
         return f"waits until {moment(gate.held_until)}: {plain(gate.held_reason or '')}"
     if gate.open_until and gate.open_until > gate.now:
-        return f"rests until {moment(gate.open_until)} after failures"
+        return f"rests until {moment(gate.open_until)}: {plain(gate.rest_reason)}"
     return "one call will try" if gate.open_until else "open"
 
 

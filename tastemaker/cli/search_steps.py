@@ -23,8 +23,10 @@ from tastemaker.cli.sources import needed_for
 from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import AppError, ExitCode
 from tastemaker.core.platforms import Platform
+from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction, session_scope
 from tastemaker.journeys.searching import ask
+from tastemaker.ratelimit.service import try_again
 from tastemaker.searches.export import columns_of
 from tastemaker.searches.results_queries import list_found, stream_found
 from tastemaker.searches.types import Search
@@ -83,6 +85,8 @@ async def finish(session: Session, begun: Begun) -> ExitCode:
     """Work until every search has ended or waits, and tell. What is found is kept whatever happens."""
     if not begun.as_json:
         _say_what_begins(begun)
+    if begun.continued and begun.source == "live":  # perhaps there are credits again, or the trouble is over
+        await in_transaction(session.database, SYSTEM, try_again)
     with progress(is_quiet=begun.as_json) as shown:
         run = await run_searches(session, begun.searches, shown, corpus=begun.corpus)
     if run.interrupted:

@@ -91,9 +91,11 @@ async def failed(
         await service.failed(session, gate, limits_of(declaration, config, capability))
     elif error.kind is not ErrorKind.AUTH:
         await service.succeeded(session, gate)
-    if (pause := _asked_pause(error)) > 0:
-        seconds, reason = min(pause, LONGEST_HOLD_SECONDS), str(error).rstrip(".")
-        is_told = error.kind is ErrorKind.QUOTA
+    reason = str(error).rstrip(".")
+    if error.kind is ErrorKind.QUOTA and error.retry_after is None and error.cost.calls:
+        await service.rest(session, gate, seconds=NO_CREDITS_SECONDS, reason=reason)
+    elif (pause := _asked_pause(error)) > 0:
+        seconds, is_told = min(pause, LONGEST_HOLD_SECONDS), error.kind is ErrorKind.QUOTA
         await service.hold_back(session, gate, seconds=seconds, reason=reason, is_told=is_told)
 
 
@@ -117,9 +119,7 @@ def _refusal(wait: Wait, declaration: Declaration) -> NotNow | ProviderError:
 
 
 def _asked_pause(error: ProviderError) -> float:
-    """Seconds for which nobody should call."""
-    if error.retry_after is not None or not error.cost.calls:
-        return error.retry_after or 0.0
-    if error.kind is ErrorKind.QUOTA:
-        return NO_CREDITS_SECONDS
-    return backoff(1) if error.kind is ErrorKind.RATE_LIMITED else 0.0
+    """Seconds for which the provider wants no calls."""
+    if error.kind is ErrorKind.RATE_LIMITED and error.retry_after is None:
+        return backoff(1)
+    return error.retry_after or 0.0

@@ -48,6 +48,13 @@ class Gate:
     probe_until: datetime | None = None
     under_way: int = 0
 
+    @property
+    def rest_reason(self) -> str:
+        """Why nobody calls before `open_until`."""
+        if self.failures:
+            return f"the provider failed {self.failures} times in a row"
+        return self.held_reason or "the provider rests"
+
 
 @dataclass(frozen=True, slots=True)
 class Go:
@@ -76,7 +83,7 @@ def decide(gate: Gate, limits: Limits) -> Go | Wait:
     probing = gate.open_until is not None
     if probing:
         if (pause := max(_seconds_until(gate, gate.open_until), _seconds_until(gate, gate.probe_until))) > 0:
-            return Wait(pause, f"the provider failed {gate.failures} times in a row")
+            return Wait(pause, gate.rest_reason)
         gate = replace(gate, probe_until=gate.now + timedelta(seconds=limits.deadline))
     if gate.under_way >= limits.at_once:
         return Wait(FULL_HOUSE_SECONDS, f"{gate.under_way} calls are under way, the most allowed at once")

@@ -43,6 +43,24 @@ HOLD = text("""
     RETURNING gate.held_until, NOT EXISTS (SELECT FROM before WHERE held_until > app_now()) AS is_new
 """)
 
+REST = text("""
+    WITH before AS MATERIALIZED (
+        SELECT open_until FROM provider_gates WHERE name = :name FOR UPDATE
+    )
+    INSERT INTO provider_gates AS gate (name, free_at, open_until, held_reason)
+    SELECT :name, app_now(), app_now() + make_interval(secs => :seconds), :reason
+    FROM (SELECT count(*) FROM before) AS looked_first
+    ON CONFLICT (name) DO UPDATE
+    SET open_until = greatest(gate.open_until, excluded.open_until), probe_until = NULL,
+        held_reason = excluded.held_reason
+    RETURNING gate.open_until, NOT EXISTS (SELECT FROM before WHERE open_until > app_now()) AS is_new
+""")
+
+END_RESTS = text("""
+    UPDATE provider_gates SET failures = 0, trips = 0, open_until = NULL, probe_until = NULL
+    WHERE open_until IS NOT NULL
+""")
+
 CALM = text("""
     UPDATE provider_gates
     SET failures = 0, trips = 0, open_until = NULL, probe_until = NULL
@@ -155,6 +173,18 @@ async def hold(session: AsyncSession, name: str, *, seconds: float, reason: str)
     row = await session.execute(HOLD, {"name": name, "seconds": seconds, "reason": reason})
     until, is_new = row.one()
     return until, is_new
+
+
+async def rest(session: AsyncSession, name: str, *, seconds: float, reason: str) -> tuple[datetime, bool]:
+    """Nobody calls for so long, then one tries. Until when, and whether it is new."""
+    row = await session.execute(REST, {"name": name, "seconds": seconds, "reason": reason})
+    until, is_new = row.one()
+    return until, is_new
+
+
+async def end_rests(session: AsyncSession) -> None:
+    """At every gate; what a provider asked for itself stays."""
+    await session.execute(END_RESTS)
 
 
 async def calm(session: AsyncSession, name: str) -> None:

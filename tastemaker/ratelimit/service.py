@@ -123,6 +123,18 @@ async def hold_back(
         await _tell(session, name, reason, until)
 
 
+async def rest(session: AsyncSession, name: str, *, seconds: float, reason: str) -> None:
+    """There is nothing to be had for now: after so long one call tries again. Told once by an event."""
+    until, is_new = await queries.rest(session, name, seconds=seconds, reason=reason)
+    if is_new:
+        await _tell(session, name, reason, until)
+
+
+async def try_again(session: AsyncSession) -> None:
+    """A person says that it is worth a try: the rests that we took ourselves are over."""
+    await queries.end_rests(session)
+
+
 async def _over_budget(
     session: AsyncSession,
     budget: Budget,

@@ -70,7 +70,9 @@ async def refused(site: Site, seed: int) -> Result:
 
 
 async def _without_credits(site: Site, watched: Watched) -> int:
-    watched.script = once(Reply(b'{"message": "no credits"}', status=402), then=pages(60, first={"go": 500}))
+    watched.script = once(
+        Reply(b'{"message": "no credits"}', status=402), then=pages(60, first={"go": 500, "stay": 700})
+    )
     search = await site.start("go", target=60)
     await site.until("SELECT parked_until IS NOT NULL FROM scraping_jobs WHERE id = %s", search.id)
     parked = await site.bench.reload(search)
@@ -80,7 +82,7 @@ async def _without_credits(site: Site, watched: Watched) -> int:
     paused = "SELECT count(*) FROM events WHERE event_type = 'provider_paused'"
     expect(await site.one(paused) == 1, "the operator was not told once")
     calls = len(watched.calls)
-    other = await site.start("go", target=30)
+    other = await site.start("stay", target=30)
     await site.until("SELECT parked_until IS NOT NULL FROM scraping_jobs WHERE id = %s", other.id)
     expect(len(watched.calls) == calls, "another search asked an account without credits")
     async with session_scope(site.database, SYSTEM) as session:

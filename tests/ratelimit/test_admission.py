@@ -172,14 +172,27 @@ async def test_spending_equals_the_ledger_however_a_call_ends(database: Database
     assert (spent.everybody, spent.own) == (1880 + 0 + 2000 + 5000 + 2000, 1880 + 0 + 2000 + 5000)
 
 
-async def test_a_pause_for_want_of_credits_and_a_rest_are_each_told_once(database: Database) -> None:
-    async def hold(session: AsyncSession) -> None:
-        await service.hold_back(session, "one", seconds=60, reason="no credits", is_told=True)
-
+async def test_a_rest_for_want_of_credits_ends_with_one_call_or_by_hand(database: Database) -> None:
     for _ in range(2):
-        await system(database, hold)
+        await system(database, lambda s: service.rest(s, "one", seconds=60, reason="there are no credits"))
+    waits = await ask(database)
+    assert isinstance(waits, Wait)
+    assert (50 < waits.seconds <= 60, waits.reason) == (True, "there are no credits")
+    await system(database, service.try_again)
+    assert isinstance(await ask(database), Go)
+    await system(database, lambda s: service.hold_back(s, "one", seconds=60, reason="asked for a minute"))
+    await system(database, service.try_again)
+    assert isinstance(await ask(database), Wait), "what the provider asked for stays"
+
+
+async def test_pauses_and_rests_are_each_told_once(database: Database) -> None:
+    for _ in range(2):
+        await system(database, lambda s: service.rest(s, "one", seconds=60, reason="no credits"))
+        await system(
+            database, lambda s: service.hold_back(s, "one", seconds=60, reason="no quota", is_told=True)
+        )
     await system(database, lambda session: queries.release(session, "one"))
-    await system(database, hold)
+    await system(database, lambda s: service.rest(s, "one", seconds=60, reason="no credits"))
     for _ in range(FAST.trips_after + 1):
         await system(database, lambda session: service.failed(session, "two", FAST))
 
@@ -194,6 +207,7 @@ async def test_a_pause_for_want_of_credits_and_a_rest_are_each_told_once(databas
 
     assert await system(database, told) == [
         ("one", "no credits"),
+        ("one", "no quota"),
         ("one", "no credits"),
         ("two", "it failed 3 times in a row"),
     ]
