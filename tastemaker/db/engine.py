@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.pool import NullPool
 
 from tastemaker.core.errors import DatabaseUnavailable
+from tastemaker.db.arrays import QuickListDumper
 from tastemaker.db.claims import Claim, claims_json
 from tastemaker.db.profiles import LOCAL, PoolProfile
 from tastemaker.db.reasons import reason_of
@@ -256,6 +257,7 @@ class _UtcLoader(TimestampLoader):
 async def _speak_utc(connection: psycopg.AsyncConnection[Any]) -> None:
     """The role is set to UTC; PGTZ in our environment would win over it. Poolers follow this one setting."""
     connection.adapters.register_loader("timestamp", _UtcLoader)
+    connection.adapters.register_dumper(list, QuickListDumper)
     if connection.info.parameter_status("TimeZone") != "UTC":
         await connection.execute("SET timezone = 'UTC'")
         await connection.commit()
