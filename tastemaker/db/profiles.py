@@ -31,8 +31,10 @@ WEB_WAIT: Final = 2.0
 
 SERVER_CONNECTIONS: Final = 60
 RESERVED_FOR_SUPERUSERS: Final = 3
-BUDGET: Final = MappingProxyType({"web": 20, "workers": 20, "listen": 2, "operations": 4, "migrations": 1})
+BUDGET: Final = MappingProxyType({"web": 10, "workers": 20, "listen": 10, "operations": 4, "migrations": 1})
 """Of a server with 60 connections, of which 57 can be used; the rest is for people and monitoring."""
+LISTENING: Final = MappingProxyType({"web": 1, "workers": 4})
+"""Connections by which a process hears, beside its pool: of configuration, jobs, events, the outbox."""
 
 
 def pool_profile(settings: Settings, *, wait: float = LOCAL.wait) -> PoolProfile:

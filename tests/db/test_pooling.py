@@ -33,6 +33,7 @@ from tastemaker.db.migrate import migrate
 from tastemaker.db.models import Creator, User
 from tastemaker.db.profiles import (
     BUDGET,
+    LISTENING,
     LOCAL,
     RESERVED_FOR_SUPERUSERS,
     SERVER_CONNECTIONS,
@@ -42,8 +43,13 @@ from tastemaker.db.profiles import (
     processes_within_budget,
 )
 from tastemaker.db.reading import read_all, read_one
+from tastemaker.worker import run_worker_process
 
 ALICE = Tenant(ExternalUserId("alice"))
+LISTENERS = """
+    SELECT query FROM pg_stat_activity
+    WHERE datname = current_database() AND query ~* '^LISTEN' AND pid <> pg_backend_pid()
+"""
 NEW_YORK = "America/New_York"
 AN_INSTANT = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 """In the night in which Europe's clocks change."""
@@ -72,8 +78,29 @@ def test_the_budget_leaves_room_for_people() -> None:
     usable = SERVER_CONNECTIONS - RESERVED_FOR_SUPERUSERS
     assert usable == 57
     assert sum(BUDGET.values()) <= 50
-    assert processes_within_budget(LOCAL, "web") == processes_within_budget(LOCAL, "workers") == 2
-    assert processes_within_budget(SERVERLESS, "web") == 4
+    processes = {
+        use: (processes_within_budget(LOCAL, use), processes_within_budget(SERVERLESS, use))
+        for use in ("web", "workers")
+    }
+    assert processes == {"web": (1, 2), "workers": (2, 4)}
+    assert 2 * LISTENING["web"] + 2 * LISTENING["workers"] == BUDGET["listen"]
+
+
+async def test_a_worker_process_listens_by_as_many_connections_as_the_budget_says(
+    database: Database, admin_url: str
+) -> None:
+    stopping = asyncio.Event()
+    process = asyncio.create_task(run_worker_process(database, {}, {}, stopping=stopping))
+    listening: list[tuple[str]] = []
+    async with await psycopg.AsyncConnection.connect(admin_url, autocommit=True) as admin:
+        async with asyncio.timeout(20):
+            while len(listening) < LISTENING["workers"]:
+                await asyncio.sleep(0.05)
+                listening = await (await admin.execute(LISTENERS)).fetchall()
+        await asyncio.sleep(0.3)
+        assert len(await (await admin.execute(LISTENERS)).fetchall()) == LISTENING["workers"]
+    stopping.set()
+    await process
 
 
 def test_the_way_past_a_pooler(admin_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
