@@ -14,6 +14,7 @@ CAMPAIGN ?=
 JOBS     ?= $(shell expr 1 + "$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)")
 ROUNDS   ?= 10
 UPGRADE  ?=
+TESTS    ?=
 
 IN_VENV := .venv/bin/python
 
@@ -27,13 +28,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup search test check docs lock soak faults clean
+.PHONY: help setup search test coverage check docs lock soak faults clean
 
 help: ## Print this help
 	@echo "Tastemaker. Say one of:"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo "For example: make search KEYWORDS='chess \"street food\"' PLATFORM=youtube TARGET=200"
-	@echo "Variables: PYTHON=$(PYTHON) (3.11 or newer), UV=$(UV) (empty: plain pip), JOBS=$(JOBS) (of make test),"
+	@echo "Variables: PYTHON=$(PYTHON) (3.11 or newer), UV=$(UV) (empty: plain pip), JOBS=$(JOBS), TESTS (of make test),"
 	@echo "           ROUNDS=$(ROUNDS) (of make soak), UPGRADE=1 (of make lock)."
 
 setup: .venv/run.stamp ## Make .venv from the lock file
@@ -43,10 +44,16 @@ search: .venv/run.stamp ## Run a whole influencer search: KEYWORDS, PLATFORM, TA
 	@.venv/bin/tastemaker search $(KEYWORDS) --platform "$(PLATFORM)" --target "$(TARGET)" \
 	  $(if $(CAMPAIGN),--campaign "$(CAMPAIGN)")
 
-# With TASTEMAKER_CI set a skipped test is a failed test. The whole table: .venv/bin/coverage report
-test: .venv/dev.stamp ## Run the fast tests in parallel, with coverage
-	@$(IN_VENV) -m pytest -n $(JOBS) --dist worksteal -m "not slow" --cov --cov-report=json:.coverage.json \
-	  $(if $(TASTEMAKER_CI),-p tests.rules.no_skips --tb=short)
+# With TASTEMAKER_CI set a skipped test is a failed test.
+FAST = $(IN_VENV) -m pytest -n $(JOBS) --dist worksteal -m "not slow" $(TESTS) \
+  $(if $(TASTEMAKER_CI),-p tests.rules.no_skips --tb=short)
+
+test: .venv/dev.stamp ## Run the fast tests in parallel; TESTS names some of them
+	@$(FAST)
+
+# Counting lines doubles what the tests cost. The whole table: .venv/bin/coverage report
+coverage: .venv/dev.stamp ## The same, with the lines counted that they run
+	@$(FAST) --cov --cov-report=json:.coverage.json
 	@$(IN_VENV) -m tests.rules.coverage_gaps .coverage.json
 
 check: .venv/dev.stamp ## Lint, format, types, layers

@@ -33,8 +33,12 @@ class Source:
         parts = PurePosixPath(self.path).parts
         return parts[1].removesuffix(".py") if parts[0] == "tastemaker" and len(parts) > 1 else ""
 
+    @cached_property
+    def _nodes(self) -> tuple[ast.AST, ...]:
+        return tuple(ast.walk(self.tree))
+
     def nodes(self) -> Iterator[ast.AST]:
-        return ast.walk(self.tree)
+        return iter(self._nodes)
 
 
 @dataclass(frozen=True, order=True)

@@ -1,4 +1,4 @@
-"""What `make test` says of coverage is short: the least covered files, worst first."""
+"""What `make coverage` says is short: the least covered files, worst first."""
 
 import json
 
