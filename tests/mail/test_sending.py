@@ -71,7 +71,7 @@ def letters(office: PostOffice) -> list[EmailMessage]:
 
 async def test_it_arrives_and_the_status_says_so(database: Database, office: PostOffice) -> None:
     async with session_scope(database, SYSTEM) as session:
-        await set_value(session, EMAIL_FROM_NAME.name, "Our\nShop", actor="test")
+        await set_value(session, EMAIL_FROM_NAME.name, "Our Shop", actor="test")
     async with mailing(database, mailer(by_smtp(office.port))):
         await put_in_outbox(database)
         await until(database, "sent", 1)
