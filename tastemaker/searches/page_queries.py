@@ -90,15 +90,10 @@ OPEN_PAGE = text("""
            app_now() AS now, run.*,
            EXISTS (SELECT FROM exclusions e WHERE e.tenant_id = :user_id) AS excludes,
            EXISTS (SELECT FROM suppressions) AS suppresses,
-           EXISTS (SELECT FROM suppressions WHERE key_id <> :key_id) AS lacks_key,
-           set_config('plan_cache_mode', 'force_generic_plan', true)
+           EXISTS (SELECT FROM suppressions WHERE key_id <> :key_id) AS lacks_key
     FROM search CROSS JOIN run
 """)
-"""Search, then run: the order of locks. The call is settled whatever becomes of its page.
-
-The statements after it keep their plans, in this transaction: each looks rows up by their keys, whatever the
-values, and planning all of them again takes the server more than a millisecond a page.
-"""
+"""Search, then run: the order of locks. The call is settled whatever becomes of its page."""
 
 LIST_CLAIMED = text("""
     SELECT stable_id FROM search_creators

@@ -64,6 +64,8 @@ OF_OURS: Final = {
     ("0047", "require-concurrent-index-creation"): "partial: calls that are under way are a handful",
     ("0054", "require-concurrent-index-creation"): "partial; workers wait for a moment and lose nothing",
     ("0054", "require-concurrent-index-deletion"): "the same",
+    ("0055", "require-concurrent-index-creation"): "searches wait for seconds, nobody who reads",
+    ("0055", "require-concurrent-index-deletion"): "an instant, behind a lock that is held already",
     ("0050", "require-concurrent-index-creation"): "partial: only what a policy limits is in them",
     ("0037", "adding-field-with-default"): "the search text is written once for the users there are: its "
     "docstring says how long that takes",

@@ -216,7 +216,7 @@ class SearchCreator(Base):
         Index("idx_search_creators_post", "post_id", postgresql_where=sql("post_id IS NOT NULL")),
         Index("idx_search_creators_run", "run_id"),
         Index("idx_search_creators_result", "result_id"),
-        Index("idx_search_creators_tenant", "tenant_id"),
+        Index("idx_search_creators_in_search", "tenant_id", "job_id", "position"),
     )
 
 
