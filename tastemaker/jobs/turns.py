@@ -70,8 +70,21 @@ async def _write_and_claim(
     if not state.is_shared:
         state.round_next = monotonic() + ALONE_SECONDS
     if len(jobs) < batch:
-        jobs += await _exchange(database, state, [], [(CLAIM, {**wished, "batch": batch - len(jobs)})])
+        jobs += await _fill_up(database, state, {**wished, "batch": batch - len(jobs)}, has_some=bool(jobs))
     return jobs
+
+
+async def _fill_up(
+    database: Database, state: WorkerState, wished: dict[str, Any], *, has_some: bool
+) -> list[ClaimedJob]:
+    """Of everybody's. Where that fails, those who are claimed already are run all the same."""
+    try:
+        return await _exchange(database, state, [], [(CLAIM, wished)])
+    except DATABASE_TROUBLE:
+        if not has_some:
+            raise
+        state.looks_again = True
+        return []
 
 
 async def _exchange(
