@@ -176,13 +176,14 @@ def main() -> None:
             measure_bloat(ours, options.bloat)
             return
         most = options.most
-        levels = [(0, 0), (most // 10, most // 10), (most, most)]
         if options.claims:
-            measure_claims(ours, levels[:2], rounds=options.claims)
+            measure_claims(ours, [(0, 0), (most, most // 5)], rounds=options.claims)
+        if not options.rounds:
+            return
         pace = {"rounds": options.rounds, "seconds": options.seconds}
         empty = measure(found, 0, 0, **pace)
-        for waiting, future in levels[1:]:
-            full = measure(found, waiting, future, **pace)
+        for waiting in (most // 10, most):
+            full = measure(found, waiting, waiting, **pace)
         show_slower(empty, full, f"{most:,} waiting and {most:,} for tomorrow")
 
 

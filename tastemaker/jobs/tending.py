@@ -18,8 +18,6 @@ from tastemaker.jobs.worker_state import WorkerState
 TEND_SECONDS: Final = 0.2
 """How exactly the time of a job is kept."""
 
-ALONE_SECONDS: Final = 0.05
-
 PARK_SECONDS: Final = 5.0
 """How often a worker looks for jobs of types that nobody knows: those it does not know stay in its way."""
 
