@@ -31,6 +31,10 @@ from tastemaker.searches.types import LockedRun, LockedSearch, Turn
 
 MOST_PAGES = 500
 MAX_BARREN_PAGES = 3
+"""In a row that brought nobody: a keyword has no more to give."""
+
+MAX_BARREN_PAGES_OF_OTHERS = 20
+"""The same where somebody was left out, of whom it is not known whether they came before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +123,8 @@ async def keep_page(
         return Kept(goes_on=True)
     admitted = await admit(session, turn, search, page, fetched.platform, fetched.key)
     learnt, accepted = await _learn_and_accept(session, fetched, opened, admitted)
-    somebody_was_left_out = len(admitted.creators) < len(page.creators)
-    barren_pages = 0 if accepted.creators or somebody_was_left_out else run.barren_pages + 1
+    barren_pages = 0 if accepted.creators else run.barren_pages + 1
+    is_barren = barren_pages >= _most_barren_pages(page, admitted)
     step = page_queries.Step(
         cursor=page.next_cursor,
         seen=[_digest(turn.cursor)],
@@ -130,7 +134,7 @@ async def keep_page(
         run_pages=run.pages + 1,
     )
     found = _found(fetched, search, learnt, accepted.creators)
-    reason = _end_reason(fetched, search, run, accepted, barren_pages)
+    reason = _end_reason(fetched, search, run, accepted, is_barren=is_barren)
     following = replace(turn, cursor=page.next_cursor, version=turn.version + 1)
     goes_on_now = reason is None and not search.has_to_wait
     next_call_id = None
@@ -214,7 +218,7 @@ def _found(
 
 
 def _end_reason(
-    fetched: Fetched, search: LockedSearch, run: LockedRun, accepted: _Accepted, barren_pages: int
+    fetched: Fetched, search: LockedSearch, run: LockedRun, accepted: _Accepted, *, is_barren: bool
 ) -> EndReason | None:
     cursor = fetched.page.next_cursor
     if search.stored + len(accepted.creators) >= search.target:
@@ -225,9 +229,14 @@ def _end_reason(
         return EndReason.EXHAUSTED
     if _digest(cursor) in run.seen_cursors | {_digest(fetched.turn.cursor)}:
         return EndReason.CURSOR_LOOP
-    if barren_pages >= MAX_BARREN_PAGES:
+    if is_barren:
         return EndReason.NO_NEW_CREATORS
     return EndReason.PAGE_CAP if run.pages + 1 >= fetched.most_pages else None
+
+
+def _most_barren_pages(page: Page, admitted: Admitted) -> int:
+    somebody_was_left_out = len(admitted.creators) < len(page.creators)
+    return MAX_BARREN_PAGES_OF_OTHERS if somebody_was_left_out else MAX_BARREN_PAGES
 
 
 async def _end(session: AsyncSession, turn: Turn, reason: EndReason) -> None:

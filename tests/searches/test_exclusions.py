@@ -16,7 +16,7 @@ from tastemaker.searches.exclusions import ForeignKey, OperatorsOnly, somebody
 from tastemaker.searches.states import Outcome, Status
 from tastemaker.searches.suppression_key import SuppressionKey, ensure_key, find_key
 from tests.searches.rows import many, one, write
-from tests.searches.scripted import Bench, ScriptedProvider, pages_of, working
+from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
 
 KEY = SuppressionKey(b"a key of the tests")
 EVERYBODY = "SELECT stable_id FROM search_creators ORDER BY stable_id"
@@ -64,6 +64,17 @@ async def test_pages_of_excluded_creators_do_not_end_a_search(bench: Bench) -> N
     async with working(bench.database, ScriptedProvider(pages_of(5, 30))):
         ended = await bench.finish(await bench.start("chess"))
     assert ended.stored == 5
+
+
+async def test_one_excluded_creator_on_endless_pages_ends_the_keyword(bench: Bench) -> None:
+    async with session_scope(bench.database, bench.user.claim) as session:
+        await exclusions.exclude(session, bench.user, [somebody("youtube", "creator1")])
+    numbers = iter(range(1000))
+    provider = ScriptedProvider(lambda _keyword, _cursor: page([1, 2], f"page-{next(numbers)}"))
+    async with working(bench.database, provider):
+        ended = await bench.finish(await bench.start("chess"))
+    assert (ended.stored, ended.pages) == (1, 1 + 20)
+    assert await one(bench.database, "SELECT end_reason FROM scraping_runs") == "no_new_creators"
 
 
 async def test_who_is_suppressed_leaves_no_trace(bench: Bench) -> None:
