@@ -13,4 +13,5 @@ class EraseUser(BaseModel):
     user_id: str
 
 
-ERASE_USER = JobType(name="erase_user", payload=EraseUser, priority=200, max_retries=10)
+ERASE_USER = JobType(name="erase_user", payload=EraseUser, priority=200, max_retries=2000)
+"""A promise to a person who has left is tried for two weeks and more before an operator has to help."""

@@ -2,10 +2,12 @@
 
 import asyncio
 from functools import partial
+from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
 from tastemaker.accounts.current_user import CurrentUser
@@ -27,8 +29,12 @@ OWNED = """
       AND a.attname IN ('tenant_id', 'user_id') AND a.atttypid IN ('text'::regtype, 'varchar'::regtype)
       AND NOT a.attisdropped"""
 FIND = sql.SQL("SELECT 1 FROM {} WHERE {} = %s")
-STAYS = {"events", "event_keys", "user_profiles_backup"}
-"""The log stays, without what the user wrote; the backup is the owner's, and has a term of its own."""
+STAYS = {"events", "event_keys"}
+"""The log stays, without what the user wrote."""
+BACKED_UP = """
+    INSERT INTO user_profiles_backup
+    SELECT (jsonb_populate_record(NULL::user_profiles_backup, CAST(%s AS jsonb))).*
+"""
 
 
 def left_of(admin_url: str, user_id: str) -> set[str]:
@@ -64,6 +70,10 @@ async def test_everything_goes_and_nobody_elses(
     monkeypatch.setattr(leaving_queries, "BATCH", 7)
     await with_belongings(database, "leaver")
     await with_belongings(database, "stayer")
+    with psycopg.connect(admin_url) as owner:
+        for name in ("leaver", "stayer"):
+            profile = {"id": str(uuid4()), "user_id": name, "backed_up_at": "2026-01-01"}
+            owner.execute(BACKED_UP, [Jsonb(profile)])
     stays = left_of(admin_url, "stayer")
     spent = await one(database, "SELECT sum(calls) FROM provider_calls")
     await delete(database, "leaver")

@@ -83,6 +83,9 @@ OF_TRIGGERS: Final = {
     "touch_updated_at()": f"{FIXED}; TimeZone=UTC",
 }
 
+OF_THE_OWNERS_TRIGGERS: Final = ("erase_profile_backup()",)
+"""They change what the one who set them off may not read; nobody calls them."""
+
 OF_THE_OLD_PROFILES: Final = {
     "compat.insert_user_profile()": ("VOLATILE", FIXED_WITH_PUBLIC),
     "compat.update_user_profile()": ("VOLATILE", FIXED_WITH_PUBLIC),
@@ -165,6 +168,7 @@ OTHER_TRIGGERS: Final = {
         "provider_calls: count_spending AFTER INSERT OR UPDATE OF status, micros_usd FOR EACH ROW"
         " count_provider_spending()"
     ),
+    "users: erase_backup AFTER DELETE FOR EACH ROW erase_profile_backup()",
     "events: wake_dispatchers AFTER INSERT FOR EACH STATEMENT notify_events()",
     "events: refuse_loss BEFORE DELETE OR TRUNCATE FOR EACH STATEMENT refuse_lost_event()",
     (
@@ -206,6 +210,7 @@ def functions() -> set[str]:
         *(f"{it}: {kind} {owned} {EVERYBODY} WITH {FIXED}" for it, kind in READERS.items()),
         *(f"{it}: STABLE {owned} {NOBODY} WITH {FIXED_WITH_PUBLIC}" for it in VERIFIERS),
         *(f"{it}: VOLATILE {owned} {NOBODY} WITH {settings}" for it, settings in OF_TRIGGERS.items()),
+        *(f"{it}: VOLATILE DEFINER OF owner FOR {NOBODY} WITH {FIXED}" for it in OF_THE_OWNERS_TRIGGERS),
         *(
             f"{it}: {kind} {owned} {{app,compat}} WITH {settings}"
             for it, (kind, settings) in OF_THE_OLD_PROFILES.items()
