@@ -66,7 +66,9 @@ async def _write_and_claim(
     if not jobs and stands_at is not None:
         again = claim_queries.in_turn(wished, served=served, after=None)
         jobs = await _exchange(database, state, [], [(CLAIM_FAIRLY, again)])
-    state.is_shared = len(jobs) + len(served) > 1
+    # Whoever takes one job at a time knows only from the one before whether anybody else is there.
+    seen = {*served, *map(_tenant, jobs), stands_at} - {None}
+    state.is_shared = len(seen) > 1
     if not state.is_shared:
         state.round_next = monotonic() + ALONE_SECONDS
     if len(jobs) < batch:

@@ -69,6 +69,18 @@ async def test_thousands_of_one_tenant_do_not_keep_another_waiting(
     )
 
 
+@pytest.mark.parametrize("places", [1, 2])
+async def test_a_worker_of_few_places_goes_round_too(database: Database, places: int) -> None:
+    for tenant in ("anna", "bert", "carl"):
+        await put(database, tenant, 40)
+    async with noting(database, concurrency=places) as order:
+        async with asyncio.timeout(30):
+            while len(order) < 60:
+                await asyncio.sleep(0.005)
+    shares = Counter(order[:60])
+    assert min(shares[name] for name in ("anna", "bert", "carl")) >= 15, shares
+
+
 async def test_those_who_only_have_something_later_do_not_stop_the_round(
     database: Database, admin_url: str
 ) -> None:
