@@ -47,6 +47,7 @@ class EventType(StrEnum):
     SEARCH_PARKED = "search_parked"
     SEARCH_RESUMED = "search_resumed"
     SEARCH_FINISHED = "search_finished"
+    PROVIDER_MALFORMED = "provider_malformed"
     SEARCH_SNAPSHOT = "search_snapshot"
     EVENTS_REDACTED = "events_redacted"
     JOB_COMPLETED = "job_completed"

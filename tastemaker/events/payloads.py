@@ -313,6 +313,24 @@ class SearchParked(Payload):
     stored: int
 
 
+class ProviderMalformed(Payload):
+    """A keyword ended since its next page could not be understood, however often it was asked for.
+
+    `sample_id` is the row of `provider_samples` with the beginning of the last answer; None where that hour
+    has enough of them.
+    """
+
+    event_type = EventType.PROVIDER_MALFORMED
+    aggregate = Aggregate.JOB
+
+    run_id: UUID
+    provider: str
+    platform: str
+    attempts: int
+    reason: str
+    sample_id: UUID | None
+
+
 class SearchFinished(Payload):
     event_type = EventType.SEARCH_FINISHED
     aggregate = Aggregate.JOB

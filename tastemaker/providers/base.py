@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import httpx
 
@@ -24,6 +24,9 @@ from tastemaker.providers.declaring import (
     Endpoint,
     PolicyClass,
 )
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 __all__ = [
     "Adapter",
@@ -134,7 +137,8 @@ class ProviderError(AppError):
 
     `retry_after` is in seconds, where the provider said so. `cost` is what the failed calls cost, the
     page's earlier ones included; a call whose answer was lost counts as charged.
-    The message names provider and reason for a person; it never contains the key or a body.
+    The message names provider and reason for a person; it never contains the key or a body. `sample_id` is
+    the row of the answer's beginning, where one was kept (`providers.samples`).
     """
 
     status = 502
@@ -154,6 +158,7 @@ class ProviderError(AppError):
         self.final = final
         self.retry_after = retry_after
         self.cost = cost or Cost(calls=1, units=0)
+        self.sample_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,15 +15,18 @@ import httpx
 import tastemaker
 from tastemaker.providers.base import Cost, ErrorKind, ProviderError
 from tastemaker.providers.bodies import UnreadableBodyError, parse_object
+from tastemaker.providers.hearing import hear
 
 MAX_BYTES = 8_000_000
 CONNECT_SECONDS = 10.0
 CONNECTIONS = 20
 LAST_PORT = 65_535
+SHORTEST_SECRET = 6
 
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _NEVER_SENT = Cost(calls=0, units=0)
 _QUERY = re.compile(r"\?\S*")
+_KEY_NAME = re.compile(r"(?i)key|token|secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +114,12 @@ async def _get(
         follow_redirects=False,
     )
     async with request as response:
+        secrets = _secrets(params, headers)
         if response.is_redirect:
+            _hear(response, b"", secrets)
             raise _failure(ErrorKind.GARBAGE, f"{asked} sent a redirect, which is never followed.")
         try:
-            raw = await _read(response, max_bytes)
+            raw = await _read(response, max_bytes, secrets)
             body = await asyncio.to_thread(parse_object, raw)  # megabytes take long enough to be noticed
         except UnreadableBodyError as error:
             if not response.is_error:
@@ -137,17 +142,31 @@ def _timeout(deadline_seconds: float) -> httpx.Timeout:
     return httpx.Timeout(deadline_seconds, connect=connected, pool=connected)
 
 
-async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+async def _read(response: httpx.Response, max_bytes: int, secrets: frozenset[str]) -> bytes:
     """The decoded body. What travels and what it unpacks to are both held against the limit."""
-    inflate = _inflater(response.headers.get("Content-Encoding", ""))
     body = bytearray()
     travelled = 0
-    async for chunk in response.aiter_raw():
-        travelled += len(chunk)
-        body += inflate.decompress(chunk, max_bytes - len(body) + 1) if inflate else chunk
-        if max(travelled, len(body)) > max_bytes:
-            raise UnreadableBodyError(f"more than {max_bytes:,} bytes", final=True)
+    try:
+        inflate = _inflater(response.headers.get("Content-Encoding", ""))
+        async for chunk in response.aiter_raw():
+            travelled += len(chunk)
+            body += inflate.decompress(chunk, max_bytes - len(body) + 1) if inflate else chunk
+            if max(travelled, len(body)) > max_bytes:
+                raise UnreadableBodyError(f"more than {max_bytes:,} bytes", final=True)
+    finally:
+        _hear(response, body, secrets)
     return bytes(body)
+
+
+def _hear(response: httpx.Response, body: bytes | bytearray, secrets: frozenset[str]) -> None:
+    content_type = response.headers.get("Content-Type")
+    hear(status=response.status_code, content_type=content_type, body=body, secrets=secrets)
+
+
+def _secrets(params: Mapping[str, str], headers: Mapping[str, str]) -> frozenset[str]:
+    """What a provider may repeat and nobody else may read: every header's value, and keys in the query."""
+    keys = (value for name, value in params.items() if _KEY_NAME.search(name))
+    return frozenset(value for value in (*headers.values(), *keys) if len(value) >= SHORTEST_SECRET)
 
 
 class _Inflater:

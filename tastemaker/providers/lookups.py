@@ -33,6 +33,7 @@ from tastemaker.providers.base import (
     ProviderError,
 )
 from tastemaker.providers.page_store import PaidPage, find_page, keep_for_others, lock_for_keeping
+from tastemaker.providers.samples import sampled
 
 NOW = text("SELECT app_now()")
 
@@ -95,7 +96,8 @@ async def look_up(database: Database, http: httpx.AsyncClient, asked: LookUp) ->
     call_id, pause = await _enter(database, asked)
     await asyncio.sleep(pause)
     try:
-        page = await ask(asked.adapter, http, asked.query)
+        call = partial(ask, asked.adapter, http, asked.query)
+        page = await sampled(database, asked.declaration.name, "fetch_profile", call)
     except ProviderError as error:
         failed = partial(_settle_failure, asked=asked, call_id=call_id, error=error)
         await in_transaction(database, SYSTEM, failed)

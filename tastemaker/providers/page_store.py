@@ -61,7 +61,9 @@ FORGET_EXPIRED = text("""
 """)
 
 FORGET_CREATOR = text("""
-    WITH gone AS (
+    WITH samples AS (
+        DELETE FROM provider_samples
+    ), gone AS (
         DELETE FROM provider_pages WHERE stable_ids @> ARRAY[CAST(:named AS text)] RETURNING 1
     ) SELECT count(*) FROM gone
 """)
@@ -163,7 +165,10 @@ async def forget_expired(session: AsyncSession) -> int:
 
 
 async def forget_creator(session: AsyncSession, platform: Platform, stable_id: str) -> int:
-    """Every page that mentions the creator is gone; how many they were."""
+    """Every page that mentions the creator is gone; how many they were.
+
+    So are all samples of answers that nobody understood: they may be about anybody.
+    """
     await session.execute(FORGETTING)
     rows = await session.execute(FORGET_CREATOR, {"named": named(platform, stable_id)})
     return int(rows.scalar_one())

@@ -1,4 +1,4 @@
-"""What is kept of providers goes when its time is over: pages, and the counts of past windows."""
+"""What is kept of providers goes when its time is over: pages, samples, the counts of past windows."""
 
 from datetime import timedelta
 from typing import Final
@@ -9,6 +9,7 @@ from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
 from tastemaker.jobs.types import Answer, Done, JobContext, JobType
 from tastemaker.providers.page_store import forget_expired
+from tastemaker.providers.samples import forget_samples
 from tastemaker.ratelimit.queries import forget_quotas
 
 QUOTAS_KEPT_DAYS: Final = 35
@@ -21,7 +22,8 @@ async def forget_provider_data(context: JobContext, _: Nothing) -> Answer:
     async with session_scope(context.database, SYSTEM) as session:
         pages = await forget_expired(session)
         windows = await forget_quotas(session, days=QUOTAS_KEPT_DAYS)
-    return Done({"pages": pages, "quota_windows": windows})
+        samples = await forget_samples(session)
+    return Done({"pages": pages, "quota_windows": windows, "samples": samples})
 
 
 scheduled(
@@ -29,6 +31,6 @@ scheduled(
         name="forget_provider_data",
         every=timedelta(hours=1),
         job=FORGET_PROVIDER_DATA,
-        meaning="Removes providers' pages whose time is over, and the quota counts of past windows.",
+        meaning="Removes providers' pages and samples whose time is over, and past counts of quotas.",
     )
 )

@@ -31,13 +31,14 @@ from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_full
 from tastemaker.events.names import Source
 from tastemaker.events.payload_base import Payload
-from tastemaker.events.payloads import SearchParked, SearchProcessing
+from tastemaker.events.payloads import ProviderMalformed, SearchParked, SearchProcessing
 from tastemaker.events.service import record
 from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
 from tastemaker.providers.admission import NO_CREDITS_SECONDS, NotNow, backoff
 from tastemaker.providers.base import ErrorKind, Page, Provider, ProviderError
 from tastemaker.providers.page_store import PaidPage
+from tastemaker.providers.samples import sampled
 from tastemaker.searches import page_queries, queries
 from tastemaker.searches.calling import (
     Door,
@@ -171,7 +172,7 @@ async def _one_page(
     except NotNow as wait:
         return await in_transaction(database, claim, partial(_come_again, turn=begun.turn, wait=wait))
     except ProviderError as error:
-        failed = partial(_provider_failed, job=context.job, begun=begun, error=error, config=door.config)
+        failed = partial(_provider_failed, job=context.job, begun=begun, error=error, door=door)
         return await in_transaction(database, claim, failed)
     fetched = Fetched(
         turn=begun.turn,
@@ -219,7 +220,10 @@ async def _keep(
 
 
 async def _ask(database: Database, door: Door, turn: Turn) -> Page:
-    return await (ask(door, turn) if door.gate is None else call_within_limits(database, door, turn))
+    call = (
+        partial(ask, door, turn) if door.gate is None else partial(call_within_limits, database, door, turn)
+    )
+    return await sampled(database, door.declaration.name, "search_keyword", call)
 
 
 async def _begin(
@@ -272,7 +276,7 @@ async def _provider_failed(
     job: ClaimedJob,
     begun: _Begun,
     error: ProviderError,
-    config: Configuration,
+    door: Door,
 ) -> Answer:
     """Wait and ask again, park the search, or end the run: what was found is kept in every case."""
     turn = begun.turn
@@ -293,8 +297,10 @@ async def _provider_failed(
         await _end_run(session, turn, EndReason.EXHAUSTED)
         return Done()
     if error.kind is ErrorKind.QUOTA:
-        return await _wait_for_quota(session, turn, error, config)
+        return await _wait_for_quota(session, turn, error, door.config)
     if error.final or failures >= _most_failures(error):
+        if error.kind is ErrorKind.GARBAGE:
+            await _tell_malformed(session, turn, error, door, attempts=failures)
         await _end_run(session, turn, EndReason.PROVIDER_FAILED)
         return Done()
     delay = error.retry_after if error.retry_after is not None else backoff(failures)
@@ -337,6 +343,28 @@ async def _tell(session: AsyncSession, event: Payload, turn: Turn, moment: datet
         event,
         aggregate_id=str(turn.search_id),
         identifier=f"{turn.search_id}_{moment:%Y%m%dT%H%M%S%f}",
+        source=Source.SYSTEM_AUTOMATION,
+        tenant_id=turn.user_id,
+        correlation_id=str(turn.search_id),
+    )
+
+
+async def _tell_malformed(
+    session: AsyncSession, turn: Turn, error: ProviderError, door: Door, *, attempts: int
+) -> None:
+    malformed = ProviderMalformed(
+        run_id=turn.run_id,
+        provider=door.declaration.name,
+        platform=door.platform.value,
+        attempts=attempts,
+        reason=str(error),
+        sample_id=error.sample_id,
+    )
+    await record(
+        session,
+        malformed,
+        aggregate_id=str(turn.search_id),
+        identifier=str(turn.run_id),
         source=Source.SYSTEM_AUTOMATION,
         tenant_id=turn.user_id,
         correlation_id=str(turn.search_id),

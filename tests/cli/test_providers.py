@@ -272,3 +272,30 @@ def test_a_package_that_cannot_be_used_is_a_warning_of_the_doctor(
     monkeypatch.setenv("COLUMNS", "160")
     told = cli("providers", "list")
     assert "broken is not used: tastemaker.core.clock:utc_now is no ProviderPlugin." in told.err
+
+
+def test_what_nobody_understood_is_shown_to_the_operator(
+    cli: CommandLine, small_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert cli("providers", "samples").out == "In the last 7 days every answer could be understood.\n"
+    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
+    with serving(small_corpus, Faults(garbage_every=1)) as address:
+        monkeypatch.setenv("SCRAPECREATORS_API_KEY", KEY)
+        monkeypatch.setenv("TASTEMAKER_SCRAPECREATORS_BASE_URL", address)
+        assert cli("search", "chess", "--platform", "tiktok", "--target", "3").status == ExitCode.PROVIDER
+    samples = cli("providers", "samples", "--json").document["samples"]
+    assert len(samples) == 5, "of one page that was asked for so often"
+    listed = samples[-1]
+    assert (listed["provider"], listed["http_status"]) == ("scrapecreators_tiktok", 200)
+    table = cli("providers", "samples")
+    assert listed["id"][:8] in table.out
+    assert listed["said"] in table.out
+    told = cli("providers", "samples", listed["id"][:8])
+    about = "scrapecreators_tiktok search_keyword · HTTP 200 · text/html"
+    assert told.out.startswith(f"{listed['said']}\n{about}")
+    assert told.out.endswith(f"\n\n{listed['beginning']}\n")
+    assert cli("providers", "samples", listed["id"], "--json").document == listed
+    assert cli("providers", "samples", "--provider", "youtube").out.startswith("In the last 7 days")
+    missing = cli("providers", "samples", "0000")
+    assert (missing.status, "There is no sample '0000'" in missing.err) == (ExitCode.NOT_FOUND, True)

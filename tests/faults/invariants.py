@@ -119,7 +119,7 @@ TENANTS: dict[str, LiteralString] = {
 SECRET_COLUMNS: LiteralString = """
     SELECT error FROM scraping_jobs UNION ALL SELECT error FROM scraping_runs
     UNION ALL SELECT error FROM background_jobs UNION ALL SELECT parked_reason FROM scraping_jobs
-    UNION ALL SELECT event_data::text FROM events"""
+    UNION ALL SELECT event_data::text FROM events UNION ALL SELECT beginning FROM provider_samples"""
 
 
 def count_duplicates(admin_url: str) -> int:

@@ -18,7 +18,7 @@ from tastemaker.searches.states import Outcome, Status
 from tastemaker.searches.types import Search
 from tests.faults.registry import Result, expect, fault
 from tests.faults.site import Site
-from tests.faults.wire import PER_PAGE, Script, once, pages, position, stable_ids
+from tests.faults.wire import CONTACT, KEY, PER_PAGE, Script, once, pages, position, stable_ids
 from tests.providers.remote import Asked, Reply
 
 MOST_FAILURES = 5
@@ -223,6 +223,7 @@ GARBAGE: dict[str, Reply] = {
     "a login page": Reply(b"<!doctype html><title>Log in</title>", headers={"Content-Type": "text/html"}),
     "empty": Reply(b""),
     "another type": Reply(b"OK", headers={"Content-Type": "text/plain"}),
+    "our key": Reply(f"<p>{KEY} of {CONTACT} is fine.</p>".encode() + b"." * 9_000),
     "another form": Reply(b'{"success": true, "search_item_list": "none"}'),
 }
 
@@ -244,6 +245,11 @@ async def garbage(site: Site, seed: int) -> Result:
     await site.ended()
     ended = await _expect_partial(site, second, {"kind": "garbage"})
     expect(worker.runs, "the worker died")
+    told = """SELECT count(*) FROM events JOIN provider_samples s ON s.id::text = event_data ->> 'sample_id'
+        WHERE event_type = 'provider_malformed' AND aggregate_id = %s"""
+    expect(await site.one(told, str(second.id)) == 1, "no event, or none with the answer's beginning")
+    large = "SELECT max(octet_length(beginning)) <= 4096 FROM provider_samples"
+    expect(await site.one(large), "more than 4 kB of an answer is kept")
     stored = (await site.bench.reload(search)).stored + ended.stored
     return Result(acknowledged=stored, recovery=recovery, seen=f"asked again after: {', '.join(names)}")
 

@@ -58,6 +58,9 @@ CONFIGURATION: Final = (
 )
 """Anybody with a claim reads; the product's own work writes."""
 
+OF_THE_SYSTEM: Final = ("provider_samples",)
+"""No tenant's, and no tenant reads them."""
+
 THE_OWNERS: Final = ("clock_offset", "sql_access", "user_profiles_backup", *MACHINERY)
 NOT_FORCED: Final = ("clock_offset", *MACHINERY)
 """Their owner is the migrator and the test clock, which have no claim."""
@@ -147,6 +150,7 @@ SPARSE: Final = {
     "events": "INSERT, SELECT, UPDATE (error, processed_at, processing_status, retry_count)",
     "event_keys": "INSERT, SELECT",
     "api_keys": "INSERT, SELECT, UPDATE (last_used_at, revoked_at)",
+    "provider_samples": "DELETE, INSERT, SELECT",
     "inbox_messages": "DELETE, INSERT, SELECT, UPDATE (attempts, error, processed_at, status, tenant_id)",
 }
 """What happened, and what came in, is not edited, only marked as processed; a key is never another's."""
@@ -174,6 +178,7 @@ def policies() -> set[str]:
         *(_policy(table, "backup SELECT TO {backup}", "true") for table in TABLES),
         *_of_tenants(),
         *_of_what_is_shared(),
+        *(_policy(table, "system ALL TO {app,owner}", SYSTEM, SYSTEM) for table in OF_THE_SYSTEM),
         *_of_the_owners(),
         *(_policy(table, "compat ALL TO {compat}", "true", "true") for table in BEHIND_THE_OLD_PROFILES),
         *(_policy(table, "door SELECT TO {door}", "true") for table in READ_BY_DOORS),
@@ -182,7 +187,8 @@ def policies() -> set[str]:
 
 
 def grants() -> set[str]:
-    app = {table: SPARSE.get(table, WRITING) for table in (*OF_A_TENANT, *CATALOG, *CONFIGURATION)}
+    tables = (*OF_A_TENANT, *CATALOG, *CONFIGURATION, *OF_THE_SYSTEM)
+    app = {table: SPARSE.get(table, WRITING) for table in tables}
     return {
         *_to("app", {**app, "alembic_version": "SELECT", **dict.fromkeys(OLD_PROFILES, WRITING)}),
         *_to("app", {f"sequence {name}": "USAGE" for name in SEQUENCES}),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -112,6 +112,34 @@ async def test_a_storm_of_errors_opens_the_breaker_and_one_call_tries_again(
         ended = await bench.finish(search)
     assert (ended.outcome, ended.stored) == (Outcome.FULL, 3)
     assert await many(bench.database, "SELECT failures + trips FROM provider_gates") == [0]
+
+
+async def test_a_page_that_nobody_understands_ends_its_keyword_and_is_told_with_a_sample(
+    bench: Bench, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
+    good = TIKTOK.page(TIKTOK.items(1, 4), more=False)
+    page = Reply(b"<html>Please log in.</html>", headers={"Content-Type": "text/html"})
+    remote.script = lambda asked: page if asked.params["query"] == "chess" else good(asked)
+    config = configured({FAILURES_BEFORE_A_REST: Decimal(100)})
+    async with working(bench.database, TIKTOK.build(remote.url), config=config):
+        search = await bench.finish(await live(bench, "chess", "makeup"))
+    assert (search.outcome, search.stored) == (Outcome.PARTIAL, 3)
+    told = await many(
+        bench.database,
+        "SELECT event_data || jsonb_build_object('kept', s.beginning, 'search', aggregate_id) FROM events"
+        " LEFT JOIN provider_samples s ON s.id::text = event_data ->> 'sample_id'"
+        " WHERE event_type = 'provider_malformed' ORDER BY seq",
+    )
+    known: Any = {
+        "provider": "scrapecreators_tiktok",
+        "platform": "TikTok",
+        "attempts": 5,
+        "kept": "<html>Please log in.</html>",
+        "search": str(search.id),
+    }
+    assert [{name: one[name] for name in known} for one in cast("list[Any]", told)] == [known]
+    assert await one(bench.database, "SELECT count(*) FROM provider_samples") == 5
 
 
 async def test_a_quota_that_is_used_up_parks_until_the_providers_midnight(

@@ -2,8 +2,9 @@
 
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, String
+from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, String, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -66,4 +67,27 @@ class ProviderPage(Base):
         CheckConstraint("expires_at >= fetched_at", name="expiry"),
         Index("idx_provider_pages_expires", "expires_at"),
         Index("idx_provider_pages_stable_ids", "stable_ids", postgresql_using="gin"),
+    )
+
+
+class ProviderSample(Base):
+    """The beginning of an answer that could not be understood."""
+
+    __tablename__ = "provider_samples"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("gen_random_uuid()"))
+    provider: Mapped[str] = mapped_column(String(50))
+    operation: Mapped[str] = mapped_column(String(50))
+    http_status: Mapped[int]
+    content_type: Mapped[str | None] = mapped_column(String(200))
+    said: Mapped[str] = mapped_column(String(500))
+    bytes_read: Mapped[BigCount]
+    beginning: Mapped[str]
+    taken_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+
+    __table_args__ = (
+        CheckConstraint("octet_length(beginning) <= 4096", name="beginning"),
+        CheckConstraint("expires_at >= taken_at", name="expiry"),
+        Index("idx_provider_samples_taken", "taken_at"),
     )

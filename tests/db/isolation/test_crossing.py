@@ -38,6 +38,9 @@ SHARED: Final = {
 }
 """Tables that the application reads whole. Any other needs a tenant column and rows of two tenants."""
 
+OF_THE_SYSTEM: Final = {"provider_samples": "beginnings of answers that nobody understood"}
+"""Tables that the application reads and writes by the system's claim alone."""
+
 OWNERS: Final = {"clock_offset", "schema_migrations_applied", "user_profiles_backup", "sql_access"}
 """Tables that the application does not reach at all."""
 
@@ -90,9 +93,30 @@ TENANT_TABLES: Final = [
 def test_every_table_is_somebodys_or_everybodys(attacked: Attacked, owner: Connection) -> None:
     reached = {name.removeprefix("public.") for name in tables_of(owner, APP_ROLE)}
     tenants = {table for table in attacked.planted.tenant_columns if table in reached}
-    assert reached == tenants | set(SHARED), "a new table belongs to a tenant or, with a reason, to everybody"
+    assert reached == tenants | set(SHARED) | set(OF_THE_SYSTEM), (
+        "a new table belongs to a tenant or, with a reason, to everybody or to the system alone"
+    )
     assert sorted(tenants) == TENANT_TABLES
     assert set(attacked.planted.rows) - reached == OWNERS - {"schema_migrations_applied"}
+
+
+@pytest.mark.parametrize("table", OF_THE_SYSTEM)
+def test_what_is_the_systems_is_no_tenants(
+    table: str, attacked: Attacked, app: Connection, owner: Connection
+) -> None:
+    name = sql.Identifier(table)
+    before = owner.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone()
+    assert before is not None
+    assert before[0] >= 1
+    for claim in (*CLAIMS, f'{{"sub": "{ALICE}"}}'):
+        try:
+            with claiming(app, claim):
+                assert app.execute(sql.SQL("SELECT FROM {}").format(name)).fetchall() == [], claim
+            with claiming(app, claim):
+                assert app.execute(sql.SQL("DELETE FROM {}").format(name)).rowcount == 0, claim
+        except psycopg.errors.InvalidTextRepresentation:
+            continue
+    assert owner.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone() == before
 
 
 @pytest.mark.parametrize("table", TENANT_TABLES)

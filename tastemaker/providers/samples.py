@@ -1,0 +1,138 @@
+"""The beginning of an answer that could not be understood, kept a few days for whoever mends the adapter.
+
+Providers answer with people's data: no more than 4 kB of it stays, without keys and addresses, and of a storm
+only the first few.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final, TypeVar
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.logging import get_logger
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.events.redaction import REDACTED, redacted_text
+from tastemaker.providers.base import ErrorKind, ProviderError
+from tastemaker.providers.hearing import Heard, listening
+
+MOST_BYTES: Final = 4_096
+KEPT_DAYS: Final = 7
+MOST_AN_HOUR: Final = 20
+"""Of one provider."""
+
+KEEP = text("""
+    INSERT INTO provider_samples (provider, operation, http_status, content_type, said, bytes_read, beginning,
+                                  taken_at, expires_at)
+    SELECT CAST(:provider AS varchar), :operation, :status, CAST(:content_type AS varchar), :said,
+           :bytes_read, :beginning, app_now(), app_now() + make_interval(days => :days)
+    WHERE (SELECT count(*) FROM provider_samples
+           WHERE provider = CAST(:provider AS varchar) AND taken_at > app_now() - interval '1 hour') < :most
+    RETURNING id
+""")
+
+FORGET = text("""
+    WITH gone AS (DELETE FROM provider_samples WHERE expires_at <= app_now() RETURNING 1)
+    SELECT count(*) FROM gone
+""")
+
+LIST = text("""
+    SELECT id, provider, operation, http_status, content_type, said, bytes_read, beginning, taken_at
+    FROM provider_samples
+    WHERE (CAST(:provider AS text) IS NULL OR provider = :provider)
+    ORDER BY taken_at DESC, id
+    LIMIT :limit
+""")
+
+Told = TypeVar("Told")
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    id: UUID
+    provider: str
+    operation: str
+    http_status: int
+    content_type: str | None
+    said: str
+    bytes_read: int
+    beginning: str
+    taken_at: datetime
+
+
+async def sampled(
+    database: Database, provider: str, operation: str, ask: Callable[[], Awaitable[Told]]
+) -> Told:
+    """What `ask` tells. Where that could not be understood a sample is kept, and the error says which."""
+    with listening() as hearing:
+        try:
+            return await ask()
+        except ProviderError as error:
+            if error.kind is ErrorKind.GARBAGE and hearing.last is not None:
+                keep = partial(
+                    _keep, provider=provider, operation=operation, said=str(error), heard=hearing.last
+                )
+                error.sample_id = await _kept(database, keep)
+            raise
+
+
+async def forget_samples(session: AsyncSession) -> int:
+    """How many have been there long enough, and are gone."""
+    return int((await session.execute(FORGET)).scalar_one())
+
+
+async def list_samples(session: AsyncSession, *, provider: str | None, limit: int) -> list[Sample]:
+    """The newest first. Needs the system's claim."""
+    rows = await session.execute(LIST, {"provider": provider, "limit": limit})
+    return [Sample(**row) for row in rows.mappings()]
+
+
+def presentable(heard: Heard) -> str:
+    """Text of `MOST_BYTES` at most in UTF-8, without the request's keys and without addresses."""
+    told = heard.beginning.decode(errors="replace")
+    for secret in sorted(heard.secrets, key=len, reverse=True):
+        told = _without_a_part(told.replace(secret, REDACTED), secret)
+    return redacted_text(told).encode()[:MOST_BYTES].decode(errors="ignore")
+
+
+def _without_a_part(told: str, secret: str) -> str:
+    """A text that ends amid the secret ends before it."""
+    longest = next((n for n in range(len(secret) - 1, 0, -1) if told.endswith(secret[:n])), 0)
+    return told[: len(told) - longest]
+
+
+async def _kept(database: Database, keep: Callable[[AsyncSession], Awaitable[UUID | None]]) -> UUID | None:
+    """A sample is never worth the failure that it is about."""
+    try:
+        return await in_transaction(database, SYSTEM, keep)
+    except DATABASE_TROUBLE as error:
+        log.warning("no sample of an answer could be kept: %s", type(error).__name__)
+        return None
+
+
+async def _keep(
+    session: AsyncSession, *, provider: str, operation: str, said: str, heard: Heard
+) -> UUID | None:
+    row = await session.execute(
+        KEEP,
+        {
+            "provider": provider,
+            "operation": operation,
+            "status": heard.status,
+            "content_type": None if heard.content_type is None else redacted_text(heard.content_type)[:200],
+            "said": said[:500],
+            "bytes_read": heard.bytes_read,
+            "beginning": presentable(heard),
+            "days": KEPT_DAYS,
+            "most": MOST_AN_HOUR,
+        },
+    )
+    found = row.scalar_one_or_none()
+    return None if found is None else UUID(str(found))
