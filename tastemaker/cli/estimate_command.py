@@ -13,6 +13,7 @@ from tastemaker.core.money import dollars
 from tastemaker.db.engine import session_scope
 from tastemaker.searches.estimating import Estimate, estimate
 from tastemaker.searches.requests import SearchRequest
+from tastemaker.searches.types import SANDBOX
 
 COLUMNS = (
     Column(title="Platform", least=9),
@@ -34,7 +35,7 @@ async def show_estimate(
             for request in requests
         ]
     total = sum(one.micros_usd for one in found)
-    is_free = choice.source == "sandbox"
+    is_free = choice.source == SANDBOX
     if as_json:
         screen.write_json(
             {

@@ -27,6 +27,7 @@ from tastemaker.providers.registry import sandbox_lookups
 from tastemaker.sandbox.server import serve
 from tastemaker.searches.leaving_out import presentable
 from tastemaker.searches.suppression_key import find_key
+from tastemaker.searches.types import LIVE, SANDBOX
 
 ABSENT = {ErrorKind.NOT_FOUND, ErrorKind.PRIVATE}
 
@@ -120,7 +121,7 @@ def _print(page: Page, asked: Asked, *, fetched_at: datetime | None, as_json: bo
     (creator,) = page.creators
     name = asked.adapter.declaration.name
     if as_json:
-        source = "live" if asked.is_live else "sandbox"
+        source = LIVE if asked.is_live else SANDBOX
         document: dict[str, object] = {
             "source": source,
             "provider": name,

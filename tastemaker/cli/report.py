@@ -14,7 +14,7 @@ from tastemaker.cli.plain_text import plain
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings
 from tastemaker.searches.states import Status
-from tastemaker.searches.types import FoundCreator, Run, Search
+from tastemaker.searches.types import LIVE, FoundCreator, Run, Search
 
 SHOWN = 20
 
@@ -36,7 +36,7 @@ def show_more(number: int, reference: str, *, options: str, total: int) -> None:
 
 def show_policy_note(searches: Sequence[Search], creators: Sequence[FoundCreator]) -> None:
     """Blank e-mails of a source that was not asked are no finding, and said so."""
-    is_live = any(one.platform is Platform.YOUTUBE and one.source == "live" for one in searches)
+    is_live = any(one.platform is Platform.YOUTUBE and one.source == LIVE for one in searches)
     if (
         is_live
         and _withholds_contacts(Platform.YOUTUBE)

@@ -9,6 +9,7 @@ from tastemaker.cli.sources import refuse_without_key
 from tastemaker.core.errors import Conflict, ExitCode
 from tastemaker.db.engine import session_scope
 from tastemaker.searches.service import get_search, resume_search
+from tastemaker.searches.types import LIVE, SANDBOX
 
 
 def resume(reference: str, *, as_json: bool) -> ExitCode:
@@ -19,7 +20,7 @@ def resume(reference: str, *, as_json: bool) -> ExitCode:
 async def _resume(session: Session, reference: str, *, as_json: bool) -> ExitCode:
     async with session_scope(session.database, session.user.claim) as reading:
         search = await get_search(reading, session.user, reference)
-    is_sandbox = search.source == "sandbox"
+    is_sandbox = search.source == SANDBOX
     if not is_sandbox:
         refuse_without_key(session.settings, search.platform)
     corpus = prepared_corpus(session.settings) if is_sandbox else None
@@ -32,7 +33,7 @@ async def _resume(session: Session, reference: str, *, as_json: bool) -> ExitCod
         campaign=campaign,
         searches=[search],
         continued=[search],
-        source=search.source or "live",
+        source=search.source or LIVE,
         corpus=corpus,
         output=None,
         as_json=as_json,

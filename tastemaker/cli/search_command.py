@@ -14,6 +14,7 @@ from tastemaker.core.errors import ExitCode, InvalidInput
 from tastemaker.core.money import parse_dollars
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.searches.requests import SearchRequest, make_request
+from tastemaker.searches.types import SANDBOX
 
 STOPPED = {"error": "Stopped.", "kind": "interrupted", "exit_code": ExitCode.INTERRUPTED}
 
@@ -81,7 +82,7 @@ def search(wish: Wish) -> ExitCode:
 def _prepare_and_run(
     settings: Settings, wish: Wish, choice: Choice, requests: Sequence[SearchRequest]
 ) -> ExitCode:
-    corpus = prepared_corpus(settings) if choice.source == "sandbox" else None
+    corpus = prepared_corpus(settings) if choice.source == SANDBOX else None
     told = notice(choice, settings, is_imported=corpus is not None and is_imported(corpus))
     if told and not wish.as_json:
         screen.say(told, style="yellow")

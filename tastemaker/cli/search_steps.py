@@ -29,7 +29,7 @@ from tastemaker.journeys.searching import ask
 from tastemaker.ratelimit.service import try_again
 from tastemaker.searches.export import columns_of
 from tastemaker.searches.results_queries import list_found, stream_found
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import LIVE, Search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ async def finish(session: Session, begun: Begun) -> ExitCode:
     """Work until every search has ended or waits, and tell. What is found is kept whatever happens."""
     if not begun.as_json:
         _say_what_begins(begun)
-    if begun.continued and begun.source == "live":  # perhaps there are credits again, or the trouble is over
+    if begun.continued and begun.source == LIVE:  # perhaps there are credits again, or the trouble is over
         await in_transaction(session.database, SYSTEM, try_again)
     with progress(is_quiet=begun.as_json) as shown:
         run = await run_searches(session, begun.searches, shown, corpus=begun.corpus)

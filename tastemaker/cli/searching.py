@@ -21,7 +21,7 @@ from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.searches.service import get_search
 from tastemaker.searches.tasks import search_handlers
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import SANDBOX, Search
 
 LOOK_SECONDS = 0.15
 STOP_WITHIN_SECONDS = 3.0
@@ -40,7 +40,7 @@ async def run_searches(
 ) -> Run:
     """Work on these searches and no others, showing how far they are."""
     interrupt = asyncio.Event()
-    is_live = any(search.source != "sandbox" for search in searches)
+    is_live = any(search.source != SANDBOX for search in searches)
     with stop_signals(interrupt):
         async with (
             open_sources(session, live=is_live, corpus=corpus) as sources,

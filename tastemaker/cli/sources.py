@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
+from tastemaker.searches.types import LIVE, SANDBOX
 
 if TYPE_CHECKING:
     from tastemaker.cli.session import Session
@@ -37,11 +38,11 @@ def choose(settings: Settings, platform: str | None, *, sandbox: bool) -> Choice
     wanted = PLATFORMS if everything else (Platform.parse(platform or ""),)
     live = live_platforms(settings)
     if sandbox or not live:
-        return Choice("sandbox", wanted, ())
+        return Choice(SANDBOX, wanted, ())
     left_out = [one for one in wanted if one not in live]
     if not everything and left_out:
         refuse_without_key(settings, left_out[0], instead=" Set it, or add --sandbox for made-up creators.")
-    return Choice("live", [one for one in wanted if one in live], left_out)
+    return Choice(LIVE, [one for one in wanted if one in live], left_out)
 
 
 def refuse_without_key(settings: Settings, platform: Platform, *, instead: str = " Set it.") -> None:
@@ -53,7 +54,7 @@ def refuse_without_key(settings: Settings, platform: Platform, *, instead: str =
 
 def notice(choice: Choice, settings: Settings, *, is_imported: bool) -> str | None:
     """What a person has to know about where the creators come from."""
-    if choice.source == "live":
+    if choice.source == LIVE:
         return _left_out(settings, choice.left_out)
     if is_imported:
         return "Sandbox: these creators come from the imported corpus, not from the live platforms."
@@ -96,7 +97,7 @@ async def declarations(session: "Session", choice: Choice) -> dict[Platform, "De
     """What the adapters say of themselves that would be asked; nothing is started."""
     from tastemaker.providers.registry import sandbox_providers
 
-    is_live = choice.source == "live"
+    is_live = choice.source == LIVE
     providers = (await live_registry(session)).searches if is_live else sandbox_providers("http://127.0.0.1")
     return {platform: provider.declaration for platform, provider in providers.items()}
 
@@ -113,11 +114,11 @@ async def open_sources(session: "Session", *, live: bool, corpus: Path | None) -
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(make_client())
         if live:
-            providers["live"] = (await live_registry(session)).searches
+            providers[LIVE] = (await live_registry(session)).searches
         if corpus is not None:
             from tastemaker.sandbox.server import serve
 
-            providers["sandbox"] = sandbox_providers(await stack.enter_async_context(serve(corpus)))
+            providers[SANDBOX] = sandbox_providers(await stack.enter_async_context(serve(corpus)))
         yield Sources(http=http, providers=providers, key=find_key(session.settings))
 
 

@@ -10,6 +10,7 @@ from tastemaker.cli.sources import open_sources
 from tastemaker.mail.mailer import Mailer, mailer_of
 from tastemaker.mail.sending import email_senders
 from tastemaker.searches.tasks import Sources
+from tastemaker.searches.types import LIVE
 from tastemaker.worker import run_worker_process
 
 
@@ -25,7 +26,7 @@ async def _work(session: Session, *, as_json: bool) -> None:
         async with open_sources(session, live=True, corpus=corpus) as sources:
             served = {source: sorted(providers) for source, providers in sources.providers.items()}
             if not as_json:
-                live = ", ".join(platform.value for platform in served["live"])
+                live = ", ".join(platform.value for platform in served[LIVE])
                 screen.say(f"Working: {f'{live} live, ' if live else ''}the sandbox. Ctrl-C stops it.")
             await run_worker_process(
                 session.database,

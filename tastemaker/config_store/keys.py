@@ -20,7 +20,7 @@ def _switch(word: str, name: str) -> ConfigKey[bool]:
         f"search_{word}",
         default=True,
         meaning=f"Whether live searches on {name} are worked on; until then they wait.",
-        reader="searches.tasks",
+        reader="searches.calling",
     )
 
 

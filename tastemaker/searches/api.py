@@ -29,11 +29,10 @@ from tastemaker.searches.schemas import (
     search_document,
     search_with_runs,
 )
+from tastemaker.searches.types import LIVE, SANDBOX
 from tastemaker.web.idempotency import Answer, answer, respond
 
 PATH: Final = "/api/v1/searches"
-SANDBOX: Final = "sandbox"
-LIVE: Final = "live"
 
 router = APIRouter(prefix=PATH, tags=["searches"])
 

@@ -9,12 +9,13 @@ import random
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 import httpx
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.config_store.keys import REUSE_PAGES_FOR
+from tastemaker.config_store.keys import REUSE_PAGES_FOR, SEARCH_INSTAGRAM, SEARCH_TIKTOK, SEARCH_YOUTUBE
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
@@ -43,8 +44,13 @@ from tastemaker.providers.page_store import (
 from tastemaker.searches import page_queries
 from tastemaker.searches.leaving_out import presentable
 from tastemaker.searches.suppression_key import SuppressionKey
-from tastemaker.searches.types import Turn
+from tastemaker.searches.types import LIVE, SANDBOX, Turn
 
+SWITCHES: Final = {
+    Platform.YOUTUBE: SEARCH_YOUTUBE,
+    Platform.TIKTOK: SEARCH_TIKTOK,
+    Platform.INSTAGRAM: SEARCH_INSTAGRAM,
+}
 SPREAD_SECONDS, LONGEST_SPREAD_SECONDS = 0.5, 5.0
 SAME_PAGE_SECONDS = 0.5
 """How often it is looked whether a page that another run asks for has come."""
@@ -70,9 +76,12 @@ class Door:
     @property
     def gate(self) -> str | None:
         """The account whose limits the calls take of; None where nothing limits them."""
-        if self.source == "sandbox":
-            return None
-        return gate_of(self.declaration)
+        return None if self.source == SANDBOX else gate_of(self.declaration)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the operator lets live searches on the platform go on."""
+        return self.source != LIVE or self.config[SWITCHES[self.platform]]
 
     @property
     def reuse_for(self) -> timedelta:

@@ -27,7 +27,7 @@ from tastemaker.searches.merging import publish_merges
 from tastemaker.searches.service import end_run, end_search
 from tastemaker.searches.states import EndReason
 from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
-from tastemaker.searches.types import LockedRun, LockedSearch, Turn
+from tastemaker.searches.types import SANDBOX, LockedRun, LockedSearch, Turn
 
 MOST_PAGES = 500
 MAX_BARREN_PAGES = 3
@@ -58,8 +58,8 @@ class Fetched:
     @property
     def provenance(self) -> Provenance:
         """A sandbox's creators are nobody's: no policy limits them."""
-        if self.source == "sandbox":
-            return Provenance(source="sandbox", policy="sandbox", keep_days=None)
+        if self.source == SANDBOX:
+            return Provenance(source=SANDBOX, policy=SANDBOX, keep_days=None)
         policy = self.declaration.policy
         return Provenance(source=self.declaration.name, policy=policy.name, keep_days=policy.keep_days)
 

@@ -69,6 +69,9 @@ PARK_FROM_SECONDS = 120.0
 MAX_PARK = timedelta(days=2)
 KEY_SECONDS = 600.0
 NO_KEY = "Here the key of the list of suppressed people is missing; without it nothing may be stored."
+SWITCHED_OFF_SECONDS = 4.0
+"""How often a search looks whether the operator has switched its platform on again."""
+
 SPACE_SECONDS = 60.0
 """How long a search waits for space on the database's disk before it is tried again."""
 
@@ -104,6 +107,8 @@ async def continue_run(
             config=context.config.snapshot(),  # one state of it for the whole page
             key=key,
         )
+        if not door.is_open:
+            return await wait_for_provider(context, message, seconds=SWITCHED_OFF_SECONDS)
         step = await _one_page_or_wait_for_space(context, message, door, begun, slice_ends=slice_ends)
         if isinstance(step, Done | Again):
             return step

@@ -19,7 +19,7 @@ from tastemaker.searches import queries
 from tastemaker.searches.messages import CONTINUE_RUN, ContinueRun
 from tastemaker.searches.requests import SearchRequest
 from tastemaker.searches.states import Ending, EndReason, ending_of
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import LIVE, Search
 
 ID_PREFIX_LENGTH = 6
 
@@ -70,7 +70,7 @@ async def publish_runs(
         await publish(
             session,
             CONTINUE_RUN,
-            ContinueRun(run_id=run_id, user_id=user_id, platform=platform, source=source or "live"),
+            ContinueRun(run_id=run_id, user_id=user_id, platform=platform, source=source or LIVE),
             tenant_id=user_id,
             lock_key=f"run:{run_id}",
             dedupe_key=f"run:{run_id}",

@@ -6,8 +6,6 @@ from datetime import timedelta
 
 import httpx
 
-from tastemaker.config_store.keys import SEARCH_INSTAGRAM, SEARCH_TIKTOK, SEARCH_YOUTUBE
-from tastemaker.config_store.live import Configuration
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.core.platforms import Platform
@@ -32,7 +30,6 @@ from tastemaker.searches.suppression_key import SuppressionKey
 from tastemaker.searches.sweeping import sweep
 
 NOT_SERVED_HERE_SECONDS = 15.0
-LIVE = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +44,11 @@ class Sources:
     key: SuppressionKey | None = None
 
 
-def is_on(config: Configuration, platform: Platform) -> bool:
-    """Whether the operator lets live searches on the platform go on."""
-    switches = {
-        Platform.YOUTUBE: config[SEARCH_YOUTUBE],
-        Platform.TIKTOK: config[SEARCH_TIKTOK],
-        Platform.INSTAGRAM: config[SEARCH_INSTAGRAM],
-    }
-    return switches[platform]
-
-
 @handles(CONTINUE_RUN, needs=(Sources,), given_up=give_up_run)
 async def handle_run(context: JobContext, message: ContinueRun) -> Answer:
     sources = context.resource(Sources)
     provider = sources.providers.get(message.source, {}).get(message.platform)
-    if provider is None or (message.source == LIVE and not is_on(context.config, message.platform)):
+    if provider is None:
         return await wait_for_provider(context, message, seconds=NOT_SERVED_HERE_SECONDS)
     return await continue_run(context, message, provider=provider, http=sources.http, key=sources.key)
 

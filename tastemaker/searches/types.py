@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.searches.states import EndReason, Outcome, Status
+
+SANDBOX: Final = "sandbox"
+LIVE: Final = "live"
+"""The sources of a search: made-up creators, or those of the platforms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,14 @@
 
 import json
 import random
+import re
 from typing import Any
 
+from tastemaker.cli.plain_text import plain
 from tastemaker.core.settings import Settings
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
-from tastemaker.searches.exclusions import somebody, suppress
+from tastemaker.searches.exclusions import exclude, somebody, suppress
 from tastemaker.searches.states import EndReason, Outcome
 from tastemaker.searches.suppression_key import ensure_key
 from tests.faults.registry import Result, expect, fault
@@ -22,9 +24,9 @@ FOLLOWERS = "SELECT followers FROM creators WHERE stable_id = %s"
 async def drift(site: Site, seed: int) -> Result:
     """A bad field is NULL, never a crash and never 0; the creator is kept."""
     odd: list[Any] = ["-", -5, float("inf"), None, [], {}, True, "1.5.2", -(2**31), "1,234K", 12.5]
-    plain: dict[Any, int] = {"42.5K": 42_500, "1,234": 1234, "16.7m": 16_700_000, 7.0: 7}
+    readable: dict[Any, int] = {"42.5K": 42_500, "1,234": 1234, "16.7m": 16_700_000, 7.0: 7}
     random.Random(seed).shuffle(odd)  # noqa: S311 - a plan, not a secret
-    items = [item(number, follower_count=value) for number, value in enumerate([*odd, *plain], 1)]
+    items = [item(number, follower_count=value) for number, value in enumerate([*odd, *readable], 1)]
     renamed = item(100)
     renamed["aweme_info"]["author"]["followerCount"] = renamed["aweme_info"]["author"].pop("follower_count")
     missing = item(101)
@@ -38,14 +40,14 @@ async def drift(site: Site, seed: int) -> Result:
     search = await site.start("chess", target=500)
     await site.ended()
     ended = await site.bench.reload(search)
-    kept = len(odd) + len(plain) + 4
+    kept = len(odd) + len(readable) + 4
     expect(
         (ended.stored, ended.outcome) == (kept, Outcome.FULL), f"{ended.stored} of {kept}, {ended.outcome}"
     )
     for number, value in enumerate(odd, 1):
         said = await site.one(FOLLOWERS, stable_id(number))
         expect(said is None, f"{value!r} followers became {said}")
-    for number, (value, means) in enumerate(plain.items(), 1 + len(odd)):
+    for number, (value, means) in enumerate(readable.items(), 1 + len(odd)):
         said = await site.one(FOLLOWERS, stable_id(number))
         expect(said == means, f"{value!r} followers became {said}")
     expect(worker.runs, "the worker died")
@@ -107,6 +109,9 @@ async def unstorable(site: Site, seed: int) -> Result:
     return Result(acknowledged=(await site.bench.reload(search)).stored, seen="25 of 25 kept")
 
 
+MOST_PAGES = 7
+HELD = "SELECT stable_id FROM search_creators WHERE job_id = %s"
+_ACTS = re.compile("[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]")
 NAMES = {
     "family": "\U0001f468\u200d\U0001f469\u200d\U0001f467 family",
     "right to left": "abc \u202e gnp.exe",
@@ -120,7 +125,10 @@ NAMES = {
 
 @fault("B8", "emoji sequences, right-to-left overrides, combining marks, 10,000 characters, NFC and NFD")
 async def scripts(site: Site, seed: int) -> Result:
-    """What came is what is stored, to the code point; two ways to write a handle are two accounts by id."""
+    """What came is what is stored, to the code point, and nothing of it turns a terminal's line around.
+
+    Accounts are their ids, however their handles look; an excluded handle is excluded in each spelling.
+    """
     order = random.Random(seed).sample(sorted(NAMES), len(NAMES))  # noqa: S311 - a plan, not a secret
     items = [item(number, nickname=NAMES[name], unique_id=NAMES[name]) for number, name in enumerate(order)]
     site.remote.script = lambda _: as_json(body(items, 0, more=False))
@@ -131,13 +139,22 @@ async def scripts(site: Site, seed: int) -> Result:
     for number, name in enumerate(order):
         kept = await site.one("SELECT name FROM creators WHERE stable_id = %s", stable_id(number))
         expect(kept == NAMES[name], f"the {name} name came back otherwise")
+        expect(not _ACTS.search(plain(kept)), f"the {name} name acts on a terminal")
+    async with session_scope(site.database, site.user.claim) as session:
+        await exclude(session, site.user, [somebody("TikTok", "@ANDR\u00c9"), somebody("TikTok", "chess")])
+    again = await site.start("makeup", target=100)
+    await site.ended()
+    left_out = {stable_id(order.index(name)) for name in ("composed", "decomposed", "full width")}
+    held = {row[0] for row in await site.ask(HELD, again.id)}
+    expect(held == stable_ids(range(len(order))) - left_out, "who is excluded depends on the way to write it")
     expect(worker.runs, "the worker died")
+    stored = [(await site.bench.reload(one)).stored for one in (search, again)]
     return Result(
-        acknowledged=(await site.bench.reload(search)).stored, seen=f"{len(order)} names round-trip"
+        acknowledged=sum(stored), seen=f"{len(order)} names round-trip, three left out by two spellings"
     )
 
 
-@fault("B9", "cursor loops, empty pages with a next cursor, pages that never end")
+@fault("B9", "cursor loops, empty pages with a next cursor, pages that never end, also full ones")
 async def loops(site: Site, seed: int) -> Result:
     """Each keyword ends by itself, and says why."""
     calls: dict[str, int] = {}
@@ -152,24 +169,29 @@ async def loops(site: Site, seed: int) -> Result:
                 return as_json(body([item(1000 + at + n) for n in range(30)], {0: 30, 30: 60}.get(at, 30)))
             case "empty":
                 return as_json(body([], at + 30))
-            case _:
+            case "endless":
                 return as_json(body([item(2000 + n) for n in range(30)], at + 30))
+            case _:
+                return as_json(body([item(3000 + at + n) for n in range(30)], at + 30))
 
     site.remote.script = script
     worker = await site.worker()
-    keywords = ["same", "round", "empty", "endless"]
+    await site.configure(api_limits__max_api_calls_tiktok=str(MOST_PAGES))
+    keywords = ["same", "round", "empty", "endless", "always new"]
     random.Random(seed).shuffle(keywords)  # noqa: S311 - a plan, not a secret
     search = await site.start(*keywords, target=5000)
     await site.ended()
     reasons = dict(await site.ask("SELECT keyword, end_reason FROM scraping_runs"))
     loop, barren = EndReason.CURSOR_LOOP.value, EndReason.NO_NEW_CREATORS.value
-    expected = {"same": loop, "round": loop, "empty": barren, "endless": barren}
+    capped = EndReason.PAGE_CAP.value
+    expected = {"same": loop, "round": loop, "empty": barren, "endless": barren, "always new": capped}
     expect(reasons == expected, f"ended for {reasons}")
+    expect(calls.pop("always new") == MOST_PAGES, "the limit of pages does not hold")
     expect(max(calls.values()) <= 5, f"calls: {calls}")
     ended = await site.bench.reload(search)
     expect(ended.status.value == "completed", f"ended as {ended.status}")
     expect(worker.runs, "the worker died")
-    return Result(acknowledged=ended.stored, seen=f"ended after {sum(calls.values())} calls")
+    return Result(acknowledged=ended.stored, seen=f"ended after {sum(calls.values())} calls and {MOST_PAGES}")
 
 
 @fault("B10", "pages that overlap, come in another order, shrink")

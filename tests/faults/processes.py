@@ -49,9 +49,9 @@ POINTS: tuple[Callable[[Site, Worker], Awaitable[None]], ...] = (
 )
 
 
-@fault("A1", "kill -9 of a worker mid-page", more_seeds=tuple(range(2, 51)), within=1200)
+@fault("A1", "kill -9 of a worker mid-page", more_seeds=tuple(range(2, 52)), within=1200)
 async def killed_mid_page(site: Site, seed: int) -> Result:
-    """At each of the four points; on further seeds at moments of chance, twenty a seed: 1,000 with 50."""
+    """At each of the four points; on the fifty further seeds twenty times at moments of chance."""
     return await (_killed_at_points(site, seed) if seed == 1 else _killed_by_chance(site, seed))
 
 

@@ -64,7 +64,7 @@ class Company:
         return max((sum(at <= other < at + 0.5 for other in starts) for at in starts), default=0)
 
 
-@fault("F5", "the configuration changes in mid-run, also to something invalid")
+@fault("F5", "limits and switches change in mid-run, also to something invalid")
 async def changed_in_flight(site: Site, seed: int) -> Result:
     """In force within five seconds without a restart; what is invalid is refused, the good value stays."""
     company = Company()
@@ -88,6 +88,7 @@ async def changed_in_flight(site: Site, seed: int) -> Result:
         await _refused_by_the_database(site, invalid)
     value = "SELECT value FROM system_configurations WHERE key = 'scrapecreators_pages_at_once'"
     expect(await site.one(value) == "3", f"the last good value became {await site.one(value)}")
+    recovery = max(recovery, await _switched_off_and_on(site, company))
     async with session_scope(site.database, site.user.claim) as session:
         await cancel_search(session, site.user, await site.bench.reload(search))
     await site.drained()
@@ -95,6 +96,21 @@ async def changed_in_flight(site: Site, seed: int) -> Result:
     stored = (await site.bench.reload(search)).stored
     expect(stored == PER_PAGE * await site.pages(), "a page was kept by halves")
     return Result(acknowledged=stored, recovery=recovery, seen=f"in force after {recovery:.1f} s")
+
+
+async def _switched_off_and_on(site: Site, company: Company) -> float:
+    """The seconds that it took at most until nobody was asked any more, and until somebody was again."""
+    await site.configure(feature_flags__search_tiktok="false")
+    off = monotonic()
+    await asyncio.sleep(HOT_SECONDS + 2)
+    last = max(company.calls)
+    expect(last - off < HOT_SECONDS, "the platform was asked five seconds after it was switched off")
+    await site.configure(feature_flags__search_tiktok="true")
+    on = monotonic()
+    while max(company.calls) <= last:
+        expect(monotonic() - on < HOT_SECONDS, "nobody was asked within five seconds after the switch")
+        await asyncio.sleep(0.05)
+    return max(last - off, max(company.calls) - on)
 
 
 async def _refused_by_the_database(site: Site, invalid: str) -> None:
