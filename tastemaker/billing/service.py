@@ -18,11 +18,13 @@ class Charge:
     """Of some creators those who may be stored, and the `new` ones among them, who are to be charged.
 
     Without a limit all are called new: whom the period has paid for already is left out when it is written.
+    `left` is what the plan allows after them; None where it has no limit.
     """
 
     allowed: Sequence[str] = ()
     new: Sequence[str] = ()
     platform: str = ""
+    left: int | None = None
 
 
 NO_CHARGE = Charge()
@@ -88,6 +90,7 @@ async def plan_charge(
             allowed=[stable_id for stable_id in stable_ids if stable_id in allowed],
             new=new,
             platform=platform,
+            left=None if allowance.left is None else allowance.left - len(new),
         )
 
     return read

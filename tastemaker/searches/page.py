@@ -27,7 +27,7 @@ from tastemaker.searches.merging import publish_merges
 from tastemaker.searches.service import end_run, end_search
 from tastemaker.searches.states import EndReason
 from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
-from tastemaker.searches.types import SANDBOX, LockedRun, LockedSearch, Turn
+from tastemaker.searches.types import SANDBOX, LockedRun, LockedSearch, Outlook, Turn
 
 MOST_PAGES = 500
 MAX_BARREN_PAGES = 3
@@ -135,7 +135,7 @@ async def keep_page(
     )
     found = _found(fetched, search, learnt, accepted.creators)
     reason = _end_reason(fetched, search, run, accepted, is_barren=is_barren)
-    following = replace(turn, cursor=page.next_cursor, version=turn.version + 1)
+    following = _following(turn, page, _outlook(fetched, search, run, accepted, barren_pages))
     goes_on_now = reason is None and not search.has_to_wait
     next_call_id = None
     async with in_one_message(session, is_last=is_last and reason is None) as message:
@@ -152,6 +152,44 @@ async def keep_page(
         stored=len(accepted.creators),
         next_turn=following if goes_on_now else None,
         next_call_id=next_call_id,
+    )
+
+
+def is_next_certain(fetched: Fetched) -> bool:
+    """Whether another page will be wanted, whoever of this one enters the search.
+
+    As its last page left the run: what others do to the search meanwhile nobody knows.
+    """
+    page, before = fetched.page, fetched.turn.outlook
+    return (
+        before is not None
+        and page.next_cursor is not None
+        and _digest(page.next_cursor) not in before.seen_cursors | {_digest(fetched.turn.cursor)}
+        and before.room > len(page.creators)
+        and before.barren_pages + 1 < MAX_BARREN_PAGES
+        and before.pages + 1 < fetched.most_pages
+    )
+
+
+def next_turn(fetched: Fetched) -> Turn:
+    """The page after this one, before it is known what this one brings."""
+    return _following(fetched.turn, fetched.page, None)
+
+
+def _following(turn: Turn, page: Page, outlook: Outlook | None) -> Turn:
+    return replace(turn, cursor=page.next_cursor, version=turn.version + 1, outlook=outlook)
+
+
+def _outlook(
+    fetched: Fetched, search: LockedSearch, run: LockedRun, accepted: _Accepted, barren_pages: int
+) -> Outlook:
+    room = search.target - search.stored - len(accepted.creators)
+    left = accepted.charge.left
+    return Outlook(
+        room=room if left is None else min(room, left),
+        pages=run.pages + 1,
+        barren_pages=barren_pages,
+        seen_cursors=run.seen_cursors | {_digest(fetched.turn.cursor)},
     )
 
 

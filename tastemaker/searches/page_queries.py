@@ -19,7 +19,7 @@ from tastemaker.billing.service import ask_whether_unlimited
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId, new_id
 from tastemaker.core.platforms import Platform
 from tastemaker.db.messages import Message, in_one_message
-from tastemaker.jobs.queries import PROGRESSED
+from tastemaker.jobs.queries import HOLDS, PROGRESSED
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Cost
 from tastemaker.searches.states import Status
@@ -50,6 +50,7 @@ BEGIN_CALL = text("""
     WITH abandoned AS (
         UPDATE provider_calls SET status = 'abandoned', finished_at = app_now()
         WHERE tenant_id = :user_id AND run_id = :run_id AND status = 'estimated'
+          AND id IS DISTINCT FROM CAST(:unsettled AS uuid)
     ), started AS (
         UPDATE scraping_runs SET status = 'processing', started_at = coalesce(started_at, app_now())
         WHERE id = :run_id AND tenant_id = :user_id AND status = 'pending'
@@ -58,6 +59,18 @@ BEGIN_CALL = text("""
                                 estimated_micros_usd, gate, request_digest, started_at)
     VALUES (:call_id, :user_id, :search_id, :run_id, :provider, 'search_keyword', :units, :micros, :gate,
             :digest, app_now())
+""")
+
+STANDS = text("""
+    SELECT FROM scraping_runs r JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
+    WHERE r.id = :run_id AND r.tenant_id = :user_id AND r.version = :version AND r.status = 'processing'
+      AND j.status = 'processing' AND (j.timeout_at < app_now()) IS NOT TRUE
+      AND j.target_results - j.processed_results > :found
+""")
+
+ABANDON_CALL = text("""
+    UPDATE provider_calls SET status = 'abandoned', finished_at = app_now()
+    WHERE id = :call_id AND tenant_id = :user_id AND status = 'estimated'
 """)
 
 SETTLE_CALL = text("""
@@ -217,19 +230,35 @@ async def begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedel
     return moment
 
 
-async def begin_call(session: AsyncSession, turn: Turn, call: Call) -> UUID:
-    """The ledger's row of the page about to be fetched; one left by a dead process is `abandoned`."""
+async def begin_call(session: AsyncSession, turn: Turn, call: Call, *, unsettled: UUID | None = None) -> UUID:
+    """The ledger's row of the page about to be fetched; one left by a dead process is `abandoned`.
+
+    `unsettled`: the call of the page before, which has answered and is being kept.
+    """
     async with in_one_message(session) as message:
-        return await write_call(message, turn, call)
+        return await write_call(message, turn, call, unsettled=unsettled)
 
 
-async def write_call(message: Message, turn: Turn, call: Call) -> UUID:
+async def write_call(message: Message, turn: Turn, call: Call, *, unsettled: UUID | None = None) -> UUID:
     """The same, among other statements."""
     call_id = new_id()
     spent = {"units": call.expected.units, "micros": call.expected.micros_usd}
     written = {"call_id": call_id, "provider": call.provider, "gate": call.gate, "digest": call.digest}
-    await message.ask(BEGIN_CALL, {**_ids(turn), **spent, **written})
+    await message.ask(BEGIN_CALL, {**_ids(turn), **spent, **written, "unsettled": unsettled})
     return call_id
+
+
+async def is_next_wanted(session: AsyncSession, turn: Turn, job: ClaimedJob, *, found: int) -> bool:
+    """Whether the run is ours still, and all its search's runs have left room for more than those `found`."""
+    async with in_one_message(session) as message:
+        held = await message.ask(HOLDS, {"id": job.id, "attempt": job.attempt})
+        stands = await message.ask(STANDS, {**_ids(turn), "version": turn.version, "found": found})
+    return await held.fetchone() is not None and await stands.fetchone() is not None
+
+
+async def abandon_call(session: AsyncSession, turn: Turn, call_id: UUID) -> None:
+    """Nobody waits for its answer: it may have been charged, and its page is not kept."""
+    await session.execute(ABANDON_CALL, {"user_id": turn.user_id, "call_id": call_id})
 
 
 async def settle_call(

@@ -4,9 +4,10 @@ A kill at any line loses nothing and repeats nothing: what is committed is the c
 creators it was reached by, and whoever comes later goes on from there.
 """
 
+import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -17,9 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.keys import (
     INSTAGRAM_JOB_TIMEOUT,
-    LONGEST_PARKING,
     MAX_API_CALLS_TIKTOK,
-    PARK_ON_QUOTA,
     STANDARD_JOB_TIMEOUT,
 )
 from tastemaker.config_store.live import Configuration
@@ -29,14 +28,10 @@ from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_full
-from tastemaker.events.names import Source
-from tastemaker.events.payload_base import Payload
-from tastemaker.events.payloads import ProviderMalformed, SearchParked, SearchProcessing
-from tastemaker.events.service import record
-from tastemaker.jobs import queries as job_queries
-from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
-from tastemaker.providers.admission import NO_CREDITS_SECONDS, NotNow, backoff
-from tastemaker.providers.base import ErrorKind, Page, Provider, ProviderError
+from tastemaker.events.payloads import SearchProcessing
+from tastemaker.jobs.types import Again, Answer, Done, JobContext
+from tastemaker.providers.admission import NotNow
+from tastemaker.providers.base import Page, Provider, ProviderError
 from tastemaker.providers.page_store import PaidPage
 from tastemaker.providers.samples import sampled
 from tastemaker.searches import page_queries, queries
@@ -45,11 +40,11 @@ from tastemaker.searches.calling import (
     ask,
     call_within_limits,
     find_paid,
-    spread,
 )
 from tastemaker.searches.messages import ContinueRun
-from tastemaker.searches.page import MOST_PAGES, Fetched, keep_page
+from tastemaker.searches.page import MOST_PAGES, Fetched, Kept, is_next_certain, keep_page, next_turn
 from tastemaker.searches.service import end_run, end_search
+from tastemaker.searches.setbacks import come_again, moment_of, park, provider_failed, tell
 from tastemaker.searches.states import EndReason
 from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.types import Turn
@@ -57,16 +52,9 @@ from tastemaker.searches.types import Turn
 SLICE_SECONDS = 4.0
 """A run works that long before it queues again behind the others, so that nobody waits longer."""
 
-MAX_FAILURES = 5
-"""Provider failures in a row after which a run gives up."""
+AHEAD_FROM_SECONDS = 0.05
+"""From a provider that takes so long the next page is asked for while the last one is kept."""
 
-MAX_SILENCES = 2
-"""The same where nothing came within the deadline, which is up to 90 seconds each time."""
-
-PARK_FROM_SECONDS = 120.0
-"""A provider that asks for a longer pause parks the search: its time-out clock stands still."""
-
-MAX_PARK = timedelta(days=2)
 KEY_SECONDS = 600.0
 NO_KEY = "Here the key of the list of suppressed people is missing; without it nothing may be stored."
 SWITCHED_OFF_SECONDS = 4.0
@@ -80,11 +68,13 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A page to be asked for, with the ledger's row of the call; or one that was paid for already."""
+    """A page to be asked for, with the ledger's row of the call; one on its way; or one that was paid for."""
 
     turn: Turn
     call_id: UUID | None
     paid: PaidPage | None = None
+    ahead: "asyncio.Task[Page] | None" = None
+    """Its page, where it was asked for while the one before was kept."""
 
 
 async def continue_run(
@@ -98,22 +88,26 @@ async def continue_run(
     """Work on the run until it ends, its slice is over, or the worker wants to stop."""
     slice_ends = monotonic() + SLICE_SECONDS
     begun: _Begun | None = None
-    while begun is not None or (not context.stopping.is_set() and monotonic() < slice_ends):
-        door = Door(
-            provider=provider,
-            http=http,
-            platform=message.platform,
-            source=message.source,
-            config=context.config.snapshot(),  # one state of it for the whole page
-            key=key,
-        )
-        if not door.is_open:
-            return await wait_for_provider(context, message, seconds=SWITCHED_OFF_SECONDS)
-        step = await _one_page_or_wait_for_space(context, message, door, begun, slice_ends=slice_ends)
-        if isinstance(step, Done | Again):
-            return step
-        begun = step
-    return Again()
+    try:
+        while begun is not None or (not context.stopping.is_set() and monotonic() < slice_ends):
+            door = Door(
+                provider=provider,
+                http=http,
+                platform=message.platform,
+                source=message.source,
+                config=context.config.snapshot(),  # one state of it for the whole page
+                key=key,
+            )
+            if not door.is_open:
+                return await wait_for_provider(context, message, seconds=SWITCHED_OFF_SECONDS)
+            step = await _one_page_or_wait_for_space(context, message, door, begun, slice_ends=slice_ends)
+            if isinstance(step, Done | Again):
+                return step
+            begun = step
+        return Again()
+    finally:
+        if begun is not None and begun.ahead is not None:
+            await _call_off(begun.ahead)
 
 
 async def wait_for_provider(context: JobContext, message: ContinueRun, *, seconds: float) -> Answer:
@@ -140,7 +134,7 @@ async def give_up_run(session: AsyncSession, message: ContinueRun) -> None:
     await page_queries.count_failure(
         session, turn, error_kind="internal", error="The search stopped on a fault of its own; see the log."
     )
-    await _end_run(session, turn, EndReason.PROVIDER_FAILED)
+    await end_run(session, turn.user_id, turn.search_id, turn.run_id, EndReason.PROVIDER_FAILED)
 
 
 async def _one_page_or_wait_for_space(
@@ -161,7 +155,7 @@ async def _one_page_or_wait_for_space(
 async def _park_for_space(session: AsyncSession, *, message: ContinueRun) -> None:
     turn = await page_queries.find_turn(session, ExternalUserId(message.user_id), RunId(message.run_id))
     if turn is not None:
-        await _park(session, turn, seconds=SPACE_SECONDS, reason="The database's disk is full.")
+        await park(session, turn, seconds=SPACE_SECONDS, reason="The database's disk is full.")
 
 
 async def _one_page(
@@ -172,12 +166,20 @@ async def _one_page(
     begun = next_ or await _begin_first(database, claim, message, door)
     if not isinstance(begun, _Begun):
         return begun
+    asked = monotonic()
     try:
-        page = begun.paid.page if begun.paid else await _ask(database, door, begun.turn)
+        page = await _page_of(database, door, begun)
     except NotNow as wait:
-        return await in_transaction(database, claim, partial(_come_again, turn=begun.turn, wait=wait))
+        return await in_transaction(database, claim, partial(come_again, turn=begun.turn, wait=wait))
     except ProviderError as error:
-        failed = partial(_provider_failed, job=context.job, begun=begun, error=error, door=door)
+        failed = partial(
+            provider_failed,
+            job=context.job,
+            turn=begun.turn,
+            call_id=begun.call_id,
+            error=error,
+            door=door,
+        )
         return await in_transaction(database, claim, failed)
     fetched = Fetched(
         turn=begun.turn,
@@ -191,9 +193,62 @@ async def _one_page(
         fetched_at=begun.paid.fetched_at if begun.paid else None,
         most_pages=_most_pages(door),
     )
-    may_go_on = not context.stopping.is_set() and monotonic() < slice_ends  # after the call, which takes long
+    now = monotonic()
+    may_go_on = not context.stopping.is_set() and now < slice_ends  # after the call, which takes long
+    is_slow = begun.ahead is not None or now - asked >= AHEAD_FROM_SECONDS
+    if may_go_on and is_slow and is_next_certain(fetched):
+        return await _keep_and_ask_ahead(database, claim, fetched, door)
     keep = partial(_keep, fetched=fetched, door=door, may_go_on=may_go_on)
     return await in_transaction(database, claim, keep)
+
+
+async def _keep_and_ask_ahead(
+    database: Database, claim: Tenant, fetched: Fetched, door: Door
+) -> _Begun | Answer | None:
+    """The next page is on its way while this one is kept: a search takes as long as its provider does.
+
+    It is in the ledger before, and kept after this one, by the turn that this one leaves. Where there is no
+    such turn, since somebody else has ended the search or taken the run, it is called off.
+    """
+    begun = await in_transaction(database, claim, partial(_begin_ahead, fetched=fetched, door=door))
+    if begun is None:
+        return await in_transaction(
+            database, claim, partial(_keep, fetched=fetched, door=door, may_go_on=False)
+        )
+    ahead = None if begun.paid else asyncio.create_task(_ask(database, door, begun.turn))
+    kept: Kept | None = None
+    try:
+        kept = await in_transaction(database, claim, partial(keep_page, fetched=fetched, is_last=True))
+    finally:
+        if (kept is None or kept.next_turn is None) and ahead is not None:
+            await _call_off(ahead)
+    if kept.next_turn is not None:
+        return replace(begun, turn=kept.next_turn, ahead=ahead)
+    if begun.call_id is not None:
+        await in_transaction(
+            database, claim, partial(page_queries.abandon_call, turn=begun.turn, call_id=begun.call_id)
+        )
+    return None if kept.goes_on else Done()
+
+
+async def _begin_ahead(session: AsyncSession, *, fetched: Fetched, door: Door) -> _Begun | None:
+    """None where nobody wants it: somebody else has the run by now, or has ended or filled its search."""
+    found = len(fetched.page.creators)
+    if not await page_queries.is_next_wanted(session, fetched.turn, fetched.job, found=found):
+        return None
+    return await _begin_call(session, next_turn(fetched), door, unsettled=fetched.call_id)
+
+
+async def _call_off(ahead: "asyncio.Task[Page]") -> None:
+    ahead.cancel()
+    with suppress(asyncio.CancelledError, Exception):
+        await ahead
+
+
+async def _page_of(database: Database, door: Door, begun: _Begun) -> Page:
+    if begun.paid is not None:
+        return begun.paid.page
+    return await (begun.ahead or _ask(database, door, begun.turn))
 
 
 def _most_pages(door: Door) -> int:
@@ -249,138 +304,25 @@ async def _begin(
         return Done()
     if turn.lacks_key:
         await queries.lock(session, turn.user_id, turn.search_id)
-        return await _park(session, turn, seconds=KEY_SECONDS, reason=NO_KEY)
+        return await park(session, turn, seconds=KEY_SECONDS, reason=NO_KEY)
     if not turn.is_begun:
         await _begin_search(session, turn, time_limit=_time_limit(door.config, message.platform))
     return await _begin_call(session, turn, door)
 
 
-async def _begin_call(session: AsyncSession, turn: Turn, door: Door) -> _Begun:
+async def _begin_call(
+    session: AsyncSession, turn: Turn, door: Door, *, unsettled: UUID | None = None
+) -> _Begun:
     if door.call is None:
         return _Begun(turn, None, await find_paid(session, door, turn))
-    return _Begun(turn, await page_queries.begin_call(session, turn, door.call))
+    return _Begun(turn, await page_queries.begin_call(session, turn, door.call, unsettled=unsettled))
 
 
 async def _begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedelta) -> None:
     moment = await page_queries.begin_search(session, turn, time_limit=time_limit)
     if moment is not None:
-        await _tell(session, SearchProcessing(), turn, moment)
-
-
-async def _come_again(session: AsyncSession, *, turn: Turn, wait: NotNow) -> Answer:
-    """A short pause is taken by the message, a long one parks the search; nothing has failed."""
-    if wait.seconds <= PARK_FROM_SECONDS:
-        return Again(wait.seconds + spread(wait.seconds))
-    await queries.lock(session, turn.user_id, turn.search_id)
-    return await _park(session, turn, seconds=wait.seconds, reason=wait.reason)
-
-
-async def _provider_failed(
-    session: AsyncSession,
-    *,
-    job: ClaimedJob,
-    begun: _Begun,
-    error: ProviderError,
-    door: Door,
-) -> Answer:
-    """Wait and ask again, park the search, or end the run: what was found is kept in every case."""
-    turn = begun.turn
-    await queries.lock(session, turn.user_id, turn.search_id)
-    if begun.call_id is not None:
-        await page_queries.settle_call(
-            session, turn, begun.call_id, error.cost, status="failed", error_kind=error.kind.value
-        )
-    if not await job_queries.holds(session, job):  # what fails here may succeed where the job is now
-        return Done()
-    is_failure = error.kind is not ErrorKind.QUOTA
-    failures = await page_queries.count_failure(
-        session, turn, error_kind=error.kind.value, error=str(error), counts=is_failure
-    )
-    if failures is None:
-        return Done()
-    if error.kind is ErrorKind.NOT_FOUND:  # the provider's word for "no results"
-        await _end_run(session, turn, EndReason.EXHAUSTED)
-        return Done()
-    if error.kind is ErrorKind.QUOTA:
-        return await _wait_for_quota(session, turn, error, door.config)
-    if error.final or failures >= _most_failures(error):
-        if error.kind is ErrorKind.GARBAGE:
-            await _tell_malformed(session, turn, error, door, attempts=failures)
-        await _end_run(session, turn, EndReason.PROVIDER_FAILED)
-        return Done()
-    delay = error.retry_after if error.retry_after is not None else backoff(failures)
-    if delay <= PARK_FROM_SECONDS:
-        return Again(delay)
-    return await _park(session, turn, seconds=min(delay, MAX_PARK.total_seconds()), reason=str(error))
-
-
-async def _wait_for_quota(
-    session: AsyncSession, turn: Turn, error: ProviderError, config: Configuration
-) -> Answer:
-    """Park until it is there again, unless it never will be, comes too late, or the operator says no."""
-    seconds = error.retry_after or NO_CREDITS_SECONDS
-    is_too_long = seconds > config[LONGEST_PARKING].total_seconds()
-    if error.final or is_too_long or not config[PARK_ON_QUOTA]:
-        await _end_run(session, turn, EndReason.QUOTA)
-        return Done()
-    return await _park(session, turn, seconds=seconds, reason=str(error))
-
-
-async def _park(session: AsyncSession, turn: Turn, *, seconds: float, reason: str) -> Answer:
-    seconds = max(seconds, 1.0)
-    parking = await page_queries.park(session, turn, seconds=seconds, reason=reason)
-    if parking is None:
-        return Done()
-    if parking.is_new:
-        event = SearchParked(until=parking.until, reason=reason, stored=parking.stored)
-        await _tell(session, event, turn, parking.until)
-    return Again(seconds)
-
-
-async def _end_run(session: AsyncSession, turn: Turn, reason: EndReason) -> None:
-    await end_run(session, turn.user_id, turn.search_id, turn.run_id, reason)
-
-
-async def _tell(session: AsyncSession, event: Payload, turn: Turn, moment: datetime) -> None:
-    """What may happen to a search more than once is told apart by its moment."""
-    await record(
-        session,
-        event,
-        aggregate_id=str(turn.search_id),
-        identifier=f"{turn.search_id}_{moment:%Y%m%dT%H%M%S%f}",
-        source=Source.SYSTEM_AUTOMATION,
-        tenant_id=turn.user_id,
-        correlation_id=str(turn.search_id),
-    )
-
-
-async def _tell_malformed(
-    session: AsyncSession, turn: Turn, error: ProviderError, door: Door, *, attempts: int
-) -> None:
-    malformed = ProviderMalformed(
-        run_id=turn.run_id,
-        provider=door.declaration.name,
-        platform=door.platform.value,
-        attempts=attempts,
-        reason=str(error),
-        sample_id=error.sample_id,
-    )
-    await record(
-        session,
-        malformed,
-        aggregate_id=str(turn.search_id),
-        identifier=str(turn.run_id),
-        source=Source.SYSTEM_AUTOMATION,
-        tenant_id=turn.user_id,
-        correlation_id=str(turn.search_id),
-    )
+        await tell(session, SearchProcessing(), turn, once=moment_of(turn, moment))
 
 
 def _time_limit(config: Configuration, platform: Platform) -> timedelta:
     return config[INSTAGRAM_JOB_TIMEOUT if platform is Platform.INSTAGRAM else STANDARD_JOB_TIMEOUT]
-
-
-def _most_failures(error: ProviderError) -> int:
-    """A call that was never sent has waited for its connection only."""
-    was_sent = error.cost.calls > 0
-    return MAX_SILENCES if error.kind is ErrorKind.TIMEOUT and was_sent else MAX_FAILURES

@@ -72,6 +72,17 @@ class Turn:
     parked_for: float
     lacks_key: bool = False
     max_cost: int | None = None
+    outlook: "Outlook | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """How a run stood when its last page was kept: `room` is what search and plan still had for creators."""
+
+    room: int
+    pages: int
+    barren_pages: int
+    seen_cursors: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

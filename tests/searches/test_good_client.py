@@ -14,6 +14,7 @@ from tastemaker.config_store.declaring import ConfigKey
 from tastemaker.config_store.keys import (
     FAILURES_BEFORE_A_REST,
     INSTALLATION_BUDGET,
+    LONGEST_PARKING,
     OTHER_PAGES_AT_ONCE,
     PARK_ON_QUOTA,
     REUSE_PAGES_FOR,
@@ -26,7 +27,6 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import KeywordQuery, Page
-from tastemaker.searches import runner
 from tastemaker.searches.states import Outcome, Status
 from tastemaker.searches.types import Search
 from tests.providers.remote import Asked, Remote, Reply, always, as_json
@@ -283,7 +283,7 @@ async def test_a_months_budget_is_waited_for_where_the_operator_waits_so_long(
     bench: Bench, remote: Remote
 ) -> None:
     remote.script = endless
-    config = configured({USER_BUDGET: Decimal("0.002"), runner.LONGEST_PARKING: timedelta(days=31)})
+    config = configured({USER_BUDGET: Decimal("0.002"), LONGEST_PARKING: timedelta(days=31)})
     async with working(bench.database, TIKTOK.build(remote.url), config=config):
         parked = await bench.finish(await live(bench))
     assert (parked.status, parked.stored) == (Status.PENDING, 3)

@@ -1,0 +1,176 @@
+"""From a slow provider the next page is asked for while the last one is kept, and no page in vain."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from tastemaker.core.platforms import Platform
+from tastemaker.db.engine import session_scope
+from tastemaker.providers.base import ErrorKind, Page, ProviderError
+from tastemaker.searches.runner import AHEAD_FROM_SECONDS
+from tastemaker.searches.service import cancel_search
+from tastemaker.searches.states import Outcome, Status
+from tests.providers.remote import Remote
+from tests.providers.wires import WIRES
+from tests.searches.rows import many, one, write
+from tests.searches.scripted import Bench, Script, ScriptedProvider, page, pages_of, working
+
+_, TIKTOK, *_ = WIRES
+SLOW = 2 * AHEAD_FROM_SECONDS
+ORDER = "SELECT array_agg(stable_id ORDER BY position) FROM search_creators"
+CALLS = "SELECT status || ' ' || count(*) FROM provider_calls GROUP BY status ORDER BY status"
+
+
+@asynccontextmanager
+async def nobody_charges(admin_url: str) -> AsyncIterator[None]:
+    """Pages are half kept meanwhile: they wait for the user's usage."""
+    async with await psycopg.AsyncConnection.connect(admin_url) as holding:
+        await holding.execute("SELECT FROM user_usage FOR UPDATE")
+        yield
+
+
+async def until_asked(provider: ScriptedProvider, times: int) -> None:
+    async with asyncio.timeout(10):
+        while len(provider.asked) < times:
+            await asyncio.sleep(0.01)
+
+
+def ids(count: int) -> list[str]:
+    return [f"UC{number:06}" for number in range(count)]
+
+
+async def test_the_next_page_is_on_its_way_while_the_last_is_kept(bench: Bench, admin_url: str) -> None:
+    provider = ScriptedProvider(pages_of(10, 60), delay=SLOW)
+    search = await bench.start(target=60)
+    async with working(bench.database, provider):
+        await until_asked(provider, 2)
+        async with nobody_charges(admin_url):
+            await until_asked(provider, 3)
+            await asyncio.sleep(3 * SLOW)
+            assert len(provider.asked) == 3, "one ahead, and no more"
+            assert (await bench.reload(search)).stored == 10
+        ended = await bench.finish(search)
+    assert (ended.outcome, ended.stored, ended.pages) == (Outcome.FULL, 60, 6)
+    assert await one(bench.database, ORDER) == ids(60)
+    assert len(provider.asked) == 6
+    assert await many(bench.database, CALLS) == ["charged 6"]
+
+
+async def test_a_quick_provider_is_asked_when_the_last_page_is_kept(bench: Bench, admin_url: str) -> None:
+    kept: list[int] = []
+
+    def script(keyword: str, cursor: str | None) -> Page:
+        with psycopg.connect(admin_url) as looking:
+            rows = looking.execute("SELECT processed_results FROM scraping_jobs").fetchall()
+        kept.append(rows[0][0])
+        return pages_of(10, 60)(keyword, cursor)
+
+    async with working(bench.database, ScriptedProvider(script)):
+        await bench.finish(await bench.start(target=60))
+    assert kept == [0, 10, 20, 30, 40, 50]
+
+
+def always_new(_keyword: str, cursor: str | None) -> Page:
+    start = int(cursor or 0)
+    return page(range(start, start + 10), str(start + 10))
+
+
+def goes_round(_keyword: str, cursor: str | None) -> Page:
+    start = int(cursor or 0)
+    return page(range(start, start + 10), str((start + 10) % 40))
+
+
+def dries_up(_keyword: str, cursor: str | None) -> Page:
+    start = int(cursor or 0)
+    return page(range(min(start, 20), min(start, 20) + 10), str(start + 10))
+
+
+@pytest.mark.parametrize(
+    ("script", "calls", "stored"),
+    [(pages_of(10, 45), 5, 45), (always_new, 6, 60), (goes_round, 5, 40), (dries_up, 6, 30)],
+    ids=["nothing left", "target", "cursor loop", "nobody new"],
+)
+async def test_no_page_is_asked_for_that_nobody_wants(
+    bench: Bench, script: Script, calls: int, stored: int
+) -> None:
+    provider = ScriptedProvider(script, delay=SLOW)
+    async with working(bench.database, provider):
+        ended = await bench.finish(await bench.start(target=60))
+    assert (len(provider.asked), ended.stored) == (calls, stored)
+    assert await many(bench.database, CALLS) == [f"charged {calls}"]
+
+
+@pytest.mark.parametrize(("limit", "calls"), [(30, 4), (34, 4), (40, 5)])
+async def test_nor_beyond_what_the_plan_has_left(bench: Bench, limit: int, calls: int) -> None:
+    """The page that meets the limit says so; the one before knows that it is not the last."""
+    await write(bench.database, "UPDATE user_usage SET plan_creators_limit = :limit", limit=limit)
+    provider = ScriptedProvider(always_new, delay=SLOW)
+    async with working(bench.database, provider):
+        ended = await bench.finish(await bench.start(target=60))
+    assert (ended.outcome, ended.stored, len(provider.asked)) == (Outcome.PLAN_LIMIT, limit, calls)
+
+
+async def test_it_is_called_off_where_somebody_cancels_the_search(bench: Bench, admin_url: str) -> None:
+    provider = ScriptedProvider(always_new, delay=SLOW)
+    search = await bench.start(target=60)
+    async with working(bench.database, provider):
+        await until_asked(provider, 2)
+        async with session_scope(bench.database, bench.user.claim) as session:
+            await cancel_search(session, bench.user, search)
+        ended = await bench.finish(search)
+        asked = len(provider.asked)
+        await asyncio.sleep(3 * SLOW)
+    assert (ended.status, len(provider.asked)) == (Status.CANCELLED, asked)
+    assert ended.stored == 10
+    assert await one(bench.database, "SELECT count(*) FROM provider_calls WHERE status = 'estimated'") == 0
+
+
+async def test_who_has_lost_the_run_asks_for_nothing_more(bench: Bench) -> None:
+    provider = ScriptedProvider(always_new, delay=SLOW)
+    search = await bench.start(target=60)
+    async with working(bench.database, provider):
+        await until_asked(provider, 2)
+        await write(
+            bench.database,
+            "UPDATE background_jobs SET attempt = attempt + 1, worker = 'another',"
+            " lease_until = app_now() + interval '1 hour'",
+        )
+        await asyncio.sleep(5 * SLOW)
+    assert len(provider.asked) == 2
+    assert (await bench.reload(search)).stored == 10
+
+
+async def test_a_page_that_fails_ahead_is_asked_for_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
+    failures = iter([ProviderError(ErrorKind.SERVER, "It is down.", final=False)])
+
+    def script(keyword: str, cursor: str | None) -> Page | Exception:
+        failure = next(failures, None) if cursor == "30" else None
+        return failure or pages_of(10, 60)(keyword, cursor)
+
+    provider = ScriptedProvider(script, delay=SLOW)
+    async with working(bench.database, provider):
+        ended = await bench.finish(await bench.start(target=60))
+    assert (ended.outcome, ended.stored) == (Outcome.FULL, 60)
+    assert await one(bench.database, ORDER) == ids(60)
+    assert await many(bench.database, CALLS) == ["charged 6", "failed 1"]
+
+
+async def test_a_live_provider_is_asked_ahead_within_its_limits(bench: Bench, remote: Remote) -> None:
+    paged = TIKTOK.paged([TIKTOK.items(start, start + 10) for start in range(0, 60, 10)])
+    remote.script = lambda asked: replace(paged(asked), pause=SLOW)
+    async with working(bench.database, TIKTOK.build(remote.url)):
+        search = await bench.start(target=60, platform=Platform.TIKTOK, source="live")
+        ended = await bench.finish(search)
+    assert (ended.outcome, ended.stored, len(remote.asked)) == (Outcome.FULL, 60, 6)
+    assert await many(bench.database, CALLS) == ["charged 6"]
+    again = await bench.start(target=60, platform=Platform.TIKTOK, source="live")
+    async with working(bench.database, TIKTOK.build(remote.url)):
+        ended = await bench.finish(again)
+    assert (ended.stored, len(remote.asked)) == (60, 6), "all of it was paid for"
