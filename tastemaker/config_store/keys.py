@@ -47,7 +47,7 @@ PARK_ON_QUOTA: Final = flag_key(
     "park_on_quota",
     default=True,
     meaning="Whether a search waits for its provider's quota; otherwise it ends, with outcome `quota`.",
-    reader="searches.runner",
+    reader="searches.setbacks",
 )
 LONGEST_PARKING: Final = duration_key(
     "searches",
@@ -56,7 +56,7 @@ LONGEST_PARKING: Final = duration_key(
     least=timedelta(seconds=1),
     most=timedelta(days=31),
     meaning="A quota that needs longer to come back is not waited for.",
-    reader="searches.runner",
+    reader="searches.setbacks",
 )
 MAX_API_CALLS_TIKTOK: Final = number_key(
     "api_limits",

@@ -41,7 +41,7 @@ from tastemaker.providers.page_store import (
     lock_for_keeping,
     question,
 )
-from tastemaker.searches import page_queries
+from tastemaker.searches import call_queries
 from tastemaker.searches.leaving_out import presentable
 from tastemaker.searches.suppression_key import SuppressionKey
 from tastemaker.searches.types import LIVE, SANDBOX, Turn
@@ -91,12 +91,12 @@ class Door:
         return self.config[REUSE_PAGES_FOR]
 
     @property
-    def call(self) -> page_queries.Call | None:
+    def call(self) -> call_queries.Call | None:
         """How a call enters the ledger; None where the system admits it, and writes it down, first."""
         if self.gate is not None:
             return None
         expected = self.price(self.declaration.cost_per_page)
-        return page_queries.Call(provider=self.declaration.name, expected=expected, gate=None)
+        return call_queries.Call(provider=self.declaration.name, expected=expected, gate=None)
 
     def price(self, cost: Cost) -> Cost:
         """What it costs here: a sandbox takes no money."""
@@ -176,13 +176,13 @@ async def _enter(session: AsyncSession, *, door: Door, turn: Turn) -> tuple[UUID
         max_cost=turn.max_cost,
     )
     expected = declared.price_of(capability)
-    call = page_queries.Call(provider=declared.name, expected=expected, gate=gate, digest=digest)
-    return await page_queries.begin_call(session, turn, call), pause
+    call = call_queries.Call(provider=declared.name, expected=expected, gate=gate, digest=digest)
+    return await call_queries.begin_call(session, turn, call), pause
 
 
 async def _settle(session: AsyncSession, *, door: Door, turn: Turn, call_id: UUID, page: Page) -> None:
     """Paid for, and kept for whoever asks the same: also for this run, should its process die now."""
-    await page_queries.settle_call(session, turn, call_id, page.cost, status="charged")
+    await call_queries.settle_call(session, turn, call_id, page.cost, status="charged")
     await admission.succeeded(session, door.declaration)
     if door.reuse_for:
         await _keep(session, door, turn, page)
@@ -198,7 +198,7 @@ async def _keep(session: AsyncSession, door: Door, turn: Turn, page: Page) -> No
 async def _settle_failure(
     session: AsyncSession, *, door: Door, turn: Turn, call_id: UUID, error: ProviderError
 ) -> None:
-    await page_queries.settle_call(
+    await call_queries.settle_call(
         session, turn, call_id, error.cost, status="failed", error_kind=error.kind.value
     )
     await admission.failed(session, door.declaration, door.config, Capability.KEYWORD_SEARCH, error)

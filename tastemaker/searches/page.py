@@ -19,7 +19,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.messages import in_one_message
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Creator, Declaration, Page, Post
-from tastemaker.searches import page_queries
+from tastemaker.searches import call_queries, page_queries
 from tastemaker.searches.document import to_document
 from tastemaker.searches.leaving_out import Admitted, admit
 from tastemaker.searches.matching import best_post, matched_fields
@@ -97,7 +97,7 @@ async def keep_page(
     session: AsyncSession,
     fetched: Fetched,
     *,
-    next_call: page_queries.Call | None = None,
+    next_call: call_queries.Call | None = None,
     is_last: bool = False,
 ) -> Kept:
     """`next_call` is written down with the page where the run goes on and nothing stands against it.
@@ -143,7 +143,7 @@ async def keep_page(
             await page_queries.store(message, turn, found)
         await page_queries.advance(message, turn, step)
         if next_call is not None and goes_on_now:
-            next_call_id = await page_queries.write_call(message, following, next_call)
+            next_call_id = await call_queries.write_call(message, following, next_call)
         await charge(message, turn.user_id, accepted.charge, search_id=turn.search_id)
     if reason is not None:
         await _end(session, turn, reason)

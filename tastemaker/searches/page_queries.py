@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.billing.service import ask_whether_unlimited
-from tastemaker.core.ids import ExternalUserId, RunId, SearchId, new_id
+from tastemaker.core.ids import ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.messages import Message, in_one_message
 from tastemaker.jobs.queries import HOLDS, PROGRESSED
@@ -46,38 +46,11 @@ BEGIN_SEARCH = text("""
     RETURNING app_now()
 """)
 
-BEGIN_CALL = text("""
-    WITH abandoned AS (
-        UPDATE provider_calls SET status = 'abandoned', finished_at = app_now()
-        WHERE tenant_id = :user_id AND run_id = :run_id AND status = 'estimated'
-          AND id IS DISTINCT FROM CAST(:unsettled AS uuid)
-    ), started AS (
-        UPDATE scraping_runs SET status = 'processing', started_at = coalesce(started_at, app_now())
-        WHERE id = :run_id AND tenant_id = :user_id AND status = 'pending'
-    )
-    INSERT INTO provider_calls (id, tenant_id, job_id, run_id, provider, operation, estimated_units,
-                                estimated_micros_usd, gate, request_digest, started_at)
-    VALUES (:call_id, :user_id, :search_id, :run_id, :provider, 'search_keyword', :units, :micros, :gate,
-            :digest, app_now())
-""")
-
 STANDS = text("""
     SELECT FROM scraping_runs r JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
     WHERE r.id = :run_id AND r.tenant_id = :user_id AND r.version = :version AND r.status = 'processing'
       AND j.status = 'processing' AND (j.timeout_at < app_now()) IS NOT TRUE
       AND j.target_results - j.processed_results > :found
-""")
-
-ABANDON_CALL = text("""
-    UPDATE provider_calls SET status = 'abandoned', finished_at = app_now()
-    WHERE id = :call_id AND tenant_id = :user_id AND status = 'estimated'
-""")
-
-SETTLE_CALL = text("""
-    UPDATE provider_calls
-    SET status = :status, calls = :calls, units = :units, micros_usd = :micros, error_kind = :error_kind,
-        finished_at = app_now()
-    WHERE id = :call_id AND tenant_id = :user_id
 """)
 
 OPEN_PAGE = text("""
@@ -172,19 +145,6 @@ PARK = text("""
 """)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A call about to be made, and what it is expected to cost. `gate`: the account that limits it.
-
-    `digest`: of its question, where the answer is kept for others.
-    """
-
-    provider: str
-    expected: Cost
-    gate: str | None
-    digest: bytes | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class OpenPage:
     """Search and run, locked; `held` are those of the page's creators that the search holds already.
@@ -230,58 +190,12 @@ async def begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedel
     return moment
 
 
-async def begin_call(session: AsyncSession, turn: Turn, call: Call, *, unsettled: UUID | None = None) -> UUID:
-    """The ledger's row of the page about to be fetched; one left by a dead process is `abandoned`.
-
-    `unsettled`: the call of the page before, which has answered and is being kept.
-    """
-    async with in_one_message(session) as message:
-        return await write_call(message, turn, call, unsettled=unsettled)
-
-
-async def write_call(message: Message, turn: Turn, call: Call, *, unsettled: UUID | None = None) -> UUID:
-    """The same, among other statements."""
-    call_id = new_id()
-    spent = {"units": call.expected.units, "micros": call.expected.micros_usd}
-    written = {"call_id": call_id, "provider": call.provider, "gate": call.gate, "digest": call.digest}
-    await message.ask(BEGIN_CALL, {**_ids(turn), **spent, **written, "unsettled": unsettled})
-    return call_id
-
-
 async def is_next_wanted(session: AsyncSession, turn: Turn, job: ClaimedJob, *, found: int) -> bool:
     """Whether the run is ours still, and all its search's runs have left room for more than those `found`."""
     async with in_one_message(session) as message:
         held = await message.ask(HOLDS, {"id": job.id, "attempt": job.attempt})
         stands = await message.ask(STANDS, {**_ids(turn), "version": turn.version, "found": found})
     return await held.fetchone() is not None and await stands.fetchone() is not None
-
-
-async def abandon_call(session: AsyncSession, turn: Turn, call_id: UUID) -> None:
-    """Nobody waits for its answer: it may have been charged, and its page is not kept."""
-    await session.execute(ABANDON_CALL, {"user_id": turn.user_id, "call_id": call_id})
-
-
-async def settle_call(
-    session: AsyncSession,
-    turn: Turn,
-    call_id: UUID,
-    cost: Cost,
-    *,
-    status: str,
-    error_kind: str | None = None,
-) -> None:
-    await session.execute(
-        SETTLE_CALL,
-        {
-            "call_id": call_id,
-            "user_id": turn.user_id,
-            "status": status,
-            "calls": cost.calls,
-            "units": cost.units,
-            "micros": cost.micros_usd,
-            "error_kind": error_kind,
-        },
-    )
 
 
 async def open_page(

@@ -34,7 +34,7 @@ from tastemaker.providers.admission import NotNow
 from tastemaker.providers.base import Page, Provider, ProviderError
 from tastemaker.providers.page_store import PaidPage
 from tastemaker.providers.samples import sampled
-from tastemaker.searches import page_queries, queries
+from tastemaker.searches import call_queries, page_queries, queries
 from tastemaker.searches.calling import (
     Door,
     ask,
@@ -226,7 +226,7 @@ async def _keep_and_ask_ahead(
         return replace(begun, turn=kept.next_turn, ahead=ahead)
     if begun.call_id is not None:
         await in_transaction(
-            database, claim, partial(page_queries.abandon_call, turn=begun.turn, call_id=begun.call_id)
+            database, claim, partial(call_queries.abandon_call, turn=begun.turn, call_id=begun.call_id)
         )
     return None if kept.goes_on else Done()
 
@@ -315,7 +315,7 @@ async def _begin_call(
 ) -> _Begun:
     if door.call is None:
         return _Begun(turn, None, await find_paid(session, door, turn))
-    return _Begun(turn, await page_queries.begin_call(session, turn, door.call, unsettled=unsettled))
+    return _Begun(turn, await call_queries.begin_call(session, turn, door.call, unsettled=unsettled))
 
 
 async def _begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedelta) -> None:

@@ -18,7 +18,7 @@ from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done
 from tastemaker.providers.admission import NO_CREDITS_SECONDS, NotNow, backoff
 from tastemaker.providers.base import ErrorKind, ProviderError
-from tastemaker.searches import page_queries, queries
+from tastemaker.searches import call_queries, page_queries, queries
 from tastemaker.searches.calling import Door, spread
 from tastemaker.searches.service import end_run
 from tastemaker.searches.states import EndReason
@@ -56,7 +56,7 @@ async def provider_failed(
     """Wait and ask again, park the search, or end the run. `call_id`: a call that is still to be settled."""
     await queries.lock(session, turn.user_id, turn.search_id)
     if call_id is not None:
-        await page_queries.settle_call(
+        await call_queries.settle_call(
             session, turn, call_id, error.cost, status="failed", error_kind=error.kind.value
         )
     if not await job_queries.holds(session, job):  # what fails here may succeed where the job is now

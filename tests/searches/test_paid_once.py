@@ -15,8 +15,8 @@ from tastemaker.providers.admission import gate_of
 from tastemaker.providers.base import KeywordQuery
 from tastemaker.providers.page_store import question
 from tastemaker.searches import runner
+from tastemaker.searches.call_queries import Call
 from tastemaker.searches.page import Fetched, Kept
-from tastemaker.searches.page_queries import Call
 from tastemaker.searches.states import Outcome
 from tests.providers.remote import Remote
 from tests.searches.conftest import Clock
