@@ -12,10 +12,10 @@ from tastemaker.config_store.keys import LONGEST_PARKING, PARK_ON_QUOTA
 from tastemaker.config_store.live import Configuration
 from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import ErrorKind, Page, ProviderError
-from tastemaker.searches import runner
+from tastemaker.searches import runner, service
 from tastemaker.searches.service import resume_search
 from tastemaker.searches.states import Outcome, Status
-from tests.searches.rows import one
+from tests.searches.rows import many, one, write
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
 
 
@@ -63,6 +63,25 @@ async def test_a_page_works_with_one_state_of_the_configuration(bench: Bench) ->
             await resume_search(session, bench.user, parked)
         ended = await bench.finish(search, parked_ends=False)
     assert ended.outcome is Outcome.QUOTA, "the next page works with the new one"
+
+
+async def test_going_on_is_not_lost_on_a_message_that_begins_to_wait_in_this_moment(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = await bench.start("chess")
+    await write(bench.database, "UPDATE background_jobs SET status = 'processing', attempt = 1")
+    publish_runs = service.publish_runs
+
+    async def after_it_waits(*arguments: Any, **named: Any) -> int:  # noqa: ANN401 - whatever it is given
+        later = "UPDATE background_jobs SET status = 'pending', scheduled_for = app_now() + interval '1 hour'"
+        await write(bench.database, later)
+        return await publish_runs(*arguments, **named)
+
+    monkeypatch.setattr(service, "publish_runs", after_it_waits)
+    async with session_scope(bench.database, bench.user.claim) as session:
+        await resume_search(session, bench.user, search)
+    due = "SELECT status || CASE WHEN scheduled_for <= app_now() THEN ' now' ELSE ' later' END"
+    assert await many(bench.database, f"{due} FROM background_jobs") == ["pending now"]
 
 
 async def test_what_a_quota_left_is_partial_and_says_which_keyword(bench: Bench) -> None:
