@@ -115,7 +115,7 @@ async def resume_search(session: AsyncSession, user: CurrentUser, search: Search
         correlation_id=str(search.id),
     )
     await take_from_the_dead(session, CONTINUE_RUN, correlation_id=str(search.id))
-    # In this order: a message that begins to wait before the first is woken, one that would after is replaced.
+    # In this order: a message that begins to wait before is woken, one that would after has a successor.
     await publish_runs(session, user.user_id, search.id, trusts_running=False)
     await queries.wake_messages(session, user.user_id, search.id)
     return await get_search(session, user, str(search.id))
