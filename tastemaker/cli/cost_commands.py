@@ -1,6 +1,6 @@
 """`tastemaker costs show` and `costs budget`: what was spent, and what may be."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,15 +17,18 @@ from tastemaker.config_store.declaring import ConfigKey
 from tastemaker.config_store.keys import INSTALLATION_BUDGET, USER_BUDGET
 from tastemaker.config_store.live import load_configuration
 from tastemaker.config_store.service import set_value
-from tastemaker.core.errors import InvalidInput
-from tastemaker.core.ids import ExternalUserId
+from tastemaker.core.errors import InvalidInput, NotFound
+from tastemaker.core.ids import ExternalUserId, new_id
 from tastemaker.core.money import MICROS, dollars, parse_dollars
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
-from tastemaker.ratelimit.queries import find_spent
+from tastemaker.events.names import Source
+from tastemaker.events.payloads import AdminAction
+from tastemaker.events.service import record
+from tastemaker.ratelimit.queries import find_own_budget, find_spent, set_own_budget
 from tastemaker.searches.cost_queries import By, Spent, list_spent
 
-NO_LIMIT = "none"
+NO_LIMIT, AS_EACH = "none", "default"
 COLUMNS = (
     Column(title="", least=12, most=60),
     Column(title="Pages", right=True),
@@ -67,39 +70,87 @@ async def show_spent(
         screen.show(f"Charged: {dollars(sum(row.micros_usd for row in rows))}.")
 
 
-async def show_budgets(
-    session: Session, *, installation: str | None, per_user: str | None, as_json: bool
-) -> None:
-    """Raises InvalidInput."""
-    wanted = [(INSTALLATION_BUDGET, installation), (USER_BUDGET, per_user)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Amounts as they were typed; `own` is that of `user`."""
+
+    installation: str | None
+    per_user: str | None
+    user: str | None
+    own: str | None
+
+
+async def show_budgets(session: Session, wanted: Wanted, *, as_json: bool) -> None:
+    """Raises InvalidInput, NotFound."""
+    if wanted.own is not None and wanted.user is None:
+        raise InvalidInput("Say with --user whose budget --own is.")
+    user_id = session.user.user_id if wanted.user is None else ExternalUserId(wanted.user)
     async with session_scope(session.database, SYSTEM) as writing:
-        for key, amount in wanted:
+        for key, amount in ((INSTALLATION_BUDGET, wanted.installation), (USER_BUDGET, wanted.per_user)):
             if amount is not None:
                 await _set(writing, session, key, amount)
+        if wanted.own is not None:
+            await _set_own(writing, session, user_id, wanted.own)
     config = await load_configuration(session.database)
     async with session_scope(session.database, SYSTEM) as reading:
-        spent = await find_spent(reading, session.user.user_id)
-    lines = [
-        ("installation", config[INSTALLATION_BUDGET], spent.everybody),
-        ("user", config[USER_BUDGET], spent.own),
+        spent = await find_spent(reading, user_id)
+        own = await find_own_budget(reading, user_id)
+    everybody, each = _micros(config[INSTALLATION_BUDGET]), _micros(config[USER_BUDGET])
+    budgets = [
+        ("installation", "This installation", everybody, spent.everybody),
+        ("user", _whose(wanted.user, is_own=own is not None), each if own is None else own, spent.own),
     ]
     if as_json:
-        screen.write_json({"budgets": [_budget(*line) for line in lines]})
+        screen.write_json({"budgets": [_budget(whose, *amounts) for whose, _, *amounts in budgets]})
         return
-    for who, (_, allowed, so_far) in zip(("This installation", "Each user (you)"), lines, strict=True):
-        limit = "no limit" if allowed < 0 else dollars(int(allowed * MICROS))
+    for _, who, allowed, so_far in budgets:
+        limit = "no limit" if allowed < 0 else dollars(allowed)
         screen.show(f"{who}: {dollars(so_far)} spent this month, {limit}.")
 
 
 async def _set(writing: AsyncSession, session: Session, key: ConfigKey[Decimal], amount: str) -> None:
-    unlimited = amount.strip().lower() == NO_LIMIT
-    value = Decimal(-1) if unlimited else Decimal(parse_dollars(amount)) / MICROS
-    actor = f"{session.user.user_id} (command line)"
-    await set_value(writing, key.name, f"{value:f}", actor=actor)
+    value = Decimal(_typed(amount))
+    value = value if value < 0 else value / MICROS
+    await set_value(writing, key.name, f"{value:f}", actor=_actor(session))
 
 
-def _budget(who: str, allowed: Decimal, spent: int) -> dict[str, Any]:
-    limit = None if allowed < 0 else int(allowed * MICROS)
+async def _set_own(writing: AsyncSession, session: Session, user_id: ExternalUserId, amount: str) -> None:
+    """Also told by an event of the user's."""
+    before = await find_own_budget(writing, user_id)
+    after = None if amount.strip().lower() == AS_EACH else _typed(amount)
+    if not await set_own_budget(writing, user_id, after):
+        raise NotFound("There is no such user.")
+    await record(
+        writing,
+        AdminAction(action="provider_budget", before={"micros_usd": before}, after={"micros_usd": after}),
+        aggregate_id=user_id,
+        identifier=str(new_id()),
+        source=Source.ADMIN_ACTION,
+        tenant_id=user_id,
+        metadata={"actor": _actor(session)},
+    )
+
+
+def _actor(session: Session) -> str:
+    return f"{session.user.user_id} (command line)"
+
+
+def _typed(amount: str) -> int:
+    """Millionths of a US dollar, -1 for no limit. Raises InvalidInput."""
+    return -1 if amount.strip().lower() == NO_LIMIT else parse_dollars(amount)
+
+
+def _micros(amount: Decimal) -> int:
+    return -1 if amount < 0 else int(amount * MICROS)
+
+
+def _whose(user: str | None, *, is_own: bool) -> str:
+    who = "you" if user is None else plain(user)
+    return f"The budget of {who}" if is_own else f"Each user ({who})"
+
+
+def _budget(who: str, allowed: int, spent: int) -> dict[str, Any]:
+    limit = None if allowed < 0 else allowed
     left = None if limit is None else max(0, limit - spent)
     return {"whose": who, "micros_usd": limit, "spent_micros_usd": spent, "left_micros_usd": left}
 

@@ -112,6 +112,20 @@ SPENT = text("""
     FROM provider_spending WHERE month = date_trunc('month', app_now() AT TIME ZONE 'UTC')::date
 """)
 
+OWN_BUDGET = text("SELECT micros_usd FROM provider_budgets WHERE tenant_id = :user_id")
+
+SET_OWN_BUDGET = text("""
+    INSERT INTO provider_budgets (tenant_id, micros_usd, changed_at)
+    SELECT user_id, :micros_usd, app_now() FROM users WHERE user_id = :user_id
+    ON CONFLICT (tenant_id) DO UPDATE SET micros_usd = excluded.micros_usd, changed_at = excluded.changed_at
+    RETURNING tenant_id
+""")
+
+FORGET_OWN_BUDGET = text("""
+    WITH gone AS (DELETE FROM provider_budgets WHERE tenant_id = :user_id)
+    SELECT user_id FROM users WHERE user_id = :user_id
+""")
+
 RELEASE = text("""
     UPDATE provider_gates SET held_until = NULL, held_reason = NULL, failures = 0, trips = 0,
            open_until = NULL, probe_until = NULL
@@ -248,6 +262,20 @@ async def forget_quotas(session: AsyncSession, *, days: int) -> int:
 async def find_spent(session: AsyncSession, user_id: ExternalUserId, search_id: UUID | None = None) -> Spent:
     row = (await session.execute(SPENT, {"user_id": user_id, "search_id": search_id})).mappings().one()
     return Spent(everybody=int(row["everybody"]), own=int(row["own"]), search=int(row["search"]))
+
+
+async def find_own_budget(session: AsyncSession, user_id: ExternalUserId) -> int | None:
+    """In millionths of a US dollar, -1 for no limit; None where the user has what every user has."""
+    found: int | None = await session.scalar(OWN_BUDGET, {"user_id": user_id})
+    return found
+
+
+async def set_own_budget(session: AsyncSession, user_id: ExternalUserId, micros_usd: int | None) -> bool:
+    """The same, from now on; False where there is no such user."""
+    if micros_usd is None:
+        return await session.scalar(FORGET_OWN_BUDGET, {"user_id": user_id}) is not None
+    given = {"user_id": user_id, "micros_usd": micros_usd}
+    return await session.scalar(SET_OWN_BUDGET, given) is not None
 
 
 async def lock_spending(session: AsyncSession, user_id: ExternalUserId, search_id: UUID | None) -> Spent:

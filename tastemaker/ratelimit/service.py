@@ -1,7 +1,7 @@
 """Asking for permission to call, and telling how the call went. Work of the system: its claim is needed."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -36,7 +36,8 @@ class Quota:
 class Budget:
     """What may be spent, in millionths of a US dollar; UNLIMITED is no limit.
 
-    By everybody and by one user in a calendar month (UTC), and by one search for good.
+    By everybody and by one user in a calendar month (UTC), and by one search for good. A user who has a
+    budget of their own has that instead.
     """
 
     installation: int = UNLIMITED
@@ -75,7 +76,7 @@ async def admit(
     decision = decide(gate, limits)
     if isinstance(decision, Wait):
         return decision
-    if budget is not None and micros_usd > 0 and budget.limits_anything:
+    if budget is not None and micros_usd > 0:
         refused = await _over_budget(session, budget, user_id, search_id, micros_usd)
         if refused is not None:
             return refused
@@ -142,6 +143,10 @@ async def _over_budget(
     search_id: UUID | None,
     micros_usd: int,
 ) -> Wait | None:
+    own = await queries.find_own_budget(session, user_id)
+    budget = budget if own is None else replace(budget, user=own)
+    if not budget.limits_anything:
+        return None
     spent = await queries.lock_spending(session, user_id, search_id)
     if budget.search != UNLIMITED and spent.search + micros_usd > budget.search:
         told = f"this search may cost {dollars(budget.search)}, which the next page would pass"

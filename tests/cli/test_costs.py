@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tastemaker.core.errors import ExitCode
@@ -78,6 +79,30 @@ def test_budgets_are_set_seen_and_kept(tiktok: CommandLine) -> None:
     ]
     for wrong in ("lots", "1e14", "nan"):
         assert tiktok("costs", "budget", "--installation", wrong).status == ExitCode.USAGE
+
+
+def test_a_user_may_have_a_budget_of_their_own(tiktok: CommandLine, admin_url: str) -> None:
+    told = tiktok("costs", "budget", "--per-user", "0.002", "--user", "local", "--own", "0.005")
+    assert told.out.splitlines()[1] == "The budget of local: $0.00 spent this month, $0.005."
+    tiktok("config", "set", "searches.park_on_quota", "false")
+    ended = tiktok("search", "chess", "--platform", "tiktok", "--target", "100")
+    assert "Your budget for providers this month, $0.005, is used up." in said(ended.err)
+    for amount, limit in (("none", None), ("default", 2000)):
+        budgets = tiktok("costs", "budget", "--user", "local", "--own", amount, "--json").document["budgets"]
+        assert budgets[1]["micros_usd"] == limit
+    with psycopg.connect(admin_url) as admin:
+        told_events = admin.execute(
+            "SELECT event_data -> 'before' ->> 'micros_usd', event_data -> 'after' ->> 'micros_usd'"
+            " FROM events WHERE event_type = 'admin_action' AND aggregate_id = 'local' ORDER BY seq"
+        ).fetchall()
+    assert told_events == [(None, "5000"), ("5000", "-1"), ("-1", None)]
+
+
+def test_a_budget_is_somebodys(tiktok: CommandLine) -> None:
+    assert tiktok("costs", "budget", "--own", "5").status == ExitCode.USAGE
+    assert tiktok("costs", "budget", "--user", "local", "--own", "lots").status == ExitCode.USAGE
+    assert tiktok("costs", "budget", "--user", "nobody", "--own", "5").status == ExitCode.NOT_FOUND
+    assert tiktok("costs", "budget", "--user", "nobody", "--own", "default").status == ExitCode.NOT_FOUND
 
 
 def test_the_books_are_summed_by_what_is_asked(tiktok: CommandLine) -> None:

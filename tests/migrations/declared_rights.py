@@ -32,6 +32,7 @@ OF_A_TENANT: Final = {
     "outbox_messages": "tenant_id",
     "inbox_messages": "tenant_id",
     "provider_spending": "tenant_id",
+    "provider_budgets": "tenant_id",
     "api_keys": "tenant_id",
     "idempotent_answers": "tenant_id",
     "email_unsubscriptions": "tenant_id",

@@ -30,6 +30,7 @@ TENANT_COLUMNS: Final = {
     "outbox_messages": ("tenant_id",),
     "inbox_messages": ("tenant_id",),
     "provider_spending": ("tenant_id",),
+    "provider_budgets": ("tenant_id",),
     "api_keys": ("tenant_id",),
     "idempotent_answers": ("tenant_id",),
 }

@@ -45,15 +45,21 @@ def budget(
     per_user: Annotated[
         str | None, typer.Option("--per-user", metavar="USD", help="What one user's calls may cost a month.")
     ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="ID", help="Show this user's, or set it with --own.")
+    ] = None,
+    own: Annotated[
+        str | None,
+        typer.Option("--own", metavar="USD", help="What this user's may cost; `default` is as each user's."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show this month's budgets, or set them; `none` is no limit."""
-    from tastemaker.cli.cost_commands import show_budgets
+    from tastemaker.cli.cost_commands import Wanted, show_budgets
     from tastemaker.cli.session import in_session
 
-    in_session(
-        lambda session: show_budgets(session, installation=installation, per_user=per_user, as_json=as_json)
-    )
+    wanted = Wanted(installation=installation, per_user=per_user, user=user, own=own)
+    in_session(lambda session: show_budgets(session, wanted, as_json=as_json))
 
 
 @app.command()

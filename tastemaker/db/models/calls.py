@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, String, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -49,6 +49,18 @@ class ProviderSpending(Base):
     micros_usd: Mapped[BigCount]
 
     __table_args__ = (Index("idx_provider_spending_month", "month"),)
+
+
+class ProviderBudget(Base):
+    """What one user's calls may cost in a month, where that is not what every user's may."""
+
+    __tablename__ = "provider_budgets"
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True)
+    micros_usd: Mapped[BigCount]
+    changed_at: Mapped[Instant]
+
+    __table_args__ = (CheckConstraint("micros_usd >= -1", name="amount"),)
 
 
 class ProviderPage(Base):
