@@ -82,10 +82,10 @@ CLAIMS: Final = [
 ]
 TENANT_TABLES: Final = [
     "api_keys", "background_jobs", "campaigns", "email_unsubscriptions", "event_deliveries", "event_keys",
-    "events", "exclusions", "idempotent_answers", "inbox_messages", "outbox_messages", "provider_calls",
-    "provider_spending", "scraping_jobs", "scraping_results", "scraping_runs",
-    "search_creators", "search_jobs", "search_results", "usage_charges", "user_billing", "user_subscriptions",
-    "user_system_data", "user_usage", "users",
+    "events", "exclusions", "idempotent_answers", "inbox_messages", "outbox_messages", "provider_budgets",
+    "provider_calls", "provider_spending", "scraping_jobs", "scraping_results", "scraping_runs",
+    "search_creators", "search_jobs", "search_results", "usage_charges", "user_billing",
+    "user_subscriptions", "user_system_data", "user_usage", "users",
 ]  # fmt: skip
 """Spelled out for pytest's names; the first test holds the list to the catalog."""
 
