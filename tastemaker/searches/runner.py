@@ -241,8 +241,9 @@ async def _begin_ahead(session: AsyncSession, *, fetched: Fetched, door: Door) -
 
 async def _call_off(ahead: "asyncio.Task[Page]") -> None:
     ahead.cancel()
-    with suppress(asyncio.CancelledError, Exception):
-        await ahead
+    await asyncio.wait({ahead})
+    if not ahead.cancelled():
+        ahead.exception()  # whatever it was, nobody waits for it any more
 
 
 async def _page_of(database: Database, door: Door, begun: _Begun) -> Page:
