@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
+from tastemaker.core.waiting import call_off, first_of
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
 from tastemaker.db.listening import woken
@@ -83,10 +84,10 @@ async def run_dispatcher(
         try:
             while not stopping.is_set():
                 await _look_for_work(database, state)
-                await _wait(state)
+                await first_of(state.wake, state.freed, state.stopping, within=state.settings.poll)
             await _finish(database, state)
         finally:
-            await _end(*state.running)
+            await call_off(*state.running)
 
 
 async def hand_out_all(database: Database, subscribers: Subscribers, *, batch: int = 1000) -> int:
@@ -195,19 +196,12 @@ def delay_after(attempt: int) -> float:
     return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
-async def _wait(state: _State) -> None:
-    """Until woken, a place is free, told to stop, or it is time to look again."""
-    waiters = [asyncio.create_task(each.wait()) for each in (state.wake, state.freed, state.stopping)]
-    await asyncio.wait(waiters, timeout=state.settings.poll, return_when=asyncio.FIRST_COMPLETED)
-    await _end(*waiters)
-
-
 async def _finish(database: Database, state: _State) -> None:
     """Give what runs its time; what does not end is undone and handed back."""
     if state.running:
         await asyncio.wait(list(state.running), timeout=state.settings.stop_within)
     left = list(state.running.values())
-    await _end(*state.running)
+    await call_off(*state.running)
     for delivery in left:
         try:
             await _hand_back(database, delivery)
@@ -220,12 +214,6 @@ async def _hand_back(database: Database, delivery: Delivery) -> None:
         await queries.settle(session, delivery, ProcessingStatus.PENDING, error="The dispatcher was stopped.")
 
     await in_transaction(database, SYSTEM, work)
-
-
-async def _end(*tasks: asyncio.Task[object]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _forget(state: _State, task: asyncio.Task[None]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from psycopg.rows import dict_row
 
 from tastemaker.core.ids import ExternalUserId
+from tastemaker.core.waiting import first_of
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database
 from tastemaker.db.listening import woken
@@ -90,7 +91,7 @@ async def tail(
                 if not wanted or event.event_type in wanted:
                     yield event
             if len(events) < MOST_AT_ONCE:
-                await _wait(wake, stopping, poll)
+                await first_of(wake, stopping, within=poll)
 
 
 async def _read(database: Database, user_id: ExternalUserId | None, reader: _Reader) -> list[RecordedEvent]:
@@ -113,11 +114,3 @@ async def _at_the_end(database: Database, user_id: ExternalUserId | None) -> _Re
     rows = await read_all(database, claim, NEWEST, {"tenant": user_id}, row=dict_row)
     seen = {int(row["seq"]) for row in rows}
     return _Reader(min(seen) if len(seen) == MOST_AT_ONCE else 0, seen)
-
-
-async def _wait(wake: asyncio.Event, stopping: asyncio.Event, seconds: float) -> None:
-    waiters = [asyncio.create_task(wake.wait()), asyncio.create_task(stopping.wait())]
-    await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for waiter in waiters:
-        waiter.cancel()
-    await asyncio.gather(*waiters, return_exceptions=True)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
+from tastemaker.core.waiting import call_off, first_of
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_victim
 from tastemaker.db.listening import woken
@@ -80,10 +81,10 @@ async def run_relay(
         try:
             while not stopping.is_set():
                 await _look_for_messages(database, senders, state)
-                await _wait(state)
+                await first_of(state.wake, state.stopping, within=state.settings.poll)
             await _finish(database, state)
         finally:
-            await _end(*state.running)
+            await call_off(*state.running)
 
 
 async def _look_for_messages(database: Database, senders: Senders, state: _State) -> None:
@@ -209,30 +210,17 @@ async def _tell(
         log.exception("nobody could be told that message %s is %s", message.id, status)
 
 
-async def _wait(state: _State) -> None:
-    """Until woken, told to stop, or it is time to look again."""
-    waiters = [asyncio.create_task(state.wake.wait()), asyncio.create_task(state.stopping.wait())]
-    await asyncio.wait(waiters, timeout=state.settings.poll, return_when=asyncio.FIRST_COMPLETED)
-    await _end(*waiters)
-
-
 async def _finish(database: Database, state: _State) -> None:
     """Give what is being sent its time, then write down what is known of the rest."""
     if state.running:
         await asyncio.wait(list(state.running), timeout=state.settings.stop_within)
     left = list(state.running.values())
-    await _end(*state.running)
+    await call_off(*state.running)
     for held in left:
         try:
             await _settle_once(database, held.channel, held.message, held.outcome)
         except DATABASE_TROUBLE as error:
             log.warning("message %s could not be settled: %s", held.message.id, type(error).__name__)
-
-
-async def _end(*tasks: asyncio.Task[object]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _forget(state: _State, task: asyncio.Task[None]) -> None:

@@ -26,6 +26,7 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId, RunId
 from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
+from tastemaker.core.waiting import call_off
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_full
 from tastemaker.events.payloads import SearchProcessing
@@ -107,7 +108,7 @@ async def continue_run(
         return Again()
     finally:
         if begun is not None and begun.ahead is not None:
-            await _call_off(begun.ahead)
+            await call_off(begun.ahead)
 
 
 async def wait_for_provider(context: JobContext, message: ContinueRun, *, seconds: float) -> Answer:
@@ -221,7 +222,7 @@ async def _keep_and_ask_ahead(
         kept = await in_transaction(database, claim, partial(keep_page, fetched=fetched, is_last=True))
     finally:
         if (kept is None or kept.next_turn is None) and ahead is not None:
-            await _call_off(ahead)
+            await call_off(ahead)
     if kept.next_turn is not None:
         return replace(begun, turn=kept.next_turn, ahead=ahead)
     if begun.call_id is not None:
@@ -237,13 +238,6 @@ async def _begin_ahead(session: AsyncSession, *, fetched: Fetched, door: Door) -
     if not await page_queries.is_next_wanted(session, fetched.turn, fetched.job, found=found):
         return None
     return await _begin_call(session, next_turn(fetched), door, unsettled=fetched.call_id)
-
-
-async def _call_off(ahead: "asyncio.Task[Page]") -> None:
-    ahead.cancel()
-    await asyncio.wait({ahead})
-    if not ahead.cancelled():
-        ahead.exception()  # whatever it was, nobody waits for it any more
 
 
 async def _page_of(database: Database, door: Door, begun: _Begun) -> Page:

@@ -5,7 +5,6 @@ whichever process; so nothing hangs on a publisher that died between its commit 
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 from tastemaker.config_store.keys import (
@@ -16,6 +15,7 @@ from tastemaker.config_store.keys import (
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
+from tastemaker.core.waiting import call_off, first_of
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
 from tastemaker.jobs.presence import presence
@@ -59,8 +59,7 @@ async def run_line(
             await finish(database, state)
             await state.completing.close()
         finally:
-            heart.cancel()
-            await asyncio.gather(heart, return_exceptions=True)
+            await call_off(heart)
 
 
 async def _announce_forever(
@@ -77,7 +76,7 @@ async def _announce_forever(
             await _announce(database, state)
         except DATABASE_TROUBLE as error:
             log.warning("the queue cannot be read, trying again: %s", type(error).__name__)
-        await _wait(state, stopping)
+        await first_of(state.wake, stopping, within=state.settings.poll)
 
 
 async def _announce(database: Database, state: WorkerState) -> None:
@@ -103,12 +102,3 @@ async def _redrive(database: Database, state: WorkerState, after: float) -> None
     )
     if lost:
         log.warning("%d jobs are not begun though they are due, announcing them again", lost)
-
-
-async def _wait(state: WorkerState, stopping: asyncio.Event) -> None:
-    waiters = [asyncio.create_task(state.wake.wait()), asyncio.create_task(stopping.wait())]
-    await asyncio.wait(waiters, timeout=state.settings.poll, return_when=asyncio.FIRST_COMPLETED)
-    for waiter in waiters:
-        waiter.cancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*waiters, return_exceptions=True)
