@@ -27,7 +27,6 @@ class Charge:
     left: int | None = None
 
 
-NO_CHARGE = Charge()
 NOBODY = "There is no such user, or no plan and usage of theirs."
 
 

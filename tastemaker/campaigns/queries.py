@@ -6,7 +6,6 @@ Nor does one that is being deleted, whatever is left of it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -105,10 +104,6 @@ BEGIN_DELETION = text("""
     UPDATE campaigns SET deleting_since = app_now()
     WHERE id = :campaign_id AND user_id = :user_id AND deleting_since IS NULL
     RETURNING status
-""")
-
-LIST_DELETING = text("""
-    SELECT id FROM campaigns WHERE user_id = :user_id AND deleting_since IS NOT NULL ORDER BY deleting_since
 """)
 
 
@@ -234,11 +229,6 @@ async def begin_deletion(
     """The status it had; None when somebody else has begun already."""
     status = await session.scalar(BEGIN_DELETION, {"user_id": user_id, "campaign_id": campaign_id})
     return CampaignStatus(status) if status else None
-
-
-async def list_deleting(session: AsyncSession, user_id: ExternalUserId) -> Sequence[UUID]:
-    """Campaigns of the user's that are on their way out."""
-    return list((await session.execute(LIST_DELETING, {"user_id": user_id})).scalars())
 
 
 def _campaign(row: RowMapping) -> Campaign:

@@ -30,11 +30,6 @@ LIST_WAITING = text(f"""
 
 FIND = text(f"SELECT {_COLUMNS} FROM background_jobs WHERE id::text LIKE :prefix || '%' LIMIT 2")  # noqa: S608 - the same
 
-COUNT = text("""
-    SELECT job_type, status, count(*) AS jobs FROM background_jobs
-    GROUP BY job_type, status ORDER BY job_type, status
-""")
-
 RETRY = text("""
     UPDATE background_jobs job
     SET status = 'pending', retry_count = 0, failed_at = NULL, error = NULL, scheduled_for = app_now(),
@@ -97,11 +92,6 @@ async def list_jobs(
 async def list_jobs_by_prefix(session: AsyncSession, prefix: str) -> list[StoredJob]:
     """At most two: enough to know whether the start of an id says which one is meant."""
     return [_job(row) for row in (await session.execute(FIND, {"prefix": prefix})).mappings()]
-
-
-async def count_jobs(session: AsyncSession) -> list[tuple[str, JobStatus, int]]:
-    rows = (await session.execute(COUNT)).mappings()
-    return [(row["job_type"], JobStatus(row["status"]), row["jobs"]) for row in rows]
 
 
 async def retry_failed(session: AsyncSession, *, job_id: UUID | None, job_type: str | None) -> int:

@@ -17,7 +17,6 @@ from tastemaker.ops.adopt.shapes import Item, Sighting, Unreadable, identify, re
 from tastemaker.providers.base import Creator, Post
 
 SURROGATE: Final = "handle:"
-REPEATED: Final = "repeated in the same search: once, as last described"
 
 Key = tuple[Platform, str]
 Named = tuple[Platform, str, str]
