@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.accounts.service import get_current_user
 from tastemaker.cli import screen
 from tastemaker.cli.listing_commands import show_table
 from tastemaker.cli.numbers import UNKNOWN
@@ -86,6 +87,7 @@ async def show_budgets(session: Session, wanted: Wanted, *, as_json: bool) -> No
         raise InvalidInput("Say with --user whose budget --own is.")
     user_id = session.user.user_id if wanted.user is None else ExternalUserId(wanted.user)
     async with session_scope(session.database, SYSTEM) as writing:
+        await get_current_user(writing, user_id)
         for key, amount in ((INSTALLATION_BUDGET, wanted.installation), (USER_BUDGET, wanted.per_user)):
             if amount is not None:
                 await _set(writing, session, key, amount)

@@ -101,6 +101,7 @@ def test_a_user_may_have_a_budget_of_their_own(tiktok: CommandLine, admin_url: s
 def test_a_budget_is_somebodys(tiktok: CommandLine) -> None:
     assert tiktok("costs", "budget", "--own", "5").status == ExitCode.USAGE
     assert tiktok("costs", "budget", "--user", "local", "--own", "lots").status == ExitCode.USAGE
+    assert tiktok("costs", "budget", "--user", "nobody").status == ExitCode.NOT_FOUND
     assert tiktok("costs", "budget", "--user", "nobody", "--own", "5").status == ExitCode.NOT_FOUND
     assert tiktok("costs", "budget", "--user", "nobody", "--own", "default").status == ExitCode.NOT_FOUND
 

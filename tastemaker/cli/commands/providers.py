@@ -18,7 +18,7 @@ def show_all(*, as_json: Json = False) -> None:
 @app.command()
 def samples(
     sample: Annotated[
-        str | None, typer.Argument(metavar="[SAMPLE]", help="The beginning of its id; none: all of them.")
+        str | None, typer.Argument(metavar="SAMPLE", help="The beginning of its id; none: all of them.")
     ] = None,
     *,
     provider: Annotated[
