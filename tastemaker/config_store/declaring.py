@@ -16,8 +16,9 @@ T = TypeVar("T")
 class ConfigKey(Generic[T]):
     """`configuration[KEY]` is its value. `least` and `most` are inclusive; None is no bound.
 
-    `reader` is the module that acts on it, below `tastemaker`. `hot`: a change takes effect without a
-    restart. Keys are compared by identity, so that reading one costs a look-up and no more.
+    `whole`: a number without a fraction. `reader` is the module that acts on it, below `tastemaker`. `hot`: a
+    change takes effect without a restart. Keys are compared by identity, so that reading one costs a
+    look-up and no more.
     """
 
     category: str
@@ -29,6 +30,7 @@ class ConfigKey(Generic[T]):
     least: T | None
     most: T | None
     choices: tuple[str, ...]
+    whole: bool = False
     hot: bool
 
     @property
@@ -53,7 +55,7 @@ class ConfigKey(Generic[T]):
         """What is accepted, for a person: `a number from 1 to 100`."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
-        what = _WORDS[self.kind]
+        what = "a whole number" if self.whole else _WORDS[self.kind]
         low, high = (None if bound is None else self.write(bound) for bound in (self.least, self.most))
         if low is not None and high is not None:
             return f"{what} from {low} to {high}"
@@ -62,7 +64,7 @@ class ConfigKey(Generic[T]):
         return what if high is None else f"{what} of at most {high}"
 
     def _fits(self, value: Any) -> bool:  # noqa: ANN401 - whatever its kind holds; only like is compared with like
-        if self.choices and value not in self.choices:
+        if (self.choices and value not in self.choices) or (self.whole and value % 1):
             return False
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
@@ -75,16 +77,24 @@ def number_key(
     category: str,
     key: str,
     *,
-    default: int | Decimal,
+    default: int,
     meaning: str,
     reader: str,
     least: int = 0,
     most: int,
     hot: bool = True,
 ) -> ConfigKey[Decimal]:
-    """A slip of the keyboard must not be more than the database's integers hold: so there is a `most`."""
+    """It counts something. A slip of the keyboard must not be more than the database's integers hold."""
     bounds = (Decimal(least), Decimal(most))
-    return _declare(category, key, ValueType.NUMBER, Decimal(default), meaning, reader, *bounds, hot=hot)
+    return _declare(
+        category, key, ValueType.NUMBER, Decimal(default), meaning, reader, *bounds, whole=True, hot=hot
+    )
+
+
+def budget_key(category: str, key: str, *, meaning: str, reader: str) -> ConfigKey[Decimal]:
+    """An amount of money; -1, which is the default, is no limit."""
+    none, most = Decimal(-1), Decimal(1_000_000_000)
+    return _declare(category, key, ValueType.NUMBER, none, meaning, reader, none, most, hot=True)
 
 
 def duration_key(
@@ -134,6 +144,7 @@ def _declare(  # noqa: PLR0913 - what a declaration says
     *,
     hot: bool,
     choices: tuple[str, ...] = (),
+    whole: bool = False,
 ) -> ConfigKey[T]:
     declared = ConfigKey(
         category=category,
@@ -145,6 +156,7 @@ def _declare(  # noqa: PLR0913 - what a declaration says
         least=least,
         most=most,
         choices=choices,
+        whole=whole,
         hot=hot,
     )
     if DECLARED.setdefault((category, key), declared) is not declared:

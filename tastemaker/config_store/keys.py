@@ -6,7 +6,14 @@ A key without a reader must not be declared; a test looks whether the reader rea
 from datetime import timedelta
 from typing import Final
 
-from tastemaker.config_store.declaring import ConfigKey, duration_key, flag_key, number_key, text_key
+from tastemaker.config_store.declaring import (
+    ConfigKey,
+    budget_key,
+    duration_key,
+    flag_key,
+    number_key,
+    text_key,
+)
 
 
 def _email_delay(key: str, default: timedelta, meaning: str) -> ConfigKey[timedelta]:
@@ -214,21 +221,15 @@ KEEP_PROFILES_FOR: Final = duration_key(
     "most as long as the provider's policy allows; 0s is not at all.",
     reader="providers.lookups",
 )
-INSTALLATION_BUDGET: Final = number_key(
+INSTALLATION_BUDGET: Final = budget_key(
     "budgets",
     "installation_usd_a_month",
-    default=-1,
-    least=-1,
-    most=1_000_000_000,
     meaning="What all calls to providers may cost in a calendar month (UTC), in US dollars; -1 is no limit.",
     reader="providers.allowances",
 )
-USER_BUDGET: Final = number_key(
+USER_BUDGET: Final = budget_key(
     "budgets",
     "user_usd_a_month",
-    default=-1,
-    least=-1,
-    most=1_000_000_000,
     meaning="The same for the calls of one user.",
     reader="providers.allowances",
 )

@@ -31,13 +31,14 @@ UNSET = text("DELETE FROM system_configurations WHERE category = :category AND k
 ACT_AS = text("SELECT set_config('tastemaker.actor', :actor, true)")
 
 DECLARE = text("""
-    INSERT INTO configuration_keys AS known (category, key, value_type, least, most, choices)
-    VALUES (:category, :key, :value_type, :least, :most, CAST(:choices AS text[]))
+    INSERT INTO configuration_keys AS known (category, key, value_type, least, most, choices, whole)
+    VALUES (:category, :key, :value_type, :least, :most, CAST(:choices AS text[]), :whole)
     ON CONFLICT (category, key) DO UPDATE
     SET value_type = excluded.value_type, least = excluded.least, most = excluded.most,
-        choices = excluded.choices
-    WHERE (known.value_type, known.least, known.most, known.choices)
-          IS DISTINCT FROM (excluded.value_type, excluded.least, excluded.most, excluded.choices)
+        choices = excluded.choices, whole = excluded.whole
+    WHERE (known.value_type, known.least, known.most, known.choices, known.whole)
+          IS DISTINCT FROM
+          (excluded.value_type, excluded.least, excluded.most, excluded.choices, excluded.whole)
 """)
 
 HISTORY = text("""
@@ -138,4 +139,5 @@ def _declaration(key: ConfigKey[Any]) -> dict[str, Any]:
         "value_type": key.kind.value,
         **dict(zip(("least", "most"), bounds, strict=True)),
         "choices": list(key.choices) or None,
+        "whole": key.whole,
     }

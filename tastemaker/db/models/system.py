@@ -74,6 +74,7 @@ class ConfigurationKey(Base):
     least: Mapped[str | None]
     most: Mapped[str | None]
     choices: Mapped[list[str] | None]
+    whole: Mapped[bool] = mapped_column(server_default=sql("false"))
 
     __table_args__ = (one_of("value_type", ValueType),)
 
