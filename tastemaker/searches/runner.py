@@ -58,8 +58,8 @@ AHEAD_FROM_SECONDS = 0.05
 
 KEY_SECONDS = 600.0
 NO_KEY = "Here the key of the list of suppressed people is missing; without it nothing may be stored."
-SWITCHED_OFF_SECONDS = 4.0
-"""How often a search looks whether the operator has switched its platform on again."""
+SWITCHED_OFF_SECONDS = 15.0
+"""How often a run looks whether its platform is switched on again: thousands may look at the same time."""
 
 SPACE_SECONDS = 60.0
 """How long a search waits for space on the database's disk before it is tried again."""
