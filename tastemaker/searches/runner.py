@@ -197,8 +197,9 @@ async def _one_page(
     now = monotonic()
     may_go_on = not context.stopping.is_set() and now < slice_ends  # after the call, which takes long
     is_slow = begun.ahead is not None or now - asked >= AHEAD_FROM_SECONDS
-    if may_go_on and is_slow and is_next_certain(fetched):
-        return await _keep_and_ask_ahead(database, claim, fetched, door)
+    door_then = replace(door, config=context.config.snapshot())  # the next page has a state of its own
+    if may_go_on and is_slow and door_then.is_open and is_next_certain(fetched):
+        return await _keep_and_ask_ahead(database, claim, fetched, door_then)
     keep = partial(_keep, fetched=fetched, door=door, may_go_on=may_go_on)
     return await in_transaction(database, claim, keep)
 

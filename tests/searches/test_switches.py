@@ -3,11 +3,14 @@
 import asyncio
 from decimal import Decimal
 
+import pytest
+
 from tastemaker.config_store.declaring import DECLARED
 from tastemaker.config_store.keys import MAX_API_CALLS_TIKTOK, SEARCH_TIKTOK, SEARCH_YOUTUBE
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Page
+from tastemaker.searches.runner import AHEAD_FROM_SECONDS
 from tastemaker.searches.states import Outcome
 from tests.searches.rows import one
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
@@ -46,7 +49,8 @@ async def test_a_keyword_asks_for_no_more_pages_than_are_allowed(bench: Bench) -
     assert await one(bench.database, "SELECT end_reason FROM scraping_runs") == "page_cap"
 
 
-async def test_a_switch_holds_from_the_next_page_on(bench: Bench) -> None:
+@pytest.mark.parametrize("delay", [0.0, 2 * AHEAD_FROM_SECONDS], ids=["page by page", "asked ahead"])
+async def test_a_switch_holds_from_the_next_page_on(bench: Bench, delay: float) -> None:
     config = Configuration.of_defaults({SEARCH_YOUTUBE: True})
 
     def three_pages(_keyword: str, cursor: str | None) -> Page:
@@ -54,7 +58,7 @@ async def test_a_switch_holds_from_the_next_page_on(bench: Bench) -> None:
             config.replace({**{key: key.default for key in DECLARED.values()}, SEARCH_YOUTUBE: False})
         return page([int(cursor or 1)], str(int(cursor or 1) + 1))
 
-    provider = ScriptedProvider(three_pages)
+    provider = ScriptedProvider(three_pages, delay=delay)
     search = await bench.start("chess", target=20, source="live")
     async with working(bench.database, provider, config=config):
         while len(provider.asked) < 3:
