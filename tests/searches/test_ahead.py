@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
+import httpx
 import psycopg
 import pytest
 
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import session_scope
-from tastemaker.providers.base import ErrorKind, Page, ProviderError
+from tastemaker.providers.base import ErrorKind, KeywordQuery, Page, ProviderError
 from tastemaker.searches import runner
 from tastemaker.searches.runner import AHEAD_FROM_SECONDS
 from tastemaker.searches.service import cancel_search
@@ -24,6 +25,19 @@ _, TIKTOK, *_ = WIRES
 SLOW = 2 * AHEAD_FROM_SECONDS
 ORDER = "SELECT array_agg(stable_id ORDER BY position) FROM search_creators"
 CALLS = "SELECT status || ' ' || count(*) FROM provider_calls GROUP BY status ORDER BY status"
+
+
+@dataclass
+class Held(ScriptedProvider):
+    """Its second page comes when it is let go."""
+
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def search_keyword(self, http: httpx.AsyncClient, query: KeywordQuery, cursor: str | None) -> Page:
+        page = await super().search_keyword(http, query, cursor)
+        if cursor == "10":
+            await self.go.wait()
+        return page
 
 
 @asynccontextmanager
@@ -45,11 +59,12 @@ def ids(count: int) -> list[str]:
 
 
 async def test_the_next_page_is_on_its_way_while_the_last_is_kept(bench: Bench, admin_url: str) -> None:
-    provider = ScriptedProvider(pages_of(10, 60), delay=SLOW)
+    provider = Held(pages_of(10, 60), delay=SLOW)
     search = await bench.start(target=60)
     async with working(bench.database, provider):
         await until_asked(provider, 2)
         async with nobody_charges(admin_url):
+            provider.go.set()
             await until_asked(provider, 3)
             await asyncio.sleep(3 * SLOW)
             assert len(provider.asked) == 3, "one ahead, and no more"
@@ -118,23 +133,42 @@ async def test_nor_beyond_what_the_plan_has_left(bench: Bench, limit: int, calls
     assert (ended.outcome, ended.stored, len(provider.asked)) == (Outcome.PLAN_LIMIT, limit, calls)
 
 
-async def test_it_is_called_off_where_somebody_cancels_the_search(bench: Bench, admin_url: str) -> None:
-    provider = ScriptedProvider(always_new, delay=SLOW)
+async def test_a_cancelled_search_asks_for_nothing_more(bench: Bench) -> None:
+    provider = Held(always_new, delay=SLOW)
     search = await bench.start(target=60)
     async with working(bench.database, provider):
         await until_asked(provider, 2)
         async with session_scope(bench.database, bench.user.claim) as session:
             await cancel_search(session, bench.user, search)
-        ended = await bench.finish(search)
-        asked = len(provider.asked)
+        provider.go.set()
         await asyncio.sleep(3 * SLOW)
-    assert (ended.status, len(provider.asked)) == (Status.CANCELLED, asked)
-    assert ended.stored == 10
-    assert await one(bench.database, "SELECT count(*) FROM provider_calls WHERE status = 'estimated'") == 0
+    ended = await bench.reload(search)
+    assert (ended.status, ended.stored, len(provider.asked)) == (Status.CANCELLED, 10, 2)
+
+
+async def test_a_page_ahead_is_called_off_where_the_search_is_cancelled_while_the_last_is_kept(
+    bench: Bench, admin_url: str
+) -> None:
+    provider = Held(always_new, delay=SLOW)
+    search = await bench.start(target=60)
+    async with working(bench.database, provider):
+        await until_asked(provider, 2)
+        async with await psycopg.AsyncConnection.connect(admin_url) as owner:
+            await owner.execute("SELECT FROM scraping_jobs FOR UPDATE")
+            provider.go.set()
+            await until_asked(provider, 3)
+            await owner.execute(
+                "UPDATE scraping_jobs SET status = 'cancelled', outcome = 'cancelled', completed_at = now()"
+            )
+            await owner.commit()
+        await asyncio.sleep(3 * SLOW)
+    ended = await bench.reload(search)
+    assert (ended.status, ended.stored, len(provider.asked)) == (Status.CANCELLED, 10, 3)
+    assert await many(bench.database, CALLS) == ["abandoned 1", "charged 2"]
 
 
 async def test_who_has_lost_the_run_asks_for_nothing_more(bench: Bench) -> None:
-    provider = ScriptedProvider(always_new, delay=SLOW)
+    provider = Held(always_new, delay=SLOW)
     search = await bench.start(target=60)
     async with working(bench.database, provider):
         await until_asked(provider, 2)
@@ -143,7 +177,8 @@ async def test_who_has_lost_the_run_asks_for_nothing_more(bench: Bench) -> None:
             "UPDATE background_jobs SET attempt = attempt + 1, worker = 'another',"
             " lease_until = app_now() + interval '1 hour'",
         )
-        await asyncio.sleep(5 * SLOW)
+        provider.go.set()
+        await asyncio.sleep(3 * SLOW)
     assert len(provider.asked) == 2
     assert (await bench.reload(search)).stored == 10
 
