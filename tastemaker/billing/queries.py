@@ -48,15 +48,16 @@ FIND_LIMIT = text("""
 
 LOCK_USAGE = text("SELECT FROM user_usage WHERE tenant_id = :user_id FOR NO KEY UPDATE")
 
-LOCK_ALLOWANCE = text("""
+_ALLOWANCE = """
     SELECT usage.usage_reset_date AS period_start, usage.usage_creators_current_month AS used,
            coalesce(usage.plan_creators_limit, plan.creators_limit) AS creators_limit
     FROM user_usage usage
     JOIN user_subscriptions subscription ON subscription.user_id = usage.user_id
     JOIN subscription_plans plan ON plan.plan_key = subscription.current_plan
     WHERE usage.tenant_id = :user_id
-    FOR UPDATE OF usage
-""")
+"""
+FIND_ALLOWANCE = text(_ALLOWANCE)
+LOCK_ALLOWANCE = text(f"{_ALLOWANCE} FOR UPDATE OF usage")
 
 LIST_CHARGED = text("""
     SELECT stable_id FROM usage_charges
@@ -105,6 +106,17 @@ async def ask_limit(message: Message, user_id: ExternalUserId) -> Later[int | No
     async def read() -> int | None:
         row = await asked.fetchone()
         return None if row is None else int(row["creators_limit"])
+
+    return read
+
+
+async def ask_allowance(message: Message, user_id: ExternalUserId) -> Later[Allowance | None]:
+    """As it is in this moment: nothing is locked, and others may take of it."""
+    asked = await message.ask(FIND_ALLOWANCE, {"user_id": user_id})
+
+    async def read() -> Allowance | None:
+        row = await asked.fetchone()
+        return None if row is None else _allowance(row)
 
     return read
 

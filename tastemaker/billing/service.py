@@ -1,5 +1,6 @@
 """Spending: the only verbs by which a campaign or a creator is counted against the plan."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +19,11 @@ class Charge:
     """Of some creators those who may be stored, and the `new` ones among them, who are to be charged.
 
     Without a limit all are called new: whom the period has paid for already is left out when it is written.
-    `left` is what the plan allows after them; None where it has no limit.
     """
 
     allowed: Sequence[str] = ()
     new: Sequence[str] = ()
     platform: str = ""
-    left: int | None = None
 
 
 NOBODY = "There is no such user, or no plan and usage of theirs."
@@ -66,6 +65,19 @@ async def ask_whether_unlimited(message: Message, user_id: ExternalUserId) -> La
     return read
 
 
+async def ask_what_is_left(message: Message, user_id: ExternalUserId) -> Later[float]:
+    """How many creators the plan still allows in this moment; infinitely many without a limit."""
+    read_allowance = await queries.ask_allowance(message, user_id)
+
+    async def read() -> float:
+        allowance = await read_allowance()
+        if allowance is None:
+            raise NotFound(NOBODY)
+        return math.inf if allowance.left is None else allowance.left
+
+    return read
+
+
 async def plan_charge(
     message: Message, user_id: ExternalUserId, *, platform: str, stable_ids: Sequence[str], is_unlimited: bool
 ) -> Later[Charge]:
@@ -89,7 +101,6 @@ async def plan_charge(
             allowed=[stable_id for stable_id in stable_ids if stable_id in allowed],
             new=new,
             platform=platform,
-            left=None if allowance.left is None else allowance.left - len(new),
         )
 
     return read

@@ -4,6 +4,7 @@ Providers answer with people's data: no more than 4 kB of it stays, without keys
 only the first few.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,6 +49,8 @@ LIST = text("""
     ORDER BY taken_at DESC, id
     LIMIT :limit
 """)
+
+_LAST_WORD: Final = re.compile(r"[^\s\"'<>,;:]{1,300}\Z")
 
 Told = TypeVar("Told")
 
@@ -97,6 +100,8 @@ async def list_samples(session: AsyncSession, *, provider: str | None, limit: in
 def presentable(heard: Heard) -> str:
     """Text of `MOST_BYTES` at most in UTF-8, without the request's keys and without addresses."""
     told = heard.beginning.decode(errors="replace")
+    if heard.bytes_read > len(heard.beginning):
+        told = _LAST_WORD.sub("", told)  # of an address that is cut nobody sees that it is one
     for secret in sorted(heard.secrets, key=len, reverse=True):
         told = _without_a_part(told.replace(secret, REDACTED), secret)
     return redacted_text(told).encode()[:MOST_BYTES].decode(errors="ignore")

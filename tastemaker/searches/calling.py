@@ -6,6 +6,7 @@ who comes after a kill finds it. The sandbox costs nothing, and nothing limits i
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -20,7 +21,7 @@ from tastemaker.config_store.live import Configuration
 from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
 from tastemaker.providers import admission
 from tastemaker.providers.admission import NotNow, gate_of
 from tastemaker.providers.base import (
@@ -116,9 +117,14 @@ async def call_within_limits(database: Database, door: Door, turn: Turn) -> Page
     A quota or a budget that has nothing left is a ProviderError that cost nothing.
     """
     call_id, pause = await in_transaction(database, SYSTEM, partial(_enter, door=door, turn=turn))
-    await asyncio.sleep(pause)
     try:
+        await asyncio.sleep(pause)
         page = await ask(door, turn)
+    except asyncio.CancelledError:  # nobody else has to wait for its answer, or for its place
+        with suppress(*DATABASE_TROUBLE):
+            abandon = partial(call_queries.abandon_call, turn=turn, call_id=call_id)
+            await in_transaction(database, SYSTEM, abandon)
+        raise
     except ProviderError as error:
         settle = partial(_settle_failure, door=door, turn=turn, call_id=call_id, error=error)
         await in_transaction(database, SYSTEM, settle)

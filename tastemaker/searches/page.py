@@ -183,10 +183,8 @@ def _following(turn: Turn, page: Page, outlook: Outlook | None) -> Turn:
 def _outlook(
     fetched: Fetched, search: LockedSearch, run: LockedRun, accepted: _Accepted, barren_pages: int
 ) -> Outlook:
-    room = search.target - search.stored - len(accepted.creators)
-    left = accepted.charge.left
     return Outlook(
-        room=room if left is None else min(room, left),
+        room=search.target - search.stored - len(accepted.creators),
         pages=run.pages + 1,
         barren_pages=barren_pages,
         seen_cursors=run.seen_cursors | {_digest(fetched.turn.cursor)},

@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.billing.service import ask_whether_unlimited
+from tastemaker.billing.service import ask_what_is_left, ask_whether_unlimited
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.messages import Message, in_one_message
@@ -191,11 +191,14 @@ async def begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedel
 
 
 async def is_next_wanted(session: AsyncSession, turn: Turn, job: ClaimedJob, *, found: int) -> bool:
-    """Whether the run is ours still, and all its search's runs have left room for more than those `found`."""
+    """Whether the run is ours still, and search and plan have room now for more than those `found`."""
     async with in_one_message(session) as message:
         held = await message.ask(HOLDS, {"id": job.id, "attempt": job.attempt})
         stands = await message.ask(STANDS, {**_ids(turn), "version": turn.version, "found": found})
-    return await held.fetchone() is not None and await stands.fetchone() is not None
+        read_left = await ask_what_is_left(message, turn.user_id)
+    if await held.fetchone() is None or await stands.fetchone() is None:
+        return False
+    return await read_left() > found
 
 
 async def open_page(

@@ -99,7 +99,7 @@ async def continue_run(
                 config=context.config.snapshot(),  # one state of it for the whole page
                 key=key,
             )
-            if not door.is_open:
+            if begun is None and not door.is_open:  # what is on its way is kept
                 return await wait_for_provider(context, message, seconds=SWITCHED_OFF_SECONDS)
             step = await _one_page_or_wait_for_space(context, message, door, begun, slice_ends=slice_ends)
             if isinstance(step, Done | Again):
@@ -194,11 +194,11 @@ async def _one_page(
         fetched_at=begun.paid.fetched_at if begun.paid else None,
         most_pages=_most_pages(door),
     )
-    now = monotonic()
-    may_go_on = not context.stopping.is_set() and now < slice_ends  # after the call, which takes long
-    is_slow = begun.ahead is not None or now - asked >= AHEAD_FROM_SECONDS
+    now = monotonic()  # after the call, which takes long
     door_then = replace(door, config=context.config.snapshot())  # the next page has a state of its own
-    if may_go_on and is_slow and door_then.is_open and is_next_certain(fetched):
+    may_go_on = not context.stopping.is_set() and now < slice_ends and door_then.is_open
+    is_slow = begun.ahead is not None or now - asked >= AHEAD_FROM_SECONDS
+    if may_go_on and is_slow and is_next_certain(fetched):
         return await _keep_and_ask_ahead(database, claim, fetched, door_then)
     keep = partial(_keep, fetched=fetched, door=door, may_go_on=may_go_on)
     return await in_transaction(database, claim, keep)
@@ -293,6 +293,11 @@ async def _begin(
     turn = await page_queries.find_turn(session, user_id, run_id, key_id=key_id)
     if turn is None:
         return Done()
+    if turn.parked_for > 0:  # whoever goes on with it in this moment is waited for, and believed
+        await queries.lock(session, user_id, turn.search_id)
+        turn = await page_queries.find_turn(session, user_id, run_id, key_id=key_id)
+        if turn is None:
+            return Done()
     if turn.parked_for > 0:
         return Again(turn.parked_for)
     if turn.timed_out:

@@ -77,7 +77,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """How a run stood when its last page was kept: `room` is what search and plan still had for creators."""
+    """How a run stood when its last page was kept: `room` is what the search still had for creators."""
 
     room: int
     pages: int

@@ -192,6 +192,12 @@ def test_keys_that_fill_an_answer_do_not_push_half_of_one_into_sight() -> None:
     assert "key" not in told.replace("[redacted]", "")
 
 
+def test_an_address_that_is_cut_is_not_told() -> None:
+    answer = (KEY.encode() * 500)[: 2 * MOST_BYTES - 30] + b" to jane.doe.of.the.long.name@mail.example"
+    told = presentable(heard(answer[: 2 * MOST_BYTES], bytes_read=len(answer)))
+    assert told.endswith(" to ")
+
+
 def test_characters_of_many_bytes_are_cut_whole() -> None:
     told = presentable(heard("é".encode() * MOST_BYTES))
     assert told == "é" * (MOST_BYTES // 2)

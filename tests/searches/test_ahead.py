@@ -167,6 +167,59 @@ async def test_a_page_ahead_is_called_off_where_the_search_is_cancelled_while_th
     assert await many(bench.database, CALLS) == ["abandoned 1", "charged 2"]
 
 
+async def test_a_live_call_that_is_called_off_is_abandoned_and_keeps_nobody_waiting(
+    bench: Bench, remote: Remote, admin_url: str
+) -> None:
+    paged = TIKTOK.paged([TIKTOK.items(start, start + 10) for start in range(0, 60, 10)])
+
+    async def until_three_are_asked() -> None:
+        async with asyncio.timeout(10):
+            while len(remote.asked) < 3:
+                await asyncio.sleep(0.01)
+
+    remote.script = lambda asked: replace(paged(asked), pause=3 * SLOW)
+    async with working(bench.database, TIKTOK.build(remote.url)):
+        search = await bench.start(target=60, platform=Platform.TIKTOK, source="live")
+        async with await psycopg.AsyncConnection.connect(admin_url) as owner:
+            while len(remote.asked) < 2:
+                await asyncio.sleep(0.01)
+            await owner.execute("SELECT FROM scraping_jobs FOR UPDATE")
+            await until_three_are_asked()
+            await owner.execute(
+                "UPDATE scraping_jobs SET status = 'cancelled', outcome = 'cancelled', completed_at = now()"
+            )
+            await owner.commit()
+        assert (await bench.finish(search)).status is Status.CANCELLED
+        again = await bench.start(target=60, platform=Platform.TIKTOK, source="live")
+        assert (await bench.finish(again, within=5)).stored == 60, "nobody asks for it any more"
+    assert await many(bench.database, CALLS) == ["abandoned 1", "charged 6"]
+
+
+async def test_a_page_that_brings_nobody_new_does_not_hide_the_plans_limit(bench: Bench) -> None:
+    def second_repeats(_keyword: str, cursor: str | None) -> Page:
+        number = int(cursor or 0)
+        start = 10 * max(0, number - 1)
+        return page(range(start, start + 10), str(number + 1))
+
+    await write(bench.database, "UPDATE user_usage SET plan_creators_limit = 14")
+    provider = ScriptedProvider(second_repeats, delay=SLOW)
+    async with working(bench.database, provider):
+        ended = await bench.finish(await bench.start(target=60))
+    assert (ended.outcome, ended.stored, len(provider.asked)) == (Outcome.PLAN_LIMIT, 14, 3)
+
+
+async def test_what_another_search_took_of_the_plan_during_the_call_counts(bench: Bench) -> None:
+    provider = Held(always_new, delay=SLOW)
+    await write(bench.database, "UPDATE user_usage SET plan_creators_limit = 50")
+    search = await bench.start(target=100)
+    async with working(bench.database, provider):
+        await until_asked(provider, 2)
+        await write(bench.database, "UPDATE user_usage SET plan_creators_limit = 15")
+        provider.go.set()
+        ended = await bench.finish(search)
+    assert (ended.outcome, ended.stored, len(provider.asked)) == (Outcome.PLAN_LIMIT, 15, 2)
+
+
 async def test_who_has_lost_the_run_asks_for_nothing_more(bench: Bench) -> None:
     provider = Held(always_new, delay=SLOW)
     search = await bench.start(target=60)

@@ -1,6 +1,7 @@
 """When waiting helps and when it does not: quotas, and a disk that is full."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -82,6 +83,22 @@ async def test_going_on_is_not_lost_on_a_message_that_begins_to_wait_in_this_mom
         await resume_search(session, bench.user, search)
     due = "SELECT status || CASE WHEN scheduled_for <= app_now() THEN ' now' ELSE ' later' END"
     assert await many(bench.database, f"{due} FROM background_jobs") == ["pending now"]
+
+
+async def test_going_on_is_not_lost_on_a_message_that_looks_in_this_moment(bench: Bench) -> None:
+    """One keyword has parked the search for long, the message of another one is due."""
+    search = await bench.start("chess", target=20)
+    await write(
+        bench.database,
+        "UPDATE scraping_jobs SET parked_until = app_now() + interval '1 hour', parked_reason = 'x',"
+        " timeout_at = app_now() + interval '2 hours'",
+    )
+    async with AsyncExitStack() as stack:
+        async with session_scope(bench.database, bench.user.claim) as session:
+            await resume_search(session, bench.user, search)
+            await stack.enter_async_context(working(bench.database, ScriptedProvider(pages_of(10, 100))))
+            await asyncio.sleep(0.5)
+        assert (await bench.finish(search)).status is Status.COMPLETED
 
 
 async def test_what_a_quota_left_is_partial_and_says_which_keyword(bench: Bench) -> None:
