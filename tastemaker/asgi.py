@@ -20,7 +20,7 @@ from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db.access import Access, database_access
 from tastemaker.db.engine import Database, open_database
 from tastemaker.db.profiles import WEB_WAIT, pool_profile
-from tastemaker.jobs.transports.receiving import Deliveries
+from tastemaker.jobs.transports.qstash_callbacks import Deliveries
 from tastemaker.providers.registry import live_providers
 from tastemaker.web import health, qstash
 from tastemaker.web.edge import Edge

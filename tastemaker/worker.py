@@ -20,8 +20,8 @@ from tastemaker.db.engine import Database
 from tastemaker.events.dispatcher import run_dispatcher
 from tastemaker.jobs.registry import registered_handlers
 from tastemaker.jobs.schedules import run_schedules
-from tastemaker.jobs.transports.line import run_line
-from tastemaker.jobs.transports.receiving import Deliveries
+from tastemaker.jobs.transports.qstash_callbacks import Deliveries
+from tastemaker.jobs.transports.qstash_dispatch import run_line
 from tastemaker.jobs.types import Resources
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings

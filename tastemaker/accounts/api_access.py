@@ -14,7 +14,7 @@ from tastemaker.accounts.keys import Caller, NotAuthenticated, recognise
 from tastemaker.accounts.service import get_current_user
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database, in_transaction
-from tastemaker.db.words import ApiScope
+from tastemaker.db.enums import ApiScope
 from tastemaker.events.context import caused_by, current_cause
 from tastemaker.web.idempotency import Answer, Work, once
 from tastemaker.web.services import Services, services_of

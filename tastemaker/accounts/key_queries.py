@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import ApiScope
+from tastemaker.db.enums import ApiScope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

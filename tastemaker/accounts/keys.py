@@ -23,7 +23,7 @@ from tastemaker.core.ids import ExternalUserId, new_id, new_token
 from tastemaker.core.text import clean_line
 from tastemaker.db.claims import NOBODY, Tenant
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.db.words import ApiScope
+from tastemaker.db.enums import ApiScope
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import ApiKeyCreated, ApiKeyRevoked
 from tastemaker.events.service import record

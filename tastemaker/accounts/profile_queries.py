@@ -15,8 +15,8 @@ from psycopg.rows import RowMaker
 from tastemaker.core.ids import ExternalUserId, UserId
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database
+from tastemaker.db.enums import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
 from tastemaker.db.reading import read_one
-from tastemaker.db.words import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import TrialStatus
+from tastemaker.db.enums import TrialStatus
 
 _MONTHS: Final = """(
     (extract(year FROM clock.now) - extract(year FROM anchor.at)) * 12

@@ -10,7 +10,7 @@ from tastemaker.billing import period_queries
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction
-from tastemaker.db.words import TrialStatus
+from tastemaker.db.enums import TrialStatus
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import TrialConverted, TrialExpired
 from tastemaker.events.service import record

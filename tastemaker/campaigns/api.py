@@ -17,7 +17,7 @@ from tastemaker.campaigns.schemas import (
     campaign_document,
     campaigns_document,
 )
-from tastemaker.db.words import ApiScope
+from tastemaker.db.enums import ApiScope
 from tastemaker.web.idempotency import Answer, answer, respond
 
 PATH = "/api/v1/campaigns"

@@ -11,8 +11,8 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import CampaignId, ExternalUserId
+from tastemaker.db.enums import CampaignStatus
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
-from tastemaker.db.words import CampaignStatus
 
 _LIST = "campaigns"
 

@@ -12,7 +12,7 @@ from tastemaker.campaigns.queries import Campaign
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.core.text import clean_line
-from tastemaker.db.words import CampaignStatus, SearchType
+from tastemaker.db.enums import CampaignStatus, SearchType
 from tastemaker.events.names import Source
 from tastemaker.events.payload_base import Payload
 from tastemaker.events.payloads import (

@@ -10,14 +10,14 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 from rich.text import Text
 
+from tastemaker.adopt.plan import Options, Plan
+from tastemaker.adopt.service import Looked, adopt, look, plan_document
 from tastemaker.cli import screen
 from tastemaker.cli.output_path import refuse_unwritable
 from tastemaker.cli.plain_text import plain
 from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
 from tastemaker.core.settings import get_settings
 from tastemaker.db.access import database_access
-from tastemaker.ops.adopt.plan import Options, Plan
-from tastemaker.ops.adopt.service import Looked, adopt, look, plan_document
 
 WORDS_SHOWN: Final = 20
 

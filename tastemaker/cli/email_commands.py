@@ -19,7 +19,7 @@ from tastemaker.core.ids import ExternalUserId, new_token
 from tastemaker.core.settings import get_settings
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
-from tastemaker.db.words import EmailType, UnsubscriptionSource
+from tastemaker.db.enums import EmailType, UnsubscriptionSource
 from tastemaker.mail.kinds import KINDS
 from tastemaker.mail.mailer import Mailer, mailer_of
 from tastemaker.mail.message import compose, on_the_wire, read_mailbox

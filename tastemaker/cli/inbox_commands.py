@@ -16,7 +16,7 @@ from tastemaker.cli.table import Column
 from tastemaker.cli.words import word_of
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
-from tastemaker.db.words import InboxStatus
+from tastemaker.db.enums import InboxStatus
 from tastemaker.inbox import queries, service
 from tastemaker.inbox.queries import InboxEntry, InboxMessage
 from tastemaker.inbox.sources import InboxId

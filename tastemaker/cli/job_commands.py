@@ -12,7 +12,7 @@ from tastemaker.cli.table import Column
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
-from tastemaker.db.words import JobStatus
+from tastemaker.db.enums import JobStatus
 from tastemaker.jobs.reading_queries import (
     StoredJob,
     cancel_job,

@@ -20,7 +20,7 @@ from tastemaker.config_store.durations import parse_duration
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import in_transaction, session_scope
-from tastemaker.db.words import ApiScope
+from tastemaker.db.enums import ApiScope
 
 COLUMNS = (
     Column(title="Key", least=15),

@@ -17,7 +17,7 @@ from tastemaker.cli.words import word_of
 from tastemaker.core.errors import InvalidInput
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
-from tastemaker.db.words import OutboxStatus
+from tastemaker.db.enums import OutboxStatus
 from tastemaker.outbox import queries, service
 from tastemaker.outbox.channels import OutboxId
 from tastemaker.outbox.queries import StoredMessage

@@ -25,7 +25,7 @@ from tastemaker.providers.http import make_client
 from tastemaker.providers.lookups import LookUp, ask, look_up
 from tastemaker.providers.registry import sandbox_lookups
 from tastemaker.sandbox.server import serve
-from tastemaker.searches.leaving_out import presentable
+from tastemaker.searches.exclusion_filter import presentable
 from tastemaker.searches.suppression_key import find_key
 from tastemaker.searches.types import LIVE, SANDBOX
 

@@ -18,11 +18,11 @@ from tastemaker.core.settings import Settings
 from tastemaker.db.access import Access
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import session_scope
-from tastemaker.jobs.completing import Completing
+from tastemaker.jobs.completion import Completing
 from tastemaker.jobs.registry import registered_handlers
 from tastemaker.jobs.transports.publishing import QSTASH, qstash_sender
 from tastemaker.jobs.transports.qstash import QStash, find_qstash
-from tastemaker.jobs.transports.receiving import Deliveries
+from tastemaker.jobs.transports.qstash_callbacks import Deliveries
 from tastemaker.jobs.worker import worker_name
 from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
 from tastemaker.mail.mailer import Mailer, mailer_of

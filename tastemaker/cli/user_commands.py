@@ -10,7 +10,7 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction
-from tastemaker.journeys.leaving import delete_user, erase_some_of
+from tastemaker.journeys.account_deletion import delete_user, erase_some_of
 
 
 def delete(user: str, *, yes: bool, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from tastemaker.config_store.values import Value, parse_value, write_value
 from tastemaker.core.errors import InvalidInput
-from tastemaker.db.words import ValueType
+from tastemaker.db.enums import ValueType
 
 T = TypeVar("T")
 

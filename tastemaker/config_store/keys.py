@@ -54,7 +54,7 @@ PARK_ON_QUOTA: Final = flag_key(
     "park_on_quota",
     default=True,
     meaning="Whether a search waits for its provider's quota; otherwise it ends, with outcome `quota`.",
-    reader="searches.setbacks",
+    reader="searches.failures",
 )
 LONGEST_PARKING: Final = duration_key(
     "searches",
@@ -63,7 +63,7 @@ LONGEST_PARKING: Final = duration_key(
     least=timedelta(seconds=1),
     most=timedelta(days=31),
     meaning="A quota that needs longer to come back is not waited for.",
-    reader="searches.setbacks",
+    reader="searches.failures",
 )
 MAX_API_CALLS_TIKTOK: Final = number_key(
     "api_limits",

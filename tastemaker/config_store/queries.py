@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.declaring import ConfigKey
-from tastemaker.db.words import ValueType
+from tastemaker.db.enums import ValueType
 
 LIST = text("""
     SELECT category, key, value, value_type, is_hot_reloadable = 'true' AS is_hot, updated_at

@@ -11,8 +11,8 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database
+from tastemaker.db.enums import ValueType
 from tastemaker.db.reading import read_all
-from tastemaker.db.words import ValueType
 
 log = get_logger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from tastemaker.config_store.durations import parse_duration, write_duration
 from tastemaker.core.errors import InvalidInput
-from tastemaker.db.words import ValueType
+from tastemaker.db.enums import ValueType
 
 Value = Decimal | timedelta | bool | str
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.db.words import ProcessingStatus
+from tastemaker.db.enums import ProcessingStatus
 from tastemaker.events.recorded import COLUMNS, RecordedEvent
 from tastemaker.events.subscribers import Subscriber, wishes
 

@@ -17,8 +17,8 @@ from tastemaker.core.logging import get_logger
 from tastemaker.core.waiting import call_off, first_of
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.db.enums import ProcessingStatus
 from tastemaker.db.listening import woken
-from tastemaker.db.words import ProcessingStatus
 from tastemaker.events import delivery_queries as queries
 from tastemaker.events.context import caused_by
 from tastemaker.events.delivery_queries import Delivery

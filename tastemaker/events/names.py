@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from tastemaker.db.words import AggregateType, SourceSystem
+from tastemaker.db.enums import AggregateType, SourceSystem
 
 Aggregate = AggregateType
 Source = SourceSystem

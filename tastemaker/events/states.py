@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tastemaker.db.words import SearchStatus
+from tastemaker.db.enums import SearchStatus
 from tastemaker.events.payload_base import Payload
 from tastemaker.events.payloads import (
     SearchFinished,

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import InboxStatus
+from tastemaker.db.enums import InboxStatus
 from tastemaker.inbox.sources import InboxId
 
 INSERT = text("""

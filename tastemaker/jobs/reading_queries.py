@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.db.words import JobStatus
+from tastemaker.db.enums import JobStatus
 
 _COLUMNS = """id, job_type, status, priority, attempt, retry_count, max_retries, progress, scheduled_for,
            waits_for, started_at, completed_at, failed_at, created_at, error, tenant_id, correlation_id,

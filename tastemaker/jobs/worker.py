@@ -17,11 +17,11 @@ from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, session_scope
 from tastemaker.jobs import queries
-from tastemaker.jobs.completing import Completing
-from tastemaker.jobs.presence import presence
-from tastemaker.jobs.running import run_job, settle
-from tastemaker.jobs.tending import tend
-from tastemaker.jobs.turns import take_turn
+from tastemaker.jobs.claim_loop import take_turn
+from tastemaker.jobs.completion import Completing
+from tastemaker.jobs.execution import run_job, settle
+from tastemaker.jobs.heartbeat import presence
+from tastemaker.jobs.maintenance import tend
 from tastemaker.jobs.types import Again, ClaimedJob, Handlers
 from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
 

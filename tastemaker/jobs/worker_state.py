@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tastemaker.config_store.keys import MAX_CONCURRENT_JOBS
 from tastemaker.config_store.live import Configuration
-from tastemaker.jobs.completing import Completing
+from tastemaker.jobs.completion import Completing
 from tastemaker.jobs.types import LEASE_SECONDS, ClaimedJob, Handlers
 
 

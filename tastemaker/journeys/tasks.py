@@ -6,7 +6,7 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.types import Again, Answer, Done, JobContext
-from tastemaker.journeys.leaving import erase_some_of
+from tastemaker.journeys.account_deletion import erase_some_of
 from tastemaker.journeys.messages import ERASE_USER, EraseUser
 
 SLICE_SECONDS: Final = 4.0

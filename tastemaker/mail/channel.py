@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import EmailStatus, OutboxStatus
+from tastemaker.db.enums import EmailStatus, OutboxStatus
 from tastemaker.mail import queries
 from tastemaker.mail.facts import Facts
 from tastemaker.mail.kinds import Kind

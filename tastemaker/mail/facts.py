@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import CampaignStatus, OnboardingStep, SubscriptionStatus, TrialStatus
+from tastemaker.db.enums import CampaignStatus, OnboardingStep, SubscriptionStatus, TrialStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

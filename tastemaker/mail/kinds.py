@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tastemaker.db.words import CampaignStatus, EmailType, OnboardingStep, SubscriptionStatus, TrialStatus
+from tastemaker.db.enums import CampaignStatus, EmailType, OnboardingStep, SubscriptionStatus, TrialStatus
 from tastemaker.mail.facts import Facts
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import EmailType
+from tastemaker.db.enums import EmailType
 from tastemaker.jobs.types import JobType
 
 KEY_LENGTH: Final = 40

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import CampaignStatus, EmailType, OnboardingStep, SubscriptionStatus, TrialStatus
+from tastemaker.db.enums import CampaignStatus, EmailType, OnboardingStep, SubscriptionStatus, TrialStatus
 from tastemaker.mail.facts import CampaignFacts, Facts
 from tastemaker.mail.kinds import KINDS
 from tastemaker.mail.rendering import Links, Rendered, render

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import (
+from tastemaker.db.enums import (
     CampaignStatus,
     EmailStatus,
     EmailType,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tastemaker.core.text import clean_line
-from tastemaker.db.words import EmailType
+from tastemaker.db.enums import EmailType
 from tastemaker.mail.facts import CampaignFacts, Facts
 
 LONGEST_SUBJECT: Final = 150

@@ -15,7 +15,7 @@ from tastemaker.config_store.keys import (
 )
 from tastemaker.config_store.service import current_value
 from tastemaker.core.ids import CampaignId, ExternalUserId
-from tastemaker.db.words import EmailStatus, EmailType
+from tastemaker.db.enums import EmailStatus, EmailType
 from tastemaker.mail.service import cancel_emails, schedule_email
 
 TRIAL: Final = (EmailType.TRIAL_DAY2, EmailType.TRIAL_DAY5)

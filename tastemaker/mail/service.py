@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.config_store.keys import EMAIL_ENABLED, EMAIL_LATEST
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import EmailStatus, EmailType, UnsubscriptionSource
+from tastemaker.db.enums import EmailStatus, EmailType, UnsubscriptionSource
 from tastemaker.jobs.service import publish
 from tastemaker.mail import queries
 from tastemaker.mail.channel import EMAIL, STATUS_AFTER, refusal_of

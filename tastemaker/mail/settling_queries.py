@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import EmailType, OutboxStatus
+from tastemaker.db.enums import EmailType, OutboxStatus
 
 LIST_WAITING = text("""
     SELECT tenant_id FROM user_system_data

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import EmailType, UnsubscriptionSource
+from tastemaker.db.enums import EmailType, UnsubscriptionSource
 from tastemaker.mail import queries
 from tastemaker.mail.kinds import KINDS
 from tastemaker.mail.messages import job_key

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
-from tastemaker.db.words import SearchStatus
+from tastemaker.db.enums import SearchStatus
 from tastemaker.events.names import Aggregate, Source
 from tastemaker.events.payload_base import Payload
 from tastemaker.events.payloads import SearchSnapshot, SubscriptionSnapshot

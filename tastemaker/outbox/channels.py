@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import OutboxStatus
+from tastemaker.db.enums import OutboxStatus
 
 OutboxId = NewType("OutboxId", int)
 

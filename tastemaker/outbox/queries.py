@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import OutboxStatus
+from tastemaker.db.enums import OutboxStatus
 from tastemaker.outbox.channels import Channel, Guarantee, OutboxId, OutgoingMessage
 
 INSERT = text("""

@@ -17,8 +17,8 @@ from tastemaker.core.logging import get_logger
 from tastemaker.core.waiting import call_off, first_of
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_victim
+from tastemaker.db.enums import OutboxStatus
 from tastemaker.db.listening import woken
-from tastemaker.db.words import OutboxStatus
 from tastemaker.outbox import queries
 from tastemaker.outbox.channels import (
     Channel,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.words import OutboxStatus
+from tastemaker.db.enums import OutboxStatus
 from tastemaker.outbox import queries
 from tastemaker.outbox.channels import Channel, Guarantee, OutboxId, channel_named
 from tastemaker.outbox.queries import StoredMessage

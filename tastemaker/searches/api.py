@@ -13,7 +13,7 @@ from tastemaker.campaigns.service import get_campaign
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import SearchId
 from tastemaker.core.platforms import Platform
-from tastemaker.db.words import ApiScope
+from tastemaker.db.enums import ApiScope
 from tastemaker.searches import queries, service
 from tastemaker.searches.history_queries import list_search_history
 from tastemaker.searches.requests import make_request

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.accounts.api_access import Access, access
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.core.ids import SearchId
-from tastemaker.db.words import ApiScope
+from tastemaker.db.enums import ApiScope
 from tastemaker.searches.erasing import delete_campaign
 from tastemaker.searches.queries import list_searches
 from tastemaker.searches.results_api import PageOfResults, read_results

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.api_access import Access, access
-from tastemaker.db.words import ApiScope
+from tastemaker.db.enums import ApiScope
 from tastemaker.searches import cost_queries
 from tastemaker.searches.cost_queries import list_spent
 from tastemaker.web.idempotency import Answer, answer, respond

@@ -17,7 +17,7 @@ from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database, in_transaction
-from tastemaker.db.words import CampaignStatus
+from tastemaker.db.enums import CampaignStatus
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import CampaignDeleted
 from tastemaker.events.service import record

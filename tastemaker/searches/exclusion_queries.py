@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
+from tastemaker.db.enums import ExclusionKind
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
-from tastemaker.db.words import ExclusionKind
 
 _LIST = "exclusions"
 _SUPPRESSIONS = "suppressions"

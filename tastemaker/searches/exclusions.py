@@ -17,7 +17,7 @@ from tastemaker.core.errors import AppError, ExitCode, InvalidInput, NotFound
 from tastemaker.core.ids import CampaignId, new_id
 from tastemaker.core.platforms import Platform
 from tastemaker.core.text import clean_line
-from tastemaker.db.words import ExclusionKind
+from tastemaker.db.enums import ExclusionKind
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import (
     CreatorSuppressed,

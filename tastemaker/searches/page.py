@@ -21,7 +21,7 @@ from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Creator, Declaration, Page, Post
 from tastemaker.searches import call_queries, page_queries
 from tastemaker.searches.document import to_document
-from tastemaker.searches.leaving_out import Admitted, admit
+from tastemaker.searches.exclusion_filter import Admitted, admit
 from tastemaker.searches.matching import best_post, matched_fields
 from tastemaker.searches.merging import publish_merges
 from tastemaker.searches.service import end_run, end_search

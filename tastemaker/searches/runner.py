@@ -36,16 +36,16 @@ from tastemaker.providers.base import Page, Provider, ProviderError
 from tastemaker.providers.page_store import PaidPage
 from tastemaker.providers.samples import sampled
 from tastemaker.searches import call_queries, page_queries, queries
-from tastemaker.searches.calling import (
+from tastemaker.searches.failures import come_again, moment_of, park, provider_failed, tell
+from tastemaker.searches.messages import ContinueRun
+from tastemaker.searches.page import MOST_PAGES, Fetched, Kept, is_next_certain, keep_page, next_turn
+from tastemaker.searches.provider_calls import (
     Door,
     ask,
     call_within_limits,
     find_paid,
 )
-from tastemaker.searches.messages import ContinueRun
-from tastemaker.searches.page import MOST_PAGES, Fetched, Kept, is_next_certain, keep_page, next_turn
 from tastemaker.searches.service import end_run, end_search
-from tastemaker.searches.setbacks import come_again, moment_of, park, provider_failed, tell
 from tastemaker.searches.states import EndReason
 from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.types import Turn

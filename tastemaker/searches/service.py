@@ -10,7 +10,7 @@ from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import complete_if_idle, take_search
 from tastemaker.core.errors import Conflict, NotFound
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId
-from tastemaker.db.words import SearchType
+from tastemaker.db.enums import SearchType
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import SearchFinished, SearchResumed, SearchStarted
 from tastemaker.events.service import record

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tastemaker.db.words import RunEndReason, SearchOutcome, SearchStatus
+from tastemaker.db.enums import RunEndReason, SearchOutcome, SearchStatus
 
 Status = SearchStatus
 Outcome = SearchOutcome

@@ -7,7 +7,7 @@ from hashlib import sha256
 from tastemaker.core.platforms import Platform
 from tastemaker.core.secret_files import ensure_secret, find_secret
 from tastemaker.core.settings import Settings
-from tastemaker.db.words import ExclusionKind
+from tastemaker.db.enums import ExclusionKind
 
 FILE = "suppression.key"
 KEY_ID_LENGTH = 16

@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from tastemaker.jobs.transports.qstash import PREFIX, Callback
-from tastemaker.jobs.transports.receiving import Deliveries
+from tastemaker.jobs.transports.qstash_callbacks import Deliveries
 from tastemaker.jobs.transports.signatures import NotSigned
 
 _NAME: Final = "deliveries"

@@ -13,7 +13,7 @@ from tastemaker.accounts.keys import NewKey, NotAllowed, NotAuthenticated, recog
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.db.claims import NOBODY
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.db.words import ApiScope
+from tastemaker.db.enums import ApiScope
 
 READING = [ApiScope.SEARCHES_READ]
 

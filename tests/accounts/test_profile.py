@@ -11,8 +11,8 @@ from tastemaker.accounts.profile_queries import PARTS, UserProfileComplete, get_
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.enums import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
 from tastemaker.db.models import Base
-from tastemaker.db.words import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
 
 ALICE = ExternalUserId("alice")
 TABLES = {

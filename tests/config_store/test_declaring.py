@@ -10,7 +10,7 @@ from tastemaker.config_store.durations import parse_duration, write_duration
 from tastemaker.config_store.keys import STANDARD_JOB_TIMEOUT
 from tastemaker.config_store.values import parse_value, write_value
 from tastemaker.core.errors import InvalidInput
-from tastemaker.db.words import ValueType
+from tastemaker.db.enums import ValueType
 
 LEVEL: ConfigKey[str] = ConfigKey(
     category="logging", key="level", kind=ValueType.STRING, default="INFO", meaning="", reader="",

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from tastemaker.db.enums import StoredPlatform
 from tastemaker.db.models import (
     Base,
     Campaign,
@@ -17,7 +18,6 @@ from tastemaker.db.models import (
     SearchType,
     User,
 )
-from tastemaker.db.words import StoredPlatform
 
 
 @pytest.fixture

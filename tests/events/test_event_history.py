@@ -5,7 +5,7 @@ import pytest
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.engine import Database
-from tastemaker.db.words import AggregateType
+from tastemaker.db.enums import AggregateType
 from tastemaker.events.history_queries import list_event_history
 
 ALICE, BOB = ExternalUserId("alice"), ExternalUserId("bob")

@@ -11,7 +11,7 @@ from tastemaker.core.errors import AppError, Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.db.words import InboxStatus
+from tastemaker.db.enums import InboxStatus
 from tastemaker.inbox import queries, service, sources
 from tastemaker.inbox.queries import InboxMessage
 from tastemaker.inbox.sources import InboxId, InboxSource

@@ -15,7 +15,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.reading import write_all
 from tastemaker.jobs import claim_queries
-from tastemaker.jobs.completing import Completing, DoneJob
+from tastemaker.jobs.completion import Completing, DoneJob
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Answer, Done, JobContext, JobType, Registered
 from tastemaker.jobs.worker import run_worker

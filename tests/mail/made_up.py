@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tastemaker.db.words import CampaignStatus
+from tastemaker.db.enums import CampaignStatus
 from tastemaker.mail.facts import CampaignFacts, Facts
 from tastemaker.mail.previews import MADE_UP
 

@@ -12,7 +12,7 @@ from tastemaker.config_store.live import Configuration
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction, session_scope
-from tastemaker.db.words import EmailType
+from tastemaker.db.enums import EmailType
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.message import read_mailbox
 from tastemaker.mail.messages import SendEmail

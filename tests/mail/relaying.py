@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tastemaker.db.engine import Database, open_database
-from tastemaker.db.words import EmailType
+from tastemaker.db.enums import EmailType
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.sending import email_senders
 from tastemaker.mail.service import schedule_email

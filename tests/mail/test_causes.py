@@ -14,7 +14,7 @@ from tastemaker.config_store.live import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId, new_id
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction, session_scope
-from tastemaker.db.words import EmailType
+from tastemaker.db.enums import EmailType
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.types import ClaimedJob, Done, JobContext
 from tastemaker.mail import tasks

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tastemaker.db.words import EmailType
+from tastemaker.db.enums import EmailType
 from tastemaker.mail.kinds import KINDS
 from tastemaker.mail.previews import APP_URL, UNSUBSCRIBE_URL, pages, preview, write
 from tastemaker.mail.rendering import LONGEST_SUBJECT, WIDTH, Links, render

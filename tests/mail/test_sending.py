@@ -18,7 +18,7 @@ from tastemaker.config_store.keys import EMAIL_ENABLED, EMAIL_FROM_NAME
 from tastemaker.config_store.service import set_value
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.db.words import EmailType, UnsubscriptionSource
+from tastemaker.db.enums import EmailType, UnsubscriptionSource
 from tastemaker.mail import rendering
 from tastemaker.mail.sequence import on_user_deleted
 from tastemaker.mail.service import schedule_email, unsubscribe

@@ -13,7 +13,7 @@ from tastemaker.config_store.service import set_value
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.db.words import EmailType, UnsubscriptionSource
+from tastemaker.db.enums import EmailType, UnsubscriptionSource
 from tastemaker.mail import sequence
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.service import (

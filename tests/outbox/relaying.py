@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.db.words import OutboxStatus
+from tastemaker.db.enums import OutboxStatus
 from tastemaker.outbox import channels
 from tastemaker.outbox.channels import Channel, Guarantee, OutboxId, Outcome, OutgoingMessage, Sent
 from tastemaker.outbox.relay import RelaySettings, run_relay

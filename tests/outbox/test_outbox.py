@@ -10,7 +10,7 @@ from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.db.words import OutboxStatus
+from tastemaker.db.enums import OutboxStatus
 from tastemaker.outbox import channels, queries, service
 from tastemaker.outbox.channels import MaybeSent, NotSent, OutboxId, Outcome, Refused, Sent
 from tastemaker.outbox.relay import RelaySettings

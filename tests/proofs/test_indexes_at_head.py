@@ -21,8 +21,8 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.enums import AggregateType, JobStatus
 from tastemaker.db.reading import read_all
-from tastemaker.db.words import AggregateType, JobStatus
 from tastemaker.events.history_queries import list_event_history
 from tastemaker.jobs.reading_queries import list_jobs
 from tastemaker.searches.creator_lookup_queries import list_results_with_creator

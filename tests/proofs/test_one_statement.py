@@ -11,7 +11,7 @@ from tastemaker.config_store.reloadable import list_reloadable
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.words import AggregateType
+from tastemaker.db.enums import AggregateType
 from tastemaker.events.history_queries import list_event_history
 from tastemaker.searches.campaign_queries import find_campaign_results
 from tastemaker.searches.creator_lookup_queries import list_results_with_creator

@@ -12,7 +12,7 @@ ALLOWED = {
     ("tastemaker/core/ids.py", "*"): "the one source of ids and secrets",
     ("tastemaker/db/engine.py", "random.uniform"): JITTER,
     ("tastemaker/events/dispatcher.py", "random.uniform"): JITTER,
-    ("tastemaker/jobs/running.py", "random.uniform"): JITTER,
+    ("tastemaker/jobs/execution.py", "random.uniform"): JITTER,
     ("tastemaker/outbox/relay.py", "random.uniform"): JITTER,
     ("tastemaker/providers/admission.py", "random.uniform"): JITTER,
     ("tastemaker/searches/calling.py", "random.uniform"): JITTER,

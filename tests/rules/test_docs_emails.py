@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from tastemaker.db.words import EmailStatus
+from tastemaker.db.enums import EmailStatus
 from tastemaker.mail.kinds import KINDS, Kind
 from tastemaker.mail.sequence import AT_SIGN_UP, AT_TRIAL_START
 from tests.rules.markdown import table_rows

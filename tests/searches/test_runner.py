@@ -11,8 +11,8 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.providers import admission
 from tastemaker.providers.base import Cost, ErrorKind, Page, ProviderError
+from tastemaker.searches.failures import MAX_FAILURES, MAX_SILENCES
 from tastemaker.searches.service import cancel_search, resume_search
-from tastemaker.searches.setbacks import MAX_FAILURES, MAX_SILENCES
 from tastemaker.searches.states import Outcome, Status
 from tastemaker.searches.types import Search
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working

@@ -18,7 +18,7 @@ from tastemaker.config_store.declaring import ConfigKey
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.db.words import ApiScope
+from tastemaker.db.enums import ApiScope
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.http import make_client

@@ -9,7 +9,7 @@ import pytest
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.ids import CampaignId
 from tastemaker.db.engine import Database
-from tastemaker.db.words import ApiScope
+from tastemaker.db.enums import ApiScope
 from tastemaker.searches.erasing import erase_some
 from tests.searches.rows import one
 from tests.web.conftest import MakeProgram, Program, make_key, wanted, working

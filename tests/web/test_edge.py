@@ -17,8 +17,8 @@ from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.asgi import OPENAPI
 from tastemaker.config_store.keys import ENABLE_RATE_LIMITING, RATE_LIMIT_PER_MINUTE
 from tastemaker.db.engine import Database, open_database
+from tastemaker.db.enums import ApiScope
 from tastemaker.db.profiles import LOCAL
-from tastemaker.db.words import ApiScope
 from tastemaker.web.edge import MOST_BODY_BYTES
 from tastemaker.web.serving import listening
 from tests.web.conftest import MakeProgram, Program, app_over, make_key, served

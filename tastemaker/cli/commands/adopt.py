@@ -38,8 +38,8 @@ def adopt(
     as_json: Json = False,
 ) -> None:
     """Bring the original product's database over: nothing in it is deleted, every row is accounted for."""
+    from tastemaker.adopt.plan import Options
     from tastemaker.cli.adopting import adopt_database
-    from tastemaker.ops.adopt.plan import Options
 
     options = Options(with_orphans=orphans is Orphans.USERS, fit_settings=settings is TestEra.FIT)
     adopt_database(database_url, options, dry_run=dry_run, report=report, yes=yes, as_json=as_json)

@@ -1,5 +1,30 @@
 """Every table as the code sees it, one file per domain of the specification, and the words columns hold."""
 
+from tastemaker.db.enums import (
+    AggregateType,
+    ApiScope,
+    BillingSyncStatus,
+    CampaignStatus,
+    ExclusionKind,
+    ImportStatus,
+    InboxStatus,
+    JobStatus,
+    OnboardingStep,
+    OutboxStatus,
+    ProcessingStatus,
+    ProviderCallStatus,
+    RunEndReason,
+    SearchOutcome,
+    SearchStatus,
+    SearchType,
+    SourceSystem,
+    StoredPlatform,
+    SubscriptionStatus,
+    TextBoolean,
+    TrialStatus,
+    UnsubscriptionSource,
+    ValueType,
+)
 from tastemaker.db.models.access import ApiKey, IdempotentAnswer
 from tastemaker.db.models.base import Base, UtcTimestamp, WordOf
 from tastemaker.db.models.calls import ProviderGate, ProviderPage, ProviderQuota, ProviderSpending
@@ -37,31 +62,6 @@ from tastemaker.db.models.user import (
     UserSubscription,
     UserSystemData,
     UserUsage,
-)
-from tastemaker.db.words import (
-    AggregateType,
-    ApiScope,
-    BillingSyncStatus,
-    CampaignStatus,
-    ExclusionKind,
-    ImportStatus,
-    InboxStatus,
-    JobStatus,
-    OnboardingStep,
-    OutboxStatus,
-    ProcessingStatus,
-    ProviderCallStatus,
-    RunEndReason,
-    SearchOutcome,
-    SearchStatus,
-    SearchType,
-    SourceSystem,
-    StoredPlatform,
-    SubscriptionStatus,
-    TextBoolean,
-    TrialStatus,
-    UnsubscriptionSource,
-    ValueType,
 )
 
 __all__ = [

@@ -3,8 +3,8 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tastemaker.db.enums import ApiScope
 from tastemaker.db.models.base import Base, Instant, RandomKey
-from tastemaker.db.words import ApiScope
 
 _SCOPES = ", ".join(f"'{scope.value}'" for scope in ApiScope)
 

@@ -18,6 +18,17 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tastemaker.db.enums import (
+    CampaignStatus,
+    ExclusionKind,
+    ImportStatus,
+    RunEndReason,
+    SearchOutcome,
+    SearchStatus,
+    SearchType,
+    StoredPlatform,
+    TextBoolean,
+)
 from tastemaker.db.models.base import (
     Base,
     Counter,
@@ -29,17 +40,6 @@ from tastemaker.db.models.base import (
     WordOf,
     never_negative,
     one_of,
-)
-from tastemaker.db.words import (
-    CampaignStatus,
-    ExclusionKind,
-    ImportStatus,
-    RunEndReason,
-    SearchOutcome,
-    SearchStatus,
-    SearchType,
-    StoredPlatform,
-    TextBoolean,
 )
 
 

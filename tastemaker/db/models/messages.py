@@ -6,8 +6,8 @@ from sqlalchemy import Index, String
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tastemaker.db.enums import InboxStatus, OutboxStatus
 from tastemaker.db.models.base import Base, Counter, Instant, NumberedKey, WordOf, never_negative, one_of
-from tastemaker.db.words import InboxStatus, OutboxStatus
 
 
 class OutboxMessage(Base):

@@ -18,6 +18,15 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql.elements import conv
 
+from tastemaker.db.enums import (
+    AggregateType,
+    JobStatus,
+    ProcessingStatus,
+    ProviderCallStatus,
+    SourceSystem,
+    TextBoolean,
+    ValueType,
+)
 from tastemaker.db.models.base import (
     Base,
     BigCount,
@@ -29,15 +38,6 @@ from tastemaker.db.models.base import (
     WordOf,
     never_negative,
     one_of,
-)
-from tastemaker.db.words import (
-    AggregateType,
-    JobStatus,
-    ProcessingStatus,
-    ProviderCallStatus,
-    SourceSystem,
-    TextBoolean,
-    ValueType,
 )
 
 

@@ -8,6 +8,13 @@ from sqlalchemy import Computed, ForeignKey, Index, PrimaryKeyConstraint, String
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tastemaker.db.enums import (
+    BillingSyncStatus,
+    OnboardingStep,
+    SubscriptionStatus,
+    TrialStatus,
+    UnsubscriptionSource,
+)
 from tastemaker.db.models.base import (
     Base,
     Counter,
@@ -20,13 +27,6 @@ from tastemaker.db.models.base import (
     WordOf,
     never_negative,
     one_of,
-)
-from tastemaker.db.words import (
-    BillingSyncStatus,
-    OnboardingStep,
-    SubscriptionStatus,
-    TrialStatus,
-    UnsubscriptionSource,
 )
 
 _FIELDS = " || ".join(rf"E'\n\n' || coalesce({name}, '')" for name in ("full_name", "email", "business_name"))

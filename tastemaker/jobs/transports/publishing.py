@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.db.words import OutboxStatus
+from tastemaker.db.enums import OutboxStatus
 from tastemaker.jobs.transports.qstash import Callback, QStash
 from tastemaker.outbox.channels import (
     Channel,

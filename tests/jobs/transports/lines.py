@@ -12,11 +12,11 @@ import httpx
 from tastemaker.asgi import create_app
 from tastemaker.config_store.live import Configuration
 from tastemaker.db.engine import Database
-from tastemaker.jobs.completing import Completing
-from tastemaker.jobs.transports.line import run_line
+from tastemaker.jobs.completion import Completing
 from tastemaker.jobs.transports.publishing import QSTASH, qstash_sender
 from tastemaker.jobs.transports.qstash import QStash
-from tastemaker.jobs.transports.receiving import Deliveries
+from tastemaker.jobs.transports.qstash_callbacks import Deliveries
+from tastemaker.jobs.transports.qstash_dispatch import run_line
 from tastemaker.jobs.transports.signatures import SigningKeys
 from tastemaker.jobs.types import Handlers
 from tastemaker.jobs.worker import run_worker, worker_name

@@ -13,7 +13,7 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.db.words import JobStatus
+from tastemaker.db.enums import JobStatus
 from tastemaker.events.context import current_cause
 from tastemaker.jobs import reading_queries
 from tastemaker.jobs.service import publish

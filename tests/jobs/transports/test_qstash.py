@@ -14,7 +14,7 @@ from sqlalchemy import text
 from tastemaker.core.clock import utc_now
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.db.words import EmailType
+from tastemaker.db.enums import EmailType
 from tastemaker.jobs import registry
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.transports import ledger_queries

@@ -1,0 +1,96 @@
+"""Deleting a user with everything that is theirs: stopped at once, erased batch by batch, whatever happens.
+
+Searches end within a page, keys open nothing any more. Each batch is one short transaction that looks for
+what is left, so whoever finds it half-way goes on. The user's own row goes last, and locked: until then what
+somebody still adds is found and erased too, afterwards the references refuse it.
+"""
+
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.accounts.queries import find_current_user
+from tastemaker.campaigns.queries import find_campaign
+from tastemaker.core.errors import NotFound
+from tastemaker.core.ids import CampaignId, ExternalUserId
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database, in_transaction
+from tastemaker.events.names import Source
+from tastemaker.events.payloads import UserDeleted
+from tastemaker.events.service import record
+from tastemaker.jobs.service import publish
+from tastemaker.journeys import account_deletion_queries as queries
+from tastemaker.journeys.messages import ERASE_USER, EraseUser
+from tastemaker.searches.erasing import delete_campaign, erase_some
+from tastemaker.searches.service import end_search
+from tastemaker.searches.states import EndReason
+
+
+async def delete_user(session: AsyncSession, user_id: ExternalUserId) -> None:
+    """Stop what runs, close every way in, and publish the erasing. The session has the system's claim.
+
+    A page that is being kept is waited for. Raises NotFound.
+    """
+    if not await _stop(session, user_id):
+        raise NotFound("There is no such user.")
+    await record(
+        session,
+        UserDeleted(campaigns=await queries.count_campaigns(session, user_id)),
+        aggregate_id=user_id,
+        source=Source.ADMIN_ACTION,
+        tenant_id=user_id,
+    )
+    await publish(
+        session,
+        ERASE_USER,
+        EraseUser(user_id=user_id),
+        lock_key=f"erase_user:{user_id}",
+        dedupe_key=f"erase_user:{user_id}",
+    )
+
+
+async def erase_some_of(database: Database, user_id: ExternalUserId) -> bool:
+    """One batch. False: the user is gone."""
+    user, campaign = await in_transaction(database, SYSTEM, partial(_find_next, user_id=user_id))
+    if user is None:
+        return False
+    if campaign is None:
+        return not await in_transaction(database, SYSTEM, partial(_erase_rest, user_id=user_id))
+    campaign_id, is_deleting = campaign
+    if not is_deleting:
+        await in_transaction(database, SYSTEM, partial(_begin, user=user, campaign_id=campaign_id))
+    await erase_some(database, user_id, campaign_id)
+    return True
+
+
+async def _find_next(
+    session: AsyncSession, *, user_id: ExternalUserId
+) -> tuple[CurrentUser | None, tuple[CampaignId, bool] | None]:
+    user = await find_current_user(session, user_id)
+    return user, await queries.find_next_campaign(session, user_id)
+
+
+async def _begin(session: AsyncSession, *, user: CurrentUser, campaign_id: CampaignId) -> None:
+    campaign = await find_campaign(session, user.user_id, campaign_id)
+    if campaign is not None:
+        await delete_campaign(session, user, campaign)
+
+
+async def _erase_rest(session: AsyncSession, *, user_id: ExternalUserId) -> bool:
+    """Whether the user is gone now."""
+    if await queries.erase_batch(session, user_id):
+        return False
+    if not await _stop(session, user_id):
+        return True
+    return await queries.delete_user(session, user_id)
+
+
+async def _stop(session: AsyncSession, user_id: ExternalUserId) -> bool:
+    """Searches first: a page that is being kept holds its search, and then the user. False: no such user."""
+    for search_id in await queries.list_open_searches(session, user_id):
+        await end_search(session, user_id, search_id, EndReason.CANCELLED, source=Source.ADMIN_ACTION)
+    if not await queries.lock_user(session, user_id):
+        return False
+    await queries.revoke_keys(session, user_id)
+    return True

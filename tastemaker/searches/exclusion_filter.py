@@ -1,0 +1,91 @@
+"""Whom a page may not bring: looked up in the page's own transaction, before anything is kept or charged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.core.platforms import Platform
+from tastemaker.db.enums import ExclusionKind
+from tastemaker.providers.base import Creator, Page
+from tastemaker.searches import exclusion_queries
+from tastemaker.searches.exclusions import fold_handle
+from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
+from tastemaker.searches.types import LockedSearch, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """`page` without the suppressed and their posts; `creators` also without those the user excludes."""
+
+    page: Page
+    creators: Sequence[Creator]
+
+
+async def admit(
+    session: AsyncSession,
+    turn: Turn,
+    search: LockedSearch,
+    page: Page,
+    platform: Platform,
+    key: SuppressionKey | None,
+) -> Admitted:
+    if search.suppresses and key is not None:
+        page = await _without_suppressed(session, page, platform, key)
+    creators = page.creators
+    if search.excludes:
+        creators = await _without_excluded(session, turn, creators, platform)
+    return Admitted(page, creators)
+
+
+async def presentable(
+    session: AsyncSession, page: Page, platform: Platform, key: SuppressionKey | None
+) -> Page | None:
+    """The page as it may be kept for others: None where the suppressed cannot be told for want of the key."""
+    if await exclusion_queries.has_foreign_key(session, key.id if key else NO_KEY_ID):
+        return None
+    return page if key is None else await _without_suppressed(session, page, platform, key)
+
+
+async def _without_suppressed(
+    session: AsyncSession, page: Page, platform: Platform, key: SuppressionKey
+) -> Page:
+    """The page as if the suppressed had never been on it."""
+    names = {creator.stable_id: _digests(key, platform, creator) for creator in page.creators}
+    suppressed = await exclusion_queries.list_suppressed(
+        session, [one for two in names.values() for one in two]
+    )
+    if not suppressed:
+        return page
+    gone = {stable_id for stable_id, digests in names.items() if suppressed.intersection(digests)}
+    return replace(
+        page,
+        creators=[creator for creator in page.creators if creator.stable_id not in gone],
+        posts=[post for post in page.posts if post.creator_id not in gone],
+    )
+
+
+async def _without_excluded(
+    session: AsyncSession, turn: Turn, creators: Sequence[Creator], platform: Platform
+) -> Sequence[Creator]:
+    excluded = await exclusion_queries.list_excluded(
+        session,
+        turn.user_id,
+        turn.search_id,
+        platform,
+        stable_ids=[creator.stable_id for creator in creators],
+        handles=[fold_handle(creator.handle) for creator in creators if creator.handle],
+    )
+    return [
+        creator
+        for creator in creators
+        if (ExclusionKind.STABLE_ID, creator.stable_id) not in excluded
+        and (ExclusionKind.HANDLE, fold_handle(creator.handle or "")) not in excluded
+    ]
+
+
+def _digests(key: SuppressionKey, platform: Platform, creator: Creator) -> list[str]:
+    digests = [key.digest(platform, ExclusionKind.STABLE_ID, creator.stable_id)]
+    if creator.handle:
+        digests.append(key.digest(platform, ExclusionKind.HANDLE, fold_handle(creator.handle)))
+    return digests

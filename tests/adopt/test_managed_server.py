@@ -1,0 +1,41 @@
+"""A managed server gives nobody a superuser: the database's owner, who may make roles, is enough."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.ops.adopt.hostile_rows import fill, uid
+from tests.ops.adopt.original_product import STATES, build
+
+from tastemaker.adopt.plan import Options
+from tastemaker.adopt.service import adopt, look
+from tastemaker.core.ids import ExternalUserId, SearchId
+from tastemaker.db import embedded
+from tastemaker.db.claims import Tenant
+from tastemaker.db.engine import open_database, session_scope
+from tastemaker.searches.results_queries import list_found
+
+
+@pytest.mark.slow
+async def test_its_owner_adopts_and_the_application_reads(tmp_path: Path) -> None:
+    with embedded.running(tmp_path, settings={"fsync": "off"}) as server:
+        with psycopg.connect(server.url(database="postgres"), autocommit=True) as superuser:
+            superuser.execute("CREATE ROLE managed LOGIN PASSWORD 'm' CREATEROLE CREATEDB BYPASSRLS")
+            superuser.execute("CREATE DATABASE app OWNER managed")
+        url = psycopg.conninfo.make_conninfo(server.url(database="app"), user="managed", password="m")
+        with psycopg.connect(url, autocommit=True) as owner:
+            build(owner, STATES["both"])
+            fill(owner, STATES["both"])
+        adopted = adopt(url, app_password="p", options=Options())
+        assert adopted.report["ours"]["search_creators"] == 3032
+        assert look(url, Options()).finished is not None
+        app = psycopg.conninfo.make_conninfo(url, user="tastemaker_app", password="p")
+        async with open_database(app) as database:
+            tenant = ExternalUserId("user_1")
+            async with session_scope(database, Tenant(tenant)) as session:
+                page = await list_found(session, tenant, [SearchId(uid(301))], limit=10)
+                others = await list_found(session, tenant, [SearchId(uid(308))], limit=10)
+        assert [(found.handle, found.keyword) for found in page.creators] == [
+            ("known", "yoga, flow"), ("unknown", "yoga, flow"),
+        ]  # fmt: skip
+        assert others.creators == []
