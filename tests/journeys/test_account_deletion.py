@@ -17,6 +17,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.db.enums import ApiScope
+from tastemaker.journeys import account_deletion_queries
 from tastemaker.journeys.account_deletion import delete_user, erase_some_of
 from tests.searches.rows import many, one
 from tests.searches.scripted import Bench, ScriptedProvider, pages_of, working
