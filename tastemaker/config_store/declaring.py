@@ -1,4 +1,4 @@
-"""A configuration key as it is declared: once, with its type, its bounds, its meaning and its reader."""
+"""A configuration key as it is declared: once, with its type, its bounds, and its meaning."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +16,7 @@ T = TypeVar("T")
 class ConfigKey(Generic[T]):
     """`configuration[KEY]` is its value. `least` and `most` are inclusive; None is no bound.
 
-    `whole`: a number without a fraction. `reader` is the module that acts on it, below `tastemaker`. `hot`: a
+    `whole`: a number without a fraction. `hot`: a
     change takes effect without a restart. Keys are compared by identity, so that reading one costs a
     look-up and no more.
     """
@@ -26,7 +26,6 @@ class ConfigKey(Generic[T]):
     kind: ValueType
     default: T
     meaning: str
-    reader: str
     least: T | None
     most: T | None
     choices: tuple[str, ...]
@@ -79,22 +78,19 @@ def number_key(
     *,
     default: int,
     meaning: str,
-    reader: str,
     least: int = 0,
     most: int,
     hot: bool = True,
 ) -> ConfigKey[Decimal]:
     """It counts something. A slip of the keyboard must not be more than the database's integers hold."""
     bounds = (Decimal(least), Decimal(most))
-    return _declare(
-        category, key, ValueType.NUMBER, Decimal(default), meaning, reader, *bounds, whole=True, hot=hot
-    )
+    return _declare(category, key, ValueType.NUMBER, Decimal(default), meaning, *bounds, whole=True, hot=hot)
 
 
-def budget_key(category: str, key: str, *, meaning: str, reader: str) -> ConfigKey[Decimal]:
+def budget_key(category: str, key: str, *, meaning: str) -> ConfigKey[Decimal]:
     """An amount of money; -1, which is the default, is no limit."""
     none, most = Decimal(-1), Decimal(1_000_000_000)
-    return _declare(category, key, ValueType.NUMBER, none, meaning, reader, none, most, hot=True)
+    return _declare(category, key, ValueType.NUMBER, none, meaning, none, most, hot=True)
 
 
 def duration_key(
@@ -103,18 +99,15 @@ def duration_key(
     *,
     default: timedelta,
     meaning: str,
-    reader: str,
     least: timedelta = timedelta(0),
     most: timedelta | None = None,
     hot: bool = True,
 ) -> ConfigKey[timedelta]:
-    return _declare(category, key, ValueType.DURATION, default, meaning, reader, least, most, hot=hot)
+    return _declare(category, key, ValueType.DURATION, default, meaning, least, most, hot=hot)
 
 
-def flag_key(
-    category: str, key: str, *, default: bool, meaning: str, reader: str, hot: bool = True
-) -> ConfigKey[bool]:
-    return _declare(category, key, ValueType.BOOLEAN, default, meaning, reader, None, None, hot=hot)
+def flag_key(category: str, key: str, *, default: bool, meaning: str, hot: bool = True) -> ConfigKey[bool]:
+    return _declare(category, key, ValueType.BOOLEAN, default, meaning, None, None, hot=hot)
 
 
 def text_key(
@@ -123,13 +116,10 @@ def text_key(
     *,
     default: str,
     meaning: str,
-    reader: str,
     choices: tuple[str, ...] = (),
     hot: bool = True,
 ) -> ConfigKey[str]:
-    return _declare(
-        category, key, ValueType.STRING, default, meaning, reader, None, None, choices=choices, hot=hot
-    )
+    return _declare(category, key, ValueType.STRING, default, meaning, None, None, choices=choices, hot=hot)
 
 
 def _declare(  # noqa: PLR0913 - what a declaration says
@@ -138,7 +128,6 @@ def _declare(  # noqa: PLR0913 - what a declaration says
     kind: ValueType,
     default: T,
     meaning: str,
-    reader: str,
     least: T | None,
     most: T | None,
     *,
@@ -152,7 +141,6 @@ def _declare(  # noqa: PLR0913 - what a declaration says
         kind=kind,
         default=default,
         meaning=meaning,
-        reader=reader,
         least=least,
         most=most,
         choices=choices,

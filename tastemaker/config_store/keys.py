@@ -1,6 +1,6 @@
 """Every configuration key that anything reads, once. `docs/reference/configuration.md` says the same.
 
-A key without a reader must not be declared; a test looks whether the reader reads it.
+A key that nothing reads must not be declared; a test looks for its use.
 """
 
 from datetime import timedelta
@@ -18,7 +18,7 @@ from tastemaker.config_store.declaring import (
 
 def _email_delay(key: str, default: timedelta, meaning: str) -> ConfigKey[timedelta]:
     most = timedelta(days=31)
-    return duration_key("email", key, default=default, most=most, meaning=meaning, reader="mail.sequence")
+    return duration_key("email", key, default=default, most=most, meaning=meaning)
 
 
 def _switch(word: str, name: str) -> ConfigKey[bool]:
@@ -27,7 +27,6 @@ def _switch(word: str, name: str) -> ConfigKey[bool]:
         f"search_{word}",
         default=True,
         meaning=f"Whether live searches on {name} are worked on; until then they wait.",
-        reader="searches.calling",
     )
 
 
@@ -38,7 +37,6 @@ STANDARD_JOB_TIMEOUT: Final = duration_key(
     least=timedelta(seconds=10),
     most=timedelta(days=7),
     meaning="How long a search on YouTube or TikTok may take, parked time not counted, until it times out.",
-    reader="searches.runner",
 )
 INSTAGRAM_JOB_TIMEOUT: Final = duration_key(
     "timeouts",
@@ -47,14 +45,12 @@ INSTAGRAM_JOB_TIMEOUT: Final = duration_key(
     least=timedelta(seconds=10),
     most=timedelta(days=7),
     meaning="The same for Instagram, whose provider is slower.",
-    reader="searches.runner",
 )
 PARK_ON_QUOTA: Final = flag_key(
     "searches",
     "park_on_quota",
     default=True,
     meaning="Whether a search waits for its provider's quota; otherwise it ends, with outcome `quota`.",
-    reader="searches.failures",
 )
 LONGEST_PARKING: Final = duration_key(
     "searches",
@@ -63,7 +59,6 @@ LONGEST_PARKING: Final = duration_key(
     least=timedelta(seconds=1),
     most=timedelta(days=31),
     meaning="A quota that needs longer to come back is not waited for.",
-    reader="searches.failures",
 )
 MAX_API_CALLS_TIKTOK: Final = number_key(
     "api_limits",
@@ -72,7 +67,6 @@ MAX_API_CALLS_TIKTOK: Final = number_key(
     least=1,
     most=100_000,
     meaning="Pages that one keyword of a TikTok search asks for, at most.",
-    reader="searches.runner",
 )
 SEARCH_YOUTUBE: Final = _switch("youtube", "YouTube")
 SEARCH_TIKTOK: Final = _switch("tiktok", "TikTok")
@@ -84,7 +78,6 @@ MAX_CONCURRENT_JOBS: Final = number_key(
     least=1,
     most=1000,
     meaning="Background jobs that one worker runs at the same time.",
-    reader="jobs.worker_state",
 )
 DEFAULT_RETRY_DELAY: Final = duration_key(
     "job_processing",
@@ -92,7 +85,6 @@ DEFAULT_RETRY_DELAY: Final = duration_key(
     default=timedelta(seconds=30),
     most=timedelta(minutes=15),
     meaning="Pause before a background job that failed is tried again; it doubles with each failure.",
-    reader="jobs.running",
 )
 JOB_TIMEOUT: Final = duration_key(
     "job_processing",
@@ -101,7 +93,6 @@ JOB_TIMEOUT: Final = duration_key(
     least=timedelta(seconds=1),
     most=timedelta(days=1),
     meaning="How long one run of a background job may take, where its type does not say.",
-    reader="jobs.running",
 )
 COMPLETED_JOBS_RETENTION: Final = number_key(
     "cleanup",
@@ -109,7 +100,6 @@ COMPLETED_JOBS_RETENTION: Final = number_key(
     default=30,
     most=3650,
     meaning="Days for which a completed background job is kept.",
-    reader="jobs.upkeep",
 )
 ERROR_JOBS_RETENTION: Final = number_key(
     "cleanup",
@@ -117,7 +107,6 @@ ERROR_JOBS_RETENTION: Final = number_key(
     default=7,
     most=3650,
     meaning="Days for which a background job that was given up is kept.",
-    reader="jobs.upkeep",
 )
 CANCELLED_JOBS_RETENTION: Final = number_key(
     "cleanup",
@@ -125,14 +114,12 @@ CANCELLED_JOBS_RETENTION: Final = number_key(
     default=7,
     most=3650,
     meaning="Days for which a cancelled background job is kept.",
-    reader="jobs.upkeep",
 )
 ENABLE_EVENT_REPLAY: Final = flag_key(
     "event_sourcing",
     "enable_event_replay",
     default=True,
     meaning="Whether an administrator may have events delivered again.",
-    reader="cli.event_commands",
 )
 YOUTUBE_CONTACTS_CONFIRMED: Final = flag_key(
     "providers",
@@ -140,7 +127,6 @@ YOUTUBE_CONTACTS_CONFIRMED: Final = flag_key(
     default=False,
     meaning="YouTube's policy on contact data is met by consent or permission: addresses are read "
     "out of live channels' descriptions.",
-    reader="cli.sources",
     hot=False,
 )
 YOUTUBE_DERIVED_CONFIRMED: Final = flag_key(
@@ -148,7 +134,6 @@ YOUTUBE_DERIVED_CONFIRMED: Final = flag_key(
     "youtube_derived_confirmed",
     default=False,
     meaning="YouTube's permission to derive metrics from its data is at hand.",
-    reader="cli.sources",
     hot=False,
 )
 YOUTUBE_PAGES_AT_ONCE: Final = number_key(
@@ -158,7 +143,6 @@ YOUTUBE_PAGES_AT_ONCE: Final = number_key(
     least=1,
     most=100,
     meaning="How many pages of YouTube are asked for at the same time, by all workers together.",
-    reader="providers.allowances",
 )
 SCRAPECREATORS_PAGES_AT_ONCE: Final = number_key(
     "providers",
@@ -167,7 +151,6 @@ SCRAPECREATORS_PAGES_AT_ONCE: Final = number_key(
     least=1,
     most=100,
     meaning="The same for ScrapeCreators, all its platforms together.",
-    reader="providers.allowances",
 )
 OTHER_PAGES_AT_ONCE: Final = number_key(
     "providers",
@@ -176,7 +159,6 @@ OTHER_PAGES_AT_ONCE: Final = number_key(
     least=1,
     most=100,
     meaning="The same for each other provider.",
-    reader="providers.allowances",
 )
 FAILURES_BEFORE_A_REST: Final = number_key(
     "providers",
@@ -185,7 +167,6 @@ FAILURES_BEFORE_A_REST: Final = number_key(
     least=1,
     most=1000,
     meaning="After so many failures in a row nobody calls a provider for 30 seconds; then one call tries.",
-    reader="providers.allowances",
 )
 YOUTUBE_SEARCHES_A_DAY: Final = number_key(
     "providers",
@@ -193,7 +174,6 @@ YOUTUBE_SEARCHES_A_DAY: Final = number_key(
     default=100,
     most=1_000_000_000,
     meaning="How many searches a day YouTube grants the key; one page is one search.",
-    reader="providers.allowances",
 )
 YOUTUBE_UNITS_A_DAY: Final = number_key(
     "providers",
@@ -201,7 +181,6 @@ YOUTUBE_UNITS_A_DAY: Final = number_key(
     default=10_000,
     most=1_000_000_000,
     meaning="How many units a day YouTube grants the key; one page takes two.",
-    reader="providers.allowances",
 )
 REUSE_PAGES_FOR: Final = duration_key(
     "providers",
@@ -210,7 +189,6 @@ REUSE_PAGES_FOR: Final = duration_key(
     most=timedelta(days=365),
     meaning="How long a page that was paid for answers the same question, at most as long as the provider's "
     "policy allows; 0s is never.",
-    reader="searches.calling",
 )
 KEEP_PROFILES_FOR: Final = duration_key(
     "providers",
@@ -219,26 +197,22 @@ KEEP_PROFILES_FOR: Final = duration_key(
     most=timedelta(days=365),
     meaning="How long a profile that was paid for is kept, for whoever asks for one no older than that, at "
     "most as long as the provider's policy allows; 0s is not at all.",
-    reader="providers.lookups",
 )
 INSTALLATION_BUDGET: Final = budget_key(
     "budgets",
     "installation_usd_a_month",
     meaning="What all calls to providers may cost in a calendar month (UTC), in US dollars; -1 is no limit.",
-    reader="providers.allowances",
 )
 USER_BUDGET: Final = budget_key(
     "budgets",
     "user_usd_a_month",
     meaning="The same for the calls of one user.",
-    reader="providers.allowances",
 )
 ENABLE_RATE_LIMITING: Final = flag_key(
     "logging",
     "enable_rate_limiting",
     default=True,
     meaning="Whether a program that calls the HTTP interface too often is told to wait.",
-    reader="web.pace",
 )
 RATE_LIMIT_PER_MINUTE: Final = number_key(
     "logging",
@@ -247,21 +221,18 @@ RATE_LIMIT_PER_MINUTE: Final = number_key(
     least=1,
     most=1_000_000,
     meaning="How many requests one key may make in a minute, in each web process.",
-    reader="web.pace",
 )
 EMAIL_ENABLED: Final = flag_key(
     "email",
     "enabled",
     default=True,
     meaning="Whether mail is sent at all; what falls due meanwhile is cancelled.",
-    reader="mail.service",
 )
 EMAIL_FROM_NAME: Final = text_key(
     "email",
     "from_name",
     default="Tastemaker",
     meaning="The name beside the sender's address.",
-    reader="mail.sending",
 )
 EMAIL_LATEST: Final = duration_key(
     "email",
@@ -270,7 +241,6 @@ EMAIL_LATEST: Final = duration_key(
     least=timedelta(minutes=1),
     most=timedelta(days=31),
     meaning="What could not be sent so long after it was due, because nothing ran, is cancelled.",
-    reader="mail.service",
 )
 WELCOME_DELAY: Final = _email_delay("welcome_delay", timedelta(minutes=10), "After signing up: the welcome.")
 ABANDONMENT_DELAY: Final = _email_delay(
@@ -288,7 +258,6 @@ TIKTOK_CONTINUATION_DELAY: Final = duration_key(
     default=timedelta(seconds=2),
     most=timedelta(minutes=5),
     meaning="With QStash: the pause before a keyword of a search on TikTok goes on.",
-    reader="jobs.transports.line",
 )
 INSTAGRAM_CONTINUATION_DELAY: Final = duration_key(
     "qstash_delays",
@@ -296,7 +265,6 @@ INSTAGRAM_CONTINUATION_DELAY: Final = duration_key(
     default=timedelta(seconds=30),
     most=timedelta(minutes=5),
     meaning="The same for Instagram.",
-    reader="jobs.transports.line",
 )
 YOUTUBE_CONTINUATION_DELAY: Final = duration_key(
     "qstash_delays",
@@ -304,5 +272,4 @@ YOUTUBE_CONTINUATION_DELAY: Final = duration_key(
     default=timedelta(seconds=5),
     most=timedelta(minutes=5),
     meaning="The same for YouTube.",
-    reader="jobs.transports.line",
 )

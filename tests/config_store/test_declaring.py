@@ -13,11 +13,11 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.db.enums import ValueType
 
 LEVEL: ConfigKey[str] = ConfigKey(
-    category="logging", key="level", kind=ValueType.STRING, default="INFO", meaning="", reader="",
+    category="logging", key="level", kind=ValueType.STRING, default="INFO", meaning="",
     least=None, most=None, choices=("INFO", "DEBUG"), hot=True,
 )  # fmt: skip
 SHARE: ConfigKey[Decimal] = ConfigKey(
-    category="logging", key="share", kind=ValueType.NUMBER, default=Decimal("0.1"), meaning="", reader="",
+    category="logging", key="share", kind=ValueType.NUMBER, default=Decimal("0.1"), meaning="",
     least=Decimal(0), most=Decimal(1), choices=(), hot=True,
 )  # fmt: skip
 
