@@ -63,7 +63,7 @@ check: .venv/dev.stamp ## Lint, format, types, layers
 	@.venv/bin/lint-imports
 
 docs: .venv/dev.stamp ## Write what the documentation takes from the code: the schema, the e-mails
-	@$(IN_VENV) -m tastemaker.ops.schema_reference docs/reference/schema.md
+	@$(IN_VENV) -m tests.migrations.schema_page docs/reference/schema.md
 	@$(IN_VENV) -m tastemaker.mail.previews docs/reference/emails
 
 soak: .venv/dev.stamp ## Run the slow suites ROUNDS times over, until one fails

@@ -5,14 +5,15 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row, scalar_row
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import insert, select, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
@@ -30,7 +31,6 @@ from tastemaker.db.engine import (
     take_connection,
 )
 from tastemaker.db.migrate import migrate
-from tastemaker.db.models import Creator, User
 from tastemaker.db.profiles import (
     BUDGET,
     LISTENING,
@@ -49,6 +49,11 @@ ALICE = Tenant(ExternalUserId("alice"))
 LISTENERS = """
     SELECT query FROM pg_stat_activity
     WHERE datname = current_database() AND query ~* '^LISTEN' AND pid <> pg_backend_pid()
+"""
+INSERT_USER = "INSERT INTO users (user_id, created_at) VALUES ('alice', :given)"
+INSERT_CREATOR = """
+    INSERT INTO creators (platform, stable_id, source, policy, fetched_at, first_seen_at)
+    VALUES ('TikTok', '1', 'x', 'x', :given, :given)
 """
 NEW_YORK = "America/New_York"
 AN_INSTANT = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
@@ -189,20 +194,16 @@ async def test_our_sessions_are_in_utc_wherever_they_start(abroad: Database) -> 
 async def test_an_instant_is_the_same_from_every_zone(
     zone: str, reader_zone: str, database: Database
 ) -> None:
-    """Both kinds of column, written and read by sessions that were moved to some zone."""
-    given = AN_INSTANT.astimezone(timezone(timedelta(hours=-7)))
+    """Both kinds of column: the value is given in one zone and read by a session in another."""
+    given = AN_INSTANT.astimezone(ZoneInfo(zone))
     async with session_scope(database, SYSTEM) as session:
-        await session.execute(text(f"SET LOCAL timezone = '{zone}'"))
-        await session.execute(insert(User).values(user_id="alice", created_at=given))
-        creator = insert(Creator).values(
-            platform="TikTok", stable_id="1", source="x", policy="x", fetched_at=given, first_seen_at=given
-        )
-        await session.execute(creator)
+        await session.execute(text(INSERT_USER), {"given": given})
+        await session.execute(text(INSERT_CREATOR), {"given": given})
     async with session_scope(database, SYSTEM) as session:
         await session.execute(text(f"SET LOCAL timezone = '{reader_zone}'"))
-        assert await session.scalar(select(User.created_at)) == AN_INSTANT
-        assert await session.scalar(select(Creator.fetched_at)) == AN_INSTANT
-        changed = await session.scalar(select(User.updated_at))
+        assert await session.scalar(text("SELECT created_at FROM users")) == AN_INSTANT
+        assert await session.scalar(text("SELECT fetched_at FROM creators")) == AN_INSTANT
+        changed = await session.scalar(text("SELECT updated_at FROM users"))
     assert changed is not None
     assert changed.tzinfo is UTC
     row = await read_one(database, SYSTEM, "SELECT created_at FROM users", row=dict_row)

@@ -1,7 +1,7 @@
 """A database's schema as a set of lines, read from the system catalog: equal lines, equal schemas.
 
-Left out on purpose: the order of columns, and what models cannot say: grants, policies, triggers, functions
-and whether an existing row was checked (NOT VALID) are in `catalog_rights`.
+Only the schema `public`, so that an adopted database compares with a fresh one. Grants, policies, triggers,
+functions and whether existing rows were checked (NOT VALID) are in `catalog_rights`.
 """
 
 from psycopg import Connection
@@ -46,16 +46,6 @@ def schema_of(connection: Connection) -> set[str]:
         lines.update(line for (line,) in rows)
     connection.execute("SET search_path = public, extensions")
     return lines
-
-
-def copy_functions(source: Connection, target: Connection) -> None:
-    """Indexes stand on functions, which belong to the history alone."""
-    target.execute("SET check_function_bodies = off")
-    for (definition,) in source.execute(
-        "SELECT pg_get_functiondef(p.oid) FROM pg_proc p"
-        " WHERE p.pronamespace = 'public'::regnamespace AND p.prokind = 'f' ORDER BY p.oid"
-    ):
-        target.execute(definition)
 
 
 def without_comment(connection: Connection) -> list[str]:

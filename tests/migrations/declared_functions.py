@@ -6,8 +6,6 @@ The lines are those of `catalog_rights`: roles without their prefix `tastemaker_
 from functools import reduce
 from typing import Final
 
-from tastemaker.db.models import Base
-
 FIXED: Final = "search_path=pg_catalog, pg_temp"
 FIXED_WITH_PUBLIC: Final = "search_path=pg_catalog, public, pg_temp"
 
@@ -147,6 +145,21 @@ STEPS: Final = {
 }
 """By which a status may change."""
 
+TOUCHED: Final = (
+    "campaigns",
+    "scraping_jobs",
+    "scraping_runs",
+    "search_jobs",
+    "subscription_plans",
+    "system_configurations",
+    "user_billing",
+    "user_subscriptions",
+    "user_system_data",
+    "user_usage",
+    "users",
+)
+"""Tables whose updated_at a trigger keeps."""
+
 OTHER_TRIGGERS: Final = {
     (
         "system_configurations: refuse_unreadable BEFORE INSERT OR UPDATE FOR EACH ROW"
@@ -221,10 +234,6 @@ def functions() -> set[str]:
 def triggers() -> set[str]:
     return {
         *(f"{table}: fill_tenant BEFORE {when}" for table, when in FILLS_TENANT.items()),
-        *(
-            f"{table.name}: touch_updated_at BEFORE UPDATE FOR EACH ROW touch_updated_at()"
-            for table in Base.metadata.tables.values()
-            if "updated_at" in table.columns and table.name not in {"user_profiles_backup", "background_jobs"}
-        ),
+        *(f"{table}: touch_updated_at BEFORE UPDATE FOR EACH ROW touch_updated_at()" for table in TOUCHED),
         *OTHER_TRIGGERS,
     }

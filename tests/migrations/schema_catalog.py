@@ -24,8 +24,9 @@ WHERE {_OURS} AND c.relkind IN ('r', 'p') ORDER BY c.relname
 _COLUMNS: Final = f"""
 SELECT c.relname AS table_name, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
        a.attnotnull AS required,
-       CASE WHEN a.attidentity <> '' THEN 'identity' ELSE coalesce(pg_get_expr(d.adbin, d.adrelid), '') END
-           AS default_value,
+       CASE a.attidentity::text WHEN 'a' THEN 'identity' WHEN 'd' THEN 'identity by default'
+           ELSE coalesce(CASE WHEN a.attgenerated <> '' THEN 'generated ' ELSE '' END
+                         || pg_get_expr(d.adbin, d.adrelid), '') END AS default_value,
        coalesce(col_description(c.oid, a.attnum), '') AS comment
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
@@ -47,7 +48,8 @@ ORDER BY c.relname, array_position('{{p,u,f,c,x}}', k.contype::text), k.conname
 
 _INDEXES: Final = f"""
 SELECT c.relname AS table_name, i.relname AS name, x.indisunique AS is_unique,
-       regexp_replace(pg_get_indexdef(i.oid), '^.* USING ', '') AS definition
+       regexp_replace(pg_get_indexdef(i.oid), '^.* USING ', '')
+           || CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END AS definition
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE {_OURS} AND c.relkind IN ('r', 'p') ORDER BY c.relname, i.relname
