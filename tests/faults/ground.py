@@ -13,7 +13,7 @@ from psycopg import sql
 from tastemaker.db import embedded
 from tastemaker.db.access import APP_ROLE
 from tastemaker.db.embedded import Server
-from tastemaker.db.embedded.places import places_of
+from tastemaker.db.embedded.home import paths_of
 from tastemaker.db.migrate import migrate
 from tastemaker.sandbox.corpus import activate, generate
 
@@ -49,7 +49,7 @@ class Ground:
     @property
     def postmaster(self) -> int:
         """The server's first process, which the others are children of."""
-        return int((places_of(self.home).data / "postmaster.pid").read_text().split("\n")[0])
+        return int((paths_of(self.home).data / "postmaster.pid").read_text().split("\n")[0])
 
     def start_again(self) -> None:
         """After the server was killed or stopped, as whoever needs it next does."""

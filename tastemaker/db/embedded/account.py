@@ -1,8 +1,8 @@
-"""As whom the server runs: PostgreSQL refuses root, so for root it is a user that owns nothing else.
+"""The user that the server runs as. PostgreSQL refuses root, so root runs it as a uid that owns nothing else.
 
-No user is added and no mode is changed. The server's number has no entry in the system's user list and
-no other process; the data directory remembers it as its owner. It needs no right to walk to its folders,
-which lie under root's own: it is given them open, and names them by the number of the open file.
+No user is added and no mode is changed. The uid has no entry in the system's user list and no other
+process; it is stored as the owner of the data directory. The server cannot walk to its folders, which lie
+in root's: it inherits them as open files and names them by their file descriptors.
 """
 
 import os
@@ -17,17 +17,17 @@ from typing import Any
 from tastemaker.core.errors import DatabaseUnavailable
 
 NUMBERS = range(60_900, 61_100)
-"""Candidates for the server's user: below systemd's dynamic users, above those of people and services."""
+"""Candidates for the uid: below systemd's dynamic users, above those of people and services."""
 
 INIT_NAMES = ("nobody", "daemon", "bin")
-"""initdb, unlike the server, insists on an entry in the user list; these are on every system."""
+"""initdb, unlike the server, requires an entry in the user list; every system has one of these."""
 
 OPEN_FOLDERS = Path("/proc/self/fd")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose rights a child process gets. `None` as a number: our own."""
+    """The user of a child process. `uid` None: our own."""
 
     uid: int | None = None
 
@@ -43,7 +43,7 @@ class Account:
 
 
 def server_account(data: Path) -> Account:
-    """The owner of the data directory; before there is one, a number that nobody has."""
+    """The owner of the data directory; before it exists, a uid that nobody has."""
     if os.geteuid() != 0:
         return Account()
     if not OPEN_FOLDERS.is_dir():
@@ -71,19 +71,19 @@ def init_account(server: Account) -> Account:
 
 @contextmanager
 def open_folder(folder: Path, account: Account) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """A name by which a child of that account reaches the folder, and the open files it must inherit."""
+    """A path by which a child of that account reaches the folder, and the open files it must inherit."""
     if account.uid is None:
         yield str(folder), ()
         return
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield f"{OPEN_FOLDERS}/{number}", (number,)
+        yield f"{OPEN_FOLDERS}/{fd}", (fd,)
     finally:
-        os.close(number)
+        os.close(fd)
 
 
 def give_away(tree: Path, account: Account) -> None:
-    """Everything below and including `tree` becomes the account's; links are not followed."""
+    """Makes the account own `tree` and everything in it; links are not followed."""
     account.own(tree)
     if account.uid is None:
         return

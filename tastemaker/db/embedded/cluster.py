@@ -1,16 +1,14 @@
-"""The data directory: made whole or not at all, and used only by the major version that made it."""
+"""The data directory: made completely or not at all, and used only with the major version that made it."""
 
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
-from tastemaker.db.embedded import registry
 from tastemaker.db.embedded.account import Account, give_away, init_account, open_folder
 from tastemaker.db.embedded.binaries import Binaries, environment
-from tastemaker.db.embedded.failures import HomeUnusable, WrongMajorVersion, explained
-from tastemaker.db.embedded.passwords import SUPERUSER, ensure_passwords, password_of
-from tastemaker.db.embedded.places import Places
+from tastemaker.db.embedded.errors import HomeUnusable, WrongMajorVersion, explained
+from tastemaker.db.embedded.home import SUPERUSER, HomePaths, ensure_passwords, password_of, server_lock
 
 BUILTIN_COLLATION_SINCE = 17
 
@@ -24,21 +22,21 @@ dynamic_shared_memory_type = mmap              # in files here: not deleted at l
 """
 
 
-def ensure_data(places: Places, binaries: Binaries, account: Account, *, durable: bool) -> None:
-    """Raises WrongMajorVersion, HomeUnusable, ServerFailed. `durable` False: a power cut may empty it."""
-    if places.data.is_dir() and any(places.data.iterdir()):
-        _require_same_major(places.data, binaries)
-        _take_back(places.data, account)
-        ensure_passwords(places)
+def ensure_data(paths: HomePaths, binaries: Binaries, account: Account, *, durable: bool) -> None:
+    """Raises WrongMajorVersion, HomeUnusable, ServerFailed. `durable` False: a power cut may destroy it."""
+    if paths.data.is_dir() and any(paths.data.iterdir()):
+        _require_same_major(paths.data, binaries)
+        _restore_owner_and_mode(paths.data, account)
+        ensure_passwords(paths)
         return
-    if places.data.is_dir():
-        places.data.rmdir()
-    ensure_passwords(places)
-    _initialise(places, binaries, account, durable=durable)
+    if paths.data.is_dir():
+        paths.data.rmdir()
+    ensure_passwords(paths)
+    _initialise(paths, binaries, account, durable=durable)
 
 
 def major_version(data: Path) -> str | None:
-    """As the data directory says it, e.g. "18"; None where there is none."""
+    """From the file PG_VERSION, e.g. "18"; None without a data directory."""
     try:
         return (data / "PG_VERSION").read_text().strip()
     except (FileNotFoundError, NotADirectoryError):
@@ -57,8 +55,8 @@ def _require_same_major(data: Path, binaries: Binaries) -> None:
         )
 
 
-def _take_back(data: Path, account: Account) -> None:
-    """A copy out of a backup has often lost its owner or its mode, and PostgreSQL insists on both."""
+def _restore_owner_and_mode(data: Path, account: Account) -> None:
+    """A copy from a backup has often lost its owner or its mode, and PostgreSQL requires both."""
     found = data.stat()
     if account.uid is not None and found.st_uid != account.uid:
         give_away(data, account)
@@ -66,40 +64,40 @@ def _take_back(data: Path, account: Account) -> None:
         data.chmod(0o700)
 
 
-def _initialise(places: Places, binaries: Binaries, account: Account, *, durable: bool) -> None:
-    if places.unfinished.exists():
-        shutil.rmtree(places.unfinished)
+def _initialise(paths: HomePaths, binaries: Binaries, account: Account, *, durable: bool) -> None:
+    if paths.unfinished.exists():
+        shutil.rmtree(paths.unfinished)
     try:
-        _make_beside(places, binaries, account, durable=durable)
+        _make_unfinished(paths, binaries, account, durable=durable)
     finally:
-        shutil.rmtree(places.unfinished, ignore_errors=True)
+        shutil.rmtree(paths.unfinished, ignore_errors=True)
 
 
-def _make_beside(places: Places, binaries: Binaries, account: Account, *, durable: bool) -> None:
-    made = places.unfinished / "data"
+def _make_unfinished(paths: HomePaths, binaries: Binaries, account: Account, *, durable: bool) -> None:
+    made = paths.unfinished / "data"
     made.mkdir(mode=0o700, parents=True)
-    places.unfinished.chmod(0o700)
-    password = places.unfinished / "password"
+    paths.unfinished.chmod(0o700)
+    password = paths.unfinished / "password"
     password.touch(mode=0o600)
-    password.write_text(password_of(SUPERUSER, home=places.home))
+    password.write_text(password_of(SUPERUSER, home=paths.home))
     maker = init_account(account)
-    give_away(places.unfinished, maker)
-    said = _run_initdb(places, binaries, maker, locale="C.UTF-8", durable=durable)
+    give_away(paths.unfinished, maker)
+    said = _run_initdb(paths, binaries, maker, locale="C.UTF-8", durable=durable)
     if said is not None and "invalid locale" in said:
-        said = _run_initdb(places, binaries, maker, locale="C", durable=durable)
+        said = _run_initdb(paths, binaries, maker, locale="C", durable=durable)
     if said is not None:
-        raise explained("The database could not be made", said, home=places.home)
+        raise explained("The database could not be made", said, home=paths.home)
     _append(made / "postgresql.conf", CONFIGURATION)
     give_away(made, account)
-    made.rename(places.data)
+    made.rename(paths.data)
 
 
 def _run_initdb(
-    places: Places, binaries: Binaries, maker: Account, *, locale: str, durable: bool
+    paths: HomePaths, binaries: Binaries, maker: Account, *, locale: str, durable: bool
 ) -> str | None:
-    """None when it is done, otherwise what initdb complained about.
+    """None on success, otherwise initdb's output.
 
-    It inherits the server's lock, so that nobody begins anew while it outlives us.
+    It inherits the server's lock, so that no other process starts while it outlives this one.
     """
     options = [f"--username={SUPERUSER}", "--auth=scram-sha-256", "--encoding=UTF8", f"--locale={locale}"]
     options += ["--data-checksums", "--no-instructions"]
@@ -107,7 +105,7 @@ def _run_initdb(
         options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     if not durable:
         options += ["--no-sync"]
-    with registry.server_lock(places) as lock, open_folder(places.unfinished, maker) as (name, inherited):
+    with server_lock(paths) as lock, open_folder(paths.unfinished, maker) as (name, inherited):
         done = subprocess.run(  # noqa: S603 - the operator's or the wheel's own binary
             [binaries.folder / "initdb", f"--pgdata={name}/data", f"--pwfile={name}/password", *options],
             capture_output=True,
@@ -122,6 +120,6 @@ def _run_initdb(
 
 
 def _append(file: Path, text: str) -> None:
-    number = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
-    with os.fdopen(number, "w") as opened:
+    fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+    with os.fdopen(fd, "w") as opened:
         opened.write(text)

@@ -17,8 +17,7 @@ import psycopg
 
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.db import embedded
-from tastemaker.db.embedded import registry
-from tastemaker.db.embedded.places import prepare
+from tastemaker.db.embedded.home import lifecycle_lock, prepare_home
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -110,7 +109,7 @@ class Session:
 
     def take_turn(self) -> object:
         """Keeps everybody else from starting and stopping."""
-        self.using.enter_context(registry.turn(prepare(self.home)))
+        self.using.enter_context(lifecycle_lock(prepare_home(self.home)))
         return "taken"
 
     def wait_for_interrupt(self) -> object:

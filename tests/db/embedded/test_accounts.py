@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from tastemaker.db import embedded
-from tastemaker.db.embedded import public_copy, wheel
-from tastemaker.db.embedded.failures import BinariesUnusable, HomeUnusable
+from tastemaker.db.embedded import binaries
+from tastemaker.db.embedded.errors import BinariesUnusable, HomeUnusable
 from tests.db.embedded.client import Client
 from tests.db.embedded.conftest import FAST
 
@@ -24,17 +24,17 @@ def closed_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The wheel installed where only root gets."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    real = wheel.site_folder()
-    for name in (wheel.PACKAGE, f"{wheel.PACKAGE}.libs"):
+    real = binaries.site_folder()
+    for name in (binaries.PACKAGE, f"{binaries.PACKAGE}.libs"):
         (closed / name).symlink_to(real / name)
-    monkeypatch.setattr(wheel, "site_folder", lambda: closed)
+    monkeypatch.setattr(binaries, "site_folder", lambda: closed)
     return closed
 
 
 @pytest.fixture
 def public_place(public_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = public_folder / "tastemaker" / "binaries"
-    monkeypatch.setattr(public_copy, "PLACE", place)
+    monkeypatch.setattr(binaries, "PLACE", place)
     return place
 
 
@@ -83,12 +83,8 @@ def test_binaries_in_a_closed_folder_are_copied_to_an_open_one(
 
 def test_many_who_copy_at_once_share_one_copy(closed_site: Path, public_place: Path) -> None:
     made: list[Path] = []
-    named_by = wheel.binaries_below(closed_site) / "postgres"
     threads = [
-        threading.Thread(
-            target=lambda: made.append(public_copy.of_trees(closed_site, wheel.TREES, named_by=named_by))
-        )
-        for _ in range(3)
+        threading.Thread(target=lambda: made.append(binaries.public_copy(closed_site))) for _ in range(3)
     ]
     for thread in threads:
         thread.start()
@@ -100,11 +96,9 @@ def test_many_who_copy_at_once_share_one_copy(closed_site: Path, public_place: P
 
 
 def test_a_copy_that_was_cut_short_is_made_again(closed_site: Path, public_place: Path) -> None:
-    (public_place / "unfinished" / wheel.PACKAGE).mkdir(parents=True)
-    made = public_copy.of_trees(
-        closed_site, wheel.TREES, named_by=wheel.binaries_below(closed_site) / "postgres"
-    )
-    assert (wheel.binaries_below(made) / "initdb").exists()
+    (public_place / "unfinished" / binaries.PACKAGE).mkdir(parents=True)
+    made = binaries.public_copy(closed_site)
+    assert (binaries.binaries_below(made) / "initdb").exists()
     assert list(public_place.iterdir()) == [made]
 
 
@@ -119,9 +113,7 @@ def test_a_place_that_others_can_change_is_not_used(
         (public_folder / "elsewhere").mkdir()
         public_place.parent.symlink_to(public_folder / "elsewhere")
     with pytest.raises(BinariesUnusable, match="can be changed by other users"):
-        public_copy.of_trees(
-            wheel.site_folder(), wheel.TREES, named_by=wheel.binaries_below(wheel.site_folder()) / "postgres"
-        )
+        binaries.public_copy(binaries.site_folder())
 
 
 def test_an_ordinary_user_has_everything_at_home(home_of_nobody: Path) -> None:

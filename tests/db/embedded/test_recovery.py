@@ -12,7 +12,7 @@ import pytest
 
 from tastemaker.core.clock import monotonic
 from tastemaker.db import embedded
-from tastemaker.db.embedded.failures import ServerFailed
+from tastemaker.db.embedded.errors import ServerFailed
 from tests.db.embedded.client import Client
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.db import embedded
-from tastemaker.db.embedded import registry, wheel
+from tastemaker.db.embedded import binaries
+from tastemaker.db.embedded import home as embedded_home
 from tests.db.embedded.client import Client
 from tests.db.embedded.conftest import FAST
 
@@ -107,7 +108,7 @@ def test_a_server_that_somebody_else_started_on_our_data(own_home: Path) -> None
     data = own_home / "postgres" / "data"
     owner = data.stat().st_uid if os.geteuid() == 0 else None
     folder = os.open(data, os.O_RDONLY)
-    command = [wheel.binaries_below(wheel.site_folder()) / "postgres", "-D", f"/proc/self/fd/{folder}"]
+    command = [binaries.binaries_below(binaries.site_folder()) / "postgres", "-D", f"/proc/self/fd/{folder}"]
     command += ["-c", "listen_addresses=", "-c", f"unix_socket_directories=/proc/self/fd/{folder}"]
     with subprocess.Popen(
         command, user=owner, group=owner, cwd="/", pass_fds=[folder], stderr=subprocess.PIPE
@@ -156,7 +157,7 @@ def test_binaries_that_miss_a_library(public_folder: Path) -> None:
 
 
 def test_the_wheel_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wheel, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(binaries, "PACKAGE", "no_such_package")
     with refused("No PostgreSQL binaries are installed", "make setup", "DATABASE_URL"):
         use(tmp_path)
 
@@ -217,7 +218,7 @@ def test_binaries_on_a_disk_that_runs_nothing(public_folder: Path, as_root: None
 
 
 def test_another_process_that_never_finishes_its_turn(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "TURN_SECONDS", 0)
+    monkeypatch.setattr(embedded_home, "LOCK_SECONDS", 0)
     with Client(home) as other:
         other.ask("take_turn")
         with refused("Another process has been starting or stopping the database", "End it"):

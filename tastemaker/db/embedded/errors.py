@@ -1,4 +1,4 @@
-"""What can go wrong with the embedded server, each as one sentence that says what to do."""
+"""Errors of the embedded server; each message says in one sentence what to do."""
 
 import errno
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ class BinariesUnusable(DatabaseUnavailable):
 
 
 class WrongMajorVersion(DatabaseUnavailable):
-    """The data was written by another major version than the binaries are."""
+    """Another major version of PostgreSQL made the data."""
 
 
 class SocketTaken(DatabaseUnavailable):
-    """Something that is not ours sits where the server's socket belongs."""
+    """A file or process of somebody else is at the path of the server's socket."""
 
 
 class ServerBusy(DatabaseUnavailable):
@@ -29,7 +29,7 @@ class ServerBusy(DatabaseUnavailable):
 
 
 class ServerFailed(DatabaseUnavailable):
-    """PostgreSQL was run and gave up."""
+    """PostgreSQL was started and ended with an error."""
 
 
 REPORTED = (
@@ -66,7 +66,7 @@ REPORTED = (
     ),
     ("Permission denied", "it may not use a file in {home}. Check who owns the files there."),
 )
-"""What PostgreSQL prints (its messages are always English here) and what that means to a person."""
+"""What PostgreSQL prints (always in English here), and what to do about it."""
 
 REFUSED = {
     errno.ENOSPC: "The disk that holds {path} is full. Free some space and try again.",
@@ -83,7 +83,7 @@ REFUSED = {
 
 @contextmanager
 def in_one_sentence(home: Path) -> Iterator[None]:
-    """What the operating system refuses inside becomes HomeUnusable; our own errors pass."""
+    """Turns an OSError in the block into HomeUnusable."""
     try:
         yield
     except OSError as error:
@@ -95,7 +95,7 @@ def in_one_sentence(home: Path) -> Iterator[None]:
 
 
 def explained(what: str, said: str, *, home: Path, log: Path | None = None) -> ServerFailed:
-    """`what` failed and printed `said`: the error whose sentence names the cause."""
+    """The error for `what` failed and printed `said`; its message names the cause."""
     for words, meaning in REPORTED:
         if words in said:
             return ServerFailed(f"{what}: {meaning.format(home=home)}")
@@ -104,7 +104,7 @@ def explained(what: str, said: str, *, home: Path, log: Path | None = None) -> S
 
 
 def is_known(said: str) -> bool:
-    """Whether it is among what PostgreSQL reports and waiting does not mend."""
+    """Whether it is one of the REPORTED errors, which waiting does not fix."""
     return any(words in said for words, _ in REPORTED)
 
 
