@@ -1,11 +1,12 @@
 """The web application: the edge around the routes of the features.
 
-`create_app(services)` serves what it is given; without them the process opens its database from the settings
-when it starts, so that any ASGI server can run it: `uvicorn --factory tastemaker.asgi:create_app`.
+`create_app(services)` serves what it is given. Without them the process is composed from the settings when it
+starts, so that any ASGI server can run it: `uvicorn --factory tastemaker.asgi:create_app`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
@@ -18,10 +19,12 @@ import tastemaker.searches.costs_api
 from tastemaker.config_store.live import live_configuration
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db.access import Access, database_access
-from tastemaker.db.engine import Database, open_database
-from tastemaker.db.profiles import WEB_WAIT, pool_profile
+from tastemaker.db.profiles import WEB_WAIT
+from tastemaker.jobs.transports.qstash import find_qstash
 from tastemaker.jobs.transports.qstash_callbacks import Deliveries
 from tastemaker.providers.registry import live_providers
+from tastemaker.runtime import connected, equipped, qstash_deliveries
+from tastemaker.sandbox.corpus import active_corpus
 from tastemaker.web import health, qstash
 from tastemaker.web.edge import Edge
 from tastemaker.web.pace import Pace
@@ -42,7 +45,7 @@ ROUTERS: Final = (
 
 
 def create_app(services: Services | None = None, deliveries: Deliveries | None = None) -> FastAPI:
-    """`deliveries` takes what QStash calls with; without it such calls are refused."""
+    """`deliveries` takes the calls of QStash; without it they are refused."""
     app = FastAPI(
         title="Tastemaker",
         summary="Find creators on YouTube, TikTok and Instagram by keyword.",
@@ -50,7 +53,7 @@ def create_app(services: Services | None = None, deliveries: Deliveries | None =
         openapi_url=OPENAPI,
         docs_url=None,
         redoc_url=None,
-        lifespan=None if services else _opened,
+        lifespan=None if services else _lifespan,
     )
     if services is not None:
         put_services(app, services)
@@ -65,28 +68,41 @@ def create_app(services: Services | None = None, deliveries: Deliveries | None =
 
 @asynccontextmanager
 async def open_services(settings: Settings, access: Access) -> AsyncIterator[Services]:
-    """A database whose schema is at its head. A request waits two seconds for a connection, not more."""
-    profile = pool_profile(settings, wait=WEB_WAIT)
+    """Over a database whose schema is at its head. A request waits two seconds for a connection."""
     async with (
-        open_database(access.app_url, profile, direct_url=access.direct_url) as database,
-        services_over(database, settings) as services,
+        connected(settings, access, wait=WEB_WAIT) as database,
+        live_configuration(database) as config,
     ):
-        yield services
-
-
-@asynccontextmanager
-async def services_over(database: Database, settings: Settings) -> AsyncIterator[Services]:
-    async with live_configuration(database) as config:
         yield Services(database, Pace(config), frozenset(live_providers(settings)))
 
 
-def _opened(app: FastAPI) -> AbstractAsyncContextManager[None]:
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[None]:
-        settings = get_settings()
-        with database_access(settings) as access:
-            async with open_services(settings, access) as services:
-                put_services(app, services)
-                yield
+@asynccontextmanager
+async def open_deliveries(
+    services: Services, settings: Settings, *, stopping: asyncio.Event
+) -> AsyncIterator[Deliveries | None]:
+    """Announces jobs to QStash and takes its calls; None where it is not the transport of the settings."""
+    found = find_qstash(settings)
+    if found is None:
+        yield None
+        return
+    corpus = await asyncio.to_thread(active_corpus, settings.home, seed=settings.sandbox_seed)
+    database, config = services.database, services.pace.config
+    async with (
+        equipped(database, settings, corpus=corpus) as equipment,
+        qstash_deliveries(database, found, equipment, config=config, stopping=stopping) as deliveries,
+    ):
+        yield deliveries
 
-    return opened()
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings, stopping = get_settings(), asyncio.Event()
+    with database_access(settings) as access:
+        async with (
+            open_services(settings, access) as services,
+            open_deliveries(services, settings, stopping=stopping) as deliveries,
+        ):
+            put_services(app, services)
+            if deliveries is not None:
+                put_deliveries(app, deliveries)
+            yield

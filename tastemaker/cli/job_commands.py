@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import tastemaker.worker  # noqa: F401 - every type that a worker handles registers itself
+import tastemaker.runtime  # noqa: F401 - every type that a worker handles registers itself
 from tastemaker.cli import screen
 from tastemaker.cli.listing_commands import show_table
 from tastemaker.cli.numbers import UNKNOWN, counted, moment

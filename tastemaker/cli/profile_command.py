@@ -14,7 +14,6 @@ from tastemaker.cli.numbers import UNKNOWN, counted, moment
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.provider_commands import price
 from tastemaker.cli.session import Session, in_session
-from tastemaker.cli.sources import live_registry
 from tastemaker.config_store.durations import parse_duration
 from tastemaker.config_store.keys import REUSE_PAGES_FOR
 from tastemaker.config_store.live import load_configuration
@@ -24,6 +23,7 @@ from tastemaker.providers.base import Creator, ErrorKind, Page, ProfileLookup, P
 from tastemaker.providers.http import make_client
 from tastemaker.providers.lookups import LookUp, ask, look_up
 from tastemaker.providers.registry import sandbox_lookups
+from tastemaker.runtime import live_registry
 from tastemaker.sandbox.server import serve
 from tastemaker.searches.exclusion_filter import presentable
 from tastemaker.searches.suppression_key import find_key
@@ -102,7 +102,7 @@ def _told(error: ProviderError) -> AppError:
 @asynccontextmanager
 async def _adapter(session: Session, platform: Platform, *, sandbox: bool) -> AsyncIterator[Asked]:
     """A live one where there is one; the sandbox's where nothing is live, or where it is asked for."""
-    registry = await live_registry(session)
+    registry = await live_registry(session.database, session.settings)
     lookups = registry.lookups
     async with AsyncExitStack() as stack:
         if not sandbox and platform in lookups:

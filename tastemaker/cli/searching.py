@@ -10,7 +10,6 @@ from tastemaker.cli.progress import Progress, Standing, Trouble
 from tastemaker.cli.progress_queries import list_troubled
 from tastemaker.cli.session import Session
 from tastemaker.cli.signals import stop_signals
-from tastemaker.cli.sources import open_sources
 from tastemaker.cli.states import is_settled
 from tastemaker.config_store.live import live_configuration
 from tastemaker.core.errors import DatabaseUnavailable
@@ -19,6 +18,7 @@ from tastemaker.db.engine import session_scope
 from tastemaker.jobs.types import Handlers
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
+from tastemaker.runtime import open_sources
 from tastemaker.searches.service import get_search
 from tastemaker.searches.tasks import search_handlers
 from tastemaker.searches.types import SANDBOX, Search
@@ -43,7 +43,7 @@ async def run_searches(
     is_live = any(search.source != SANDBOX for search in searches)
     with stop_signals(interrupt):
         async with (
-            open_sources(session, live=is_live, corpus=corpus) as sources,
+            open_sources(session.database, session.settings, live=is_live, corpus=corpus) as sources,
             _working(session, search_handlers(sources), searches) as worker,
         ):
             standing = await _watch(session, searches, progress, interrupt, worker)

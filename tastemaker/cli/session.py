@@ -76,11 +76,10 @@ async def open_session(
     from tastemaker.accounts.current_user import LOCAL_USER
     from tastemaker.accounts.service import ensure_local_user
     from tastemaker.db.claims import Tenant
-    from tastemaker.db.engine import open_database, session_scope
-    from tastemaker.db.profiles import pool_profile
+    from tastemaker.db.engine import session_scope
+    from tastemaker.runtime import connected
 
-    profile = pool_profile(settings)
-    async with open_database(access.app_url, profile, direct_url=access.direct_url) as database:
+    async with connected(settings, access) as database:
         async with session_scope(database, Tenant(LOCAL_USER)) as session:
             user = await ensure_local_user(session)
         return await work(Session(settings, access, database, user))

@@ -1,9 +1,7 @@
 """Where creators come from: the live platforms for which there is a key, or the sandbox; never both mixed."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tastemaker.core.errors import InvalidInput
@@ -13,9 +11,7 @@ from tastemaker.searches.types import LIVE, SANDBOX
 
 if TYPE_CHECKING:
     from tastemaker.cli.session import Session
-    from tastemaker.providers.base import Declaration, Provider
-    from tastemaker.providers.registry import Registry
-    from tastemaker.searches.tasks import Sources
+    from tastemaker.providers.base import Declaration
 
 Source = Literal["sandbox", "live"]
 
@@ -79,47 +75,18 @@ def needed_for(settings: Settings, platform: Platform) -> str:
     return load_registry(settings).needed_for(platform)
 
 
-async def live_registry(session: "Session") -> "Registry":
-    """The live providers under the operator's confirmations. Raises InvalidInput for an unknown provider."""
-    from tastemaker.config_store.keys import YOUTUBE_CONTACTS_CONFIRMED, YOUTUBE_DERIVED_CONFIRMED
-    from tastemaker.config_store.live import load_configuration
-    from tastemaker.providers.registry import load_registry
-
-    config = await load_configuration(session.database)
-    return load_registry(
-        session.settings,
-        youtube_contacts=config[YOUTUBE_CONTACTS_CONFIRMED],
-        youtube_derived=config[YOUTUBE_DERIVED_CONFIRMED],
-    )
-
-
 async def declarations(session: "Session", choice: Choice) -> dict[Platform, "Declaration"]:
     """What the adapters say of themselves that would be asked; nothing is started."""
     from tastemaker.providers.registry import sandbox_providers
+    from tastemaker.runtime import live_registry
 
     is_live = choice.source == LIVE
-    providers = (await live_registry(session)).searches if is_live else sandbox_providers("http://127.0.0.1")
+    providers = (
+        (await live_registry(session.database, session.settings)).searches
+        if is_live
+        else sandbox_providers("http://127.0.0.1")
+    )
     return {platform: provider.declaration for platform, provider in providers.items()}
-
-
-@asynccontextmanager
-async def open_sources(session: "Session", *, live: bool, corpus: Path | None) -> AsyncIterator["Sources"]:
-    """The providers that this process serves: the live ones, and the sandbox over the corpus if given."""
-    from tastemaker.providers.http import make_client
-    from tastemaker.providers.registry import sandbox_providers
-    from tastemaker.searches.suppression_key import find_key
-    from tastemaker.searches.tasks import Sources
-
-    providers: dict[str, dict[Platform, Provider]] = {}
-    async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(make_client())
-        if live:
-            providers[LIVE] = (await live_registry(session)).searches
-        if corpus is not None:
-            from tastemaker.sandbox.server import serve
-
-            providers[SANDBOX] = sandbox_providers(await stack.enter_async_context(serve(corpus)))
-        yield Sources(http=http, providers=providers, key=find_key(session.settings))
 
 
 def _left_out(settings: Settings, platforms: Sequence[Platform]) -> str | None:

@@ -1,0 +1,156 @@
+"""The composition root: what the processes are made of, for `asgi`, `worker` and `cli` alike.
+
+The database, the providers (live, and the sandbox over its corpus), the transports of jobs and of outgoing
+messages. The slices' tasks are imported here, so that every handler, schedule and subscriber is registered.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+import tastemaker.accounts.tasks
+import tastemaker.billing.reconciling
+import tastemaker.billing.tasks
+import tastemaker.jobs.upkeep
+import tastemaker.journeys.tasks
+import tastemaker.mail.tasks
+import tastemaker.ops.tasks
+import tastemaker.providers.tasks  # noqa: F401 - their handlers and schedules register themselves
+from tastemaker.config_store.keys import YOUTUBE_CONTACTS_CONFIRMED, YOUTUBE_DERIVED_CONFIRMED
+from tastemaker.config_store.live import Configuration, load_configuration
+from tastemaker.core.platforms import Platform
+from tastemaker.core.settings import Settings
+from tastemaker.db.access import Access
+from tastemaker.db.engine import Database, open_database
+from tastemaker.db.profiles import pool_profile
+from tastemaker.events.dispatcher import run_dispatcher
+from tastemaker.jobs.completion import Completing
+from tastemaker.jobs.registry import registered_handlers
+from tastemaker.jobs.schedules import run_schedules
+from tastemaker.jobs.transports.publishing import QSTASH, qstash_sender
+from tastemaker.jobs.transports.qstash import QStash
+from tastemaker.jobs.transports.qstash_callbacks import Deliveries
+from tastemaker.jobs.transports.qstash_dispatch import run_line
+from tastemaker.jobs.types import Resources
+from tastemaker.jobs.worker import worker_name
+from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
+from tastemaker.mail.mailer import Mailer, mailer_of
+from tastemaker.mail.sending import email_senders
+from tastemaker.outbox.relay import Senders, run_relay
+from tastemaker.providers.http import make_client
+from tastemaker.providers.registry import Registry, load_registry, sandbox_providers
+from tastemaker.sandbox.server import serve
+from tastemaker.searches.suppression_key import find_key
+from tastemaker.searches.tasks import Sources
+from tastemaker.searches.types import LIVE, SANDBOX
+
+QSTASH_SECONDS: Final = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a process that runs jobs needs: what its handlers use, and the senders of its relay."""
+
+    sources: Sources
+    mailer: Mailer
+    senders: Senders
+
+    @property
+    def resources(self) -> Resources:
+        return {Sources: self.sources, Mailer: self.mailer}
+
+    @property
+    def served(self) -> dict[str, list[Platform]]:
+        """The platforms that this process can search, by source."""
+        return {source: sorted(providers) for source, providers in self.sources.providers.items()}
+
+
+@asynccontextmanager
+async def connected(
+    settings: Settings, access: Access, *, wait: float | None = None
+) -> AsyncIterator[Database]:
+    """The database, as the application's role. `wait`: seconds until a caller gives up on a connection."""
+    profile = pool_profile(settings) if wait is None else pool_profile(settings, wait=wait)
+    async with open_database(access.app_url, profile, direct_url=access.direct_url) as database:
+        yield database
+
+
+async def live_registry(database: Database, settings: Settings) -> Registry:
+    """The live providers under the operator's confirmations. Raises InvalidInput for an unknown provider."""
+    config = await load_configuration(database)
+    return load_registry(
+        settings,
+        youtube_contacts=config[YOUTUBE_CONTACTS_CONFIRMED],
+        youtube_derived=config[YOUTUBE_DERIVED_CONFIRMED],
+    )
+
+
+@asynccontextmanager
+async def open_sources(
+    database: Database, settings: Settings, *, live: bool, corpus: Path | None
+) -> AsyncIterator[Sources]:
+    """The providers that this process serves: the live ones, and the sandbox over the corpus if given."""
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(make_client())
+        providers = {LIVE: (await live_registry(database, settings)).searches} if live else {}
+        if corpus is not None:
+            providers[SANDBOX] = sandbox_providers(await stack.enter_async_context(serve(corpus)))
+        yield Sources(http=http, providers=providers, key=find_key(settings))
+
+
+@asynccontextmanager
+async def equipped(database: Database, settings: Settings, *, corpus: Path) -> AsyncIterator[Equipment]:
+    """For a process that runs every kind of job, from every source."""
+    mailer = mailer_of(settings)
+    async with open_sources(database, settings, live=True, corpus=corpus) as sources:
+        yield Equipment(sources, mailer, email_senders(database, mailer))
+
+
+@asynccontextmanager
+async def qstash_deliveries(
+    database: Database,
+    qstash: QStash,
+    equipment: Equipment,
+    *,
+    config: Configuration,
+    stopping: asyncio.Event,
+) -> AsyncIterator[Deliveries]:
+    """Announces waiting jobs to QStash and runs those that it calls with, for the time of the block.
+
+    Where a part of it fails, `stopping` is set: calls are refused from then on, and QStash makes them again.
+    """
+    state = WorkerState(
+        name=worker_name(),
+        handlers=registered_handlers(equipment.resources),
+        settings=WorkerSettings(),
+        stopping=stopping,
+        config=config,
+        completing=Completing(database),
+    )
+    deliveries = Deliveries(database, qstash, state)
+    async with httpx.AsyncClient(timeout=QSTASH_SECONDS) as http:
+        senders = {**equipment.senders, QSTASH: qstash_sender(qstash, http)}
+        dispatch = run_line(deliveries, stopping=stopping)
+        task = asyncio.create_task(run_beside(dispatch, database, senders, stopping=stopping))
+        task.add_done_callback(lambda _: stopping.set())
+        try:
+            yield deliveries
+        finally:
+            stopping.set()
+            await task
+
+
+async def run_beside(
+    jobs: Coroutine[Any, Any, None], database: Database, senders: Senders, *, stopping: asyncio.Event
+) -> None:
+    """Runs `jobs` together with schedules, event deliveries and the outbox relay, until `stopping` is set."""
+    async with asyncio.TaskGroup() as parts:
+        parts.create_task(jobs)
+        parts.create_task(run_schedules(database, stopping=stopping))
+        parts.create_task(run_dispatcher(database, stopping=stopping))
+        parts.create_task(run_relay(database, senders, stopping=stopping))
