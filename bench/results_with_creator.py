@@ -15,7 +15,7 @@ from bench.measuring import Urls, arguments, database, server, show, timed
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import Database, PoolProfile, open_database
-from tastemaker.searches.creator_lookup_queries import list_results_with_creator
+from tastemaker.searches.history_queries import list_results_with_creator
 from tests.proofs.rows import load_results, load_users
 
 USER = ExternalUserId("user_9")

@@ -29,10 +29,9 @@ from tastemaker.providers.base import (
     PolicyClass,
     Post,
 )
-from tastemaker.searches.requests import make_request
 from tastemaker.searches.service import get_search, start_search
 from tastemaker.searches.tasks import Sources, search_handlers
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import Search, make_request
 
 PER_PAGE = 50
 PLATFORM = Platform.TIKTOK

@@ -37,7 +37,7 @@ from tastemaker.accounts.current_user import LOCAL_USER
 from tastemaker.core.ids import new_id
 from tastemaker.db.claims import Tenant, claims_json
 from tastemaker.providers.base import Page
-from tastemaker.searches.document import to_document
+from tastemaker.searches.results.documents import to_document
 
 PERIOD = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 """Of a column without a time zone."""

@@ -14,8 +14,6 @@ from fastapi import FastAPI
 import tastemaker.accounts.unsubscribing_api
 import tastemaker.campaigns.api
 import tastemaker.searches.api
-import tastemaker.searches.campaigns_api
-import tastemaker.searches.costs_api
 from tastemaker.config_store.live import live_configuration
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db.access import Access, database_access
@@ -37,9 +35,9 @@ ROUTERS: Final = (
     health.router,
     tastemaker.accounts.unsubscribing_api.router,
     tastemaker.campaigns.api.router,
-    tastemaker.searches.campaigns_api.router,
+    tastemaker.searches.api.campaigns_router,
     tastemaker.searches.api.router,
-    tastemaker.searches.costs_api.router,
+    tastemaker.searches.api.costs_router,
     qstash.router,
 )
 

@@ -45,7 +45,7 @@ from tastemaker.outbox.relay import Senders, run_relay
 from tastemaker.providers.http import make_client
 from tastemaker.providers.registry import Registry, load_registry, sandbox_providers
 from tastemaker.sandbox.server import serve
-from tastemaker.searches.suppression_key import find_key
+from tastemaker.searches.exclusions.names import find_key
 from tastemaker.searches.tasks import Sources
 from tastemaker.searches.types import LIVE, SANDBOX
 

@@ -1,4 +1,4 @@
-"""What one does with a campaign. Deleting one spans its searches: `searches.erasing`."""
+"""What one does with a campaign. Deleting one spans its searches: `searches.maintenance`."""
 
 from datetime import datetime
 from uuid import UUID

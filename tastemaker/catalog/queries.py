@@ -129,7 +129,7 @@ NEWER_POSTS = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CatalogIds:
     """The catalog's ids: of creators by stable id, of posts by post id."""
 
     creators: Mapping[str, int]
@@ -137,13 +137,13 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept(Known):
+class UpsertedIds(CatalogIds):
     """`known_by_handle`: the rows that know one of these creators by its handle alone."""
 
     known_by_handle: Sequence[int]
 
 
-NOBODY = Known({}, {})
+NO_IDS = CatalogIds({}, {})
 
 
 async def upsert(
@@ -153,7 +153,7 @@ async def upsert(
     *,
     provenance: Provenance,
     now: datetime,
-) -> Later[Kept]:
+) -> Later[UpsertedIds]:
     """Keep what a page told of each creator, and posts of creators whom the catalog has by then."""
     origin = _origin(provenance, now)
     asked_creators = asked_posts = None
@@ -164,10 +164,10 @@ async def upsert(
         by_id = {post.post_id: _row(post, _POST) for post in posts}
         asked_posts = await message.ask(KEEP_POSTS, {"posts": _json([*by_id.values()]), **origin})
 
-    async def read() -> Kept:
+    async def read() -> UpsertedIds:
         kept = await asked_creators.fetchall() if asked_creators else []
         kept_posts = await asked_posts.fetchall() if asked_posts else []
-        return Kept(
+        return UpsertedIds(
             {row["stable_id"]: row["id"] for row in kept},
             {row["post_id"]: row["id"] for row in kept_posts},
             sorted({row["known_by_handle"] for row in kept} - {None}),
@@ -178,7 +178,7 @@ async def upsert(
 
 async def list_newer(
     session: AsyncSession, creators: Sequence[Creator], posts: Sequence[Post], since: datetime
-) -> Known:
+) -> CatalogIds:
     """Those of whom the catalog was told at that moment or later."""
     platforms = [*{one.platform.value for one in creators}]
     stable_ids, post_ids = [one.stable_id for one in creators], [one.post_id for one in posts]
@@ -186,7 +186,7 @@ async def list_newer(
     async with in_one_message(session) as message:
         newer = await message.ask(NEWER_CREATORS, {"ids": stable_ids, **asked})
         newer_posts = await message.ask(NEWER_POSTS, {"ids": post_ids, **asked})
-    return Known(
+    return CatalogIds(
         {row["stable_id"]: row["id"] for row in await newer.fetchall()},
         {row["post_id"]: row["id"] for row in await newer_posts.fetchall()},
     )

@@ -14,7 +14,7 @@ from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, in_session
 from tastemaker.core.errors import InvalidInput
 from tastemaker.db.engine import in_transaction, session_scope
-from tastemaker.searches.erasing import delete_campaign, erase_some
+from tastemaker.searches.maintenance import delete_campaign, erase_next_batch
 
 
 def create(name: str, *, description: str | None, search_type: str, as_json: bool) -> None:
@@ -81,7 +81,7 @@ async def _delete(session: Session, reference: str, *, yes: bool, as_json: bool)
         session.user.claim,
         lambda writing: delete_campaign(writing, session.user, campaign),
     )
-    while await erase_some(session.database, session.user.user_id, campaign.id) is not None:
+    while await erase_next_batch(session.database, session.user.user_id, campaign.id) is not None:
         pass
     if as_json:
         screen.write_json({**campaign_document(campaign), "deleted": True})

@@ -27,7 +27,7 @@ from tastemaker.events.names import Source
 from tastemaker.events.payloads import AdminAction
 from tastemaker.events.service import record
 from tastemaker.ratelimit.queries import find_own_budget, find_spent, set_own_budget
-from tastemaker.searches.cost_queries import By, Spent, list_spent
+from tastemaker.searches.cost_queries import CostGrouping, CostLine, list_costs
 
 NO_LIMIT, AS_EACH = "none", "default"
 COLUMNS = (
@@ -54,7 +54,7 @@ async def show_spent(
     """Raises InvalidInput."""
     what = _by(by)
     async with session_scope(session.database, SYSTEM) as reading:
-        rows = await list_spent(
+        rows = await list_costs(
             reading,
             what,
             user_id=None if user is None else ExternalUserId(user),
@@ -157,11 +157,13 @@ def _budget(who: str, allowed: int, spent: int) -> dict[str, Any]:
     return {"whose": who, "micros_usd": limit, "spent_micros_usd": spent, "left_micros_usd": left}
 
 
-def _by(word: str) -> By:
+def _by(word: str) -> CostGrouping:
     try:
-        return By(word.strip().lower())
+        return CostGrouping(word.strip().lower())
     except ValueError:
-        raise InvalidInput(f"Costs are summed by {', '.join(By)}; {word[:40]!r} is none of them.") from None
+        raise InvalidInput(
+            f"Costs are summed by {', '.join(CostGrouping)}; {word[:40]!r} is none of them."
+        ) from None
 
 
 def _day(written: str | None) -> date | None:
@@ -173,7 +175,7 @@ def _day(written: str | None) -> date | None:
         raise InvalidInput(f"{written[:40]!r} is no day, such as 2026-11-01.") from None
 
 
-def _row(row: Spent) -> tuple[str, ...]:
+def _row(row: CostLine) -> tuple[str, ...]:
     return (
         UNKNOWN if row.name is None else plain(row.name),
         f"{row.pages:,}",

@@ -8,7 +8,7 @@ from rich.text import Text
 from tastemaker.cli.numbers import UNKNOWN, short
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.table import Column, fit, fits, table
-from tastemaker.searches.types import FoundCreator
+from tastemaker.searches.results.queries import FoundCreator
 
 NAME = Column(title="Creator", least=14, most=30)
 NAME_ALONE = Column(title="Creator", least=14, most=44)

@@ -10,9 +10,8 @@ from tastemaker.cli.session import Session
 from tastemaker.cli.streams import write
 from tastemaker.core.errors import Conflict
 from tastemaker.core.ids import SearchId
-from tastemaker.searches.export import Columns, csv_chunks
-from tastemaker.searches.results_queries import stream_found
-from tastemaker.searches.types import FoundCreator
+from tastemaker.searches.results.export import Columns, csv_chunks
+from tastemaker.searches.results.queries import FoundCreator, stream_results
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ async def write_csv(
     overwrite: bool = False,
 ) -> Written:
     """Write to the first of the candidates that is free. Raises OSError, Conflict."""
-    found = _Counted(stream_found(session.database, session.user.user_id, search_ids))
+    found = _Counted(stream_results(session.database, session.user.user_id, search_ids))
     chunks = csv_chunks(found, columns, bom=bom)
     path = next(candidates)
     if path == STANDARD_OUTPUT:

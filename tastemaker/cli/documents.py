@@ -4,7 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tastemaker.campaigns.queries import Campaign
-from tastemaker.searches.types import FoundCreator, Run, Search
+from tastemaker.searches.results.queries import FoundCreator
+from tastemaker.searches.types import Run, Search
 
 Document = dict[str, Any]
 

@@ -11,9 +11,8 @@ from tastemaker.cli.sources import Choice, declarations
 from tastemaker.cli.table import Column
 from tastemaker.core.money import dollars
 from tastemaker.db.engine import session_scope
-from tastemaker.searches.estimating import Estimate, estimate
-from tastemaker.searches.requests import SearchRequest
-from tastemaker.searches.types import SANDBOX
+from tastemaker.searches.cost_estimate import CostEstimate, estimate_cost
+from tastemaker.searches.types import SANDBOX, SearchRequest
 
 COLUMNS = (
     Column(title="Platform", least=9),
@@ -31,7 +30,7 @@ async def show_estimate(
     declared = await declarations(session, choice)
     async with session_scope(session.database, session.user.claim) as reading:
         found = [
-            await estimate(reading, session.user.user_id, request, declared[request.platform])
+            await estimate_cost(reading, session.user.user_id, request, declared[request.platform])
             for request in requests
         ]
     total = sum(one.micros_usd for one in found)
@@ -52,7 +51,7 @@ async def show_estimate(
         screen.show(f"About {dollars(total)}. Nothing was asked for.")
 
 
-def _row(one: Estimate) -> tuple[str, ...]:
+def _row(one: CostEstimate) -> tuple[str, ...]:
     return (
         one.platform.value,
         f"{one.pages:,}",
@@ -63,5 +62,5 @@ def _row(one: Estimate) -> tuple[str, ...]:
     )
 
 
-def _document(one: Estimate) -> dict[str, Any]:
+def _document(one: CostEstimate) -> dict[str, Any]:
     return {**asdict(one), "platform": one.platform.value}

@@ -17,10 +17,9 @@ from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.core.ids import CampaignId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction, session_scope
-from tastemaker.searches import exclusions
-from tastemaker.searches.exclusion_queries import list_exclusions, list_suppressions
-from tastemaker.searches.exclusions import Somebody
-from tastemaker.searches.suppression_key import ensure_key
+from tastemaker.searches.exclusions import names, service
+from tastemaker.searches.exclusions.names import CreatorName, ensure_key
+from tastemaker.searches.exclusions.queries import list_exclusions, list_suppressions
 
 EXCLUSION_COLUMNS = (
     Column(title="Platform", least=9),
@@ -51,14 +50,14 @@ class Place:
 
 
 def add(place: Place, platform: str, name: str, *, by_id: bool, note: str | None, as_json: bool) -> None:
-    one = exclusions.somebody(platform, name, is_id=by_id)
+    one = names.name_creator(platform, name, is_id=by_id)
     in_session(lambda session: _add(session, place, [one], note=note, as_json=as_json))
 
 
 def import_file(place: Place, file: Path, *, note: str | None, as_json: bool) -> None:
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            people = list(exclusions.read_list(lines))
+            people = list(names.read_list(lines))
     except OSError as error:
         raise AppError(f"{file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -89,26 +88,26 @@ def show(place: Place, *, limit: int, after: str | None, as_json: bool) -> None:
 
 
 def remove(place: Place, platform: str, name: str, *, by_id: bool, as_json: bool) -> None:
-    one = exclusions.somebody(platform, name, is_id=by_id)
+    one = names.name_creator(platform, name, is_id=by_id)
 
     async def work(session: Session) -> None:
         async with session_scope(session.database, session.user.claim) as writing:
             of = await place.id(session, writing)
-            await exclusions.readmit(writing, session.user, one, campaign_id=of)
+            await service.remove_exclusion(writing, session.user, one, campaign_id=of)
         _tell({"removed": 1}, f"{plain(one.value)} is on the list no longer.", as_json=as_json)
 
     in_session(work)
 
 
 def suppress(platform: str, name: str, *, by_id: bool, reason: str | None, as_json: bool) -> None:
-    one = exclusions.somebody(platform, name, is_id=by_id)
+    one = names.name_creator(platform, name, is_id=by_id)
 
     async def work(session: Session) -> None:
         key = ensure_key(session.settings)
         held = await in_transaction(
             session.database,
             SYSTEM,
-            lambda writing: exclusions.suppress(writing, session.user, key, one, reason=reason),
+            lambda writing: service.suppress(writing, session.user, key, one, reason=reason),
         )
         told = f"Suppressed. Taken out of {counted(held, 'search', 'searches')}."
         _tell({"suppressed": True, "searches": held}, told, as_json=as_json)
@@ -117,12 +116,12 @@ def suppress(platform: str, name: str, *, by_id: bool, reason: str | None, as_js
 
 
 def lift(platform: str, name: str, *, by_id: bool, as_json: bool) -> None:
-    one = exclusions.somebody(platform, name, is_id=by_id)
+    one = names.name_creator(platform, name, is_id=by_id)
 
     async def work(session: Session) -> None:
         key = ensure_key(session.settings)
         async with session_scope(session.database, SYSTEM) as writing:
-            await exclusions.lift_suppression(writing, session.user, key, one)
+            await service.lift_suppression(writing, session.user, key, one)
         _tell({"removed": 1}, "This name may be stored again.", as_json=as_json)
 
     in_session(work)
@@ -147,11 +146,11 @@ def show_suppressions(*, limit: int, as_json: bool) -> None:
 
 
 async def _add(
-    session: Session, place: Place, people: Sequence[Somebody], *, note: str | None, as_json: bool
+    session: Session, place: Place, people: Sequence[CreatorName], *, note: str | None, as_json: bool
 ) -> None:
     async with session_scope(session.database, session.user.claim) as writing:
         of = await place.id(session, writing)
-        added = await exclusions.exclude(writing, session.user, people, campaign_id=of, note=note)
+        added = await service.exclude(writing, session.user, people, campaign_id=of, note=note)
     known = len(people) - added
     told = f"{counted(added, 'creator')} added to the list, {known:,} there already."
     _tell({"added": added, "known": known}, told, as_json=as_json)

@@ -25,8 +25,8 @@ from tastemaker.providers.lookups import LookUp, ask, look_up
 from tastemaker.providers.registry import sandbox_lookups
 from tastemaker.runtime import live_registry
 from tastemaker.sandbox.server import serve
-from tastemaker.searches.exclusion_filter import presentable
-from tastemaker.searches.suppression_key import find_key
+from tastemaker.searches.exclusions.filter import filter_for_reuse
+from tastemaker.searches.exclusions.names import find_key
 from tastemaker.searches.types import LIVE, SANDBOX
 
 ABSENT = {ErrorKind.NOT_FOUND, ErrorKind.PRIVATE}
@@ -86,7 +86,7 @@ async def _question(
         query=query,
         config=config,
         max_age=config[REUSE_PAGES_FOR] if age is None else age,
-        presentable=partial(presentable, platform=platform, key=find_key(session.settings)),
+        presentable=partial(filter_for_reuse, platform=platform, key=find_key(session.settings)),
     )
 
 

@@ -18,10 +18,9 @@ from tastemaker.cli.session import Session
 from tastemaker.core.ids import SearchId
 from tastemaker.db.engine import session_scope
 from tastemaker.searches.queries import list_runs
-from tastemaker.searches.results import EVERYTHING, Filter, FoundPage, Place, Sort
-from tastemaker.searches.results_queries import count_found, list_found
-from tastemaker.searches.states import Outcome
-from tastemaker.searches.types import Run, Search
+from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, ResultPosition, Sort
+from tastemaker.searches.results.queries import ResultsPage, count_results, list_results
+from tastemaker.searches.types import Outcome, Run, Search
 
 JSON_PAGE = 1000
 
@@ -32,7 +31,7 @@ class Question:
 
     reference: str
     sort: Sort
-    wanted: Filter
+    wanted: ResultFilter
     limit: int | None
     as_json: bool
 
@@ -52,8 +51,8 @@ async def show_results(session: Session, question: Question) -> None:
     async with session_scope(session.database, session.user.claim) as reading:
         meant = await find_meant(reading, session.user, question.reference)
         ids = [search.id for search in meant.searches]
-        found = await count_found(reading, session.user.user_id, ids)
-        passing = await count_found(reading, session.user.user_id, ids, wanted=question.wanted)
+        found = await count_results(reading, session.user.user_id, ids)
+        passing = await count_results(reading, session.user.user_id, ids, wanted=question.wanted)
         cut_off = await _cut_off(reading, session, meant.searches)
     if question.as_json:
         await _write_document(session, meant, question, cut_off, found=found, passing=passing)
@@ -135,10 +134,10 @@ async def _write_document(
 
 
 async def _page(
-    session: Session, meant: Meant, question: Question, *, limit: int, after: Place | None = None
-) -> FoundPage:
+    session: Session, meant: Meant, question: Question, *, limit: int, after: ResultPosition | None = None
+) -> ResultsPage:
     async with session_scope(session.database, session.user.claim) as reading:
-        return await list_found(
+        return await list_results(
             reading,
             session.user.user_id,
             [search.id for search in meant.searches],

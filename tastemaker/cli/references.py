@@ -10,8 +10,8 @@ from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.cli.states import short_id
 from tastemaker.core.errors import NotFound
-from tastemaker.searches.export import CAMPAIGN_COLUMNS, Columns, columns_of
 from tastemaker.searches.queries import list_searches
+from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, Columns, columns_of
 from tastemaker.searches.service import get_search
 from tastemaker.searches.types import Search
 

@@ -13,8 +13,8 @@ from tastemaker.cli.numbers import counted
 from tastemaker.cli.plain_text import plain
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings
-from tastemaker.searches.states import Status
-from tastemaker.searches.types import LIVE, FoundCreator, Run, Search
+from tastemaker.searches.results.queries import FoundCreator
+from tastemaker.searches.types import LIVE, Run, Search, Status
 
 SHOWN = 20
 

@@ -13,8 +13,7 @@ from tastemaker.cli.sources import Choice, choose, notice
 from tastemaker.core.errors import ExitCode, InvalidInput
 from tastemaker.core.money import parse_dollars
 from tastemaker.core.settings import Settings, get_settings
-from tastemaker.searches.requests import SearchRequest, make_request
-from tastemaker.searches.types import SANDBOX
+from tastemaker.searches.types import SANDBOX, SearchRequest, make_request
 
 STOPPED = {"error": "Stopped.", "kind": "interrupted", "exit_code": ExitCode.INTERRUPTED}
 

@@ -27,8 +27,8 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction, session_scope
 from tastemaker.journeys.searching import ask
 from tastemaker.ratelimit.service import try_again
-from tastemaker.searches.export import columns_of
-from tastemaker.searches.results_queries import list_found, stream_found
+from tastemaker.searches.results.export import columns_of
+from tastemaker.searches.results.queries import list_results, stream_results
 from tastemaker.searches.types import LIVE, Search
 
 
@@ -132,7 +132,7 @@ async def _tell(
     ids = [search.id for search in searches]
     total = sum(search.stored for search in searches)
     async with session_scope(session.database, session.user.claim) as reading:
-        page = await list_found(reading, session.user.user_id, ids, limit=report.SHOWN)
+        page = await list_results(reading, session.user.user_id, ids, limit=report.SHOWN)
     if page.creators:
         report.show_creators(page.creators, keywords=report.keyword_count(searches))
         report.show_more(total - len(page.creators), begun.reference, options="", total=total)
@@ -171,7 +171,7 @@ async def _tell_as_json(
     status = states.exit_code(searches)
     csv = {"path": written.path, "creators": written.creators} if written else None
     document = {**_document(session, begun, searches), "csv": csv, "exit_code": status}
-    found = stream_found(session.database, session.user.user_id, [search.id for search in searches])
+    found = stream_results(session.database, session.user.user_id, [search.id for search in searches])
     rows = (creator_document(creator) async for creator in found)
     await screen.write_json_with_rows(document, "creators", rows)
     return status

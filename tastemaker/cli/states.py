@@ -6,8 +6,7 @@ from datetime import datetime
 from tastemaker.cli.numbers import counted, time_of_day
 from tastemaker.cli.plain_text import plain
 from tastemaker.core.errors import ExitCode
-from tastemaker.searches.states import Outcome, Status
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import Outcome, Search, Status
 
 SHORT_ID = 8
 

@@ -22,9 +22,9 @@ from tastemaker.events.service import record
 from tastemaker.jobs.service import publish
 from tastemaker.journeys import account_deletion_queries as queries
 from tastemaker.journeys.messages import ERASE_USER, EraseUser
-from tastemaker.searches.erasing import delete_campaign, erase_some
+from tastemaker.searches.maintenance import delete_campaign, erase_next_batch
 from tastemaker.searches.service import end_search
-from tastemaker.searches.states import EndReason
+from tastemaker.searches.types import EndReason
 
 
 async def delete_user(session: AsyncSession, user_id: ExternalUserId) -> None:
@@ -60,7 +60,7 @@ async def erase_some_of(database: Database, user_id: ExternalUserId) -> bool:
     campaign_id, is_deleting = campaign
     if not is_deleting:
         await in_transaction(database, SYSTEM, partial(_begin, user=user, campaign_id=campaign_id))
-    await erase_some(database, user_id, campaign_id)
+    await erase_next_batch(database, user_id, campaign_id)
     return True
 
 

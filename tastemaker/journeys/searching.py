@@ -15,9 +15,8 @@ from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import NAME_LENGTH, ensure_campaign, get_campaign
 from tastemaker.core.text import clean_line
 from tastemaker.searches import queries
-from tastemaker.searches.requests import SearchRequest
 from tastemaker.searches.service import resume_search, start_search
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import Search, SearchRequest
 
 MOST_SEARCHES = 1000
 

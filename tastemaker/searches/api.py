@@ -1,24 +1,39 @@
-"""`/api/v1/searches`: searches for programs."""
+"""`/api/v1/searches` and `/api/v1/costs`, and a campaign's results and deletion: searches for programs."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.api_access import Access, access
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.core.errors import InvalidInput
-from tastemaker.core.ids import SearchId
+from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.enums import ApiScope
 from tastemaker.searches import queries, service
+from tastemaker.searches.cost_queries import CostGrouping, list_costs
 from tastemaker.searches.history_queries import list_search_history
-from tastemaker.searches.requests import make_request
-from tastemaker.searches.results_api import After, Limit, PageOfResults, read_results
+from tastemaker.searches.maintenance import delete_campaign
+from tastemaker.searches.queries import list_searches
+from tastemaker.searches.results.paging import (
+    ResultFilter,
+    ResultPosition,
+    Sort,
+    decode_cursor,
+    encode_cursor,
+    make_filter,
+)
+from tastemaker.searches.results.queries import list_results
 from tastemaker.searches.schemas import (
+    By,
+    CostDocument,
+    CostsDocument,
     NewSearch,
     PastSearchDocument,
     ResultsDocument,
@@ -26,18 +41,61 @@ from tastemaker.searches.schemas import (
     SearchesDocument,
     SearchWithRuns,
     StartedSearches,
+    results_document,
     search_document,
     search_with_runs,
 )
-from tastemaker.searches.types import LIVE, SANDBOX
+from tastemaker.searches.types import LIVE, SANDBOX, make_request
 from tastemaker.web.idempotency import Answer, answer, respond
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+After = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
+
+
+Followers = Annotated[int | None, Query(ge=0, le=10**15)]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsQuery:
+    """Which creators, in what order, and from where on."""
+
+    wanted: ResultFilter
+    sort: Sort
+    after: ResultPosition | None
+    limit: int
+
+
+def _results_query(
+    *,
+    limit: Limit = 50,
+    after: After = None,
+    sort: Sort = Sort.POSITION,
+    min_followers: Followers = None,
+    max_followers: Followers = None,
+    has_email: bool = False,
+) -> ResultsQuery:
+    wanted = make_filter(min_followers=min_followers, max_followers=max_followers, has_email=has_email)
+    return ResultsQuery(wanted, sort, decode_cursor(sort, after), limit)
+
+
+AskedResults = Annotated[ResultsQuery, Depends(_results_query)]
+
 
 PATH: Final = "/api/v1/searches"
 
+
+MOST_SEARCHES: Final = 10_000
+"""Of one campaign, whose creators are read together."""
+
 router = APIRouter(prefix=PATH, tags=["searches"])
+campaigns_router = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
+costs_router = APIRouter(prefix="/api/v1/costs", tags=["costs"])
 
 Reading = Annotated[Access, access(ApiScope.SEARCHES_READ)]
 Writing = Annotated[Access, access(ApiScope.SEARCHES_WRITE)]
+CampaignWriting = Annotated[Access, access(ApiScope.CAMPAIGNS_WRITE)]
 
 
 @router.post("", status_code=201, responses={201: {"model": StartedSearches}})
@@ -97,14 +155,79 @@ async def cancel(caller: Writing, search_id: UUID) -> Response:
 
 
 @router.get("/{search_id}/results", responses={200: {"model": ResultsDocument}})
-async def results(caller: Reading, search_id: UUID, asked: PageOfResults) -> Response:
+async def results(caller: Reading, search_id: UUID, asked: AskedResults) -> Response:
     """The creators found, also while the search runs. Read on with the same filters and order."""
 
     async def work(session: AsyncSession) -> Answer:
         search = await service.get_search(session, await caller.user(session), str(search_id))
-        return answer(await read_results(session, search.user_id, [SearchId(search.id)], asked))
+        return answer(await _read_results(session, search.user_id, [SearchId(search.id)], asked))
 
     return respond(await caller.read(work))
+
+
+@campaigns_router.get("/{campaign_id}/results", name="results", responses={200: {"model": ResultsDocument}})
+async def campaign_results(caller: Reading, campaign_id: UUID, asked: AskedResults) -> Response:
+    """The creators that the campaign's searches found, also while they run."""
+
+    async def work(session: AsyncSession) -> Answer:
+        user = await caller.user(session)
+        campaign = await get_campaign(session, user, str(campaign_id))
+        searches = await list_searches(session, user.user_id, campaign_id=campaign.id, limit=MOST_SEARCHES)
+        ids = [SearchId(search.id) for search in searches]
+        return answer(await _read_results(session, user.user_id, ids, asked))
+
+    return respond(await caller.read(work))
+
+
+@campaigns_router.delete("/{campaign_id}", name="delete", status_code=204)
+async def delete_with_searches(caller: CampaignWriting, campaign_id: UUID) -> Response:
+    """Delete a campaign with all that is in it: gone at once, while a worker erases the rows."""
+
+    async def work(session: AsyncSession) -> Answer:
+        user = await caller.user(session)
+        await delete_campaign(session, user, await get_campaign(session, user, str(campaign_id)))
+        return Answer(b"", status=204)
+
+    return await caller.once(work)
+
+
+@costs_router.get("", name="show", responses={200: {"model": CostsDocument}})
+async def show_costs(
+    caller: Reading,
+    by: By = By.PROVIDER,
+    since: date | None = None,
+    until: date | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """What was spent with which provider, the dearest first."""
+
+    async def work(session: AsyncSession) -> Answer:
+        rows = await list_costs(
+            session,
+            CostGrouping(by),
+            user_id=caller.caller.user_id,
+            since=since,
+            until=until,
+            limit=limit,
+        )
+        return answer(CostsDocument(by=by, costs=[CostDocument(**asdict(row)) for row in rows]))
+
+    return respond(await caller.read(work))
+
+
+async def _read_results(
+    session: AsyncSession, user_id: ExternalUserId, searches: Sequence[SearchId], asked: ResultsQuery
+) -> ResultsDocument:
+    page = await list_results(
+        session,
+        user_id,
+        searches,
+        wanted=asked.wanted,
+        sort=asked.sort,
+        after=asked.after,
+        limit=asked.limit,
+    )
+    return results_document(page.creators, encode_cursor(asked.sort, page.next))
 
 
 def _choose(live: frozenset[Platform], wanted: NewSearch) -> tuple[str, Sequence[Platform]]:

@@ -12,7 +12,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 
 
-class By(StrEnum):
+class CostGrouping(StrEnum):
     """What costs are summed by."""
 
     PROVIDER = "provider"
@@ -24,15 +24,16 @@ class By(StrEnum):
 
 
 NAMES = {
-    By.PROVIDER: "c.provider",
-    By.USER: "c.tenant_id",
-    By.CAMPAIGN: "(SELECT p.name FROM scraping_jobs j JOIN campaigns p ON p.id = j.campaign_id "
+    CostGrouping.PROVIDER: "c.provider",
+    CostGrouping.USER: "c.tenant_id",
+    CostGrouping.CAMPAIGN: "(SELECT p.name FROM scraping_jobs j JOIN campaigns p ON p.id = j.campaign_id "
     "AND p.user_id = j.user_id WHERE j.id = c.job_id AND j.user_id = c.tenant_id)",
-    By.SEARCH: "c.job_id::text",
-    By.DAY: "to_char(c.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
-    By.MONTH: "to_char(c.started_at AT TIME ZONE 'UTC', 'YYYY-MM')",
+    CostGrouping.SEARCH: "c.job_id::text",
+    CostGrouping.DAY: "to_char(c.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+    CostGrouping.MONTH: "to_char(c.started_at AT TIME ZONE 'UTC', 'YYYY-MM')",
 }
 """By what, in SQL. A search that was deleted with its campaign leaves NULL."""
+
 
 SUMS = """
     SELECT {name} AS name, count(*) AS pages, coalesce(sum(calls), 0) AS calls,
@@ -52,6 +53,7 @@ SUMS = """
     GROUP BY 1 ORDER BY {order} LIMIT :limit
 """
 
+
 YIELD = text("""
     SELECT sum(stored)::float / nullif(sum(pages), 0) FROM (
         SELECT r.stored, r.pages FROM scraping_runs r
@@ -63,7 +65,7 @@ YIELD = text("""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
+class CostLine:
     """One line of the books. `failed` calls may have been charged all the same; so may the `lost` ones.
 
     Money in millionths of a US dollar. `micros_usd` is what was charged, failed calls included; the lost and
@@ -83,18 +85,18 @@ class Spent:
     open_micros_usd: int
 
 
-async def list_spent(
+async def list_costs(
     session: AsyncSession,
-    by: By,
+    by: CostGrouping,
     *,
     user_id: ExternalUserId | None = None,
     since: date | None = None,
     until: date | None = None,
     limit: int,
-) -> Sequence[Spent]:
+) -> Sequence[CostLine]:
     """The dearest first; days and months in their order. Both days are included, in UTC."""
     asked = {"user_id": user_id, "since": since, "until": until, "limit": limit}
-    return [_spent(row) for row in (await session.execute(_sums(by), asked)).mappings()]
+    return [_cost_line(row) for row in (await session.execute(_sums(by), asked)).mappings()]
 
 
 async def find_yield(session: AsyncSession, user_id: ExternalUserId, platform: Platform) -> float | None:
@@ -106,11 +108,11 @@ async def find_yield(session: AsyncSession, user_id: ExternalUserId, platform: P
     return (await session.execute(YIELD, asked)).scalar_one()  # type: ignore[no-any-return]  # a float or NULL
 
 
-def _sums(by: By) -> TextClause:
-    in_time = by in {By.DAY, By.MONTH}
+def _sums(by: CostGrouping) -> TextClause:
+    in_time = by in {CostGrouping.DAY, CostGrouping.MONTH}
     return text(SUMS.format(name=NAMES[by], order="1" if in_time else "5 DESC, 2 DESC, 1"))
 
 
-def _spent(row: RowMapping) -> Spent:
-    numbers = {name: int(row[name]) for name in Spent.__slots__ if name != "name"}
-    return Spent(name=row["name"], **numbers)
+def _cost_line(row: RowMapping) -> CostLine:
+    numbers = {name: int(row[name]) for name in CostLine.__slots__ if name != "name"}
+    return CostLine(name=row["name"], **numbers)

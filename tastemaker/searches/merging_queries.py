@@ -23,6 +23,7 @@ FIND = text("""
 """)
 """Whose it is, where it was one account's only."""
 
+
 LOCK_SEARCHES = text("""
     SELECT j.id FROM scraping_jobs j
     WHERE EXISTS (SELECT FROM search_creators s WHERE s.job_id = j.id AND s.creator_id = :surrogate_id)
@@ -30,9 +31,11 @@ LOCK_SEARCHES = text("""
 """)
 """Nothing new is claimed under a handle alone, so these are all that there will be."""
 
+
 LOCK_BOTH = text("""
     SELECT id FROM creators WHERE id IN (:surrogate_id, :account_id) ORDER BY stable_id FOR UPDATE
 """)
+
 
 FILL = text("""
     UPDATE creators r SET
@@ -49,6 +52,7 @@ FILL = text("""
     FROM creators s WHERE r.id = :account_id AND s.id = :surrogate_id
 """)
 
+
 MOVE_HANDLES = text("""
     INSERT INTO creator_handles AS known (creator_id, handle, first_seen_at, last_seen_at)
     SELECT :account_id, handle, first_seen_at, last_seen_at FROM creator_handles
@@ -58,6 +62,7 @@ MOVE_HANDLES = text("""
         last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
 """)
 
+
 MOVE_FOLLOWERS = text("""
     INSERT INTO follower_snapshots (creator_id, observed_on, followers, posts_count, views_total, source)
     SELECT :account_id, observed_on, followers, posts_count, views_total, source FROM follower_snapshots
@@ -65,7 +70,9 @@ MOVE_FOLLOWERS = text("""
     ON CONFLICT DO NOTHING
 """)
 
+
 MOVE_POSTS = text("UPDATE posts SET creator_id = :account_id WHERE creator_id = :surrogate_id")
+
 
 LOCK_USAGE = text("""
     SELECT FROM user_usage u
@@ -73,6 +80,7 @@ LOCK_USAGE = text("""
                   AND c.platform = :platform AND c.stable_id = :surrogate)
     ORDER BY u.tenant_id FOR NO KEY UPDATE
 """)
+
 
 GIVE_BACK = text("""
     WITH doubled AS (
@@ -90,9 +98,11 @@ GIVE_BACK = text("""
 """)
 """Of a period that is over only the row goes: what was charged then was charged."""
 
+
 RENAME_CHARGES = text("""
     UPDATE usage_charges SET stable_id = :stable_id WHERE platform = :platform AND stable_id = :surrogate
 """)
+
 
 DROP_DOUBLED = text("""
     WITH later AS (
@@ -121,10 +131,12 @@ DROP_DOUBLED = text("""
 """)
 """Who came first in a search that holds both stays. A page's documents stand in the order of its claims."""
 
+
 RENAME_CLAIMS = text("""
     UPDATE search_creators SET creator_id = :account_id, stable_id = :stable_id
     WHERE creator_id = :surrogate_id
 """)
+
 
 MOVE_EXCLUSIONS = text("""
     WITH named AS (
@@ -136,11 +148,12 @@ MOVE_EXCLUSIONS = text("""
     ON CONFLICT DO NOTHING
 """)
 
+
 DELETE = text("DELETE FROM creators WHERE id = :surrogate_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class MergePair:
     """A creator known by its handle alone, and the one account that bore the handle."""
 
     surrogate_id: int
@@ -151,14 +164,14 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class MergedCreators:
     """What became one: searches that held both, as they are now, and charges given back."""
 
     searches: Sequence[RowMapping]
     charges: int
 
 
-async def lock_pair(session: AsyncSession, surrogate_id: int) -> Pair | None:
+async def lock_pair(session: AsyncSession, surrogate_id: int) -> MergePair | None:
     """With every search that holds the surrogate. None: it is gone, or whose it is cannot be told."""
     if await _find(session, surrogate_id) is None:
         return None
@@ -169,7 +182,7 @@ async def lock_pair(session: AsyncSession, surrogate_id: int) -> Pair | None:
     return await _find(session, surrogate_id)
 
 
-async def join(session: AsyncSession, pair: Pair) -> Joined:
+async def merge_rows(session: AsyncSession, pair: MergePair) -> MergedCreators:
     parameters = {
         "surrogate_id": pair.surrogate_id,
         "account_id": pair.account_id,
@@ -184,9 +197,9 @@ async def join(session: AsyncSession, pair: Pair) -> Joined:
     searches = (await session.execute(DROP_DOUBLED, parameters)).mappings().all()
     for statement in (RENAME_CLAIMS, MOVE_EXCLUSIONS, DELETE):
         await session.execute(statement, parameters)
-    return Joined(searches, int(charges))
+    return MergedCreators(searches, int(charges))
 
 
-async def _find(session: AsyncSession, surrogate_id: int) -> Pair | None:
+async def _find(session: AsyncSession, surrogate_id: int) -> MergePair | None:
     row = (await session.execute(FIND, {"id": surrogate_id})).mappings().first()
-    return Pair(**row) if row else None
+    return MergePair(**row) if row else None

@@ -3,6 +3,7 @@
 Every statement names the tenant, beside row-level security: the growth plan distributes by it.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.requests import SearchRequest
-from tastemaker.searches.states import Ending, EndReason, Outcome, Status
-from tastemaker.searches.types import EndState, Run, Search
+from tastemaker.searches.types import Ending, EndReason, Outcome, Run, Search, SearchRequest, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndState:
+    """Why each run ended, and what the search holds of what was asked."""
+
+    reasons: tuple[EndReason, ...]
+    stored: int
+    target: int
+
 
 INSERT_SEARCH = text("""
     INSERT INTO scraping_jobs (
@@ -24,29 +33,32 @@ INSERT_SEARCH = text("""
     RETURNING id
 """)
 
+
 INSERT_RUNS = text("""
     INSERT INTO scraping_runs (tenant_id, job_id, position, keyword)
     SELECT :user_id, :search_id, ordinality - 1, keyword
     FROM unnest(CAST(:keywords AS text[])) WITH ORDINALITY AS given (keyword, ordinality)
 """)
 
-LIST_UNTOLD_RUNS = text("""
+
+LIST_UNPUBLISHED_RUNS = text("""
     WITH open_runs AS (
         SELECT r.id, r.position,
                EXISTS (SELECT FROM background_jobs b WHERE b.tenant_id = r.tenant_id
                        AND b.dedupe_key = 'run:' || r.id AND b.status = 'pending')
-               OR CAST(:trusts_running AS boolean) AND EXISTS (
+               OR CAST(:counts_running AS boolean) AND EXISTS (
                    SELECT FROM background_jobs b WHERE b.tenant_id = r.tenant_id
-                   AND b.lock_key = 'run:' || r.id AND b.status = 'processing') AS is_told
+                   AND b.lock_key = 'run:' || r.id AND b.status = 'processing') AS is_published
         FROM scraping_runs r
         WHERE r.tenant_id = :user_id AND r.job_id = :search_id AND r.status IN ('pending', 'processing')
     )
     SELECT o.id, j.platform, j.search_params ->> 'source' AS source
     FROM open_runs o JOIN scraping_jobs j ON j.id = :search_id AND j.user_id = :user_id
-    WHERE NOT o.is_told AND j.status IN ('pending', 'processing')
+    WHERE NOT o.is_published AND j.status IN ('pending', 'processing')
     ORDER BY o.position
-    LIMIT greatest(0, :most - (SELECT count(*) FROM open_runs WHERE is_told))
+    LIMIT greatest(0, :most - (SELECT count(*) FROM open_runs WHERE is_published))
 """)
+
 
 SELECT_SEARCH = """
     SELECT j.id, j.user_id, j.campaign_id, c.name AS campaign_name, j.platform, j.keywords, j.search_params,
@@ -58,10 +70,18 @@ SELECT_SEARCH = """
     LIMIT :limit
 """
 
+
 FIND = text(SELECT_SEARCH.format(condition="AND j.id = :search_id"))
+
+
 FIND_BY_PREFIX = text(SELECT_SEARCH.format(condition="AND j.id::text LIKE :prefix || '%'"))
+
+
 LIST = text(SELECT_SEARCH.format(condition=""))
+
+
 LIST_OF_CAMPAIGN = text(SELECT_SEARCH.format(condition="AND j.campaign_id = :campaign_id"))
+
 
 FIND_UNFINISHED = text(
     SELECT_SEARCH.format(
@@ -71,11 +91,13 @@ FIND_UNFINISHED = text(
     )
 )
 
+
 LIST_RUNS = text("""
     SELECT id, keyword, status, end_reason, pages, found, stored, failures, error FROM scraping_runs
     WHERE tenant_id = :user_id AND job_id = :search_id
     ORDER BY position
 """)
+
 
 END_STATE = text("""
     SELECT j.processed_results, j.target_results, array_agg(r.end_reason) AS reasons
@@ -85,7 +107,9 @@ END_STATE = text("""
     HAVING bool_and(r.status NOT IN ('pending', 'processing'))
 """)
 
+
 LOCK = text("SELECT id FROM scraping_jobs WHERE user_id = :user_id AND id = :search_id FOR UPDATE")
+
 
 WAKE_MESSAGES = text("""
     UPDATE background_jobs SET scheduled_for = app_now(), waits_for = NULL
@@ -94,12 +118,14 @@ WAKE_MESSAGES = text("""
           SELECT 'run:' || id FROM scraping_runs WHERE tenant_id = :user_id AND job_id = :search_id)
 """)
 
+
 END_RUN = text("""
     UPDATE scraping_runs
     SET status = :status, end_reason = :end_reason, finished_at = app_now(), version = version + 1
     WHERE tenant_id = :user_id AND job_id = :search_id AND status IN ('pending', 'processing')
       AND (CAST(:run_id AS uuid) IS NULL OR id = :run_id)
 """)
+
 
 FINISH = text("""
     UPDATE scraping_jobs
@@ -110,13 +136,15 @@ FINISH = text("""
     RETURNING processed_results, processed_runs, campaign_id
 """)
 
+
 FIRST_ERROR = text("""
     SELECT error FROM scraping_runs
     WHERE tenant_id = :user_id AND job_id = :search_id AND error IS NOT NULL AND status = 'error'
     ORDER BY position LIMIT 1
 """)
 
-WIND_UP = text("""
+
+UNPARK = text("""
     WITH before AS (
         SELECT id, status FROM scraping_jobs
         WHERE user_id = :user_id AND id = :search_id AND status IN ('pending', 'processing')
@@ -169,15 +197,15 @@ async def insert_search(
     return search_id
 
 
-async def list_untold_runs(
-    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, *, most: int, trusts_running: bool
+async def list_unpublished_runs(
+    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, *, most: int, counts_running: bool
 ) -> list[tuple[RunId, Platform, str | None]]:
     """Open runs without a message, with platform and source: so many that `most` of the search have one.
 
-    `trusts_running`: a message that is being worked on counts.
+    `counts_running`: a message that is being worked on counts.
     """
-    asked = {"user_id": user_id, "search_id": search_id, "most": most, "trusts_running": trusts_running}
-    rows = await session.execute(LIST_UNTOLD_RUNS, asked)
+    asked = {"user_id": user_id, "search_id": search_id, "most": most, "counts_running": counts_running}
+    rows = await session.execute(LIST_UNPUBLISHED_RUNS, asked)
     return [(RunId(run_id), Platform.parse(platform), source) for run_id, platform, source in rows]
 
 
@@ -246,7 +274,7 @@ async def find_end_state(
     )
 
 
-async def lock(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> None:
+async def lock_search(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> None:
     """A page that is being kept is waited for; the next one waits for us."""
     await session.execute(LOCK, {"user_id": user_id, "search_id": search_id})
 
@@ -296,14 +324,14 @@ async def finish(
     return rows.mappings().first()
 
 
-async def wind_up(
+async def unpark(
     session: AsyncSession, user_id: ExternalUserId, search_id: SearchId
 ) -> tuple[str, datetime] | None:
     """Parked no longer; whoever fetches the next page gives it the whole time limit again.
 
     Which status it had, and when that was; None when it has ended.
     """
-    row = (await session.execute(WIND_UP, {"user_id": user_id, "search_id": search_id})).first()
+    row = (await session.execute(UNPARK, {"user_id": user_id, "search_id": search_id})).first()
     return (row[0], row[1]) if row else None
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.requests import MAX_KEYWORDS, MAX_TARGET
-from tastemaker.searches.states import EndReason, Outcome, Status
-from tastemaker.searches.types import FoundCreator, Run, Search
+from tastemaker.searches.results.queries import FoundCreator
+from tastemaker.searches.types import MAX_KEYWORDS, MAX_TARGET, EndReason, Outcome, Run, Search, Status
 
 
 class NewSearch(BaseModel):
@@ -144,6 +144,41 @@ class ResultsDocument(BaseModel):
 
     creators: list[CreatorDocument]
     next: str | None
+
+
+class By(StrEnum):
+    """What one's own costs are summed by."""
+
+    PROVIDER = "provider"
+    CAMPAIGN = "campaign"
+    SEARCH = "search"
+    DAY = "day"
+    MONTH = "month"
+
+
+class CostDocument(BaseModel):
+    """One line of the books; money in millionths of a US dollar.
+
+    `micros_usd` is what was charged, failed calls included. The lost and the open ones are known by their
+    estimate only.
+    """
+
+    name: str | None
+    pages: int
+    calls: int
+    units: int
+    micros_usd: int
+    failed: int
+    failed_micros_usd: int
+    lost: int
+    lost_micros_usd: int
+    open: int
+    open_micros_usd: int
+
+
+class CostsDocument(BaseModel):
+    by: By
+    costs: list[CostDocument]
 
 
 def search_document(search: Search) -> SearchDocument:

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
@@ -9,19 +11,34 @@ from tastemaker.billing.service import refuse_without_allowance
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import complete_if_idle, take_search
 from tastemaker.core.errors import Conflict, NotFound
-from tastemaker.core.ids import ExternalUserId, RunId, SearchId
+from tastemaker.core.ids import ExternalUserId, RunId, SearchId, new_id
+from tastemaker.core.platforms import Platform
 from tastemaker.db.enums import SearchType
 from tastemaker.events.names import Source
-from tastemaker.events.payloads import SearchFinished, SearchResumed, SearchStarted
-from tastemaker.events.service import record
+from tastemaker.events.payloads import SearchFinished, SearchResumed, SearchSnapshot, SearchStarted
+from tastemaker.events.service import NewEvent, record
 from tastemaker.jobs.service import publish, take_from_the_dead
+from tastemaker.jobs.types import JobType
 from tastemaker.searches import queries
-from tastemaker.searches.messages import CONTINUE_RUN, ContinueRun
-from tastemaker.searches.requests import SearchRequest
-from tastemaker.searches.states import Ending, EndReason, ending_of
-from tastemaker.searches.types import LIVE, Search
+from tastemaker.searches.types import LIVE, Ending, EndReason, Search, SearchRequest, ending_of
+
+
+class ContinueRun(BaseModel):
+    """Fetch the next pages of a run. Harmless when it comes twice."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: UUID
+    user_id: str
+    platform: Platform
+    source: str
+
+
+CONTINUE_RUN = JobType(name="continue_run", payload=ContinueRun, max_retries=10, records_end=False)
+
 
 ID_PREFIX_LENGTH = 6
+
 
 MOST_RUNS_AT_ONCE = 5
 """Keywords of one search that are worked on side by side; the next one's turn comes when one has ended."""
@@ -55,16 +72,16 @@ async def start_search(
 
 
 async def publish_runs(
-    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, *, trusts_running: bool = True
+    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, *, counts_running: bool = True
 ) -> int:
     """`Continue run R` for as many open runs as may be worked on at once; how many messages that were.
 
     A run has at most one message that waits, and at most one that is worked on. Those that have one are left
-    alone, so this is also how a lost message comes again. Without `trusts_running` one that is worked on gets
+    alone, so this is also how a lost message comes again. Without `counts_running` one that is worked on gets
     a successor: it may be about to wait for long.
     """
-    due = await queries.list_untold_runs(
-        session, user_id, search_id, most=MOST_RUNS_AT_ONCE, trusts_running=trusts_running
+    due = await queries.list_unpublished_runs(
+        session, user_id, search_id, most=MOST_RUNS_AT_ONCE, counts_running=counts_running
     )
     for run_id, platform, source in due:
         await publish(
@@ -101,7 +118,7 @@ async def resume_search(session: AsyncSession, user: CurrentUser, search: Search
     """
     if not search.status.is_open:
         raise Conflict(f"This search has ended: it is {search.status}.")
-    woken = await queries.wind_up(session, user.user_id, search.id)
+    woken = await queries.unpark(session, user.user_id, search.id)
     if woken is None:
         raise Conflict("This search has ended in this moment.")
     was, moment = woken
@@ -116,7 +133,7 @@ async def resume_search(session: AsyncSession, user: CurrentUser, search: Search
     )
     await take_from_the_dead(session, CONTINUE_RUN, correlation_id=str(search.id))
     # In this order: a message that begins to wait before is woken, one that would after has a successor.
-    await publish_runs(session, user.user_id, search.id, trusts_running=False)
+    await publish_runs(session, user.user_id, search.id, counts_running=False)
     await queries.wake_messages(session, user.user_id, search.id)
     return await get_search(session, user, str(search.id))
 
@@ -147,7 +164,7 @@ async def end_search(
     source: Source = Source.SYSTEM_AUTOMATION,
 ) -> Ending | None:
     """Every keyword that has not ended yet ends for this reason; None when the search had ended already."""
-    await queries.lock(session, user_id, search_id)
+    await queries.lock_search(session, user_id, search_id)
     await queries.end_runs(session, user_id, search_id, reason)
     return await finish_if_done(session, user_id, search_id, source=source)
 
@@ -186,3 +203,22 @@ async def _by_prefix(session: AsyncSession, user: CurrentUser, reference: str) -
     if len(prefix) < ID_PREFIX_LENGTH or not set(prefix) <= set("0123456789abcdef-"):
         return []
     return await queries.list_searches_by_prefix(session, user.user_id, prefix)
+
+
+def snapshot(search: RowMapping, source: Source) -> NewEvent:
+    """Written when what a search holds changes in any other way than by a page."""
+    return NewEvent(
+        payload=SearchSnapshot(
+            campaign_id=search["campaign_id"],
+            platform=search["platform"],
+            target=search["target_results"],
+            status=search["status"],
+            outcome=search["outcome"],
+            stored=search["processed_results"],
+            pages=search["processed_runs"],
+        ),
+        aggregate_id=str(search["id"]),
+        identifier=str(new_id()),
+        source=source,
+        tenant_id=search["user_id"],
+    )

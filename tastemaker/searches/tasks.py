@@ -13,21 +13,20 @@ from tastemaker.jobs.registry import handles, registered_handlers
 from tastemaker.jobs.schedules import Schedule, scheduled
 from tastemaker.jobs.types import Again, Answer, Done, Handlers, JobContext
 from tastemaker.providers.base import Provider
-from tastemaker.searches.erasing import erase_some
-from tastemaker.searches.expiring import expire_values
-from tastemaker.searches.merging import merge_creators
-from tastemaker.searches.messages import (
-    CONTINUE_RUN,
+from tastemaker.searches.exclusions.names import SuppressionKey
+from tastemaker.searches.maintenance import (
     ERASE_CAMPAIGN,
     EXPIRE_VALUES,
     MERGE_CREATORS,
     SWEEP_SEARCHES,
-    ContinueRun,
     EraseCampaign,
+    erase_next_batch,
+    expire_values,
+    merge_creators,
+    sweep,
 )
-from tastemaker.searches.runner import SLICE_SECONDS, continue_run, give_up_run, wait_for_provider
-from tastemaker.searches.suppression_key import SuppressionKey
-from tastemaker.searches.sweeping import sweep
+from tastemaker.searches.run.runner import SLICE_SECONDS, continue_run, give_up_run, wait_for_provider
+from tastemaker.searches.service import CONTINUE_RUN, ContinueRun
 
 NOT_SERVED_HERE_SECONDS = 15.0
 
@@ -58,15 +57,21 @@ async def erase_campaign(context: JobContext, message: EraseCampaign) -> Answer:
     """Batch after batch for a time slice; a kill between two loses nothing."""
     slice_ends = monotonic() + SLICE_SECONDS
     user_id, campaign_id = ExternalUserId(message.user_id), CampaignId(message.campaign_id)
-    while await erase_some(context.database, user_id, campaign_id) is not None:
+    while await erase_next_batch(context.database, user_id, campaign_id) is not None:
         if context.stopping.is_set() or monotonic() >= slice_ends:
             return Again()
     return Done()
 
 
 handles(SWEEP_SEARCHES)(sweep)
+
+
 handles(MERGE_CREATORS)(merge_creators)
+
+
 handles(EXPIRE_VALUES)(expire_values)
+
+
 SEARCH_SWEEPER = scheduled(
     Schedule(
         name="search_sweeper",
@@ -75,6 +80,8 @@ SEARCH_SWEEPER = scheduled(
         meaning="Ends searches whose time is over, and publishes again what got lost.",
     )
 )
+
+
 VALUES_EXPIRE = scheduled(
     Schedule(
         name="expire_values",

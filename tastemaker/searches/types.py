@@ -1,14 +1,61 @@
-"""A search and its runs as rows are read."""
+"""A search and its runs: what may be asked for, how they stand, and what their ends mean together."""
 
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import CampaignId, ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.states import EndReason, Outcome, Status
+from tastemaker.core.text import clean_line
+from tastemaker.db.enums import RunEndReason, SearchOutcome, SearchStatus
+
+Status = SearchStatus
+
+
+Outcome = SearchOutcome
+
+
+EndReason = RunEndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    status: Status
+    outcome: Outcome
+
+
+def ending_of(reasons: Sequence[EndReason], *, stored: int, target: int) -> Ending:
+    """How a search ended whose runs ended for `reasons`.
+
+    `full` is everything that was to be had: the target, or every page of every keyword. A provider that
+    failed is never mistaken for one that found nothing.
+    """
+    ended = set(reasons)
+    if EndReason.CANCELLED in ended:
+        return Ending(Status.CANCELLED, Outcome.CANCELLED)
+    if stored >= target:
+        return Ending(Status.COMPLETED, Outcome.FULL)
+    if EndReason.TIMEOUT in ended:
+        return Ending(Status.TIMEOUT, Outcome.TIMEOUT)
+    if EndReason.PLAN_LIMIT in ended:
+        return Ending(Status.COMPLETED, Outcome.PLAN_LIMIT)
+    failures = ended & {EndReason.PROVIDER_FAILED, EndReason.QUOTA}
+    if not failures:
+        return Ending(Status.COMPLETED, Outcome.FULL if stored else Outcome.NOTHING_FOUND)
+    if ended - failures:
+        return Ending(Status.COMPLETED, Outcome.PARTIAL)
+    if stored:
+        return Ending(Status.ERROR, Outcome.PARTIAL)
+    only_quota = failures == {EndReason.QUOTA}
+    return Ending(Status.ERROR, Outcome.QUOTA if only_quota else Outcome.PROVIDER_FAILED)
+
 
 SANDBOX: Final = "sandbox"
+
+
 LIVE: Final = "live"
 """The sources of a search: made-up creators, or those of the platforms."""
 
@@ -53,107 +100,72 @@ class Run:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """One page about to be fetched: what to ask for, and the version that keeping it is fenced by.
+MAX_KEYWORDS = 50
 
-    `max_cost`: what the whole search may cost, in millionths of a US dollar.
+
+MAX_KEYWORD_LENGTH = 200
+
+
+MAX_TARGET = 50_000
+
+
+REGION_LENGTH = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """One keyword search on one platform; `target` is how many creators at most.
+
+    `max_cost`: what it may cost at the provider, in millionths of a US dollar.
     """
 
-    run_id: RunId
-    search_id: SearchId
-    user_id: ExternalUserId
-    keyword: str
-    region: str | None
-    cursor: str | None
-    version: int
-    is_begun: bool
-    timed_out: bool
-    parked_for: float
-    lacks_key: bool = False
-    max_cost: int | None = None
-    outlook: "Outlook | None" = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """How a run stood when its last page was kept: `room` is what the search still had for creators."""
-
-    room: int
-    pages: int
-    barren_pages: int
-    seen_cursors: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedSearch:
-    """`excludes`, `suppresses`: there are lists to look into; `lacks_key`: one that we cannot read.
-
-    `has_to_wait`: it is parked, or its time is over.
-    """
-
-    status: Status
-    target: int
-    stored: int
-    now: datetime
-    excludes: bool
-    suppresses: bool
-    lacks_key: bool
-    has_to_wait: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedRun:
-    status: Status
-    version: int
-    pages: int
-    barren_pages: int
-    seen_cursors: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parking:
-    """`is_new`: it was not parked before; `stored` is what the search holds."""
-
-    until: datetime
-    stored: int
-    is_new: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndState:
-    """Why each run ended, and what the search holds of what was asked."""
-
-    reasons: tuple[EndReason, ...]
-    stored: int
-    target: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundCreator:
-    """A row of the results: the creator as the catalog knows it now, and the post that matched."""
-
-    position: int
     platform: Platform
-    stable_id: str
-    handle: str | None
-    name: str | None
-    followers: int | None
-    bio: str | None
-    emails: tuple[str, ...]
-    links: tuple[str, ...]
-    verified: bool | None
-    country: str | None
-    profile_url: str | None
-    post_text: str | None
-    post_url: str | None
-    post_published_at: datetime | None
-    views: int | None
-    likes: int | None
-    comments: int | None
-    shares: int | None
-    duration_seconds: int | None
-    hashtags: tuple[str, ...]
-    keyword: str
-    matched_in: tuple[str, ...]
-    search_id: SearchId
+    keywords: tuple[str, ...]
+    target: int
+    region: str | None = None
+    max_cost: int | None = None
+
+
+def make_request(
+    *,
+    platform: Platform,
+    keywords: Sequence[str],
+    target: int,
+    region: str | None = None,
+    max_cost: int | None = None,
+) -> SearchRequest:
+    """Trimmed, without repetitions (case folded). Raises InvalidInput with what would be accepted."""
+    if not 1 <= target <= MAX_TARGET:
+        raise InvalidInput(f"The target is a number of creators from 1 to {MAX_TARGET:,}.")
+    return SearchRequest(
+        platform=platform,
+        keywords=_keywords(keywords),
+        target=target,
+        region=_region(region),
+        max_cost=max_cost,
+    )
+
+
+def _keywords(given: Sequence[str]) -> tuple[str, ...]:
+    distinct: dict[str, str] = {}
+    for text in given:
+        keyword = clean_line(text)
+        if not keyword:
+            raise InvalidInput("A keyword is empty. Give at least one word to search for.")
+        if len(keyword) > MAX_KEYWORD_LENGTH:
+            raise InvalidInput(
+                f"A keyword has {len(keyword):,} characters; at most {MAX_KEYWORD_LENGTH} are accepted."
+            )
+        distinct.setdefault(unicodedata.normalize("NFKC", keyword).casefold(), keyword)
+    if not 1 <= len(distinct) <= MAX_KEYWORDS:
+        raise InvalidInput(f"A search takes 1 to {MAX_KEYWORDS} keywords, {len(distinct)} were given.")
+    return tuple(distinct.values())
+
+
+def _region(given: str | None) -> str | None:
+    if given is None:
+        return None
+    region = given.strip().upper()
+    if len(region) != REGION_LENGTH or not region.isascii() or not region.isalpha():
+        raise InvalidInput("A region is a two-letter country code, such as US or DE.")
+    return region

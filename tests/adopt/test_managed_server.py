@@ -13,7 +13,7 @@ from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.db import embedded
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import open_database, session_scope
-from tastemaker.searches.results_queries import list_found
+from tastemaker.searches.results.queries import list_results
 
 
 @pytest.mark.slow
@@ -33,8 +33,8 @@ async def test_its_owner_adopts_and_the_application_reads(tmp_path: Path) -> Non
         async with open_database(app) as database:
             tenant = ExternalUserId("user_1")
             async with session_scope(database, Tenant(tenant)) as session:
-                page = await list_found(session, tenant, [SearchId(uid(301))], limit=10)
-                others = await list_found(session, tenant, [SearchId(uid(308))], limit=10)
+                page = await list_results(session, tenant, [SearchId(uid(301))], limit=10)
+                others = await list_results(session, tenant, [SearchId(uid(308))], limit=10)
         assert [(found.handle, found.keyword) for found in page.creators] == [
             ("known", "yoga, flow"), ("unknown", "yoga, flow"),
         ]  # fmt: skip

@@ -21,8 +21,8 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.searches.requests import make_request
 from tastemaker.searches.service import start_search
+from tastemaker.searches.types import make_request
 
 END = text(
     "UPDATE scraping_jobs SET status = 'completed' WHERE keywords = jsonb_build_array(CAST(:keyword AS text))"

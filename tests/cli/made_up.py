@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId, new_id
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.states import Outcome, Status
-from tastemaker.searches.types import FoundCreator, Search
+from tastemaker.searches.results.queries import FoundCreator
+from tastemaker.searches.types import Outcome, Search, Status
 
 NOW = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from tastemaker.cli.creators_table import creators_table
 from tastemaker.cli.numbers import UNKNOWN
 from tastemaker.cli.plain_text import LRM
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.types import FoundCreator
+from tastemaker.searches.results.queries import FoundCreator
 from tests.cli.made_up import found
 
 ARABIC = "\u0645\u062d\u0645\u062f \u0627\u0644\u0634\u0637\u0631\u0646\u062c"

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from tastemaker.cli.progress import Standing, Trouble, bar_lines
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.states import Outcome, Status
+from tastemaker.searches.types import Outcome, Status
 from tests.cli.made_up import NOW, search
 
 GOING = search(status=Status.PROCESSING)

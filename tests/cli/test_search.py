@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tastemaker.core.errors import ExitCode
-from tastemaker.searches import runner
+from tastemaker.searches.run import runner
 from tests.cli.conftest import CommandLine
 
 

@@ -6,8 +6,7 @@ import pytest
 
 from tastemaker.cli import states
 from tastemaker.core.errors import ExitCode
-from tastemaker.searches.states import Outcome, Status
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import Outcome, Search, Status
 from tests.cli.made_up import NOW, search
 
 PARKED = search(

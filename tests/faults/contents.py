@@ -9,9 +9,9 @@ from tastemaker.cli.plain_text import plain
 from tastemaker.core.settings import Settings
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
-from tastemaker.searches.exclusions import exclude, somebody, suppress
-from tastemaker.searches.states import EndReason, Outcome
-from tastemaker.searches.suppression_key import ensure_key
+from tastemaker.searches.exclusions.names import ensure_key, name_creator
+from tastemaker.searches.exclusions.service import exclude, suppress
+from tastemaker.searches.types import EndReason, Outcome
 from tests.faults.registry import Result, expect, fault
 from tests.faults.site import Site
 from tests.faults.wire import PER_PAGE, body, item, pages, position, stable_id, stable_ids
@@ -141,7 +141,9 @@ async def scripts(site: Site, seed: int) -> Result:
         expect(kept == NAMES[name], f"the {name} name came back otherwise")
         expect(not _ACTS.search(plain(kept)), f"the {name} name acts on a terminal")
     async with session_scope(site.database, site.user.claim) as session:
-        await exclude(session, site.user, [somebody("TikTok", "@ANDR\u00c9"), somebody("TikTok", "chess")])
+        await exclude(
+            session, site.user, [name_creator("TikTok", "@ANDR\u00c9"), name_creator("TikTok", "chess")]
+        )
     again = await site.start("makeup", target=100)
     await site.ended()
     left_out = {stable_id(order.index(name)) for name in ("composed", "decomposed", "full width")}
@@ -257,7 +259,7 @@ async def erased(site: Site, seed: int) -> Result:
 
     async def erase(name: str, *, is_id: bool) -> None:
         async with session_scope(site.database, SYSTEM) as session:
-            await suppress(session, site.user, key, somebody("tiktok", name, is_id=is_id))
+            await suppress(session, site.user, key, name_creator("tiktok", name, is_id=is_id))
 
     await erase(f"@Creator{by_handle}", is_id=False)
     await erase(stable_id(by_id), is_id=True)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from tastemaker.core.clock import monotonic
-from tastemaker.searches.runner import AHEAD_FROM_SECONDS
+from tastemaker.searches.run.runner import AHEAD_FROM_SECONDS
 from tests.faults.registry import Result, expect, fault
 from tests.faults.site import Site, Worker
 from tests.faults.wire import pages, stable_ids

@@ -15,8 +15,8 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.jobs.reading_queries import cancel_job
 from tastemaker.jobs.service import publish
-from tastemaker.searches.erasing import delete_campaign
-from tastemaker.searches.runner import SWITCHED_OFF_SECONDS
+from tastemaker.searches.maintenance import delete_campaign
+from tastemaker.searches.run.runner import SWITCHED_OFF_SECONDS
 from tastemaker.searches.service import cancel_search
 from tests.faults.registry import Result, expect, fault
 from tests.faults.site import Site
@@ -100,7 +100,7 @@ async def changed_in_flight(site: Site, seed: int) -> Result:
 
 
 async def _switched_off_and_on(site: Site, company: Company) -> float:
-    """The seconds that it took until nobody was asked any more; somebody is again when the runs look next."""
+    """The seconds that it took until nobody was asked any more; one is again when the runs look next."""
     await site.configure(feature_flags__search_tiktok="false")
     off = monotonic()
     await asyncio.sleep(HOT_SECONDS + 2)

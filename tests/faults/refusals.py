@@ -14,8 +14,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 from tastemaker.ratelimit.queries import release
 from tastemaker.searches.service import resume_search
-from tastemaker.searches.states import Outcome, Status
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import Outcome, Search, Status
 from tests.faults.registry import Result, expect, fault
 from tests.faults.site import Site
 from tests.faults.wire import CONTACT, KEY, PER_PAGE, Script, once, pages, position, stable_ids

@@ -27,7 +27,7 @@ from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.http import make_client
 from tastemaker.providers.registry import load_registry
 from tastemaker.providers.scrapecreators import ScrapeCreatorsTikTok
-from tastemaker.searches.suppression_key import find_key
+from tastemaker.searches.exclusions.names import find_key
 from tastemaker.searches.tasks import Sources
 from tastemaker.worker import run_worker_process
 

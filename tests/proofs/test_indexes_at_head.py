@@ -25,7 +25,7 @@ from tastemaker.db.enums import AggregateType, JobStatus
 from tastemaker.db.reading import read_all
 from tastemaker.events.history_queries import list_event_history
 from tastemaker.jobs.reading_queries import list_jobs
-from tastemaker.searches.creator_lookup_queries import list_results_with_creator
+from tastemaker.searches.history_queries import list_results_with_creator
 from tests.proofs.watching import Heard, watched, without_index
 
 ALICE = ExternalUserId("user_9")

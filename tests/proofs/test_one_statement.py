@@ -13,9 +13,12 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.enums import AggregateType
 from tastemaker.events.history_queries import list_event_history
-from tastemaker.searches.campaign_queries import find_campaign_results
-from tastemaker.searches.creator_lookup_queries import list_results_with_creator
-from tastemaker.searches.history_queries import list_result_pages, list_search_history
+from tastemaker.searches.history_queries import (
+    find_campaign_results,
+    list_result_pages,
+    list_results_with_creator,
+    list_search_history,
+)
 from tests.proofs.test_indexes_at_head import Question
 from tests.proofs.watching import watched
 

@@ -15,7 +15,7 @@ ALLOWED = {
     ("tastemaker/jobs/execution.py", "random.uniform"): JITTER,
     ("tastemaker/outbox/relay.py", "random.uniform"): JITTER,
     ("tastemaker/providers/admission.py", "random.uniform"): JITTER,
-    ("tastemaker/searches/provider_calls.py", "random.uniform"): JITTER,
+    ("tastemaker/searches/run/provider_calls.py", "random.uniform"): JITTER,
 }
 
 CLOCKS = {

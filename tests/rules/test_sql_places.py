@@ -86,7 +86,7 @@ def test_planted_sql_is_found() -> None:
     }
     assert list(misplaced_sql(Source("tastemaker/journeys/registration.py", code)))
     assert not list(misplaced_sql(Source("tastemaker/lists/queries.py", code)))
-    assert not list(misplaced_sql(Source("tastemaker/searches/page_queries.py", code)))
+    assert not list(misplaced_sql(Source("tastemaker/searches/history_queries.py", code)))
     assert not list(misplaced_sql(Source("tastemaker/jobs/worker.py", code)))
 
 

@@ -59,7 +59,7 @@ ALLOWED: Final = {
     ("tastemaker/events/", ""): "the product itself records, delivers and reads everybody's; a tenant's own "
     "history names it",
     ("tastemaker/ops/rebuilding_queries.py", ""): "compares everybody's rows with their events",
-    ("tastemaker/searches/forgetting_queries.py", ""): "a suppressed person leaves everybody's results",
+    ("tastemaker/searches/exclusions/queries.py", ""): "a suppressed person leaves everybody's results",
     (
         "tastemaker/searches/merging_queries.py",
         "",
@@ -72,8 +72,10 @@ ALLOWED: Final = {
         "tastemaker/providers/page_store.py",
         "provider_calls",
     ): "a page that anybody pays for is everybody's, where its policy allows it",
-    ("tastemaker/searches/expiring_queries.py", ""): "a provider's policy knows no tenants",
-    ("tastemaker/searches/sweep_queries.py", ""): "the sweeper looks at everybody's, by the system's claim",
+    (
+        "tastemaker/searches/maintenance_queries.py",
+        "",
+    ): "sweeper and retention look at everybody's, by the system's claim; campaign deletion names the tenant",
     ("tastemaker/ops/doctor_queries.py", ""): "counts over the whole installation",
     ("tastemaker/adopt/", ""): "adoption works on whole tables, as the administrator",
 }

@@ -28,11 +28,10 @@ from tastemaker.providers.base import (
     Post,
     Provider,
 )
-from tastemaker.searches.requests import make_request
+from tastemaker.searches.exclusions.names import SuppressionKey
 from tastemaker.searches.service import get_search, start_search
-from tastemaker.searches.suppression_key import SuppressionKey
 from tastemaker.searches.tasks import SEARCH_SWEEPER, Sources, search_handlers
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import Search, make_request
 
 DECLARATION = Declaration(
     name="scripted",

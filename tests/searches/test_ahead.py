@@ -12,10 +12,10 @@ import pytest
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import ErrorKind, KeywordQuery, Page, ProviderError
-from tastemaker.searches import runner
-from tastemaker.searches.runner import AHEAD_FROM_SECONDS
+from tastemaker.searches.run import runner
+from tastemaker.searches.run.runner import AHEAD_FROM_SECONDS
 from tastemaker.searches.service import cancel_search
-from tastemaker.searches.states import Outcome, Status
+from tastemaker.searches.types import Outcome, Status
 from tests.providers.remote import Remote
 from tests.providers.wires import WIRES
 from tests.searches.rows import many, one, write

@@ -8,7 +8,7 @@ import pytest
 
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Creator, Post
-from tastemaker.searches.document import to_document
+from tastemaker.searches.results.documents import to_document
 
 WHEN = datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC)
 

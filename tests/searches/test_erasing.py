@@ -9,12 +9,12 @@ from tastemaker.campaigns.queries import Campaign, list_campaigns
 from tastemaker.campaigns.service import archive_campaign, get_campaign
 from tastemaker.core.errors import Conflict, NotFound
 from tastemaker.db.engine import session_scope
-from tastemaker.searches import erasing_queries
-from tastemaker.searches.erasing import delete_campaign, erase_some
+from tastemaker.searches import maintenance_queries
 from tastemaker.searches.history_queries import list_search_history
+from tastemaker.searches.maintenance import delete_campaign, erase_next_batch
 from tastemaker.searches.queries import list_searches
-from tastemaker.searches.requests import make_request
 from tastemaker.searches.service import start_search
+from tastemaker.searches.types import make_request
 from tests.searches.rows import many, one, write
 from tests.searches.scripted import Bench, ScriptedProvider, pages_of, sweeping, working
 
@@ -40,8 +40,8 @@ async def delete(bench: Bench, campaign: Campaign) -> None:
 async def test_a_running_campaign_is_stopped_hidden_and_erased(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = tuple((statement, 7) for statement, _ in erasing_queries.IN_ORDER)
-    monkeypatch.setattr(erasing_queries, "IN_ORDER", small)
+    small = tuple((statement, 7) for statement, _ in maintenance_queries.IN_ORDER)
+    monkeypatch.setattr(maintenance_queries, "IN_ORDER", small)
     async with working(bench.database, ScriptedProvider(pages_of(10, 30))):
         await bench.finish(await bench.start("chess", "makeup", target=25))
         running = ScriptedProvider(pages_of(5, 100_000), delay=0.05)
@@ -75,18 +75,18 @@ async def test_a_running_campaign_is_stopped_hidden_and_erased(
 
 
 async def test_a_deletion_that_died_half_way_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = tuple((statement, 7) for statement, _ in erasing_queries.IN_ORDER)
-    monkeypatch.setattr(erasing_queries, "IN_ORDER", small)
+    small = tuple((statement, 7) for statement, _ in maintenance_queries.IN_ORDER)
+    monkeypatch.setattr(maintenance_queries, "IN_ORDER", small)
     async with working(bench.database, ScriptedProvider(pages_of(10, 30))):
         await bench.finish(await bench.start("chess", target=30))
     campaign = await the_campaign(bench)
     await delete(bench, campaign)
-    assert await erase_some(bench.database, bench.user.user_id, campaign.id) == 7
+    assert await erase_next_batch(bench.database, bench.user.user_id, campaign.id) == 7
     await write(bench.database, "DELETE FROM background_jobs")
     async with working(bench.database, ScriptedProvider(pages_of(1, 1))), sweeping(bench.database):
         while await one(bench.database, LEFT):
             await asyncio.sleep(0.05)
-    assert await erase_some(bench.database, bench.user.user_id, campaign.id) is None
+    assert await erase_next_batch(bench.database, bench.user.user_id, campaign.id) is None
 
 
 async def test_an_archived_campaign_is_not_given_back_twice(bench: Bench) -> None:

@@ -15,10 +15,9 @@ from tastemaker.db.engine import session_scope
 from tastemaker.jobs.types import ClaimedJob, JobContext
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.sandbox.corpus import activate, generate
-from tastemaker.searches.messages import ContinueRun
-from tastemaker.searches.runner import continue_run
-from tastemaker.searches.service import cancel_search
-from tastemaker.searches.states import Outcome
+from tastemaker.searches.run.runner import continue_run
+from tastemaker.searches.service import ContinueRun, cancel_search
+from tastemaker.searches.types import Outcome
 from tests.searches.rows import many, one, write
 from tests.searches.scripted import Bench, ScriptedProvider, pages_of, working
 from tests.searches.test_kills import BROKEN_PROMISES, COMMAND, environment

@@ -11,10 +11,10 @@ from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
-from tastemaker.searches import exclusions
-from tastemaker.searches.exclusions import ForeignKey, OperatorsOnly, somebody
-from tastemaker.searches.states import Outcome, Status
-from tastemaker.searches.suppression_key import SuppressionKey, ensure_key, find_key
+from tastemaker.searches.exclusions import names, service
+from tastemaker.searches.exclusions.names import SuppressionKey, ensure_key, find_key, name_creator
+from tastemaker.searches.exclusions.service import AdministratorRequired, WrongSuppressionKey
+from tastemaker.searches.types import Outcome, Status
 from tests.searches.rows import many, one, write
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
 
@@ -31,10 +31,10 @@ COUNTERS = """
 
 async def test_who_is_excluded_is_neither_kept_nor_charged(bench: Bench) -> None:
     async with session_scope(bench.database, bench.user.claim) as session:
-        people = [somebody("youtube", "@Creator3"), somebody("youtube", "UC000007", is_id=True)]
-        people += [somebody("tiktok", "creator5")]
-        assert await exclusions.exclude(session, bench.user, people, note="competitors") == 3
-        assert await exclusions.exclude(session, bench.user, people) == 0
+        people = [name_creator("youtube", "@Creator3"), name_creator("youtube", "UC000007", is_id=True)]
+        people += [name_creator("tiktok", "creator5")]
+        assert await service.exclude(session, bench.user, people, note="competitors") == 3
+        assert await service.exclude(session, bench.user, people) == 0
     async with working(bench.database, ScriptedProvider(pages_of(10, 20))):
         ended = await bench.finish(await bench.start("chess", target=18))
     assert (ended.outcome, ended.stored) == (Outcome.FULL, 18)
@@ -49,8 +49,8 @@ async def test_a_campaigns_list_is_that_campaigns(bench: Bench) -> None:
         test = await create_campaign(session, bench.user, name="test")
         other = await create_campaign(session, bench.user, name="other")
         for campaign, name in ((test, "creator1"), (other, "creator2")):
-            await exclusions.exclude(
-                session, bench.user, [somebody("youtube", name)], campaign_id=campaign.id
+            await service.exclude(
+                session, bench.user, [name_creator("youtube", name)], campaign_id=campaign.id
             )
     async with working(bench.database, ScriptedProvider(pages_of(5, 5))):
         await bench.finish(await bench.start("chess"))
@@ -59,8 +59,8 @@ async def test_a_campaigns_list_is_that_campaigns(bench: Bench) -> None:
 
 async def test_pages_of_excluded_creators_do_not_end_a_search(bench: Bench) -> None:
     async with session_scope(bench.database, bench.user.claim) as session:
-        people = [somebody("youtube", f"creator{number}") for number in range(25)]
-        await exclusions.exclude(session, bench.user, people)
+        people = [name_creator("youtube", f"creator{number}") for number in range(25)]
+        await service.exclude(session, bench.user, people)
     async with working(bench.database, ScriptedProvider(pages_of(5, 30))):
         ended = await bench.finish(await bench.start("chess"))
     assert ended.stored == 5
@@ -68,7 +68,7 @@ async def test_pages_of_excluded_creators_do_not_end_a_search(bench: Bench) -> N
 
 async def test_one_excluded_creator_on_endless_pages_ends_the_keyword(bench: Bench) -> None:
     async with session_scope(bench.database, bench.user.claim) as session:
-        await exclusions.exclude(session, bench.user, [somebody("youtube", "creator1")])
+        await service.exclude(session, bench.user, [name_creator("youtube", "creator1")])
     numbers = iter(range(1000))
     provider = ScriptedProvider(lambda _keyword, _cursor: page([1, 2], f"page-{next(numbers)}"))
     async with working(bench.database, provider):
@@ -85,8 +85,8 @@ async def test_who_is_suppressed_leaves_no_trace(bench: Bench) -> None:
     async with working(bench.database, ScriptedProvider(pages_of(10, 20)), key=KEY):
         first = await bench.finish(await bench.start("chess", target=20, source="live"))
         async with session_scope(bench.database, SYSTEM) as session:
-            held = await exclusions.suppress(
-                session, bench.user, KEY, somebody("youtube", "Creator4"), reason="asked"
+            held = await service.suppress(
+                session, bench.user, KEY, name_creator("youtube", "Creator4"), reason="asked"
             )
         assert (held, (await bench.reload(first)).stored) == (1, 19)
         again = await bench.finish(await bench.start("chess", target=30, source="live"))
@@ -104,13 +104,13 @@ async def test_a_changed_handle_or_the_id_gives_nobody_away(bench: Bench) -> Non
     async with working(bench.database, ScriptedProvider(pages_of(3, 3)), key=KEY):
         await bench.finish(await bench.start("chess"))
         async with session_scope(bench.database, SYSTEM) as session:
-            await exclusions.suppress(session, bench.user, KEY, somebody("youtube", "creator1"))
+            await service.suppress(session, bench.user, KEY, name_creator("youtube", "creator1"))
         kinds = await many(bench.database, "SELECT kind FROM suppressions ORDER BY kind")
         assert kinds == ["handle", "stable_id"], "who is known is suppressed by both"
         async with session_scope(bench.database, SYSTEM) as session:
-            await exclusions.lift_suppression(session, bench.user, KEY, somebody("youtube", "creator1"))
+            await service.lift_suppression(session, bench.user, KEY, name_creator("youtube", "creator1"))
             with pytest.raises(NotFound):
-                await exclusions.lift_suppression(session, bench.user, KEY, somebody("youtube", "nobody"))
+                await service.lift_suppression(session, bench.user, KEY, name_creator("youtube", "nobody"))
         again = await bench.finish(await bench.start("again"))
     assert again.stored == 2, "the id still is"
 
@@ -118,16 +118,16 @@ async def test_a_changed_handle_or_the_id_gives_nobody_away(bench: Bench) -> Non
 @pytest.mark.parametrize("key", [None, SuppressionKey(b"another")], ids=["no key", "another key"])
 async def test_without_the_key_nothing_is_stored(bench: Bench, key: SuppressionKey | None) -> None:
     async with session_scope(bench.database, SYSTEM) as session:
-        await exclusions.suppress(session, bench.user, KEY, somebody("youtube", "creator1"))
+        await service.suppress(session, bench.user, KEY, name_creator("youtube", "creator1"))
     provider = ScriptedProvider(pages_of(3, 3))
     async with working(bench.database, provider, key=key):
         parked = await bench.finish(await bench.start("chess"))
     assert (parked.status, provider.asked) == (Status.PENDING, [])
     assert "key of the list of suppressed people" in (parked.parked_reason or "")
     if key is not None:
-        with pytest.raises(ForeignKey):
+        with pytest.raises(WrongSuppressionKey):
             async with session_scope(bench.database, SYSTEM) as session:
-                await exclusions.suppress(session, bench.user, key, somebody("youtube", "creator2"))
+                await service.suppress(session, bench.user, key, name_creator("youtube", "creator2"))
 
 
 async def test_only_an_administrator_suppresses_and_no_tenant_writes_the_list(bench: Bench) -> None:
@@ -136,12 +136,12 @@ async def test_only_an_administrator_suppresses_and_no_tenant_writes_the_list(be
         await create_campaign(session, bench.user, name="test")
         assert await get_campaign(session, bench.user, "test")
     stranger = type(bench.user)(user_id=bench.user.user_id, id=bench.user.id, plan="free", is_admin=False)
-    with pytest.raises(OperatorsOnly):
+    with pytest.raises(AdministratorRequired):
         async with session_scope(bench.database, SYSTEM) as session:
-            await exclusions.suppress(session, stranger, KEY, somebody("youtube", "creator1"))
+            await service.suppress(session, stranger, KEY, name_creator("youtube", "creator1"))
     with pytest.raises(DBAPIError, match="row-level security"):
         async with session_scope(bench.database, bench.user.claim) as session:
-            await exclusions.suppress(session, bench.user, KEY, somebody("youtube", "creator1"))
+            await service.suppress(session, bench.user, KEY, name_creator("youtube", "creator1"))
 
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
@@ -158,12 +158,12 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_a_list_is_read_by_its_columns() -> None:
     lines = ["Platform,Note,Handle,ID\n", "TikTok,x,@Anna,\n", "youtube,,,UC1\n", ",,,\n"]
-    read = [(one.platform, one.kind, one.value) for one in exclusions.read_list(lines)]
+    read = [(one.platform, one.kind, one.value) for one in names.read_list(lines)]
     assert read == [(Platform.TIKTOK, "handle", "anna"), (Platform.YOUTUBE, "stable_id", "UC1")]
     with pytest.raises(InvalidInput):
-        list(exclusions.read_list(["name\n", "anna\n"]))
+        list(names.read_list(["name\n", "anna\n"]))
     with pytest.raises(InvalidInput):
-        somebody("youtube", "@")
+        name_creator("youtube", "@")
 
 
 async def tables(bench: Bench) -> list[str]:

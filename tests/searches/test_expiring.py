@@ -8,7 +8,7 @@ import psycopg
 from tastemaker.config_store.keys import REUSE_PAGES_FOR
 from tastemaker.config_store.live import Configuration
 from tastemaker.providers.base import PolicyClass
-from tastemaker.searches.expiring import expire_batch
+from tastemaker.searches.maintenance import expire_batch
 from tests.searches.rows import many, one
 from tests.searches.scripted import DECLARATION, Bench, ScriptedProvider, page, pages_of, working
 

@@ -10,8 +10,8 @@ import pytest
 
 from tastemaker.core.ids import SearchId, new_id
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.export import CAMPAIGN_COLUMNS, POST_COLUMNS, Columns, columns_of, csv_chunks
-from tastemaker.searches.types import FoundCreator
+from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, POST_COLUMNS, Columns, columns_of, csv_chunks
+from tastemaker.searches.results.queries import FoundCreator
 
 POST_HEADER = (
     "Username,Followers,Bio,Email,Video URL,Description,Likes,Comments,Shares,Views,Hashtags,Created Date,"

@@ -27,8 +27,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import KeywordQuery, Page
-from tastemaker.searches.states import Outcome, Status
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import Outcome, Search, Status
 from tests.providers.remote import Asked, Remote, Reply, always, as_json
 from tests.providers.wires import WIRES
 from tests.searches.conftest import Clock

@@ -11,10 +11,13 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import Database
-from tastemaker.searches.campaign_queries import find_campaign_results
-from tastemaker.searches.creator_lookup_queries import list_results_with_creator
-from tastemaker.searches.history_queries import list_result_pages, list_search_history
-from tastemaker.searches.states import Status
+from tastemaker.searches.history_queries import (
+    find_campaign_results,
+    list_result_pages,
+    list_results_with_creator,
+    list_search_history,
+)
+from tastemaker.searches.types import Status
 
 ALICE, BOB = ExternalUserId("alice"), ExternalUserId("bob")
 COFFEE, EMPTY = CampaignId(UUID(int=1)), CampaignId(UUID(int=2))

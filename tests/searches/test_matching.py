@@ -2,7 +2,7 @@ import pytest
 
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Creator, Post
-from tastemaker.searches.matching import best_post, matched_fields
+from tastemaker.searches.results.documents import best_post, matched_fields
 
 
 def creator(**fields: str) -> Creator:

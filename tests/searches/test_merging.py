@@ -10,10 +10,9 @@ import httpx
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction, session_scope
 from tastemaker.providers.base import KeywordQuery, Page
-from tastemaker.searches import exclusions
-from tastemaker.searches.exclusions import somebody
-from tastemaker.searches.merging import merge
-from tastemaker.searches.suppression_key import SuppressionKey
+from tastemaker.searches.exclusions import service
+from tastemaker.searches.exclusions.names import SuppressionKey, name_creator
+from tastemaker.searches.maintenance import merge
 from tests.searches.rows import many, one, write
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
 from tests.searches.test_exclusions import COUNTERS
@@ -65,8 +64,8 @@ async def test_the_two_become_one_and_nobody_pays_twice(bench: Bench) -> None:
         first = await bench.finish(await bench.start("chess"))
         await forget_the_ids(bench, 3, 7)
         async with session_scope(bench.database, bench.user.claim) as session:
-            by_id = somebody("youtube", "handle:creator7", is_id=True)
-            await exclusions.exclude(session, bench.user, [by_id])
+            by_id = name_creator("youtube", "handle:creator7", is_id=True)
+            await service.exclude(session, bench.user, [by_id])
         await write(
             bench.database,
             "UPDATE creator_handles SET first_seen_at = '2020-01-01' WHERE handle ~ '[37]$'",
@@ -175,7 +174,7 @@ async def test_merged_by_many_at_once_while_pages_are_kept(bench: Bench) -> None
 async def test_who_is_taken_out_of_a_running_search_leaves_a_gap(bench: Bench) -> None:
     async def suppress() -> None:
         async with session_scope(bench.database, SYSTEM) as session:
-            await exclusions.suppress(session, bench.user, KEY, somebody("youtube", "creator1"))
+            await service.suppress(session, bench.user, KEY, name_creator("youtube", "creator1"))
 
     async with working(bench.database, Meddled(pages_of(5, 15), meddle=suppress), key=KEY):
         ended = await bench.finish(await bench.start("chess"))

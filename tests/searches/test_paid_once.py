@@ -14,10 +14,10 @@ from tastemaker.db.engine import session_scope
 from tastemaker.providers.admission import gate_of
 from tastemaker.providers.base import KeywordQuery
 from tastemaker.providers.page_store import question
-from tastemaker.searches import runner
-from tastemaker.searches.call_queries import Call
-from tastemaker.searches.page import Fetched, Kept
-from tastemaker.searches.states import Outcome
+from tastemaker.searches.run import runner
+from tastemaker.searches.run.call_queries import PlannedCall
+from tastemaker.searches.run.page import FetchedPage, Kept
+from tastemaker.searches.types import Outcome
 from tests.providers.remote import Remote
 from tests.searches.conftest import Clock
 from tests.searches.rows import many, one
@@ -95,7 +95,7 @@ async def test_a_page_that_was_paid_for_survives_the_death_of_its_worker(
     deaths = iter([RuntimeError("killed")])
 
     async def dying(
-        session: AsyncSession, fetched: Fetched, *, next_call: Call | None, is_last: bool
+        session: AsyncSession, fetched: FetchedPage, *, next_call: PlannedCall | None, is_last: bool
     ) -> Kept:
         if (death := next(deaths, None)) is not None:
             raise death

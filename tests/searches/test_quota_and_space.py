@@ -13,9 +13,10 @@ from tastemaker.config_store.keys import LONGEST_PARKING, PARK_ON_QUOTA
 from tastemaker.config_store.live import Configuration
 from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import ErrorKind, Page, ProviderError
-from tastemaker.searches import runner, service
+from tastemaker.searches import service
+from tastemaker.searches.run import runner
 from tastemaker.searches.service import resume_search
-from tastemaker.searches.states import Outcome, Status
+from tastemaker.searches.types import Outcome, Status
 from tests.searches.rows import many, one, write
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
 

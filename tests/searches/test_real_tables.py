@@ -13,7 +13,7 @@ from sqlalchemy import text
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import session_scope
 from tastemaker.sandbox.tables.importing import import_tables
-from tastemaker.searches.states import Outcome, Status
+from tastemaker.searches.types import Outcome, Status
 from tests.searches.scripted import Bench
 from tests.searches.test_sandbox_search import worker_over_sandbox
 

@@ -2,7 +2,7 @@ import pytest
 
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.requests import MAX_TARGET, make_request
+from tastemaker.searches.types import MAX_TARGET, make_request
 
 
 def request_of(*keywords: str, target: int = 10, region: str | None = None) -> tuple[str, ...]:

@@ -9,9 +9,15 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import Cost, Creator, Page
-from tastemaker.searches.results import EVERYTHING, Filter, FoundPage, Sort, make_filter
-from tastemaker.searches.results_queries import count_found, list_found, stream_found
-from tastemaker.searches.types import FoundCreator, Search
+from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, Sort, make_filter
+from tastemaker.searches.results.queries import (
+    FoundCreator,
+    ResultsPage,
+    count_results,
+    list_results,
+    stream_results,
+)
+from tastemaker.searches.types import Search
 from tests.searches.scripted import Bench, ScriptedProvider, creator, pages_of, post, working
 
 
@@ -40,11 +46,11 @@ async def test_filters_leave_out_what_is_unknown(bench: Bench) -> None:
     )
     wanted = make_filter(min_followers=100, max_followers=1_000, has_email=False)
     assert await numbers(bench, search, wanted=wanted) == [2, 3]
-    assert await numbers(bench, search, wanted=Filter(has_email=True)) == [3]
-    assert await numbers(bench, search, wanted=Filter(min_followers=0)) == [2, 3, 4]
+    assert await numbers(bench, search, wanted=ResultFilter(has_email=True)) == [3]
+    assert await numbers(bench, search, wanted=ResultFilter(min_followers=0)) == [2, 3, 4]
     async with session_scope(bench.database, bench.user.claim) as session:
-        assert await count_found(session, bench.user.user_id, [search.id]) == 4
-        assert await count_found(session, bench.user.user_id, [search.id], wanted=wanted) == 2
+        assert await count_results(session, bench.user.user_id, [search.id]) == 4
+        assert await count_results(session, bench.user.user_id, [search.id], wanted=wanted) == 2
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,7 @@ async def test_pages_join_without_gap_or_repetition(bench: Bench, sort: Sort) ->
         if page.next is None:
             break
         async with session_scope(bench.database, bench.user.claim) as session:
-            page = await list_found(
+            page = await list_results(
                 session, bench.user.user_id, [search.id], sort=sort, after=page.next, limit=5
             )
     assert [found.stable_id for found in joined] == [found.stable_id for found in whole]
@@ -87,11 +93,11 @@ async def test_a_creator_of_several_searches_is_told_once_by_the_first(bench: Be
         ([late.id, early.id], [1, 2, 4, 3, 5]),
     ):
         async with session_scope(bench.database, bench.user.claim) as session:
-            page = await list_found(session, bench.user.user_id, ids, limit=50)
-            assert await count_found(session, bench.user.user_id, ids) == 5
+            page = await list_results(session, bench.user.user_id, ids, limit=50)
+            assert await count_results(session, bench.user.user_id, ids) == 5
         assert [number_of(found) for found in page.creators] == expected
         streamed = [
-            found async for found in stream_found(bench.database, bench.user.user_id, ids, page_size=2)
+            found async for found in stream_results(bench.database, bench.user.user_id, ids, page_size=2)
         ]
         assert sorted(number_of(found) for found in streamed) == [1, 2, 3, 4, 5]
         assert {found.search_id for found in streamed if number_of(found) in {2, 3}} == {ids[0]}
@@ -103,7 +109,7 @@ async def test_a_stream_reads_page_after_page(bench: Bench) -> None:
         await bench.finish(search)
     found = [
         one.position
-        async for one in stream_found(bench.database, bench.user.user_id, [search.id], page_size=5)
+        async for one in stream_results(bench.database, bench.user.user_id, [search.id], page_size=5)
     ]
     assert found == list(range(1, 24))
 
@@ -112,10 +118,10 @@ async def test_another_tenant_reads_nothing(bench: Bench) -> None:
     search = await searched(bench, creator(1))
     stranger = ExternalUserId("stranger")
     async with session_scope(bench.database, Tenant(stranger)) as session:
-        assert (await list_found(session, bench.user.user_id, [search.id], limit=5)).creators == []
-        assert (await list_found(session, stranger, [search.id], limit=5)).creators == []
-        assert await count_found(session, bench.user.user_id, [search.id]) == 0
-    assert [one async for one in stream_found(bench.database, stranger, [search.id])] == []
+        assert (await list_results(session, bench.user.user_id, [search.id], limit=5)).creators == []
+        assert (await list_results(session, stranger, [search.id], limit=5)).creators == []
+        assert await count_results(session, bench.user.user_id, [search.id]) == 0
+    assert [one async for one in stream_results(bench.database, stranger, [search.id])] == []
 
 
 @pytest.mark.parametrize(("least", "most"), [(-1, None), (None, -1), (5, 4)])
@@ -134,16 +140,21 @@ async def searched(bench: Bench, *creators: Creator) -> Search:
 
 
 async def listed(
-    bench: Bench, search: Search, *, wanted: Filter = EVERYTHING, sort: Sort = Sort.POSITION, limit: int = 50
-) -> FoundPage:
+    bench: Bench,
+    search: Search,
+    *,
+    wanted: ResultFilter = EVERYTHING,
+    sort: Sort = Sort.POSITION,
+    limit: int = 50,
+) -> ResultsPage:
     async with session_scope(bench.database, bench.user.claim) as session:
-        return await list_found(
+        return await list_results(
             session, bench.user.user_id, [search.id], wanted=wanted, sort=sort, limit=limit
         )
 
 
 async def numbers(
-    bench: Bench, search: Search, *, wanted: Filter = EVERYTHING, sort: Sort = Sort.POSITION
+    bench: Bench, search: Search, *, wanted: ResultFilter = EVERYTHING, sort: Sort = Sort.POSITION
 ) -> Sequence[int]:
     page = await listed(bench, search, wanted=wanted, sort=sort)
     return [number_of(found) for found in page.creators]

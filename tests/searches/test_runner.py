@@ -11,10 +11,9 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.providers import admission
 from tastemaker.providers.base import Cost, ErrorKind, Page, ProviderError
-from tastemaker.searches.failures import MAX_FAILURES, MAX_SILENCES
+from tastemaker.searches.run.failures import MAX_FAILURES, MAX_TIMEOUTS
 from tastemaker.searches.service import cancel_search, resume_search
-from tastemaker.searches.states import Outcome, Status
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import Outcome, Search, Status
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
 
 
@@ -142,7 +141,7 @@ async def test_a_passing_failure_is_asked_again(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cost", "calls"), [(Cost(calls=1, units=0), MAX_SILENCES), (Cost(calls=0, units=0), MAX_FAILURES)]
+    ("cost", "calls"), [(Cost(calls=1, units=0), MAX_TIMEOUTS), (Cost(calls=0, units=0), MAX_FAILURES)]
 )
 async def test_who_does_not_answer_is_given_up_sooner(bench: Bench, cost: Cost, calls: int) -> None:
     silence = ProviderError(ErrorKind.TIMEOUT, "No answer.", final=False, retry_after=0.01, cost=cost)

@@ -18,8 +18,8 @@ from tastemaker.providers.registry import sandbox_providers
 from tastemaker.sandbox.corpus import generate
 from tastemaker.sandbox.faults import Faults
 from tastemaker.sandbox.server import serve
-from tastemaker.searches.states import Outcome, Status
 from tastemaker.searches.tasks import Sources, search_handlers
+from tastemaker.searches.types import Outcome, Status
 from tests.searches.scripted import Bench
 
 

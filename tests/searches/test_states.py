@@ -1,6 +1,6 @@
 import pytest
 
-from tastemaker.searches.states import EndReason, Outcome, Status, ending_of
+from tastemaker.searches.types import EndReason, Outcome, Status, ending_of
 
 R = EndReason
 

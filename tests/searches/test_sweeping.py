@@ -7,8 +7,8 @@ import httpx
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.base import KeywordQuery, Page
-from tastemaker.searches.states import Outcome, Status
 from tastemaker.searches.tasks import Sources, search_handlers
+from tastemaker.searches.types import Outcome, Status
 from tests.searches.rows import many, one, write
 from tests.searches.scripted import Bench, ScriptedProvider, pages_of, sweeping, working
 

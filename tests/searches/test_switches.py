@@ -10,8 +10,8 @@ from tastemaker.config_store.keys import MAX_API_CALLS_TIKTOK, SEARCH_TIKTOK, SE
 from tastemaker.config_store.live import Configuration
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Page
-from tastemaker.searches.runner import AHEAD_FROM_SECONDS
-from tastemaker.searches.states import Outcome
+from tastemaker.searches.run.runner import AHEAD_FROM_SECONDS
+from tastemaker.searches.types import Outcome
 from tests.searches.rows import one
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
 

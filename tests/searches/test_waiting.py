@@ -13,8 +13,8 @@ from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.base import ErrorKind, Page, ProviderError
 from tastemaker.searches.service import resume_search
-from tastemaker.searches.states import Outcome, Status
 from tastemaker.searches.tasks import Sources, search_handlers
+from tastemaker.searches.types import Outcome, Status
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
 
 USED_UP = ProviderError(ErrorKind.QUOTA, "The daily quota is used up.", final=False, retry_after=3600)

@@ -10,7 +10,7 @@ from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.ids import CampaignId
 from tastemaker.db.engine import Database
 from tastemaker.db.enums import ApiScope
-from tastemaker.searches.erasing import erase_some
+from tastemaker.searches.maintenance import erase_next_batch
 from tests.searches.rows import one
 from tests.web.conftest import MakeProgram, Program, make_key, wanted, working
 from tests.web.test_campaigns import somebody
@@ -61,7 +61,7 @@ async def test_the_creators_of_all_searches_are_read_together_and_deleted(
     assert (await program.http.delete(f"{PATH}/{campaign}")).status_code == 404
     assert (await program.get(path)).status_code == 404
     assert (await program.get(f"/api/v1/searches/{started[0]['id']}")).status_code == 404
-    while await erase_some(database, user.user_id, CampaignId(UUID(campaign))) is not None:
+    while await erase_next_batch(database, user.user_id, CampaignId(UUID(campaign))) is not None:
         pass
     assert await one(database, "SELECT count(*) FROM search_creators") == 0
 

@@ -3,7 +3,7 @@ from typing import Annotated
 import typer
 
 from tastemaker.cli.help_page import Json
-from tastemaker.searches.results import Sort, make_filter
+from tastemaker.searches.results.paging import Sort, make_filter
 
 
 def results(

@@ -22,8 +22,8 @@ from tastemaker.campaigns.service import ensure_campaign
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.sandbox.corpus import activate, generate
-from tastemaker.searches.requests import make_request
 from tastemaker.searches.service import start_search
+from tastemaker.searches.types import make_request
 from tests.jobs.transports.lines import TRANSPORTS, free_port
 from tests.jobs.transports.twin import KEYS, TOKEN, Disorder, running
 from tests.searches.test_kills import BROKEN_PROMISES

@@ -8,41 +8,40 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.core.platforms import Platform
 from tastemaker.db.enums import ExclusionKind
 from tastemaker.providers.base import Creator, Page
-from tastemaker.searches import exclusion_queries
-from tastemaker.searches.exclusions import fold_handle
-from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
-from tastemaker.searches.types import LockedSearch, Turn
+from tastemaker.searches.exclusions import queries
+from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey, fold_handle
+from tastemaker.searches.run.queries import LockedSearch, RunState
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class FilteredPage:
     """`page` without the suppressed and their posts; `creators` also without those the user excludes."""
 
     page: Page
     creators: Sequence[Creator]
 
 
-async def admit(
+async def filter_page(
     session: AsyncSession,
-    turn: Turn,
+    state: RunState,
     search: LockedSearch,
     page: Page,
     platform: Platform,
     key: SuppressionKey | None,
-) -> Admitted:
+) -> FilteredPage:
     if search.suppresses and key is not None:
         page = await _without_suppressed(session, page, platform, key)
     creators = page.creators
     if search.excludes:
-        creators = await _without_excluded(session, turn, creators, platform)
-    return Admitted(page, creators)
+        creators = await _without_excluded(session, state, creators, platform)
+    return FilteredPage(page, creators)
 
 
-async def presentable(
+async def filter_for_reuse(
     session: AsyncSession, page: Page, platform: Platform, key: SuppressionKey | None
 ) -> Page | None:
     """The page as it may be kept for others: None where the suppressed cannot be told for want of the key."""
-    if await exclusion_queries.has_foreign_key(session, key.id if key else NO_KEY_ID):
+    if await queries.has_other_key(session, key.id if key else NO_KEY_ID):
         return None
     return page if key is None else await _without_suppressed(session, page, platform, key)
 
@@ -52,9 +51,7 @@ async def _without_suppressed(
 ) -> Page:
     """The page as if the suppressed had never been on it."""
     names = {creator.stable_id: _digests(key, platform, creator) for creator in page.creators}
-    suppressed = await exclusion_queries.list_suppressed(
-        session, [one for two in names.values() for one in two]
-    )
+    suppressed = await queries.list_suppressed(session, [one for two in names.values() for one in two])
     if not suppressed:
         return page
     gone = {stable_id for stable_id, digests in names.items() if suppressed.intersection(digests)}
@@ -66,12 +63,12 @@ async def _without_suppressed(
 
 
 async def _without_excluded(
-    session: AsyncSession, turn: Turn, creators: Sequence[Creator], platform: Platform
+    session: AsyncSession, state: RunState, creators: Sequence[Creator], platform: Platform
 ) -> Sequence[Creator]:
-    excluded = await exclusion_queries.list_excluded(
+    excluded = await queries.list_excluded(
         session,
-        turn.user_id,
-        turn.search_id,
+        state.user_id,
+        state.search_id,
         platform,
         stable_ids=[creator.stable_id for creator in creators],
         handles=[fold_handle(creator.handle) for creator in creators if creator.handle],

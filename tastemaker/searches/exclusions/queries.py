@@ -1,11 +1,11 @@
-"""Whom searches leave out, as rows: a tenant's own exclusions, and the installation's suppressions."""
+"""Exclusions and suppressions as rows, and the deletion of a suppressed creator from everybody's results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
@@ -14,6 +14,8 @@ from tastemaker.db.enums import ExclusionKind
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
 
 _LIST = "exclusions"
+
+
 _SUPPRESSIONS = "suppressions"
 
 
@@ -50,12 +52,14 @@ ADD = text("""
     RETURNING 1
 """)
 
+
 REMOVE = text("""
     DELETE FROM exclusions
     WHERE tenant_id = :user_id AND campaign_id IS NOT DISTINCT FROM CAST(:campaign_id AS uuid)
       AND platform = :platform AND kind = :kind AND value = :value
     RETURNING 1
 """)
+
 
 LIST = text("""
     SELECT id, campaign_id, platform, kind, value, note, created_at FROM exclusions
@@ -67,6 +71,7 @@ LIST = text("""
     LIMIT :limit
 """)
 
+
 LIST_EXCLUDED = text("""
     SELECT e.kind, e.value
     FROM exclusions e JOIN scraping_jobs j ON j.user_id = e.tenant_id AND j.id = :search_id
@@ -76,7 +81,9 @@ LIST_EXCLUDED = text("""
            OR (e.kind = 'handle' AND e.value = ANY(CAST(:handles AS text[]))))
 """)
 
+
 LIST_SUPPRESSED = text("SELECT digest FROM suppressions WHERE digest = ANY(CAST(:digests AS text[]))")
+
 
 ADD_SUPPRESSION = text("""
     INSERT INTO suppressions (digest, key_id, platform, kind, reason, created_at)
@@ -85,14 +92,17 @@ ADD_SUPPRESSION = text("""
     RETURNING 1
 """)
 
+
 REMOVE_SUPPRESSION = text("DELETE FROM suppressions WHERE digest = :digest RETURNING 1")
+
 
 LIST_SUPPRESSIONS = text("""
     SELECT digest, platform, kind, reason, created_at FROM suppressions
     ORDER BY created_at DESC, digest LIMIT :limit
 """)
 
-HAS_FOREIGN_KEY = text("SELECT 1 FROM suppressions WHERE key_id <> :key_id LIMIT 1")
+
+HAS_OTHER_KEY = text("SELECT 1 FROM suppressions WHERE key_id <> :key_id LIMIT 1")
 
 
 async def add(
@@ -205,6 +215,97 @@ async def list_suppressions(session: AsyncSession, *, limit: int) -> Sequence[Su
     return [Suppression(**row) for row in rows.mappings()]
 
 
-async def has_foreign_key(session: AsyncSession, key_id: str) -> bool:
+async def has_other_key(session: AsyncSession, key_id: str) -> bool:
     """Whether somebody was suppressed under another key."""
-    return await session.scalar(HAS_FOREIGN_KEY, {"key_id": key_id}) is not None
+    return await session.scalar(HAS_OTHER_KEY, {"key_id": key_id}) is not None
+
+
+FIND = text("""
+    SELECT c.id, c.stable_id,
+           ARRAY(SELECT h.handle FROM creator_handles h WHERE h.creator_id = c.id
+                 UNION SELECT c.handle WHERE c.handle IS NOT NULL) AS handles
+    FROM creators c
+    WHERE c.platform = :platform
+      AND ((:kind = 'stable_id' AND c.stable_id = :value)
+           OR (:kind = 'handle' AND (lower(c.handle) = :value OR EXISTS (
+               SELECT FROM creator_handles h WHERE h.creator_id = c.id AND lower(h.handle) = :value))))
+""")
+
+
+LOCK_SEARCHES = text("""
+    SELECT j.id FROM scraping_jobs j
+    WHERE EXISTS (SELECT FROM search_creators s WHERE s.job_id = j.id AND s.creator_id = :id)
+    ORDER BY j.id FOR UPDATE
+""")
+
+
+BLANK_RESULTS = text("""
+    UPDATE scraping_results r
+    SET creators = (
+        SELECT coalesce(jsonb_agg(e.c ORDER BY e.n), '[]')
+        FROM jsonb_array_elements(r.creators) WITH ORDINALITY AS e (c, n)
+        WHERE NOT (coalesce(e.c #>> '{creator,channelId}', e.c ->> 'ownerId', '') = :stable_id
+                   OR lower(coalesce(e.c #>> '{creator,uniqueId}', e.c #>> '{creator,handle}', ''))
+                      = ANY(CAST(:handles AS text[]))))
+    WHERE r.id IN (SELECT s.result_id FROM search_creators s WHERE s.creator_id = :id)
+""")
+
+
+LOWER_RUNS = text("""
+    UPDATE scraping_runs r SET stored = r.stored - 1
+    FROM search_creators s WHERE s.creator_id = :id AND r.id = s.run_id
+""")
+
+
+LOWER_SEARCHES = text("""
+    UPDATE scraping_jobs j SET processed_results = j.processed_results - 1
+    FROM search_creators s WHERE s.creator_id = :id AND j.id = s.job_id
+    RETURNING j.id, j.user_id, j.campaign_id, j.platform, j.target_results, j.status, j.outcome,
+              j.processed_results, j.processed_runs
+""")
+
+
+BLANK_CHARGES = text("""
+    UPDATE usage_charges SET stable_id = 'suppressed:' || :digest
+    WHERE platform = :platform AND stable_id = :stable_id
+""")
+
+
+DELETE = text("DELETE FROM creators WHERE id = :id")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCreator:
+    id: int
+    stable_id: str
+    handles: Sequence[str]
+
+
+async def find_known_creators(
+    session: AsyncSession, platform: Platform, *, kind: str, value: str
+) -> Sequence[KnownCreator]:
+    """Creators of the catalog that go, or went, by this."""
+    rows = await session.execute(FIND, {"platform": platform.value, "kind": kind, "value": value})
+    return [KnownCreator(*row) for row in rows]
+
+
+async def erase_creator(
+    session: AsyncSession, platform: Platform, known: KnownCreator, *, digest: str
+) -> Sequence[RowMapping]:
+    """Out of results, claims, posts and catalog; a charge stays as a number.
+
+    The searches that held it, as they are now.
+    """
+    parameters = {
+        "id": known.id,
+        "platform": platform.value,
+        "stable_id": known.stable_id,
+        "handles": [handle.lower() for handle in known.handles],
+        "digest": digest,
+    }
+    for statement in (LOCK_SEARCHES, BLANK_RESULTS, LOWER_RUNS):
+        await session.execute(statement, parameters)
+    held = (await session.execute(LOWER_SEARCHES, parameters)).mappings().all()
+    await session.execute(BLANK_CHARGES, parameters)
+    await session.execute(DELETE, parameters)
+    return held

@@ -10,15 +10,15 @@ from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Declaration, KeywordQuery
 from tastemaker.providers.page_store import find_page
 from tastemaker.searches.cost_queries import find_yield
-from tastemaker.searches.requests import SearchRequest
 from tastemaker.searches.service import MOST_RUNS_AT_ONCE
+from tastemaker.searches.types import SearchRequest
 
 NEW_ON_A_PAGE = 0.6
 """Of a page's items: how many creators are new to a search, where nobody has searched there yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class CostEstimate:
     """Pages at the best and probably, and what the probable ones take. `paid`: answered by earlier calls."""
 
     platform: Platform
@@ -32,9 +32,9 @@ class Estimate:
     by_experience: bool
 
 
-async def estimate(
+async def estimate_cost(
     session: AsyncSession, user_id: ExternalUserId, request: SearchRequest, declaration: Declaration
-) -> Estimate:
+) -> CostEstimate:
     """By what a page brought in the user's own searches on the platform. Nothing is asked for."""
     known = await find_yield(session, user_id, request.platform)
     expected = max(known or declaration.page_size * NEW_ON_A_PAGE, 1.0)
@@ -43,7 +43,7 @@ async def estimate(
     paid = await _count_paid(session, request, declaration, most=pages)
     asked = pages - paid
     price = declaration.cost_per_page
-    return Estimate(
+    return CostEstimate(
         platform=request.platform,
         provider=declaration.name,
         least_pages=max(math.ceil(request.target / declaration.page_size), 1),

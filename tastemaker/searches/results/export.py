@@ -10,17 +10,26 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Seq
 from datetime import datetime
 
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.types import FoundCreator
+from tastemaker.searches.results.queries import FoundCreator
 
 Value = str | int | None
+
+
 Columns = Mapping[str, Callable[[FoundCreator], Value]]
 
+
 BOM = "\ufeff"
+
+
 SEPARATOR = "; "
+
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet may take for the start of a formula, also in full width."""
 
+
 CHUNK_CHARACTERS = 64_000
+
 
 POST_COLUMNS: Columns = {
     "Username": lambda found: found.handle or found.name,
@@ -40,6 +49,7 @@ POST_COLUMNS: Columns = {
 }
 """A search on TikTok; on Instagram too, whose results are the same kind of thing: a username and a post."""
 
+
 CHANNEL_COLUMNS: Columns = {
     "Channel Name": lambda found: found.name or found.handle,
     "Subscribers": lambda found: found.followers,
@@ -54,6 +64,7 @@ CHANNEL_COLUMNS: Columns = {
     "Keywords": lambda found: found.keyword,
     "Platform": lambda found: found.platform.value,
 }
+
 
 CAMPAIGN_COLUMNS: Columns = {
     "Platform": lambda found: found.platform.value,

@@ -13,38 +13,40 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.billing.service import Charge, charge, plan_charge
-from tastemaker.catalog.queries import NOBODY, list_newer, upsert
+from tastemaker.catalog.queries import NO_IDS, list_newer, upsert
 from tastemaker.catalog.types import Provenance
 from tastemaker.core.platforms import Platform
 from tastemaker.db.messages import in_one_message
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Creator, Declaration, Page, Post
-from tastemaker.searches import call_queries, page_queries
-from tastemaker.searches.document import to_document
-from tastemaker.searches.exclusion_filter import Admitted, admit
-from tastemaker.searches.matching import best_post, matched_fields
-from tastemaker.searches.merging import publish_merges
+from tastemaker.searches.exclusions.filter import FilteredPage, filter_page
+from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey
+from tastemaker.searches.maintenance import publish_merges
+from tastemaker.searches.results.documents import best_post, matched_fields, to_document
+from tastemaker.searches.run import call_queries, queries
+from tastemaker.searches.run.queries import LockedRun, LockedSearch, RunProgress, RunState
 from tastemaker.searches.service import end_run, end_search
-from tastemaker.searches.states import EndReason
-from tastemaker.searches.suppression_key import NO_KEY_ID, SuppressionKey
-from tastemaker.searches.types import SANDBOX, LockedRun, LockedSearch, Outlook, Turn
+from tastemaker.searches.types import SANDBOX, EndReason
 
 MOST_PAGES = 500
+
+
 MAX_BARREN_PAGES = 3
 """In a row that brought nobody: a keyword has no more to give."""
+
 
 MAX_BARREN_PAGES_OF_OTHERS = 20
 """The same where somebody was left out, of whom it is not known whether they came before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class FetchedPage:
     """A page with what it was fetched for. `call_id`: a call that is to be settled with it.
 
     `fetched_at`: when, where an earlier call brought it. `most_pages`: how many its keyword may have.
     """
 
-    turn: Turn
+    state: RunState
     job: ClaimedJob
     call_id: UUID | None
     page: Page
@@ -68,12 +70,12 @@ class Fetched:
 class Kept:
     """Whether the run goes on; `stored` creators were new.
 
-    `next_turn` is the page after this one, where nothing stands against asking for it at once.
+    `next_state` is the page after this one, where nothing stands against asking for it at once.
     """
 
     goes_on: bool
     stored: int = 0
-    next_turn: Turn | None = None
+    next_state: RunState | None = None
     next_call_id: UUID | None = None
 
 
@@ -95,20 +97,20 @@ class _Learnt:
 
 async def keep_page(
     session: AsyncSession,
-    fetched: Fetched,
+    fetched: FetchedPage,
     *,
-    next_call: call_queries.Call | None = None,
+    next_call: call_queries.PlannedCall | None = None,
     is_last: bool = False,
 ) -> Kept:
     """`next_call` is written down with the page where the run goes on and nothing stands against it.
 
     `is_last`: nothing of the transaction follows, so it may end with the page's own last message.
     """
-    turn, page = fetched.turn, fetched.page
+    state, page = fetched.state, fetched.page
     key_id = fetched.key.id if fetched.key else NO_KEY_ID
-    opened = await page_queries.open_page(
+    opened = await queries.open_page(
         session,
-        turn,
+        state,
         fetched.call_id,
         page.cost,
         key_id=key_id,
@@ -116,18 +118,18 @@ async def keep_page(
         platform=fetched.platform,
         stable_ids=[creator.stable_id for creator in page.creators],
     )
-    if opened is None or not _is_current(opened.search, opened.run, turn):
+    if opened is None or not _is_current(opened.search, opened.run, state):
         return Kept(goes_on=False)
     search, run = opened.search, opened.run
-    if search.lacks_key:  # since the page was asked for: the next turn says so, and waits
+    if search.lacks_key:  # since the page was asked for: the next state says so, and waits
         return Kept(goes_on=True)
-    admitted = await admit(session, turn, search, page, fetched.platform, fetched.key)
-    learnt, accepted = await _learn_and_accept(session, fetched, opened, admitted)
+    filtered = await filter_page(session, state, search, page, fetched.platform, fetched.key)
+    learnt, accepted = await _learn_and_accept(session, fetched, opened, filtered)
     barren_pages = 0 if accepted.creators else run.barren_pages + 1
-    is_barren = barren_pages >= _most_barren_pages(page, admitted)
-    step = page_queries.Step(
+    is_barren = barren_pages >= _most_barren_pages(page, filtered)
+    step = queries.Step(
         cursor=page.next_cursor,
-        seen=[_digest(turn.cursor)],
+        seen=[_digest(state.cursor)],
         found=len(page.creators),
         stored=len(accepted.creators),
         barren_pages=barren_pages,
@@ -135,77 +137,77 @@ async def keep_page(
     )
     found = _found(fetched, search, learnt, accepted.creators)
     reason = _end_reason(fetched, search, run, accepted, is_barren=is_barren)
-    following = _following(turn, page, _outlook(fetched, search, run, accepted, barren_pages))
+    following = _following(state, page, _outlook(fetched, search, run, accepted, barren_pages))
     goes_on_now = reason is None and not search.has_to_wait
     next_call_id = None
     async with in_one_message(session, is_last=is_last and reason is None) as message:
         if found is not None:
-            await page_queries.store(message, turn, found)
-        await page_queries.advance(message, turn, step)
+            await queries.store(message, state, found)
+        await queries.advance(message, state, step)
         if next_call is not None and goes_on_now:
             next_call_id = await call_queries.write_call(message, following, next_call)
-        await charge(message, turn.user_id, accepted.charge, search_id=turn.search_id)
+        await charge(message, state.user_id, accepted.charge, search_id=state.search_id)
     if reason is not None:
-        await _end(session, turn, reason)
+        await _end(session, state, reason)
     return Kept(
         goes_on=reason is None,
         stored=len(accepted.creators),
-        next_turn=following if goes_on_now else None,
+        next_state=following if goes_on_now else None,
         next_call_id=next_call_id,
     )
 
 
-def is_next_certain(fetched: Fetched) -> bool:
+def can_ask_ahead(fetched: FetchedPage) -> bool:
     """Whether another page will be wanted, whoever of this one enters the search.
 
     As its last page left the run: what others do to the search meanwhile nobody knows.
     """
-    page, before = fetched.page, fetched.turn.outlook
+    page, before = fetched.page, fetched.state.progress
     return (
         before is not None
         and page.next_cursor is not None
-        and _digest(page.next_cursor) not in before.seen_cursors | {_digest(fetched.turn.cursor)}
+        and _digest(page.next_cursor) not in before.seen_cursors | {_digest(fetched.state.cursor)}
         and before.room > len(page.creators)
         and before.barren_pages + 1 < MAX_BARREN_PAGES
         and before.pages + 1 < fetched.most_pages
     )
 
 
-def next_turn(fetched: Fetched) -> Turn:
+def next_state(fetched: FetchedPage) -> RunState:
     """The page after this one, before it is known what this one brings."""
-    return _following(fetched.turn, fetched.page, None)
+    return _following(fetched.state, fetched.page, None)
 
 
-def _following(turn: Turn, page: Page, outlook: Outlook | None) -> Turn:
-    return replace(turn, cursor=page.next_cursor, version=turn.version + 1, outlook=outlook)
+def _following(state: RunState, page: Page, progress: RunProgress | None) -> RunState:
+    return replace(state, cursor=page.next_cursor, version=state.version + 1, progress=progress)
 
 
 def _outlook(
-    fetched: Fetched, search: LockedSearch, run: LockedRun, accepted: _Accepted, barren_pages: int
-) -> Outlook:
-    return Outlook(
+    fetched: FetchedPage, search: LockedSearch, run: LockedRun, accepted: _Accepted, barren_pages: int
+) -> RunProgress:
+    return RunProgress(
         room=search.target - search.stored - len(accepted.creators),
         pages=run.pages + 1,
         barren_pages=barren_pages,
-        seen_cursors=run.seen_cursors | {_digest(fetched.turn.cursor)},
+        seen_cursors=run.seen_cursors | {_digest(fetched.state.cursor)},
     )
 
 
-def _is_current(search: LockedSearch, run: LockedRun, turn: Turn) -> bool:
-    return search.status.is_open and run.status.is_open and run.version == turn.version
+def _is_current(search: LockedSearch, run: LockedRun, state: RunState) -> bool:
+    return search.status.is_open and run.status.is_open and run.version == state.version
 
 
 async def _learn_and_accept(
-    session: AsyncSession, fetched: Fetched, opened: page_queries.OpenPage, admitted: Admitted
+    session: AsyncSession, fetched: FetchedPage, opened: queries.OpenPage, filtered: FilteredPage
 ) -> tuple[_Learnt, _Accepted]:
     """Everything the page told goes into the catalog, whoever of it enters the search.
 
     What an earlier call brought replaces nothing that the catalog was told since. Those enter whom the
     search does not hold, as many as target and plan allow, in order.
     """
-    page, user_id, moment = admitted.page, fetched.turn.user_id, fetched.fetched_at
-    known = NOBODY if moment is None else await list_newer(session, page.creators, page.posts, moment)
-    by_id = {creator.stable_id: creator for creator in admitted.creators}
+    page, user_id, moment = filtered.page, fetched.state.user_id, fetched.fetched_at
+    known = NO_IDS if moment is None else await list_newer(session, page.creators, page.posts, moment)
+    by_id = {creator.stable_id: creator for creator in filtered.creators}
     room = opened.search.target - opened.search.stored
     new = [stable_id for stable_id in by_id if stable_id not in opened.held][:room]
     on_page = {creator.stable_id for creator in page.creators}
@@ -232,15 +234,15 @@ async def _learn_and_accept(
 
 
 def _found(
-    fetched: Fetched, search: LockedSearch, learnt: _Learnt, new: Sequence[Creator]
-) -> page_queries.Found | None:
+    fetched: FetchedPage, search: LockedSearch, learnt: _Learnt, new: Sequence[Creator]
+) -> queries.Found | None:
     """The new creators as they enter the search."""
     if not new:
         return None
-    keyword = fetched.turn.keyword
+    keyword = fetched.state.keyword
     posts = _posts_by_creator(learnt.page.posts)
     best = {creator.stable_id: best_post(keyword, posts.get(creator.stable_id, ())) for creator in new}
-    return page_queries.Found(
+    return queries.Found(
         platform=fetched.platform,
         documents=[to_document(creator, best[creator.stable_id], keyword) for creator in new],
         first_position=search.stored + 1,
@@ -254,7 +256,7 @@ def _found(
 
 
 def _end_reason(
-    fetched: Fetched, search: LockedSearch, run: LockedRun, accepted: _Accepted, *, is_barren: bool
+    fetched: FetchedPage, search: LockedSearch, run: LockedRun, accepted: _Accepted, *, is_barren: bool
 ) -> EndReason | None:
     cursor = fetched.page.next_cursor
     if search.stored + len(accepted.creators) >= search.target:
@@ -263,24 +265,24 @@ def _end_reason(
         return EndReason.PLAN_LIMIT
     if cursor is None:
         return EndReason.EXHAUSTED
-    if _digest(cursor) in run.seen_cursors | {_digest(fetched.turn.cursor)}:
+    if _digest(cursor) in run.seen_cursors | {_digest(fetched.state.cursor)}:
         return EndReason.CURSOR_LOOP
     if is_barren:
         return EndReason.NO_NEW_CREATORS
     return EndReason.PAGE_CAP if run.pages + 1 >= fetched.most_pages else None
 
 
-def _most_barren_pages(page: Page, admitted: Admitted) -> int:
-    somebody_was_left_out = len(admitted.creators) < len(page.creators)
+def _most_barren_pages(page: Page, filtered: FilteredPage) -> int:
+    somebody_was_left_out = len(filtered.creators) < len(page.creators)
     return MAX_BARREN_PAGES_OF_OTHERS if somebody_was_left_out else MAX_BARREN_PAGES
 
 
-async def _end(session: AsyncSession, turn: Turn, reason: EndReason) -> None:
+async def _end(session: AsyncSession, state: RunState, reason: EndReason) -> None:
     """Target and plan end the whole search; the other reasons end this keyword."""
     if reason in {EndReason.TARGET_REACHED, EndReason.PLAN_LIMIT}:
-        await end_search(session, turn.user_id, turn.search_id, reason)
+        await end_search(session, state.user_id, state.search_id, reason)
     else:
-        await end_run(session, turn.user_id, turn.search_id, turn.run_id, reason)
+        await end_run(session, state.user_id, state.search_id, state.run_id, reason)
 
 
 def _posts_by_creator(posts: Sequence[Post]) -> Mapping[str, list[Post]]:

@@ -1,4 +1,4 @@
-"""The ledger of a search's calls: a row before each, settled when it has answered."""
+"""The ledger of a search's calls: a row before each call, settled when it has answered."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.core.ids import new_id
 from tastemaker.db.messages import Message, in_one_message
 from tastemaker.providers.base import Cost
-from tastemaker.searches.types import Turn
+from tastemaker.searches.run.queries import RunState
 
 BEGIN_CALL = text("""
     WITH abandoned AS (
@@ -26,10 +26,12 @@ BEGIN_CALL = text("""
             :digest, app_now())
 """)
 
+
 ABANDON_CALL = text("""
     UPDATE provider_calls SET status = 'abandoned', finished_at = app_now()
     WHERE id = :call_id AND tenant_id = :user_id AND status = 'estimated'
 """)
+
 
 SETTLE_CALL = text("""
     UPDATE provider_calls
@@ -40,7 +42,7 @@ SETTLE_CALL = text("""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class PlannedCall:
     """A call about to be made, and what it is expected to cost. `gate`: the account that limits it.
 
     `digest`: of its question, where the answer is kept for others.
@@ -52,25 +54,29 @@ class Call:
     digest: bytes | None = None
 
 
-async def begin_call(session: AsyncSession, turn: Turn, call: Call, *, unsettled: UUID | None = None) -> UUID:
+async def begin_call(
+    session: AsyncSession, state: RunState, call: PlannedCall, *, unsettled: UUID | None = None
+) -> UUID:
     """The ledger's row of the page about to be fetched; one left by a dead process is `abandoned`.
 
     `unsettled`: the call of the page before, which has answered and is being kept.
     """
     async with in_one_message(session) as message:
-        return await write_call(message, turn, call, unsettled=unsettled)
+        return await write_call(message, state, call, unsettled=unsettled)
 
 
-async def write_call(message: Message, turn: Turn, call: Call, *, unsettled: UUID | None = None) -> UUID:
+async def write_call(
+    message: Message, state: RunState, call: PlannedCall, *, unsettled: UUID | None = None
+) -> UUID:
     """The same, among other statements."""
     call_id = new_id()
     await message.ask(
         BEGIN_CALL,
         {
             "call_id": call_id,
-            "user_id": turn.user_id,
-            "search_id": turn.search_id,
-            "run_id": turn.run_id,
+            "user_id": state.user_id,
+            "search_id": state.search_id,
+            "run_id": state.run_id,
             "provider": call.provider,
             "units": call.expected.units,
             "micros": call.expected.micros_usd,
@@ -84,7 +90,7 @@ async def write_call(message: Message, turn: Turn, call: Call, *, unsettled: UUI
 
 async def settle_call(
     session: AsyncSession,
-    turn: Turn,
+    state: RunState,
     call_id: UUID,
     cost: Cost,
     *,
@@ -95,7 +101,7 @@ async def settle_call(
         SETTLE_CALL,
         {
             "call_id": call_id,
-            "user_id": turn.user_id,
+            "user_id": state.user_id,
             "status": status,
             "calls": cost.calls,
             "units": cost.units,
@@ -105,6 +111,6 @@ async def settle_call(
     )
 
 
-async def abandon_call(session: AsyncSession, turn: Turn, call_id: UUID) -> None:
+async def abandon_call(session: AsyncSession, state: RunState, call_id: UUID) -> None:
     """Nobody waits for its answer: it may have been charged, and its page is not kept."""
-    await session.execute(ABANDON_CALL, {"user_id": turn.user_id, "call_id": call_id})
+    await session.execute(ABANDON_CALL, {"user_id": state.user_id, "call_id": call_id})

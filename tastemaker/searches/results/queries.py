@@ -5,6 +5,8 @@ in which the searches are given. Every statement names the tenant.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, text
@@ -14,8 +16,46 @@ from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.searches.results import EVERYTHING, Filter, FoundPage, Place, Sort
-from tastemaker.searches.types import FoundCreator
+from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, ResultPosition, Sort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundCreator:
+    """A row of the results: the creator as the catalog knows it now, and the post that matched."""
+
+    position: int
+    platform: Platform
+    stable_id: str
+    handle: str | None
+    name: str | None
+    followers: int | None
+    bio: str | None
+    emails: tuple[str, ...]
+    links: tuple[str, ...]
+    verified: bool | None
+    country: str | None
+    profile_url: str | None
+    post_text: str | None
+    post_url: str | None
+    post_published_at: datetime | None
+    views: int | None
+    likes: int | None
+    comments: int | None
+    shares: int | None
+    duration_seconds: int | None
+    hashtags: tuple[str, ...]
+    keyword: str
+    matched_in: tuple[str, ...]
+    search_id: SearchId
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsPage:
+    """`next` is None on the last page."""
+
+    creators: Sequence[FoundCreator]
+    next: ResultPosition | None
+
 
 SORT_KEYS = {
     Sort.POSITION: "CAST(extract(epoch FROM found.created_at) * 1000000 AS bigint)",
@@ -25,6 +65,7 @@ SORT_KEYS = {
 }
 """Ascending. Counts are never negative, so that the largest has the smallest key and the unknown has 1."""
 
+
 SELECT = """
     SELECT found.position, found.platform, found.stable_id, found.matched_in, found.job_id,
            creator.handle, creator.name, creator.followers, creator.bio, creator.emails, creator.links,
@@ -33,6 +74,7 @@ SELECT = """
            post.views, post.likes, post.comments, post.shares, post.duration_seconds, post.hashtags,
            run.keyword, {key} AS sort_key
 """
+
 
 FROM = """
     FROM search_creators found
@@ -45,6 +87,7 @@ FROM = """
       AND (NOT CAST(:has_email AS boolean) OR creator.emails <> '{{}}')
 """
 
+
 OF_SEVERAL = """found.job_id = ANY(CAST(:search_ids AS uuid[])) AND NOT EXISTS (
         SELECT FROM search_creators earlier
         WHERE earlier.tenant_id = found.tenant_id AND earlier.platform = found.platform
@@ -53,11 +96,13 @@ OF_SEVERAL = """found.job_id = ANY(CAST(:search_ids AS uuid[])) AND NOT EXISTS (
               < array_position(CAST(:search_ids AS uuid[]), found.job_id))
 """
 
+
 OF_ONE = """found.job_id = :search_id AND NOT EXISTS (
         SELECT FROM search_creators earlier
         WHERE earlier.tenant_id = found.tenant_id AND earlier.platform = found.platform
           AND earlier.stable_id = found.stable_id AND earlier.job_id = ANY(CAST(:earlier_ids AS uuid[])))
 """
+
 
 PAGE = """
     AND (CAST(:after_key AS bigint) IS NULL OR ({key}, found.job_id, found.position)
@@ -66,12 +111,15 @@ PAGE = """
     LIMIT :limit
 """
 
+
 COUNT = text("SELECT count(*)" + FROM.format(of_searches=OF_SEVERAL))
+
 
 LIST = {
     sort: text(SELECT.format(key=key) + FROM.format(of_searches=OF_SEVERAL) + PAGE.format(key=key))
     for sort, key in SORT_KEYS.items()
 }
+
 
 LIST_OF_ONE = text(
     SELECT.format(key="CAST(found.position AS bigint)")
@@ -81,16 +129,16 @@ LIST_OF_ONE = text(
 """Arrival within one search: the index on (job_id, position) has it in order."""
 
 
-async def list_found(
+async def list_results(
     session: AsyncSession,
     user_id: ExternalUserId,
     search_ids: Sequence[SearchId],
     *,
-    wanted: Filter = EVERYTHING,
+    wanted: ResultFilter = EVERYTHING,
     sort: Sort = Sort.POSITION,
-    after: Place | None = None,
+    after: ResultPosition | None = None,
     limit: int,
-) -> FoundPage:
+) -> ResultsPage:
     """One page; `after` is the `next` of the page before, asked for with the same sort."""
     rows = await session.execute(
         LIST[sort],
@@ -107,18 +155,18 @@ async def list_found(
     return _page(rows.mappings().all(), limit)
 
 
-async def count_found(
+async def count_results(
     session: AsyncSession,
     user_id: ExternalUserId,
     search_ids: Sequence[SearchId],
     *,
-    wanted: Filter = EVERYTHING,
+    wanted: ResultFilter = EVERYTHING,
 ) -> int:
     parameters = {"user_id": user_id, "search_ids": list(search_ids), **_filter(wanted)}
     return int((await session.execute(COUNT, parameters)).scalar_one())
 
 
-async def stream_found(
+async def stream_results(
     database: Database, user_id: ExternalUserId, search_ids: Sequence[SearchId], *, page_size: int = 1000
 ) -> AsyncIterator[FoundCreator]:
     """Everything, search after search in order of arrival, a page in memory at a time.
@@ -145,14 +193,14 @@ async def _list_of_one(
     *,
     after: int,
     limit: int,
-) -> FoundPage:
+) -> ResultsPage:
     parameters = {"user_id": user_id, "search_id": search_id, **_filter(EVERYTHING)}
     paging = {"earlier_ids": list(earlier), "after_position": after, "limit": limit + 1}
     rows = await session.execute(LIST_OF_ONE, {**parameters, **paging})
     return _page(rows.mappings().all(), limit)
 
 
-def _filter(wanted: Filter) -> dict[str, Any]:
+def _filter(wanted: ResultFilter) -> dict[str, Any]:
     return {
         "min_followers": wanted.min_followers,
         "max_followers": wanted.max_followers,
@@ -160,14 +208,16 @@ def _filter(wanted: Filter) -> dict[str, Any]:
     }
 
 
-def _page(rows: Sequence[RowMapping], limit: int) -> FoundPage:
+def _page(rows: Sequence[RowMapping], limit: int) -> ResultsPage:
     """One row more than asked for tells that there is another page."""
     shown = rows[:limit]
     if len(rows) <= limit or not shown:
-        return FoundPage([_found(row) for row in shown], next=None)
+        return ResultsPage([_found(row) for row in shown], next=None)
     last = shown[-1]
-    place = Place(key=last["sort_key"], search_id=SearchId(last["job_id"]), position=last["position"])
-    return FoundPage([_found(row) for row in shown], next=place)
+    place = ResultPosition(
+        key=last["sort_key"], search_id=SearchId(last["job_id"]), position=last["position"]
+    )
+    return ResultsPage([_found(row) for row in shown], next=place)
 
 
 def _found(row: RowMapping) -> FoundCreator:

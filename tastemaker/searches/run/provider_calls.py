@@ -42,25 +42,31 @@ from tastemaker.providers.page_store import (
     lock_for_keeping,
     question,
 )
-from tastemaker.searches import call_queries
-from tastemaker.searches.exclusion_filter import presentable
-from tastemaker.searches.suppression_key import SuppressionKey
-from tastemaker.searches.types import LIVE, SANDBOX, Turn
+from tastemaker.searches.exclusions.filter import filter_for_reuse
+from tastemaker.searches.exclusions.names import SuppressionKey
+from tastemaker.searches.run import call_queries
+from tastemaker.searches.run.queries import RunState
+from tastemaker.searches.types import LIVE, SANDBOX
 
 SWITCHES: Final = {
     Platform.YOUTUBE: SEARCH_YOUTUBE,
     Platform.TIKTOK: SEARCH_TIKTOK,
     Platform.INSTAGRAM: SEARCH_INSTAGRAM,
 }
+
+
 SPREAD_SECONDS, LONGEST_SPREAD_SECONDS = 0.5, 5.0
+
+
 SAME_PAGE_SECONDS = 0.5
 """How often it is looked whether a page that another run asks for has come."""
+
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class ProviderAccess:
     """How a run's provider is reached, with one state of the configuration for the whole page."""
 
     provider: Provider
@@ -80,7 +86,7 @@ class Door:
         return None if self.source == SANDBOX else gate_of(self.declaration)
 
     @property
-    def is_open(self) -> bool:
+    def is_enabled(self) -> bool:
         """Whether the operator lets live searches on the platform go on."""
         return self.source != LIVE or self.config[SWITCHES[self.platform]]
 
@@ -92,68 +98,70 @@ class Door:
         return self.config[REUSE_PAGES_FOR]
 
     @property
-    def call(self) -> call_queries.Call | None:
+    def call(self) -> call_queries.PlannedCall | None:
         """How a call enters the ledger; None where the system admits it, and writes it down, first."""
         if self.gate is not None:
             return None
         expected = self.price(self.declaration.cost_per_page)
-        return call_queries.Call(provider=self.declaration.name, expected=expected, gate=None)
+        return call_queries.PlannedCall(provider=self.declaration.name, expected=expected, gate=None)
 
     def price(self, cost: Cost) -> Cost:
         """What it costs here: a sandbox takes no money."""
         return cost if self.gate else replace(cost, micros_usd=0)
 
 
-async def find_paid(session: AsyncSession, door: Door, turn: Turn) -> PaidPage | None:
+async def find_paid(session: AsyncSession, access: ProviderAccess, state: RunState) -> PaidPage | None:
     """The page as somebody's call brought it, where that is fresh enough and may answer others."""
-    if not door.reuse_for:
+    if not access.reuse_for:
         return None
-    return await find_page(session, door.declaration, _query(turn), turn.cursor)
+    return await find_page(session, access.declaration, _query(state), state.cursor)
 
 
-async def call_within_limits(database: Database, door: Door, turn: Turn) -> Page:
+async def call_within_limits(database: Database, access: ProviderAccess, state: RunState) -> Page:
     """One page of a provider that has a gate. Raises NotNow before, ProviderError after the call.
 
     A quota or a budget that has nothing left is a ProviderError that cost nothing.
     """
-    call_id, pause = await in_transaction(database, SYSTEM, partial(_enter, door=door, turn=turn))
+    call_id, pause = await in_transaction(database, SYSTEM, partial(_enter, access=access, state=state))
     try:
         await asyncio.sleep(pause)
-        page = await ask(door, turn)
+        page = await fetch_page(access, state)
     except asyncio.CancelledError:  # nobody else has to wait for its answer, or for its place
         with suppress(*DATABASE_TROUBLE):
-            abandon = partial(call_queries.abandon_call, turn=turn, call_id=call_id)
+            abandon = partial(call_queries.abandon_call, state=state, call_id=call_id)
             await in_transaction(database, SYSTEM, abandon)
         raise
     except ProviderError as error:
-        settle = partial(_settle_failure, door=door, turn=turn, call_id=call_id, error=error)
+        settle = partial(_settle_failure, access=access, state=state, call_id=call_id, error=error)
         await in_transaction(database, SYSTEM, settle)
         raise
-    await in_transaction(database, SYSTEM, partial(_settle, door=door, turn=turn, call_id=call_id, page=page))
+    await in_transaction(
+        database, SYSTEM, partial(_settle, access=access, state=state, call_id=call_id, page=page)
+    )
     return page
 
 
-async def ask(door: Door, turn: Turn) -> Page:
+async def fetch_page(access: ProviderAccess, state: RunState) -> Page:
     """The one place where a provider is asked, with no transaction open. Raises ProviderError.
 
     Whatever else the adapter raises is its own mistake, and counts as an answer of garbage.
     """
-    name, seconds = door.declaration.name, door.declaration.page_seconds
+    name, seconds = access.declaration.name, access.declaration.page_seconds
     try:
         async with asyncio.timeout(seconds):
-            page = await door.provider.search_keyword(door.http, _query(turn), turn.cursor)
+            page = await access.provider.search_keyword(access.http, _query(state), state.cursor)
     except ProviderError as error:
-        error.cost = door.price(error.cost)
+        error.cost = access.price(error.cost)
         raise
     except TimeoutError:
         message = f"The page of {name} was not complete within {seconds:g} seconds."
-        cost = door.price(door.declaration.cost_per_page)
+        cost = access.price(access.declaration.cost_per_page)
         raise ProviderError(ErrorKind.TIMEOUT, message, final=False, cost=cost) from None
     except Exception as error:
         log.exception("the adapter %s broke", name)
         message = f"The adapter {name} could not understand an answer."
         raise ProviderError(ErrorKind.GARBAGE, message, final=False) from error
-    return replace(page, cost=door.price(page.cost))
+    return replace(page, cost=access.price(page.cost))
 
 
 def spread(seconds: float) -> float:
@@ -161,54 +169,58 @@ def spread(seconds: float) -> float:
     return random.uniform(0, min(max(seconds, SPREAD_SECONDS), LONGEST_SPREAD_SECONDS))  # noqa: S311 - jitter, not a secret
 
 
-async def _enter(session: AsyncSession, *, door: Door, turn: Turn) -> tuple[UUID, float]:
+async def _enter(session: AsyncSession, *, access: ProviderAccess, state: RunState) -> tuple[UUID, float]:
     """The call's row in the ledger, and how long to wait before it goes out: seconds at most."""
-    declared, capability = door.declaration, Capability.KEYWORD_SEARCH
+    declared, capability = access.declaration, Capability.KEYWORD_SEARCH
     gate, digest = (
         gate_of(declared),
-        question(declared, _query(turn), turn.cursor) if door.reuse_for else None,
+        question(declared, _query(state), state.cursor) if access.reuse_for else None,
     )
     if digest is not None and await is_on_its_way(
-        session, digest, provider=declared.name, gate=gate, run_id=turn.run_id, seconds=declared.page_seconds
+        session, digest, provider=declared.name, gate=gate, run_id=state.run_id, seconds=declared.page_seconds
     ):
         raise NotNow(SAME_PAGE_SECONDS, "The same page is being asked for already.")
     pause = await admission.enter(
         session,
         declared,
-        door.config,
+        access.config,
         capability,
-        user_id=turn.user_id,
-        search_id=turn.search_id,
-        max_cost=turn.max_cost,
+        user_id=state.user_id,
+        search_id=state.search_id,
+        max_cost=state.max_cost,
     )
     expected = declared.price_of(capability)
-    call = call_queries.Call(provider=declared.name, expected=expected, gate=gate, digest=digest)
-    return await call_queries.begin_call(session, turn, call), pause
+    call = call_queries.PlannedCall(provider=declared.name, expected=expected, gate=gate, digest=digest)
+    return await call_queries.begin_call(session, state, call), pause
 
 
-async def _settle(session: AsyncSession, *, door: Door, turn: Turn, call_id: UUID, page: Page) -> None:
+async def _settle(
+    session: AsyncSession, *, access: ProviderAccess, state: RunState, call_id: UUID, page: Page
+) -> None:
     """Paid for, and kept for whoever asks the same: also for this run, should its process die now."""
-    await call_queries.settle_call(session, turn, call_id, page.cost, status="charged")
-    await admission.succeeded(session, door.declaration)
-    if door.reuse_for:
-        await _keep(session, door, turn, page)
+    await call_queries.settle_call(session, state, call_id, page.cost, status="charged")
+    await admission.succeeded(session, access.declaration)
+    if access.reuse_for:
+        await _keep(session, access, state, page)
 
 
-async def _keep(session: AsyncSession, door: Door, turn: Turn, page: Page) -> None:
+async def _keep(session: AsyncSession, access: ProviderAccess, state: RunState, page: Page) -> None:
     await lock_for_keeping(session)
-    kept = await presentable(session, page, door.platform, door.key)
+    kept = await filter_for_reuse(session, page, access.platform, access.key)
     if kept is not None:
-        await keep_for_others(session, door.declaration, _query(turn), turn.cursor, kept, keep=door.reuse_for)
+        await keep_for_others(
+            session, access.declaration, _query(state), state.cursor, kept, keep=access.reuse_for
+        )
 
 
 async def _settle_failure(
-    session: AsyncSession, *, door: Door, turn: Turn, call_id: UUID, error: ProviderError
+    session: AsyncSession, *, access: ProviderAccess, state: RunState, call_id: UUID, error: ProviderError
 ) -> None:
     await call_queries.settle_call(
-        session, turn, call_id, error.cost, status="failed", error_kind=error.kind.value
+        session, state, call_id, error.cost, status="failed", error_kind=error.kind.value
     )
-    await admission.failed(session, door.declaration, door.config, Capability.KEYWORD_SEARCH, error)
+    await admission.failed(session, access.declaration, access.config, Capability.KEYWORD_SEARCH, error)
 
 
-def _query(turn: Turn) -> KeywordQuery:
-    return KeywordQuery(keyword=turn.keyword, region=turn.region)
+def _query(state: RunState) -> KeywordQuery:
+    return KeywordQuery(keyword=state.keyword, region=state.region)

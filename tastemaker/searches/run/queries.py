@@ -22,11 +22,75 @@ from tastemaker.db.messages import Message, in_one_message
 from tastemaker.jobs.queries import HOLDS, PROGRESSED
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Cost
-from tastemaker.searches.states import Status
-from tastemaker.searches.suppression_key import NO_KEY_ID
-from tastemaker.searches.types import LockedRun, LockedSearch, Parking, Turn
+from tastemaker.searches.exclusions.names import NO_KEY_ID
+from tastemaker.searches.types import Status
 
-READ_TURN = text("""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """The next page to fetch, and the version that fences its commit. `max_cost`: millionths of a dollar."""
+
+    run_id: RunId
+    search_id: SearchId
+    user_id: ExternalUserId
+    keyword: str
+    region: str | None
+    cursor: str | None
+    version: int
+    is_begun: bool
+    timed_out: bool
+    parked_for: float
+    lacks_key: bool = False
+    max_cost: int | None = None
+    progress: "RunProgress | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProgress:
+    """How a run stood when its last page was kept: `room` is what the search still had for creators."""
+
+    room: int
+    pages: int
+    barren_pages: int
+    seen_cursors: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedSearch:
+    """`excludes`, `suppresses`: there are lists to look into; `lacks_key`: one that we cannot read.
+
+    `has_to_wait`: it is parked, or its time is over.
+    """
+
+    status: Status
+    target: int
+    stored: int
+    now: datetime
+    excludes: bool
+    suppresses: bool
+    lacks_key: bool
+    has_to_wait: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedRun:
+    status: Status
+    version: int
+    pages: int
+    barren_pages: int
+    seen_cursors: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parking:
+    """`is_new`: it was not parked before; `stored` is what the search holds."""
+
+    until: datetime
+    stored: int
+    is_new: bool
+
+
+FIND_RUN_STATE = text("""
     SELECT r.id AS run_id, r.job_id, r.keyword, r.cursor, r.version, j.status,
            j.search_params ->> 'region' AS region,
            CAST(j.search_params ->> 'max_cost' AS bigint) AS max_cost, j.timeout_at < app_now() AS timed_out,
@@ -37,6 +101,7 @@ READ_TURN = text("""
       AND j.status IN ('pending', 'processing')
 """)
 
+
 BEGIN_SEARCH = text("""
     UPDATE scraping_jobs
     SET status = 'processing', started_at = coalesce(started_at, app_now()),
@@ -46,12 +111,14 @@ BEGIN_SEARCH = text("""
     RETURNING app_now()
 """)
 
-STANDS = text("""
+
+IS_NEXT_WANTED = text("""
     SELECT FROM scraping_runs r JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
     WHERE r.id = :run_id AND r.tenant_id = :user_id AND r.version = :version AND r.status = 'processing'
       AND j.status = 'processing' AND (j.timeout_at < app_now()) IS NOT TRUE
       AND j.target_results - j.processed_results > :found
 """)
+
 
 OPEN_PAGE = text("""
     WITH search AS MATERIALIZED (
@@ -81,11 +148,13 @@ OPEN_PAGE = text("""
 """)
 """Search, then run: the order of locks. The call is settled whatever becomes of its page."""
 
+
 LIST_CLAIMED = text("""
     SELECT stable_id FROM search_creators
     WHERE job_id = :search_id AND tenant_id = :user_id AND platform = :platform
       AND stable_id = ANY(:stable_ids)
 """)
+
 
 KEEP_FOUND = text("""
     WITH page AS (
@@ -107,6 +176,7 @@ KEEP_FOUND = text("""
          WITH ORDINALITY AS new (stable_id, creator_id, post_id, matched_in, ordinality)
 """)
 
+
 ADVANCE = text("""
     WITH run AS (
         UPDATE scraping_runs
@@ -122,6 +192,7 @@ ADVANCE = text("""
     WHERE id = :search_id AND user_id = :user_id
 """)
 
+
 COUNT_FAILURE = text("""
     UPDATE scraping_runs
     SET failures = failures + CAST(:counts AS integer), error_kind = :error_kind, error = :error
@@ -129,6 +200,7 @@ COUNT_FAILURE = text("""
       AND status IN ('pending', 'processing')
     RETURNING failures
 """)
+
 
 PARK = text("""
     WITH before AS (
@@ -158,15 +230,15 @@ class OpenPage:
     is_unlimited: bool
 
 
-async def find_turn(
+async def find_run_state(
     session: AsyncSession, user_id: ExternalUserId, run_id: RunId, *, key_id: str = NO_KEY_ID
-) -> Turn | None:
+) -> RunState | None:
     """Where the run stands; None when it, or its search, has ended."""
     asked = {"user_id": user_id, "run_id": run_id, "key_id": key_id}
-    row = (await session.execute(READ_TURN, asked)).mappings().first()
+    row = (await session.execute(FIND_RUN_STATE, asked)).mappings().first()
     if row is None:
         return None
-    return Turn(
+    return RunState(
         run_id=run_id,
         search_id=SearchId(row["job_id"]),
         user_id=user_id,
@@ -182,20 +254,20 @@ async def find_turn(
     )
 
 
-async def begin_search(session: AsyncSession, turn: Turn, *, time_limit: timedelta) -> datetime | None:
-    """When; None where another keyword has begun it."""
+async def begin_search(session: AsyncSession, state: RunState, *, time_limit: timedelta) -> datetime | None:
+    """When; None where another keyword has pending it."""
     moment: datetime | None = await session.scalar(
-        BEGIN_SEARCH, {**_ids(turn), "timeout": time_limit.total_seconds()}
+        BEGIN_SEARCH, {**_ids(state), "timeout": time_limit.total_seconds()}
     )
     return moment
 
 
-async def is_next_wanted(session: AsyncSession, turn: Turn, job: ClaimedJob, *, found: int) -> bool:
+async def is_next_wanted(session: AsyncSession, state: RunState, job: ClaimedJob, *, found: int) -> bool:
     """Whether the run is ours still, and search and plan have room now for more than those `found`."""
     async with in_one_message(session) as message:
         held = await message.ask(HOLDS, {"id": job.id, "attempt": job.attempt})
-        stands = await message.ask(STANDS, {**_ids(turn), "version": turn.version, "found": found})
-        read_left = await ask_what_is_left(message, turn.user_id)
+        stands = await message.ask(IS_NEXT_WANTED, {**_ids(state), "version": state.version, "found": found})
+        read_left = await ask_what_is_left(message, state.user_id)
     if await held.fetchone() is None or await stands.fetchone() is None:
         return False
     return await read_left() > found
@@ -203,7 +275,7 @@ async def is_next_wanted(session: AsyncSession, turn: Turn, job: ClaimedJob, *, 
 
 async def open_page(
     session: AsyncSession,
-    turn: Turn,
+    state: RunState,
     call_id: UUID | None,
     cost: Cost,
     *,
@@ -219,10 +291,10 @@ async def open_page(
     spent = {"call_id": call_id, "calls": cost.calls, "units": cost.units, "micros": cost.micros_usd}
     asked = {"platform": platform.value, "stable_ids": list(stable_ids)}
     async with in_one_message(session) as message:
-        opened = await message.ask(OPEN_PAGE, {**_ids(turn), **spent, "key_id": key_id})
+        opened = await message.ask(OPEN_PAGE, {**_ids(state), **spent, "key_id": key_id})
         progressed = await message.ask(PROGRESSED, {"id": job.id, "attempt": job.attempt})
-        claimed = await message.ask(LIST_CLAIMED, {**_ids(turn), **asked})
-        read_unlimited = await ask_whether_unlimited(message, turn.user_id)
+        claimed = await message.ask(LIST_CLAIMED, {**_ids(state), **asked})
+        read_unlimited = await ask_whether_unlimited(message, state.user_id)
     row = await opened.fetchone()
     is_ours = await progressed.fetchone() is not None
     if row is None or not is_ours:
@@ -258,29 +330,29 @@ class Step:
     run_pages: int
 
 
-async def store(message: Message, turn: Turn, found: Found) -> None:
+async def store(message: Message, state: RunState, found: Found) -> None:
     """The page's new creators enter the search."""
-    await message.ask(KEEP_FOUND, {**_ids(turn), **_found_values(found)})
+    await message.ask(KEEP_FOUND, {**_ids(state), **_found_values(found)})
 
 
-async def advance(message: Message, turn: Turn, step: Step) -> None:
+async def advance(message: Message, state: RunState, step: Step) -> None:
     """The page is kept."""
     moved = {name: getattr(step, name) for name in Step.__slots__}
-    await message.ask(ADVANCE, {**_ids(turn), **moved, "seen": list(step.seen)})
+    await message.ask(ADVANCE, {**_ids(state), **moved, "seen": list(step.seen)})
 
 
 async def count_failure(
-    session: AsyncSession, turn: Turn, *, error_kind: str, error: str, counts: bool = True
+    session: AsyncSession, state: RunState, *, error_kind: str, error: str, counts: bool = True
 ) -> int | None:
     """Failures in a row of this run; None when somebody else has moved it meanwhile."""
     said = {"counts": counts, "error_kind": error_kind, "error": error}
-    row = await session.execute(COUNT_FAILURE, {**_ids(turn), "version": turn.version, **said})
+    row = await session.execute(COUNT_FAILURE, {**_ids(state), "version": state.version, **said})
     return row.scalar_one_or_none()
 
 
-async def park(session: AsyncSession, turn: Turn, *, seconds: float, reason: str) -> Parking | None:
+async def park(session: AsyncSession, state: RunState, *, seconds: float, reason: str) -> Parking | None:
     """The search waits; its time-out clock stands still, once however many runs park it."""
-    rows = await session.execute(PARK, {**_ids(turn), "seconds": seconds, "reason": reason})
+    rows = await session.execute(PARK, {**_ids(state), "seconds": seconds, "reason": reason})
     row = rows.mappings().first()
     return Parking(until=row["parked_until"], stored=row["stored"], is_new=row["is_new"]) if row else None
 
@@ -322,5 +394,5 @@ def _locked_run(row: Mapping[str, Any]) -> LockedRun:
     )
 
 
-def _ids(turn: Turn) -> dict[str, object]:
-    return {"search_id": turn.search_id, "run_id": turn.run_id, "user_id": turn.user_id}
+def _ids(state: RunState) -> dict[str, object]:
+    return {"search_id": state.search_id, "run_id": state.run_id, "user_id": state.user_id}

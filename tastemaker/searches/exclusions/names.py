@@ -1,0 +1,95 @@
+"""How creators are named on a list of exclusions: by handle or id, and hashed when suppressed."""
+
+import csv
+import hmac
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from tastemaker.core.errors import InvalidInput
+from tastemaker.core.platforms import Platform
+from tastemaker.core.secret_files import ensure_secret, find_secret
+from tastemaker.core.settings import Settings
+from tastemaker.core.text import clean_line
+from tastemaker.db.enums import ExclusionKind
+
+LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CreatorName:
+    """A creator as one names it: by handle, folded, or by the platform's unchanging id."""
+
+    platform: Platform
+    kind: ExclusionKind
+    value: str
+
+
+def name_creator(platform: str, name: str, *, is_id: bool = False) -> CreatorName:
+    """Raises InvalidInput."""
+    value = clean_line(name)
+    if not is_id:
+        value = fold_handle(value)
+    if not 1 <= len(value) <= LONGEST:
+        raise InvalidInput(f"A handle or an id has 1 to {LONGEST} characters.")
+    kind = ExclusionKind.STABLE_ID if is_id else ExclusionKind.HANDLE
+    return CreatorName(Platform.parse(platform), kind, value)
+
+
+def fold_handle(handle: str) -> str:
+    """As handles are compared: without @, width and case aside."""
+    return unicodedata.normalize("NFKC", handle).casefold().strip().lstrip("@")
+
+
+def read_list(lines: Iterable[str]) -> Iterator[CreatorName]:
+    """A CSV with the columns `platform` and `handle` or `id`, in any order. Raises InvalidInput."""
+    rows = csv.DictReader(lines)
+    columns = {name.strip().lower(): name for name in rows.fieldnames or ()}
+    if "platform" not in columns or not columns.keys() & {"handle", "id"}:
+        raise InvalidInput("The list needs a first line with `platform` and `handle` or `id`.")
+    for row in rows:
+        said = {name: (row[column] or "").strip() for name, column in columns.items()}
+        if said.get("id"):
+            yield name_creator(said["platform"], said["id"], is_id=True)
+        elif said.get("handle"):
+            yield name_creator(said["platform"], said["handle"])
+
+
+FILE = "suppression.key"
+
+
+KEY_ID_LENGTH = 16
+
+
+NO_KEY_ID = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionKey:
+    secret: bytes = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """Tells two keys apart and nothing else about them."""
+        return self._hash("key id")[:KEY_ID_LENGTH]
+
+    def digest(self, platform: Platform, kind: ExclusionKind, value: str) -> str:
+        """`value` as it is compared: a folded handle, or an id."""
+        return self._hash(f"{platform.value}\0{kind.value}\0{value}")
+
+    def _hash(self, text: str) -> str:
+        return hmac.new(self.secret, text.encode(), sha256).hexdigest()
+
+
+def find_key(settings: Settings) -> SuppressionKey | None:
+    """The setting's, else the data directory's; None where nobody has ever been suppressed from here."""
+    if settings.suppression_key is not None:
+        return SuppressionKey(settings.suppression_key.get_secret_value().encode())
+    known = find_secret(settings.home / FILE)
+    return None if known is None else SuppressionKey(known.encode())
+
+
+def ensure_key(settings: Settings) -> SuppressionKey:
+    """A new one, in the data directory and for its owner alone, where there is none."""
+    return find_key(settings) or SuppressionKey(ensure_secret(settings.home / FILE).encode())

@@ -1,0 +1,1 @@
+"""Found creators: read page by page, and exported."""

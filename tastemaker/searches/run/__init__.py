@@ -1,0 +1,1 @@
+"""The page loop: `runner` fetches, `page` commits."""
