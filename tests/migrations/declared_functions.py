@@ -10,7 +10,6 @@ FIXED: Final = "search_path=pg_catalog, pg_temp"
 FIXED_WITH_PUBLIC: Final = "search_path=pg_catalog, public, pg_temp"
 
 EVERYBODY: Final = "{app,backup,compat,door,readonly}"
-"""Not a tenant's own login."""
 NOBODY: Final = "{}"
 """But the owner, and the triggers that call it."""
 
@@ -28,7 +27,6 @@ NOBODYS_DOORS: Final = ("find_api_key(wanted_prefix text)",)
 
 DEFINERS: Final = {
     "app_now()": EVERYBODY,
-    "app_sql_tenant()": "{tenant}",
 }
 """They read one table each that the caller may not."""
 

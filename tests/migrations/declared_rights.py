@@ -38,13 +38,8 @@ OF_A_TENANT: Final = {
 }
 """Table: the column that names whose row it is. Who claims to be a tenant sees its own, the system all."""
 
-CATALOG: Final = {
-    "creators": "id",
-    "creator_handles": "creator_id",
-    "posts": "creator_id",
-    "follower_snapshots": "creator_id",
-}
-"""Anybody with a claim reads and adds; a tenant's own login sees what its searches hold."""
+CATALOG: Final = ("creators", "creator_handles", "posts", "follower_snapshots")
+"""Every claim reads and adds; the system's claim deletes."""
 
 CONFIGURATION: Final = (
     "configuration_keys",
@@ -61,7 +56,7 @@ CONFIGURATION: Final = (
 OF_THE_SYSTEM: Final = ("provider_samples",)
 """No tenant's, and no tenant reads them."""
 
-THE_OWNERS: Final = ("clock_offset", "sql_access", "user_profiles_backup", *MACHINERY)
+THE_OWNERS: Final = ("clock_offset", "user_profiles_backup", *MACHINERY)
 NOT_FORCED: Final = ("clock_offset", *MACHINERY)
 """Their owner is the migrator and the test clock, which have no claim."""
 
@@ -72,8 +67,6 @@ BEHIND_THE_OLD_PROFILES: Final = (
     "user_usage",
     "user_system_data",
 )
-
-EVERY_COLUMN: Final = ""
 
 READ_BY_REPORTS: Final = {
     "users": "created_at, id, onboarding_step, user_id",
@@ -96,32 +89,6 @@ READ_BY_DOORS: Final = {
     "api_keys": "digest, expires_at, id, last_used_at, prefix, revoked_at, scopes, tenant_id",
 }
 
-READ_BY_A_TENANTS_LOGIN: Final = {
-    "users": "brand_description, business_name, created_at, email, full_name, id, industry, onboarding_step, "
-    "updated_at, user_id",
-    "user_subscriptions": EVERY_COLUMN,
-    "user_billing": "billing_address_city, billing_address_country, billing_address_postal_code, card_brand, "
-    "card_exp_month, card_exp_year, card_last_4, created_at, id, tenant_id, updated_at, user_id",
-    "user_usage": EVERY_COLUMN,
-    "campaigns": EVERY_COLUMN,
-    "scraping_jobs": EVERY_COLUMN,
-    "scraping_results": EVERY_COLUMN,
-    "scraping_runs": "created_at, end_reason, finished_at, found, id, job_id, keyword, pages, position, "
-    "started_at, status, stored, tenant_id, updated_at",
-    "search_creators": EVERY_COLUMN,
-    "search_jobs": EVERY_COLUMN,
-    "search_results": EVERY_COLUMN,
-    "usage_charges": EVERY_COLUMN,
-    "subscription_plans": EVERY_COLUMN,
-    **dict.fromkeys(CATALOG, EVERY_COLUMN),
-}
-
-WRITTEN_BY_A_TENANTS_LOGIN: Final = {
-    "users": "brand_description, business_name, full_name, industry",
-    "campaigns": "description, name",
-}
-"""Never admin, plan, trial, usage or limits."""
-
 REPORTS: Final = ("users", "searches", "provider_costs", "background_jobs", "catalog")
 SEQUENCES: Final = (
     "creators_id_seq",
@@ -138,7 +105,6 @@ SCHEMAS: Final = {
         "app": "USAGE",
         "backup": "USAGE",
         "door": "USAGE",
-        "tenant": "USAGE",
         "owner": "CREATE*, USAGE*",
     },
     "compat": {"app": "USAGE", "backup": "USAGE", "compat": "USAGE"},
@@ -159,7 +125,6 @@ TABLES: Final = tuple(sorted((*OF_A_TENANT, *CATALOG, *CONFIGURATION, *OF_THE_SY
 
 SYSTEM: Final = "(SELECT app_is_system())"
 ANYBODY: Final = f"(((SELECT app_tenant()) IS NOT NULL) OR {SYSTEM})"
-ME: Final = "(SELECT app_sql_tenant())"
 
 
 def row_security() -> set[str]:
@@ -199,7 +164,6 @@ def grants() -> set[str]:
         *_to("readonly", {f"reports.{view}": "SELECT" for view in REPORTS}),
         *_to("readonly", {table: _reading(columns) for table, columns in READ_BY_REPORTS.items()}),
         *_to("door", {table: _reading(columns) for table, columns in READ_BY_DOORS.items()}),
-        *_to("tenant", {table: _tenants_login(table) for table in READ_BY_A_TENANTS_LOGIN}),
         *(
             f"schema {schema} to {role}: {may}"
             for schema, roles in SCHEMAS.items()
@@ -213,11 +177,6 @@ def _of_tenants() -> Iterator[str]:
         own = f"(({column} = (SELECT app_tenant())) OR {SYSTEM})"
         yield _policy(table, "tenant ALL TO {app}", own, own)
         yield _policy(table, "system ALL TO {owner}", SYSTEM, SYSTEM)
-        mine = f"({column} = {ME})"
-        if table in READ_BY_A_TENANTS_LOGIN:
-            yield _policy(table, "sql_reading SELECT TO {tenant}", mine)
-        if table in WRITTEN_BY_A_TENANTS_LOGIN:
-            yield _policy(table, "sql_changing UPDATE TO {tenant}", mine, mine)
 
 
 def _of_what_is_shared() -> Iterator[str]:
@@ -228,19 +187,11 @@ def _of_what_is_shared() -> Iterator[str]:
         yield _policy(table, "changing UPDATE TO {app}", writer, writer)
         yield _policy(table, "deleting DELETE TO {app}", SYSTEM)
         yield _policy(table, "system ALL TO {owner}", SYSTEM, SYSTEM)
-    for table, column in CATALOG.items():
-        held = f"((held.creator_id = {table}.{column}) AND (held.tenant_id = {ME}))"
-        seen = f"(EXISTS ( SELECT FROM search_creators held WHERE {held}))"
-        yield _policy(table, "sql_reading SELECT TO {tenant}", seen)
-    yield _policy("subscription_plans", "sql_reading SELECT TO {tenant}", f"({ME} IS NOT NULL)")
 
 
 def _of_the_owners() -> Iterator[str]:
     yield _policy("alembic_version", "reading SELECT TO {app}", "true")
     yield _policy("user_profiles_backup", "system ALL TO {owner}", SYSTEM, SYSTEM)
-    yield _policy("sql_access", "reading SELECT TO {owner}", "true")
-    yield _policy("sql_access", "adding INSERT TO {owner}", "-", SYSTEM)
-    yield _policy("sql_access", "deleting DELETE TO {owner}", SYSTEM)
 
 
 def _policy(table: str, name_command_and_role: str, using: str, check: str = "-") -> str:
@@ -252,9 +203,4 @@ def _to(role: str, rights: Mapping[str, str]) -> Iterator[str]:
 
 
 def _reading(columns: str) -> str:
-    return f"SELECT ({columns})" if columns else "SELECT"
-
-
-def _tenants_login(table: str) -> str:
-    reading, writable = _reading(READ_BY_A_TENANTS_LOGIN[table]), WRITTEN_BY_A_TENANTS_LOGIN.get(table)
-    return f"{reading}, UPDATE ({writable})" if writable else reading
+    return f"SELECT ({columns})"

@@ -22,8 +22,8 @@ QUESTIONS = {
 }
 
 PLANTED = {
-    "GRANT SELECT ON users TO tastemaker_tenant": "+ users to tenant: SELECT, SELECT (brand_description",
-    "GRANT UPDATE (is_admin) ON users TO tastemaker_tenant": "full_name, industry, is_admin)",
+    "GRANT SELECT ON users TO tastemaker_tenant": "+ users to tenant: SELECT",
+    "GRANT UPDATE (is_admin) ON users TO tastemaker_tenant": "+ users to tenant: UPDATE (is_admin)",
     "GRANT SELECT ON clock_offset TO PUBLIC": "+ clock_offset to PUBLIC: SELECT",
     "GRANT CREATE ON SCHEMA public TO tastemaker_app": "+ schema public to app: CREATE, USAGE",
     "REVOKE SELECT ON users FROM tastemaker_backup": "- users to backup: SELECT",
@@ -33,11 +33,11 @@ PLANTED = {
     "CREATE POLICY hole ON users USING (true)": "+ users: hole ALL TO {PUBLIC} USING true CHECK -",
     "ALTER POLICY tenant ON users TO PUBLIC": "+ users: tenant ALL TO {PUBLIC} USING ((user_id",
     "ALTER POLICY tenant ON users USING (true)": "+ users: tenant ALL TO {app} USING true CHECK ((user_id",
-    "DROP POLICY sql_reading ON users": "- users: sql_reading SELECT TO {tenant}",
+    "DROP POLICY reports ON users": "- users: reports SELECT TO {readonly}",
     "ALTER FUNCTION app_tenant() SECURITY DEFINER": "+ app_tenant(): STABLE DEFINER OF owner",
     "ALTER FUNCTION app_now() RESET search_path": "door,readonly} WITH no settings",
     "ALTER FUNCTION app_now() OWNER TO tastemaker_backup": "+ app_now(): STABLE DEFINER OF backup",
-    "GRANT EXECUTE ON FUNCTION app_sql_tenant() TO PUBLIC": "DEFINER OF owner FOR {PUBLIC,tenant}",
+    "GRANT EXECUTE ON FUNCTION app_now() TO PUBLIC": "DEFINER OF owner FOR {PUBLIC,app",
     "ALTER TABLE events DISABLE TRIGGER fill_tenant": "(not always on)",
     "DROP TRIGGER wake_workers ON background_jobs": "- background_jobs: wake_workers",
     "ALTER VIEW user_profiles RESET (security_invoker)": "+ user_profiles: owner, definer",

@@ -148,6 +148,31 @@ def test_a_role_that_became_too_strong_is_put_back(cluster: Server, make_owned: 
     assert roles == [("tastemaker_app", False, False, True), ("tastemaker_owner", False, False, False)]
 
 
+def test_the_sql_logins_of_earlier_versions_are_dropped(cluster: Server, make_owned: MakeOwned) -> None:
+    make_owned("plain")
+    url = cluster.url(database="plain")
+    migrate(url, app_password=None, to="0059")
+    _run(
+        cluster,
+        "CREATE ROLE tastemaker_sql_1 LOGIN PASSWORD 'made-up' IN ROLE tastemaker_tenant",
+        "GRANT CONNECT ON DATABASE plain TO tastemaker_tenant",
+        "GRANT USAGE ON SCHEMA extensions TO tastemaker_tenant",
+        "INSERT INTO users (user_id) VALUES ('alice')",
+        "INSERT INTO sql_access (role_name, tenant_id) VALUES ('tastemaker_sql_1', 'alice')",
+        database="plain",
+    )
+    done = migrate(url, app_password=None)
+    assert (done.applied[0], done.weaker) == ("0060_no_sql_logins", ())
+    with psycopg.connect(url) as connection:
+        left = connection.execute(
+            "SELECT to_regrole('tastemaker_sql_1'), to_regclass('sql_access'),"
+            " to_regprocedure('app_sql_tenant()'),"
+            " has_schema_privilege('tastemaker_tenant', 'extensions', 'USAGE'),"
+            " (SELECT datacl::text FROM pg_database WHERE datname = 'plain') LIKE '%tastemaker_tenant%'"
+        ).fetchone()
+    assert left == (None, None, None, False, False)
+
+
 def test_a_server_without_a_required_extension(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "EXTENSIONS", {"no_such_extension": None})
     with pytest.raises(DatabaseUnavailable, match="lacks the extension no_such_extension"):

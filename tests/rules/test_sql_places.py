@@ -32,7 +32,6 @@ CLOCK = re.compile(
 
 CLOCK_ALLOWED = {
     "tastemaker/db/migrations/": "column defaults of the specification, and app_now() itself",
-    "tastemaker/db/tenant_access.py": "the watchdog measures sessions by the real clock, which nothing moves",
 }
 
 

@@ -3,7 +3,6 @@ from typing import Annotated
 
 import typer
 
-from tastemaker.cli.commands import access
 from tastemaker.cli.commands.adopt import adopt
 from tastemaker.cli.help_page import Json, Limit, group
 
@@ -119,4 +118,3 @@ def slow(
 
 
 app.command()(adopt)
-app.add_typer(access.app, name="access")

@@ -8,7 +8,16 @@ import psycopg
 from sqlalchemy import Connection
 
 from tastemaker.db.migrations.preflight import MigrationRefused
-from tastemaker.db.migrations.roles import APP, DOOR, EXTENSIONS_SCHEMA, OWNER, ROLES, Role, role_statements
+from tastemaker.db.migrations.roles import (
+    APP,
+    DOOR,
+    EXTENSIONS_SCHEMA,
+    OWNER,
+    ROLES,
+    TENANT,
+    Role,
+    role_statements,
+)
 
 EXTENSIONS: Final[dict[str, str | None]] = {
     "pg_trgm": None,
@@ -21,6 +30,15 @@ _DATABASE_SETTING: Final = (
     "SELECT '{setting}' = ANY (s.setconfig) FROM pg_db_role_setting s"
     " JOIN pg_database d ON d.oid = s.setdatabase WHERE s.setrole = 0 AND d.datname = current_database()"
 )
+
+
+_HELD_BY_TENANT: Final = """
+SELECT EXISTS (SELECT FROM ({acls}) AS held (acl), aclexplode(held.acl) item
+               JOIN pg_roles r ON r.oid = item.grantee
+               WHERE r.rolname = 'tastemaker_tenant')
+"""
+
+_ROLES_IN_USE: Final = tuple(role.name for role in ROLES if role.name != TENANT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +66,7 @@ def needs_of(connection: Connection, app_password: str | None) -> Iterator[Need]
     yield from _membership_needs(connection)
     for need in (*_database_needs(connection), *_schema_needs(), *_extension_needs(connection)):
         yield replace(need, of_cluster=False)
+    yield from _needs_of_former_logins(connection)
 
 
 def _role_needs(connection: Connection, role: Role) -> Iterator[Need]:
@@ -82,7 +101,7 @@ def _membership_needs(connection: Connection) -> Iterator[Need]:
 
 def _database_needs(connection: Connection) -> Iterator[Need]:
     name = connection.exec_driver_sql("SELECT quote_ident(current_database())").scalar_one()
-    everybody = ", ".join(role.name for role in ROLES)
+    everybody = ", ".join(_ROLES_IN_USE)
     settings = {"TimeZone": "'UTC'", "search_path": f'"$user", public, {EXTENSIONS_SCHEMA}'}
     for setting, value in settings.items():
         plain = value.strip("'")
@@ -103,7 +122,7 @@ def _database_needs(connection: Connection) -> Iterator[Need]:
 
 
 def _schema_needs() -> Iterator[Need]:
-    everybody = ", ".join(role.name for role in ROLES)
+    everybody = ", ".join(_ROLES_IN_USE)
     yield Need(
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
         unless="SELECT NOT EXISTS (SELECT FROM pg_namespace, aclexplode(nspacl) acl WHERE nspname = 'public'"
@@ -125,7 +144,7 @@ def _schema_needs() -> Iterator[Need]:
 
 
 def _everybody_has(question: str, *rights: str) -> str:
-    roles = ", ".join(f"'{role.name}'" for role in ROLES)
+    roles = ", ".join(f"'{name}'" for name in _ROLES_IN_USE)
     asked = ", ".join(f"'{right}'" for right in rights)
     everything = f"unnest(ARRAY[{roles}]) role, unnest(ARRAY[{asked}]) wanted"
     return f"SELECT bool_and({question}) FROM {everything}"  # noqa: S608 - names of this file
@@ -143,3 +162,28 @@ def _extension_needs(connection: Connection) -> Iterator[Need]:
             unless=f"SELECT true FROM pg_extension WHERE extname = '{name}'",  # noqa: S608 - a constant
             weakness=weakness,
         )
+
+
+def _needs_of_former_logins(connection: Connection) -> Iterator[Need]:
+    """Before 0060 a tenant could have an SQL login. Drops the logins, and the rights of their common role."""
+    database = connection.exec_driver_sql("SELECT quote_ident(current_database())").scalar_one()
+    for kind, objects, acls in (
+        ("DATABASE", database, "SELECT datacl FROM pg_database WHERE datname = current_database()"),
+        (
+            "SCHEMA",
+            f"public, {EXTENSIONS_SCHEMA}",
+            f"SELECT nspacl FROM pg_namespace WHERE nspname = '{EXTENSIONS_SCHEMA}'",  # noqa: S608 - a constant
+        ),
+    ):
+        if connection.exec_driver_sql(_HELD_BY_TENANT.format(acls=acls)).scalar_one():
+            revoked = f"REVOKE ALL ON {kind} {objects} FROM {TENANT}"
+            yield Need(revoked, weakness=f"{TENANT} keeps rights that nothing uses")
+    if connection.exec_driver_sql("SELECT to_regclass('public.sql_access')").scalar() is None:
+        return
+    connection.exec_driver_sql(f"SET LOCAL ROLE {OWNER}")
+    logins = (
+        connection.exec_driver_sql("SELECT quote_ident(role_name) FROM public.sql_access").scalars().all()
+    )
+    connection.exec_driver_sql("RESET ROLE")
+    for login in logins:
+        yield Need(f"DROP ROLE IF EXISTS {login}", weakness=f"the login {login} remains, without any right")

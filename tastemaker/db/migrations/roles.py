@@ -12,6 +12,7 @@ APP: Final = "tastemaker_app"
 DOOR: Final = "tastemaker_door"
 COMPAT: Final = "tastemaker_compat"
 TENANT: Final = "tastemaker_tenant"
+"""Without any right since 0060; it exists because earlier steps name it."""
 EXTENSIONS_SCHEMA: Final = "extensions"
 
 

@@ -41,7 +41,7 @@ SHARED: Final = {
 OF_THE_SYSTEM: Final = {"provider_samples": "beginnings of answers that nobody understood"}
 """Tables that the application reads and writes by the system's claim alone."""
 
-OWNERS: Final = {"clock_offset", "schema_migrations_applied", "user_profiles_backup", "sql_access"}
+OWNERS: Final = {"clock_offset", "schema_migrations_applied", "user_profiles_backup"}
 """Tables that the application does not reach at all."""
 
 REFUSALS: Final = (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidTextRepresentation)

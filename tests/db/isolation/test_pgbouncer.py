@@ -17,9 +17,8 @@ from tastemaker.db.claims import SYSTEM, Claim, Tenant
 from tastemaker.db.engine import Database, driver_connection, open_database, session_scope
 from tastemaker.db.profiles import PoolProfile
 from tastemaker.db.reading import read_all
-from tastemaker.db.tenant_access import grant_sql_access, revoke_sql_access
 from tests.db.isolation.conftest import Attacked
-from tests.db.isolation.planting import ALICE, BOB, Connection
+from tests.db.isolation.planting import ALICE, BOB
 from tests.db.isolation.pooler import BINARY, FOLLOWS, MISSING, pgbouncer, pooled, version
 from tests.db.isolation.test_crossing import CLAIMS, claiming
 from tests.db.isolation.test_sessions import HERS, hers_seen
@@ -47,7 +46,7 @@ async def database(attacked: Attacked, pooler: Path) -> AsyncIterator[Database]:
 @pytest.fixture
 def tables(attacked: Attacked) -> list[tuple[str, str]]:
     columns = attacked.planted.tenant_columns
-    return [(t, c) for t, c in columns.items() if t not in ("sql_access", "user_profiles_backup")]
+    return [(t, c) for t, c in columns.items() if t != "user_profiles_backup"]
 
 
 async def test_one_connection_serves_everybody_their_own(database: Database) -> None:
@@ -181,21 +180,3 @@ def test_a_client_that_vanishes_inside_its_transaction_leaves_nothing(
         vanishing.pgconn.finish()
         with psycopg.connect(url, autocommit=True, prepare_threshold=None) as next_client:
             assert hers_seen(next_client, tables) == set()
-
-
-def test_tenants_logins_stay_apart(attacked: Attacked, owner: Connection) -> None:
-    users = [ExternalUserId("carol"), ExternalUserId("dave")]
-    for user in users:
-        owner.execute("INSERT INTO users (user_id) VALUES (%s)", (user,))
-    logins = {user: grant_sql_access(attacked.admin_url, user) for user in users}
-    try:
-        with pgbouncer(attacked.server, {login.role: login.password for login in logins.values()}) as folder:
-            for user, login in [*logins.items()] * 3:
-                url = pooled(attacked.url_of(login), folder)
-                with psycopg.connect(url, autocommit=True, prepare_threshold=None) as session:
-                    session.execute(f"SET request.jwt.claims = '{HERS}'".encode())
-                    assert session.execute(USERS.encode()).fetchall() == [(user,)]
-    finally:
-        for user in users:
-            revoke_sql_access(attacked.admin_url, user)
-            owner.execute("DELETE FROM users WHERE user_id = %s", (user,))

@@ -22,9 +22,8 @@ REVIEWED_KEYS: Final = {
     "uq_inbox_messages_message_id": "written from verified webhooks only, whose senders choose the ids",
     "search_jobs_pkey": "text as specified; our code draws a random one",
     "uq_events_seq": "GENERATED ALWAYS: nobody chooses it",
-    "sql_access_pkey": "no role but the owner writes the table",
 }
-"""Unique without the tenant in the key. A login of a tenant inserts nothing and cannot probe any."""
+"""Unique without the tenant in the key."""
 
 UNIQUE_KEYS: Final = """
     SELECT i.relname, c.relname, array_agg(a.attname ORDER BY a.attnum),

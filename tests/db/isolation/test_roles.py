@@ -78,7 +78,7 @@ def test_no_role_of_ours_is_a_member_of_another_it_should_not_be(owner: Connecti
         """
         SELECT member.rolname, role.rolname FROM pg_auth_members m
         JOIN pg_roles member ON member.oid = m.member JOIN pg_roles role ON role.oid = m.roleid
-        WHERE member.rolname LIKE 'tastemaker%' AND member.rolname !~ '^tastemaker_sql_'
+        WHERE member.rolname LIKE 'tastemaker%'
         """
     ).fetchall()
     assert set(rows) <= {("tastemaker_owner", "tastemaker_door")}
