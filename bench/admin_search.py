@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from bench.measuring import Urls, arguments, database, percentile, server, show, timed
-from tastemaker.admin.user_search import search_users
+from tastemaker.admin.queries import search_users
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, PoolProfile, open_database
 from tests.proofs.rows import load_users

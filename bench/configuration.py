@@ -8,9 +8,9 @@ import statistics
 import timeit
 from typing import Final
 
-from tastemaker.config_store.declaring import DECLARED
+from tastemaker.config_store.declaration import DECLARED
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import STANDARD_JOB_TIMEOUT
-from tastemaker.config_store.live import Configuration
 
 READS: Final = 1_000_000
 

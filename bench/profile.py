@@ -18,7 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
 
 from bench.measuring import Urls, Way, arguments, database, server, show, timed
-from tastemaker.accounts.profile_queries import GET_USER_PROFILE, get_user_profile, profile_row
+from tastemaker.accounts.queries import GET_USER_PROFILE, get_user_profile, profile_row
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database, PoolProfile, open_database, session_scope

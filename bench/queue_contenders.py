@@ -13,7 +13,7 @@ import psycopg
 from pydantic import BaseModel
 
 from bench.measuring import Urls
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import open_database, session_scope
 from tastemaker.db.profiles import PoolProfile

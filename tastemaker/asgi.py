@@ -11,10 +11,10 @@ from typing import Final
 
 from fastapi import FastAPI
 
-import tastemaker.accounts.unsubscribing_api
+import tastemaker.accounts.unsubscribe_api
 import tastemaker.campaigns.api
 import tastemaker.searches.api
-from tastemaker.config_store.live import live_configuration
+from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db.access import Access, database_access
 from tastemaker.db.profiles import WEB_WAIT
@@ -24,16 +24,16 @@ from tastemaker.providers.registry import live_providers
 from tastemaker.runtime import connected, equipped, qstash_deliveries
 from tastemaker.sandbox.corpus import active_corpus
 from tastemaker.web import health, qstash
-from tastemaker.web.edge import Edge
-from tastemaker.web.pace import Pace
+from tastemaker.web.middleware import RequestMiddleware
 from tastemaker.web.problems import add_problems
 from tastemaker.web.qstash import put_deliveries
+from tastemaker.web.rate_limit import RateLimit
 from tastemaker.web.services import Services, put_services
 
 OPENAPI: Final = "/api/v1/openapi.json"
 ROUTERS: Final = (
     health.router,
-    tastemaker.accounts.unsubscribing_api.router,
+    tastemaker.accounts.unsubscribe_api.router,
     tastemaker.campaigns.api.router,
     tastemaker.searches.api.campaigns_router,
     tastemaker.searches.api.router,
@@ -57,7 +57,7 @@ def create_app(services: Services | None = None, deliveries: Deliveries | None =
         put_services(app, services)
     if deliveries is not None:
         put_deliveries(app, deliveries)
-    app.add_middleware(Edge)
+    app.add_middleware(RequestMiddleware)
     add_problems(app)
     for router in ROUTERS:
         app.router.routes.extend(router.routes)  # side by side, where the rule on open routes sees each
@@ -71,7 +71,7 @@ async def open_services(settings: Settings, access: Access) -> AsyncIterator[Ser
         connected(settings, access, wait=WEB_WAIT) as database,
         live_configuration(database) as config,
     ):
-        yield Services(database, Pace(config), frozenset(live_providers(settings)))
+        yield Services(database, RateLimit(config), frozenset(live_providers(settings)))
 
 
 @asynccontextmanager
@@ -84,7 +84,7 @@ async def open_deliveries(
         yield None
         return
     corpus = await asyncio.to_thread(active_corpus, settings.home, seed=settings.sandbox_seed)
-    database, config = services.database, services.pace.config
+    database, config = services.database, services.rate_limit.config
     async with (
         equipped(database, settings, corpus=corpus) as equipment,
         qstash_deliveries(database, found, equipment, config=config, stopping=stopping) as deliveries,

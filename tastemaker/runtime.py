@@ -13,16 +13,15 @@ from typing import Any, Final
 
 import httpx
 
-import tastemaker.accounts.tasks
-import tastemaker.billing.reconciling
+import tastemaker.accounts.service
 import tastemaker.billing.tasks
 import tastemaker.jobs.upkeep
-import tastemaker.journeys.tasks
+import tastemaker.journeys.account_deletion
 import tastemaker.mail.tasks
 import tastemaker.ops.tasks
 import tastemaker.providers.tasks  # noqa: F401 - their handlers and schedules register themselves
+from tastemaker.config_store.hot_reload import Configuration, load_configuration
 from tastemaker.config_store.keys import YOUTUBE_CONTACTS_CONFIRMED, YOUTUBE_DERIVED_CONFIRMED
-from tastemaker.config_store.live import Configuration, load_configuration
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.db.access import Access

@@ -5,7 +5,7 @@ Any number of workers may run, on any number of machines; each may be killed at 
 
 import asyncio
 
-from tastemaker.config_store.live import live_configuration
+from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.db.engine import Database
 from tastemaker.jobs.registry import registered_handlers
 from tastemaker.jobs.types import Resources

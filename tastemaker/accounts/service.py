@@ -1,14 +1,19 @@
-"""Identity for an installation without accounts: one local user, made on first use."""
+"""Identity of an installation without accounts: one local user, created on first use. And onboarding."""
 
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts import queries
 from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.claims import Tenant
+from tastemaker.db.engine import in_transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import OnboardingCompleted, UserRegistered
 from tastemaker.events.service import record
+from tastemaker.jobs.registry import handles
+from tastemaker.jobs.types import Answer, Done, JobContext, JobType
 from tastemaker.mail.sequence import on_onboarding_completed, on_sign_up
 
 SELF_HOSTED = "self_hosted"
@@ -53,3 +58,22 @@ async def get_current_user(session: AsyncSession, user_id: ExternalUserId) -> Cu
     if user is None:
         raise NotFound("There is no such user.")
     return user
+
+
+class CompleteOnboarding(BaseModel):
+    """Whose onboarding is complete. Harmless when it comes twice."""
+
+    user_id: str
+
+
+COMPLETE_ONBOARDING = JobType(name="complete_onboarding", payload=CompleteOnboarding)
+
+
+@handles(COMPLETE_ONBOARDING)
+async def handle_onboarding(context: JobContext, message: CompleteOnboarding) -> Answer:
+    user_id = ExternalUserId(message.user_id)
+
+    async def work(session: AsyncSession) -> bool:
+        return await complete_onboarding(session, user_id)
+
+    return Done({"completed": await in_transaction(context.database, Tenant(user_id), work)})

@@ -22,7 +22,7 @@ from tastemaker.adopt.plan import WORDS_SHOWN, Options, Plan, make_plan
 from tastemaker.adopt.reading_ahead import Ahead, reading_ahead
 from tastemaker.adopt.session_queries import connected, lock_out_others, work_as_owner
 from tastemaker.adopt.steps import AdoptionFailed, Step, Work, steps
-from tastemaker.config_store.migrating import migrate_and_declare
+from tastemaker.config_store.migrate import migrate_and_declare
 from tastemaker.core.clock import monotonic, utc_now
 from tastemaker.db.migrations import session as migration_session
 from tastemaker.db.migrations.preflight import OLDEST_SERVER

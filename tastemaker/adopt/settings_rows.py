@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from tastemaker.config_store.durations import parse_duration
+from tastemaker.config_store.values import parse_duration
 from tastemaker.core.errors import InvalidInput
 
 Key = tuple[str, str]

@@ -1,15 +1,29 @@
-"""Limits and charges as rows. A limit is the user's own where set, else the plan's; -1 is unlimited."""
+"""Statements of billing: plan limits and charges, periods, trials, and the reconciliation of counters.
+
+A limit is the own one of the user where set, else that of the plan; -1 is unlimited. Periods, trials and
+reconciliation read all users with the system claim.
+
+A period begins at the anchor, the time of sign-up, plus whole months: 31 January, 28 February, 31 March.
+Charges stay in `usage_charges`; the counter is the number of rows of the current period.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
 
+from psycopg.rows import class_row
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.core.ids import ExternalUserId, SearchId
+from tastemaker.core.ids import ExternalUserId, SearchId, UserId
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import Database
+from tastemaker.db.enums import TrialStatus
+from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.messages import Later, Message
+from tastemaker.db.reading import read_all
 
 UNLIMITED = -1
 
@@ -155,3 +169,176 @@ def _allowance(row: Mapping[Any, Any]) -> Allowance:
     limit = row["creators_limit"]
     left = None if limit == UNLIMITED else max(0, limit - row["used"])
     return Allowance(period_start=row["period_start"], used=row["used"], left=left)
+
+
+_MONTHS: Final = """(
+    (extract(year FROM clock.now) - extract(year FROM anchor.at)) * 12
+    + extract(month FROM clock.now) - extract(month FROM anchor.at))::int"""
+
+BEGIN_PERIODS = text(f"""
+    WITH clock AS (SELECT timezone('UTC', app_now()) AS now),
+    begun AS (
+        SELECT data.user_id, CASE
+                   WHEN anchor.at + make_interval(months => {_MONTHS}) <= clock.now
+                   THEN anchor.at + make_interval(months => {_MONTHS})
+                   ELSE anchor.at + make_interval(months => {_MONTHS} - 1) END AS start
+        FROM user_system_data data CROSS JOIN clock
+        CROSS JOIN LATERAL (SELECT data.signup_timestamp AS at) anchor
+    ), due AS (
+        SELECT usage.id, usage.tenant_id, begun.start
+        FROM user_usage usage JOIN begun ON begun.user_id = usage.user_id
+        WHERE usage.usage_reset_date < begun.start
+        ORDER BY usage.id LIMIT :batch
+        FOR UPDATE OF usage SKIP LOCKED
+    ), reset AS (
+        UPDATE user_usage usage
+        SET usage_reset_date = due.start, usage_creators_current_month = (
+            SELECT count(*) FROM usage_charges charge
+            WHERE charge.tenant_id = due.tenant_id AND charge.period_start = due.start)
+        FROM due WHERE usage.id = due.id
+        RETURNING 1
+    ) SELECT count(*) FROM reset
+""")  # noqa: S608 - of this module's own words
+
+LIST_ENDED_TRIALS = text("""
+    SELECT tenant_id FROM user_subscriptions
+    WHERE trial_status = 'active' AND trial_end_date <= timezone('UTC', app_now())
+    ORDER BY trial_end_date LIMIT :limit
+""")
+
+END_TRIAL = text("""
+    UPDATE user_subscriptions
+    SET trial_status = CASE WHEN subscription_status = 'active' THEN 'converted' ELSE 'expired' END,
+        trial_conversion_date = CASE WHEN subscription_status = 'active'
+                                     THEN coalesce(trial_conversion_date, timezone('UTC', app_now()))
+                                     ELSE trial_conversion_date END,
+        current_plan = CASE WHEN subscription_status = 'active' THEN current_plan ELSE 'free' END
+    WHERE tenant_id = :user_id AND trial_status = 'active' AND trial_end_date <= timezone('UTC', app_now())
+    RETURNING trial_status, current_plan, trial_end_date, trial_conversion_date
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedTrial:
+    """`plan` is the one from now on."""
+
+    status: TrialStatus
+    plan: str
+    ended_at: datetime
+    converted_at: datetime | None
+
+
+async def begin_periods(session: AsyncSession, *, batch: int) -> int:
+    """Begin the current period of up to `batch` users whose last one is over; how many that were."""
+    return int((await session.execute(BEGIN_PERIODS, {"batch": batch})).scalar_one())
+
+
+async def list_ended_trials(session: AsyncSession, *, limit: int) -> list[ExternalUserId]:
+    rows = await session.execute(LIST_ENDED_TRIALS, {"limit": limit})
+    return [ExternalUserId(user_id) for user_id in rows.scalars()]
+
+
+async def end_trial(session: AsyncSession, user_id: ExternalUserId) -> EndedTrial | None:
+    """None: there is no active trial of theirs that is over."""
+    row = (await session.execute(END_TRIAL, {"user_id": user_id})).mappings().first()
+    if row is None:
+        return None
+    return EndedTrial(
+        status=TrialStatus(row["trial_status"]),
+        plan=row["current_plan"],
+        ended_at=row["trial_end_date"],
+        converted_at=row["trial_conversion_date"],
+    )
+
+
+_LIST: Final = "expiring trials"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiringTrial:
+    """`has_ended` is so on the database's clock."""
+
+    id: UserId
+    user_id: ExternalUserId
+    email: str | None
+    full_name: str | None
+    current_plan: str
+    trial_end_date: datetime
+    has_ended: bool
+
+
+LIST_EXPIRING: Final = """
+    SELECT s.user_id AS id, s.tenant_id AS user_id, u.email, u.full_name, s.current_plan, s.trial_end_date,
+           s.trial_end_date <= timezone('UTC', app_now()) AS has_ended
+    FROM user_subscriptions s JOIN users u ON u.id = s.user_id AND u.user_id = s.tenant_id
+    WHERE s.trial_status = 'active'
+      AND s.trial_end_date <= timezone('UTC', app_now() + CAST(%(within)s AS interval))
+      AND (s.trial_end_date, s.user_id)
+          > (coalesce(timezone('UTC', CAST(%(at)s AS timestamptz)), '-infinity'),
+             coalesce(CAST(%(key)s AS uuid), '00000000-0000-0000-0000-000000000000'))
+    ORDER BY s.trial_end_date, s.user_id
+    LIMIT %(limit)s
+"""
+
+
+async def list_expiring_trials(
+    database: Database,
+    *,
+    within: timedelta = timedelta(days=1),
+    after: str | None = None,
+    limit: int = 100,
+) -> Page[ExpiringTrial]:
+    """Active trials that end within the time, those that should have ended included; the earliest first."""
+    place = read_cursor(after, of=_LIST)
+    asked = {
+        "within": within,
+        "at": place and place.at,
+        "key": place and place.key,
+        "limit": checked_limit(limit) + 1,
+    }
+    rows = await read_all(database, SYSTEM, LIST_EXPIRING, asked, row=class_row(ExpiringTrial))
+    return page_of(rows, limit, of=_LIST, place=lambda trial: Place(trial.trial_end_date, trial.id))
+
+
+LOCK_NEXT: Final = text("""
+    SELECT id FROM user_usage WHERE id > CAST(:after AS uuid) ORDER BY id LIMIT :batch FOR NO KEY UPDATE
+""")
+
+CORRECT: Final = text("""
+    WITH wanted AS (
+        SELECT usage.id, (
+            SELECT count(*) FROM usage_charges charge
+            WHERE charge.tenant_id = usage.tenant_id AND charge.period_start = usage.usage_reset_date
+        ) AS creators, (
+            SELECT count(*) FROM campaigns campaign
+            WHERE campaign.user_id = usage.tenant_id AND campaign.status <> 'archived'
+              AND campaign.deleting_since IS NULL
+        ) AS campaigns
+        FROM user_usage usage WHERE usage.id = ANY(:ids)
+    )
+    UPDATE user_usage usage
+    SET usage_creators_current_month = wanted.creators, usage_campaigns_current = wanted.campaigns
+    FROM wanted
+    WHERE usage.id = wanted.id
+      AND (usage.usage_creators_current_month, usage.usage_campaigns_current)
+          <> (wanted.creators, wanted.campaigns)
+    RETURNING usage.tenant_id
+""")
+
+FIRST: Final = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """`last` is where the next batch begins; None when everybody was looked at."""
+
+    users: int
+    corrected: int
+    last: UUID | None
+
+
+async def reconcile_counters(session: AsyncSession, *, after: UUID, batch: int) -> Reconciled:
+    """Set the counters of the next users to what they count."""
+    ids = list((await session.execute(LOCK_NEXT, {"after": after, "batch": batch})).scalars())
+    corrected = list((await session.execute(CORRECT, {"ids": ids})).scalars()) if ids else []
+    return Reconciled(len(ids), len(corrected), ids[-1] if len(ids) == batch else None)

@@ -1,13 +1,17 @@
-"""What time does to plans: periods of usage begin, trials end."""
+"""Scheduled work on plans: begin periods of usage, end trials, and correct counters."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
+from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.billing import period_queries
+from tastemaker.billing import queries
+from tastemaker.billing.queries import FIRST, reconcile_counters
 from tastemaker.core.ids import ExternalUserId
+from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction
 from tastemaker.db.enums import TrialStatus
@@ -40,7 +44,7 @@ async def reset_usage(context: JobContext, _: Nothing) -> Answer:
     total = 0
     while not context.stopping.is_set():
         begun = await in_transaction(
-            context.database, SYSTEM, lambda session: period_queries.begin_periods(session, batch=BATCH)
+            context.database, SYSTEM, lambda session: queries.begin_periods(session, batch=BATCH)
         )
         total += begun
         if begun < BATCH:
@@ -51,7 +55,7 @@ async def reset_usage(context: JobContext, _: Nothing) -> Answer:
 @handles(FIND_ENDED_TRIALS)
 async def find_ended_trials(context: JobContext, _: Nothing) -> Answer:
     async def work(session: AsyncSession) -> int:
-        ended = await period_queries.list_ended_trials(session, limit=BATCH)
+        ended = await queries.list_ended_trials(session, limit=BATCH)
         for user_id in ended:
             await publish(
                 session,
@@ -71,7 +75,7 @@ async def expire_trial(context: JobContext, message: ExpireTrial) -> Answer:
     user_id = ExternalUserId(message.user_id)
 
     async def work(session: AsyncSession) -> None:
-        ended = await period_queries.end_trial(session, user_id)
+        ended = await queries.end_trial(session, user_id)
         if ended is None:
             return
         is_converted = ended.status is TrialStatus.CONVERTED
@@ -101,5 +105,55 @@ scheduled(
         every=timedelta(minutes=5),
         job=FIND_ENDED_TRIALS,
         meaning="Ends trials whose time is over: converted where a subscription is active, else expired.",
+    )
+)
+
+
+log = get_logger(__name__)
+
+
+class ReconcileFrom(BaseModel):
+    """Everybody behind this row of `user_usage`."""
+
+    after: UUID
+
+
+RECONCILE_BILLING: Final = JobType(name="reconcile_billing", payload=Nothing)
+RECONCILE_FROM: Final = JobType(name="reconcile_billing_from", payload=ReconcileFrom, records_end=False)
+
+
+@handles(RECONCILE_BILLING)
+async def reconcile_billing(context: JobContext, _: Nothing) -> Answer:
+    return await _reconcile(context, FIRST)
+
+
+@handles(RECONCILE_FROM)
+async def reconcile_from(context: JobContext, message: ReconcileFrom) -> Answer:
+    return await _reconcile(context, message.after)
+
+
+async def _reconcile(context: JobContext, after: UUID) -> Answer:
+    """The result says how many users were looked at, and whose counters were corrected how often."""
+    users = corrected = 0
+    last: UUID | None = after
+    while last is not None and not context.stopping.is_set():
+        looked = partial(reconcile_counters, after=last, batch=BATCH)
+        found = await in_transaction(context.database, SYSTEM, looked)
+        users, corrected, last = users + found.users, corrected + found.corrected, found.last
+    if last is not None:
+        following = ReconcileFrom(after=last)
+        go_on = partial(publish, job_type=RECONCILE_FROM, payload=following, dedupe_key=RECONCILE_FROM.name)
+        await in_transaction(context.database, SYSTEM, go_on)
+    if corrected:
+        log.warning("the counters of %d users were not what they count, and are corrected", corrected)
+    return Done({"users": users, "corrected": corrected})
+
+
+scheduled(
+    Schedule(
+        name="reconcile_billing",
+        every=timedelta(hours=1),
+        job=RECONCILE_BILLING,
+        meaning="Looks whether everybody's counters are what they count, and corrects them.",
     )
 )

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.billing.service import give_campaign_back, lock_usage, take_campaign
+from tastemaker.billing.plan_limits import give_campaign_back, lock_usage, take_campaign
 from tastemaker.campaigns import queries
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound

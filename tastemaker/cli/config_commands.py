@@ -64,7 +64,7 @@ async def show_setting(session: Session, name: str, *, as_json: bool) -> None:
     is_default = " (the default)" if setting.is_default else f" (default {key.write(key.default)})"
     screen.show(f"{key.name} = {plain(setting.value)}{is_default}")
     screen.show(key.meaning)
-    screen.show(f"Accepted: {key.range}. Read by {key.reader}. {_takes_effect(setting)}")
+    screen.show(f"Accepted: {key.range}. {_takes_effect(setting)}")
     if setting.trouble:
         screen.say(setting.trouble, style="yellow")
 
@@ -153,7 +153,6 @@ def _document(setting: Setting) -> dict[str, Any]:
         "type": key.kind.value,
         "accepted": key.range,
         "meaning": key.meaning,
-        "reader": key.reader,
         "hot": key.hot,
         "trouble": setting.trouble,
     }

@@ -14,9 +14,9 @@ from tastemaker.cli.numbers import UNKNOWN
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session
 from tastemaker.cli.table import Column
-from tastemaker.config_store.declaring import ConfigKey
+from tastemaker.config_store.declaration import ConfigKey
+from tastemaker.config_store.hot_reload import load_configuration
 from tastemaker.config_store.keys import INSTALLATION_BUDGET, USER_BUDGET
-from tastemaker.config_store.live import load_configuration
 from tastemaker.config_store.service import set_value
 from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId, new_id
@@ -26,7 +26,7 @@ from tastemaker.db.engine import session_scope
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import AdminAction
 from tastemaker.events.service import record
-from tastemaker.ratelimit.queries import find_own_budget, find_spent, set_own_budget
+from tastemaker.ratelimit.budget import find_own_budget, find_spent, set_own_budget
 from tastemaker.searches.cost_queries import CostGrouping, CostLine, list_costs
 
 NO_LIMIT, AS_EACH = "none", "default"

@@ -14,7 +14,7 @@ from tastemaker.cli import screen
 from tastemaker.cli.listing_commands import show_table
 from tastemaker.cli.numbers import UNKNOWN, counted, moment, seconds, size
 from tastemaker.cli.table import Column
-from tastemaker.config_store.migrating import migrate_and_declare
+from tastemaker.config_store.migrate import migrate_and_declare
 from tastemaker.core.errors import Conflict, DatabaseUnavailable, InvalidInput
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db import embedded

@@ -12,22 +12,22 @@ from tastemaker.cli.session import Session
 from tastemaker.cli.streams import write
 from tastemaker.cli.table import Column
 from tastemaker.cli.words import word_of
-from tastemaker.config_store.durations import write_duration
 from tastemaker.config_store.service import current_value
+from tastemaker.config_store.values import write_duration
 from tastemaker.core.errors import AppError, Conflict, InvalidInput
 from tastemaker.core.ids import ExternalUserId, new_token
 from tastemaker.core.settings import get_settings
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 from tastemaker.db.enums import EmailType, UnsubscriptionSource
+from tastemaker.mail.compose import compose, on_the_wire, read_mailbox
 from tastemaker.mail.kinds import KINDS
 from tastemaker.mail.mailer import Mailer, mailer_of
-from tastemaker.mail.message import compose, on_the_wire, read_mailbox
 from tastemaker.mail.previews import preview
 from tastemaker.mail.sequence import AT_SIGN_UP, AT_TRIAL_START
-from tastemaker.mail.service import resubscribe, unsubscribe
-from tastemaker.mail.standing import EmailStanding, UserStanding, get_standing
+from tastemaker.mail.service import EmailState, UserEmails, get_user_emails
 from tastemaker.mail.transports import Letter
+from tastemaker.mail.unsubscribe import resubscribe, unsubscribe
 from tastemaker.outbox.channels import Outcome, Sent
 
 KINDS_COLUMNS = (
@@ -86,7 +86,7 @@ async def show_kinds(session: Session, *, as_json: bool) -> None:
 
 async def show_standing(session: Session, user: str, *, as_json: bool) -> None:
     async with session_scope(session.database, SYSTEM) as reading:
-        standing = await get_standing(reading, ExternalUserId(user))
+        standing = await get_user_emails(reading, ExternalUserId(user))
     _show(standing, as_json=as_json)
 
 
@@ -114,12 +114,12 @@ def send_test(address: str, typed: str, *, as_json: bool) -> None:
 async def change_marketing(session: Session, user: str, *, wanted: bool, as_json: bool) -> None:
     user_id = ExternalUserId(user)
     async with session_scope(session.database, SYSTEM) as writing:
-        await get_standing(writing, user_id)
+        await get_user_emails(writing, user_id)
         if wanted:
             await resubscribe(writing, user_id)
         else:
             await unsubscribe(writing, user_id, source=UnsubscriptionSource.OPERATOR)
-        standing = await get_standing(writing, user_id)
+        standing = await get_user_emails(writing, user_id)
     _show(standing, as_json=as_json)
 
 
@@ -143,7 +143,7 @@ def _email(typed: str) -> EmailType:
     return found
 
 
-def _show(standing: UserStanding, *, as_json: bool) -> None:
+def _show(standing: UserEmails, *, as_json: bool) -> None:
     if as_json:
         screen.write_json(asdict(standing))
         return
@@ -152,7 +152,7 @@ def _show(standing: UserStanding, *, as_json: bool) -> None:
         screen.show(f"Gets no marketing: said so by {standing.unsubscribed.value}.")
 
 
-def _row(standing: EmailStanding) -> tuple[str, ...]:
+def _row(standing: EmailState) -> tuple[str, ...]:
     return (
         standing.email.value,
         plain(standing.status) or UNKNOWN,

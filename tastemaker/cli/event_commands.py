@@ -16,8 +16,8 @@ from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session
 from tastemaker.cli.signals import stop_signals
 from tastemaker.cli.table import Column
+from tastemaker.config_store.hot_reload import load_configuration
 from tastemaker.config_store.keys import ENABLE_EVENT_REPLAY
-from tastemaker.config_store.live import load_configuration
 from tastemaker.core.errors import ExitCode, InvalidInput, NotFound
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope

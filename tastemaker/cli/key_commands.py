@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.accounts import key_queries, keys
+from tastemaker.accounts import api_key_queries, api_keys
+from tastemaker.accounts.api_key_queries import StoredKey
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.accounts.key_queries import StoredKey
 from tastemaker.accounts.service import get_current_user
 from tastemaker.cli import screen
 from tastemaker.cli.listing_commands import show_table
@@ -16,7 +16,7 @@ from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, in_session
 from tastemaker.cli.table import Column
 from tastemaker.cli.words import word_of
-from tastemaker.config_store.durations import parse_duration
+from tastemaker.config_store.values import parse_duration
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import in_transaction, session_scope
@@ -42,7 +42,7 @@ def create(
     async def work(session: Session) -> None:
         owner = await _owner(session, user)
         async with session_scope(session.database, owner.claim) as writing:
-            made = await keys.create_key(
+            made = await api_keys.create_key(
                 writing, owner, name=name, scopes=wanted, expires_in=life, actor=session.user.user_id
             )
         if as_json:
@@ -58,7 +58,7 @@ def show(*, user: str | None, limit: int, as_json: bool) -> None:
     async def work(session: Session) -> None:
         owner = await _owner(session, user)
         async with session_scope(session.database, owner.claim) as reading:
-            found = await key_queries.list_keys(reading, owner.user_id, limit=limit)
+            found = await api_key_queries.list_keys(reading, owner.user_id, limit=limit)
         if as_json:
             screen.write_json({"keys": [key_document(key) for key in found]})
         elif not found:
@@ -74,8 +74,8 @@ def revoke(reference: str, *, user: str | None, as_json: bool) -> None:
         owner = await _owner(session, user)
 
         async def transaction(writing: AsyncSession) -> StoredKey:
-            key = await keys.get_key(writing, owner, reference)
-            return await keys.revoke_key(writing, owner, key, actor=session.user.user_id)
+            key = await api_keys.get_key(writing, owner, reference)
+            return await api_keys.revoke_key(writing, owner, key, actor=session.user.user_id)
 
         revoked = await in_transaction(session.database, owner.claim, transaction)
         if as_json:

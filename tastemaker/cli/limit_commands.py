@@ -13,7 +13,7 @@ from tastemaker.core.errors import NotFound
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 from tastemaker.ratelimit import queries
-from tastemaker.ratelimit.gates import Gate
+from tastemaker.ratelimit.limiter import Limiter
 
 COLUMNS = (
     Column(title="Account", least=12, most=40),
@@ -26,7 +26,7 @@ COLUMNS = (
 
 async def show_limits(session: Session, *, as_json: bool) -> None:
     async with session_scope(session.database, SYSTEM) as reading:
-        gates = await queries.list_gates(reading)
+        gates = await queries.list_limiters(reading)
         quotas = await queries.list_quotas(reading)
     if as_json:
         screen.write_json({"accounts": [_document(gate, _newest(quotas, gate.name)) for gate in gates]})
@@ -56,20 +56,20 @@ def _newest(quotas: Sequence[Mapping[str, Any]], gate: str) -> Sequence[Mapping[
     return list(newest.values())
 
 
-def _state(gate: Gate) -> str:
+def _state(gate: Limiter) -> str:
     if gate.held_until and gate.held_until > gate.now:
         return f"waits until {moment(gate.held_until)}: {plain(gate.held_reason or '')}"
     if gate.open_until and gate.open_until > gate.now:
-        return f"rests until {moment(gate.open_until)}: {plain(gate.rest_reason)}"
+        return f"rests until {moment(gate.open_until)}: {plain(gate.open_reason)}"
     return "one call will try" if gate.open_until else "open"
 
 
-def _row(gate: Gate, quotas: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _row(gate: Limiter, quotas: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     used = ", ".join(f"{quota['used']:,} {quota['quota']}" for quota in quotas)
     return plain(gate.name), _state(gate), str(gate.under_way), str(gate.failures), plain(used)
 
 
-def _document(gate: Gate, quotas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _document(gate: Limiter, quotas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "account": gate.name,
         "held_until": gate.held_until and gate.held_until.isoformat(),

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import orjson
 from rich.text import Text
 
-import tastemaker.mail.channel  # noqa: F401 - declares its channel
+import tastemaker.mail.service  # noqa: F401 - declares its channel
 from tastemaker.cli import screen
 from tastemaker.cli.listing_commands import show_table
 from tastemaker.cli.numbers import UNKNOWN, moment

@@ -14,9 +14,9 @@ from tastemaker.cli.numbers import UNKNOWN, counted, moment
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.provider_commands import price
 from tastemaker.cli.session import Session, in_session
-from tastemaker.config_store.durations import parse_duration
+from tastemaker.config_store.hot_reload import load_configuration
 from tastemaker.config_store.keys import REUSE_PAGES_FOR
-from tastemaker.config_store.live import load_configuration
+from tastemaker.config_store.values import parse_duration
 from tastemaker.core.errors import AppError, InvalidInput, NotFound
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Creator, ErrorKind, Page, ProfileLookup, ProfileQuery, ProviderError

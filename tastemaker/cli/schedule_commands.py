@@ -8,7 +8,7 @@ from tastemaker.cli.listing_commands import show_table
 from tastemaker.cli.numbers import moment
 from tastemaker.cli.session import Session
 from tastemaker.cli.table import Column
-from tastemaker.config_store.durations import write_duration
+from tastemaker.config_store.values import write_duration
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 from tastemaker.jobs.schedules import Standing, list_standings, run_now

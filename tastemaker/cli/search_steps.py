@@ -25,8 +25,8 @@ from tastemaker.core.errors import AppError, ExitCode
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction, session_scope
-from tastemaker.journeys.searching import ask
-from tastemaker.ratelimit.service import try_again
+from tastemaker.journeys.start_searches import start_or_continue
+from tastemaker.ratelimit.service import close_breakers
 from tastemaker.searches.results.export import columns_of
 from tastemaker.searches.results.queries import list_results, stream_results
 from tastemaker.searches.types import LIVE, Search
@@ -59,7 +59,7 @@ async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
         session.database,
         session.user.claim,
         partial(
-            ask,
+            start_or_continue,
             user=session.user,
             requests=plan.requests,
             campaign_name=wish.campaign,
@@ -86,7 +86,7 @@ async def finish(session: Session, begun: Begun) -> ExitCode:
     if not begun.as_json:
         _say_what_begins(begun)
     if begun.continued and begun.source == LIVE:  # perhaps there are credits again, or the trouble is over
-        await in_transaction(session.database, SYSTEM, try_again)
+        await in_transaction(session.database, SYSTEM, close_breakers)
     with progress(is_quiet=begun.as_json) as shown:
         run = await run_searches(session, begun.searches, shown, corpus=begun.corpus)
     if run.interrupted:

@@ -11,7 +11,7 @@ from tastemaker.cli.progress_queries import list_troubled
 from tastemaker.cli.session import Session
 from tastemaker.cli.signals import stop_signals
 from tastemaker.cli.states import is_settled
-from tastemaker.config_store.live import live_configuration
+from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.ids import SearchId
 from tastemaker.db.engine import session_scope

@@ -10,7 +10,7 @@ from tastemaker.cli.signals import stop_signals
 from tastemaker.core.settings import Settings
 from tastemaker.db.access import Access
 from tastemaker.jobs.transports.qstash import find_qstash
-from tastemaker.web.serving import serving
+from tastemaker.web.server import serving
 
 
 def serve(*, host: str, port: int, proxies: str | None, as_json: bool) -> None:

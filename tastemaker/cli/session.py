@@ -102,7 +102,7 @@ def _schema_version(access: Access) -> str | None:
 def _migrate(admin_url: str, app_password: str | None) -> None:
     from tastemaker.cli.numbers import counted, seconds
     from tastemaker.cli.screen import say
-    from tastemaker.config_store.migrating import migrate_and_declare
+    from tastemaker.config_store.migrate import migrate_and_declare
 
     done = migrate_and_declare(admin_url, app_password=app_password)
     if done.applied:

@@ -6,7 +6,7 @@ A key that nothing reads must not be declared; a test looks for its use.
 from datetime import timedelta
 from typing import Final
 
-from tastemaker.config_store.declaring import (
+from tastemaker.config_store.declaration import (
     ConfigKey,
     budget_key,
     duration_key,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store import keys as _declarations  # noqa: F401 - declares every key
 from tastemaker.config_store import queries
-from tastemaker.config_store.declaring import DECLARED, ConfigKey
+from tastemaker.config_store.declaration import DECLARED, ConfigKey
 from tastemaker.config_store.queries import StoredValue
 from tastemaker.core.errors import InvalidInput, NotFound
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope

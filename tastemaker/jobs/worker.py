@@ -10,7 +10,7 @@ import socket
 from contextlib import suppress
 from typing import Any, Final
 
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import new_token
 from tastemaker.core.logging import get_logger

@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import MAX_CONCURRENT_JOBS
-from tastemaker.config_store.live import Configuration
 from tastemaker.jobs.completion import Completing
 from tastemaker.jobs.types import LEASE_SECONDS, ClaimedJob, Handlers
 

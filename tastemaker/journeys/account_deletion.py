@@ -1,17 +1,20 @@
-"""Deleting a user with everything that is theirs: stopped at once, erased batch by batch, whatever happens.
+"""Deletes a user and all rows of the user: stops the work at once, then erases batch by batch.
 
-Searches end within a page, keys open nothing any more. Each batch is one short transaction that looks for
-what is left, so whoever finds it half-way goes on. The user's own row goes last, and locked: until then what
-somebody still adds is found and erased too, afterwards the references refuse it.
+Searches end within a page and keys are refused at once. Each batch is one short transaction that looks for
+what is left, so any worker can continue. The row of the user is deleted last and under a lock: rows that are
+added until then are found and erased too; afterwards the foreign keys refuse them.
 """
 
 from functools import partial
+from typing import Final
 
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.queries import find_current_user
 from tastemaker.campaigns.queries import find_campaign
+from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.claims import SYSTEM
@@ -19,12 +22,25 @@ from tastemaker.db.engine import Database, in_transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import UserDeleted
 from tastemaker.events.service import record
+from tastemaker.jobs.registry import handles
 from tastemaker.jobs.service import publish
+from tastemaker.jobs.types import Again, Answer, Done, JobContext, JobType
 from tastemaker.journeys import account_deletion_queries as queries
-from tastemaker.journeys.messages import ERASE_USER, EraseUser
 from tastemaker.searches.maintenance import delete_campaign, erase_next_batch
 from tastemaker.searches.service import end_search
 from tastemaker.searches.types import EndReason
+
+
+class EraseUser(BaseModel):
+    """Erase what is left of a deleted user. Harmless when it comes twice."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: str
+
+
+ERASE_USER = JobType(name="erase_user", payload=EraseUser, priority=200, max_retries=2000)
+"""A promise to a person who has left is tried for two weeks and more before an operator has to help."""
 
 
 async def delete_user(session: AsyncSession, user_id: ExternalUserId) -> None:
@@ -94,3 +110,16 @@ async def _stop(session: AsyncSession, user_id: ExternalUserId) -> bool:
         return False
     await queries.revoke_keys(session, user_id)
     return True
+
+
+SLICE_SECONDS: Final = 4.0
+
+
+@handles(ERASE_USER)
+async def erase_user(context: JobContext, message: EraseUser) -> Answer:
+    """Batch after batch for a time slice; a kill between two loses nothing."""
+    slice_ends = monotonic() + SLICE_SECONDS
+    while await erase_some_of(context.database, ExternalUserId(message.user_id)):
+        if context.stopping.is_set() or monotonic() >= slice_ends:
+            return Again()
+    return Done()

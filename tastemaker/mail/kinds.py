@@ -1,15 +1,46 @@
-"""The e-mails there are: what each is for, and when it is still wanted.
+"""The e-mails that exist: the purpose of each, the facts it reads, and when it is still wanted.
 
-`docs/reference/emails.md` says the same. Words and layout are in `templates/`, one file for each; when each
-is due is configuration.
+`docs/reference/emails.md` lists the same. Text and layout are in `templates/`, one file per e-mail.
+Delays are configuration.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import CampaignStatus, EmailType, OnboardingStep, SubscriptionStatus, TrialStatus
-from tastemaker.mail.facts import Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignFacts:
+    """`creators`: how many its searches have stored."""
+
+    id: str
+    name: str
+    status: CampaignStatus
+    creators: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Of one user; None where it is not known. `subject` is what a recurring e-mail is about: an id.
+
+    `wants_marketing`: has not unsubscribed. `campaign` only where the e-mail is about one that is there.
+    """
+
+    user_id: ExternalUserId
+    address: str | None
+    full_name: str | None
+    onboarding_step: OnboardingStep
+    plan_name: str | None
+    subscription_status: SubscriptionStatus
+    trial_status: TrialStatus
+    trial_ends_at: datetime | None
+    wants_marketing: bool
+    subject: str | None = None
+    campaign: CampaignFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.settings import Settings
-from tastemaker.mail.message import Mailbox, UnfitAddress, read_mailbox
-from tastemaker.mail.smtp import Encryption, Server, SmtpTransport
-from tastemaker.mail.tokens import MailKey, mail_key
-from tastemaker.mail.transports import FolderTransport, Transport
+from tastemaker.mail.compose import Mailbox, UnfitAddress, read_mailbox
+from tastemaker.mail.transports import Encryption, FolderTransport, Server, SmtpTransport, Transport
+from tastemaker.mail.unsubscribe import MailKey, mail_key
 
 UNSUBSCRIPTIONS: Final = "/email/unsubscriptions"
 

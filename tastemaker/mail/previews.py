@@ -11,9 +11,8 @@ from typing import Final
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import CampaignStatus, EmailType, OnboardingStep, SubscriptionStatus, TrialStatus
-from tastemaker.mail.facts import CampaignFacts, Facts
-from tastemaker.mail.kinds import KINDS
-from tastemaker.mail.rendering import Links, Rendered, render
+from tastemaker.mail.compose import Links, Rendered, render
+from tastemaker.mail.kinds import KINDS, CampaignFacts, Facts
 
 APP_URL: Final = "https://tastemaker.example.com"
 UNSUBSCRIBE_URL: Final = f"{APP_URL}/email/unsubscriptions/made-up"

@@ -12,12 +12,10 @@ from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.mail import queries
-from tastemaker.mail.channel import EMAIL, refusal_of
+from tastemaker.mail.compose import Links, Mailbox, compose, greeted, on_the_wire, read_mailbox, render
 from tastemaker.mail.kinds import KINDS
 from tastemaker.mail.mailer import Mailer
-from tastemaker.mail.message import Mailbox, compose, on_the_wire, read_mailbox
-from tastemaker.mail.messages import EmailBody
-from tastemaker.mail.rendering import Links, greeted, render
+from tastemaker.mail.service import EMAIL, EmailBody, refusal_of
 from tastemaker.mail.transports import Letter, Transport
 from tastemaker.outbox.channels import (
     NotSent,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.config_store.declaring import ConfigKey
+from tastemaker.config_store.declaration import ConfigKey
 from tastemaker.config_store.keys import (
     ABANDONMENT_DELAY,
     TRIAL_DAY2_DELAY,

@@ -1,26 +1,112 @@
-"""E-mail's verbs: schedule, cancel, hand over what is due, unsubscribe. Each in the caller's transaction."""
+"""The life of an e-mail: scheduled as a job, handed to the outbox when due, then sent, cancelled or failed.
 
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
-from typing import TYPE_CHECKING
+Every function runs in the transaction of its caller. `sending` hands messages to the mail server.
+"""
 
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import EMAIL_ENABLED, EMAIL_LATEST
-from tastemaker.config_store.live import Configuration
+from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.enums import EmailStatus, EmailType, UnsubscriptionSource
+from tastemaker.db.enums import EmailStatus, EmailType, OutboxStatus, UnsubscriptionSource
 from tastemaker.jobs.service import publish
+from tastemaker.jobs.types import JobType
 from tastemaker.mail import queries
-from tastemaker.mail.channel import EMAIL, STATUS_AFTER, refusal_of
-from tastemaker.mail.kinds import KINDS
-from tastemaker.mail.messages import EmailBody, SendEmail, email_key, job_key, job_type_of
-from tastemaker.mail.settling_queries import list_left
-from tastemaker.mail.tokens import MailKey
+from tastemaker.mail.kinds import KINDS, Facts, Kind
+from tastemaker.mail.queries import list_left
+from tastemaker.outbox.channels import Channel, Guarantee, OutgoingMessage, declare
 from tastemaker.outbox.service import put, take_back
 
 if TYPE_CHECKING:  # it brings templates and a mail client, which most commands do not need
     from tastemaker.mail.mailer import Mailer
+
+
+KEY_LENGTH: Final = 40
+
+
+class SendEmail(BaseModel):
+    """`subject`: the id of what it is about. `key` names this e-mail for good; `due` is when it was meant."""
+
+    user_id: str
+    email: EmailType
+    key: str
+    due: datetime
+    subject: str | None = None
+
+
+class EmailBody(BaseModel):
+    """What the outbox keeps of an e-mail: ids, from which it is written when it leaves."""
+
+    user_id: str
+    email: EmailType
+    due: datetime
+    subject: str | None = None
+
+
+SEND_EMAIL: Final = JobType(name="send_email", payload=SendEmail)
+SEND_TRIAL_EMAIL: Final = JobType(name="send_trial_email", payload=SendEmail)
+"""The name by which the original product's jobs go."""
+
+TRIAL_EMAILS: Final = (EmailType.TRIAL_DAY2, EmailType.TRIAL_DAY5, EmailType.TRIAL_EXPIRY)
+
+
+def job_type_of(email: EmailType) -> JobType[SendEmail]:
+    return SEND_TRIAL_EMAIL if email in TRIAL_EMAILS else SEND_EMAIL
+
+
+def email_key(user_id: ExternalUserId, email: EmailType, subject: str | None, occasion: str | None) -> str:
+    """The same for the same e-mail, for good. `occasion` tells apart what happens to a subject again."""
+    told = "\0".join((user_id, email.value, subject or "", occasion or ""))
+    return hashlib.sha256(told.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def job_key(key: str) -> str:
+    """One job of an e-mail waits at a time."""
+    return f"email:{key}"
+
+
+STATUS_AFTER: Final = {
+    OutboxStatus.SENT: EmailStatus.SENT,
+    OutboxStatus.FAILED: EmailStatus.FAILED,
+    OutboxStatus.UNKNOWN: EmailStatus.FAILED,
+    OutboxStatus.CANCELLED: EmailStatus.CANCELLED,
+}
+"""The original's words know no doubt: the outbox says which failures are `unknown`."""
+
+
+async def settled(session: AsyncSession, message: OutgoingMessage, status: OutboxStatus) -> None:
+    """The outbox's end of an e-mail is the user's status of it."""
+    body = EmailBody.model_validate(message.body)
+    user_id, key = ExternalUserId(body.user_id), message.dedupe_key
+    await queries.set_status(session, user_id, body.email, key, STATUS_AFTER[status])
+
+
+EMAIL: Final = declare(
+    Channel(
+        name="email",
+        guarantee=Guarantee.AT_MOST_ONCE,
+        meaning="E-mail to users.",
+        deadline=60.0,
+        max_attempts=50,
+        settled=settled,
+    )
+)
+"""Fifty attempts are about ten hours: longer than a greylisting, or than a mail server is usually down."""
+
+
+def refusal_of(kind: Kind, facts: Facts | None, mailer: "Mailer") -> str | None:
+    """Why it must not be sent; None where it may. Nobody is to get what they cannot get rid of."""
+    if facts is not None and kind.is_marketing and mailer.unsubscribe_url(facts.user_id) is None:
+        return "There is no address at which one could unsubscribe."
+    return kind.refusal(facts)
 
 
 async def schedule_email(
@@ -120,26 +206,62 @@ async def settle_left(session: AsyncSession, user_ids: Sequence[ExternalUserId])
     return len(left)
 
 
-async def unsubscribe(
-    session: AsyncSession, user_id: ExternalUserId, *, source: UnsubscriptionSource
-) -> bool:
-    """No marketing from now on; what of it was scheduled is cancelled. False: it was so before."""
-    is_new = await queries.unsubscribe(session, user_id, source)
-    marketing = [kind.type for kind in KINDS.values() if kind.is_marketing]
-    await cancel_emails(session, user_id, marketing, reason="The user has unsubscribed.")
-    return is_new
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailState:
+    """`status` and `since` are what the column says, whoever wrote it. `due`: while it waits for its time.
 
-
-async def unsubscribe_by_link(session: AsyncSession, key: MailKey, token: str) -> ExternalUserId:
-    """What the link in an e-mail does; harmless any number of times. The session carries the system's claim.
-
-    Whoever holds the link is not known otherwise, so nothing about the user may be shown. Raises UnknownLink.
+    `outbox` and `why`: while the outbox has it.
     """
-    user_id = key.user_of(token)
-    await unsubscribe(session, user_id, source=UnsubscriptionSource.LINK)
-    return user_id
+
+    email: EmailType
+    status: str | None
+    since: str | None
+    due: datetime | None
+    outbox: str | None
+    why: str | None
 
 
-async def resubscribe(session: AsyncSession, user_id: ExternalUserId) -> bool:
-    """Marketing again. False: it was never refused."""
-    return await queries.resubscribe(session, user_id)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserEmails:
+    """`unsubscribed`: how they said so; None: they did not."""
+
+    user_id: ExternalUserId
+    unsubscribed: UnsubscriptionSource | None
+    emails: tuple[EmailState, ...]
+
+
+async def get_user_emails(session: AsyncSession, user_id: ExternalUserId) -> UserEmails:
+    """Of every type, in the order in which a user meets them. Raises NotFound."""
+    stored = await queries.find_statuses(session, user_id)
+    if stored is None:
+        raise NotFound("There is no such user.")
+    due = await queries.list_due(session, user_id)
+    sendings = await queries.list_sendings(session, user_id)
+    return UserEmails(
+        user_id=user_id,
+        unsubscribed=stored.unsubscribed,
+        emails=tuple(_standing(email, stored.by_type.get(email.value), due, sendings) for email in KINDS),
+    )
+
+
+def _standing(
+    email: EmailType,
+    entry: Any,  # noqa: ANN401 - what the column holds
+    due: Mapping[str, datetime],
+    sendings: Mapping[str, tuple[str, str | None]],
+) -> EmailState:
+    told = entry if isinstance(entry, Mapping) else {}
+    key = str(told.get("messageId"))
+    outbox, why = sendings.get(key, (None, None))
+    return EmailState(
+        email=email,
+        status=_text(told.get("status")),
+        since=_text(told.get("timestamp")),
+        due=due.get(job_key(key)),
+        outbox=outbox,
+        why=why,
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -12,9 +12,8 @@ from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
 from tastemaker.jobs.types import Answer, Done, JobContext, JobType
 from tastemaker.mail.mailer import Mailer
-from tastemaker.mail.messages import SEND_EMAIL, SEND_TRIAL_EMAIL, SendEmail
-from tastemaker.mail.service import give_up, hand_over, settle_left
-from tastemaker.mail.settling_queries import list_waiting
+from tastemaker.mail.queries import list_waiting
+from tastemaker.mail.service import SEND_EMAIL, SEND_TRIAL_EMAIL, SendEmail, give_up, hand_over, settle_left
 
 BATCH: Final = 500
 SETTLE_EMAILS: Final = JobType(name="settle_emails", payload=Nothing)

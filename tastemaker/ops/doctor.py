@@ -18,8 +18,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.db.access import Access, database_access
 from tastemaker.mail.mailer import mailer_of
-from tastemaker.mail.smtp import SmtpTransport
-from tastemaker.mail.transports import FolderTransport
+from tastemaker.mail.transports import FolderTransport, SmtpTransport
 from tastemaker.ops.doctor_queries import DatabaseFacts, read_facts
 from tastemaker.ops.schema_queries import RoleWithoutRights, find_schema_version, needed_version
 from tastemaker.providers.base import Adapter, Capability

@@ -17,7 +17,7 @@ from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
 from tastemaker.jobs.transports import ledger_queries
 from tastemaker.jobs.types import Answer, Done, JobContext, JobType
 from tastemaker.outbox import service as outbox
-from tastemaker.web import idempotency_queries
+from tastemaker.web import idempotency
 
 BATCH: Final = 10_000
 
@@ -30,7 +30,7 @@ PRUNED: Final[Mapping[str, Prune]] = {
     "outbox": outbox.prune,
     "inbox": inbox.prune,
     "calls": ledger_queries.prune_tokens,
-    "answers": idempotency_queries.prune,
+    "answers": idempotency.prune,
 }
 
 

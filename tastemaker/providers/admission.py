@@ -11,12 +11,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.providers.allowances import budget_of, limits_of, quotas_of
 from tastemaker.providers.base import Capability, Cost, Declaration, ErrorKind, ProviderError
 from tastemaker.ratelimit import service
-from tastemaker.ratelimit.gates import Wait
+from tastemaker.ratelimit.limiter import Wait
 
 BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.5, 30.0
 LONGEST_HOLD_SECONDS: Final = 2 * 86_400.0
@@ -86,17 +86,17 @@ async def failed(
     """What a failure means for everybody else at the same account."""
     gate = gate_of(declaration)
     if not error.cost.calls:
-        await service.give_back(session, gate, quotas_of(declaration, config, capability))
+        await service.refund_quotas(session, gate, quotas_of(declaration, config, capability))
     if error.kind in TROUBLE:
         await service.failed(session, gate, limits_of(declaration, config, capability))
     elif error.kind is not ErrorKind.AUTH:
         await service.succeeded(session, gate)
     reason = str(error).rstrip(".")
     if error.kind is ErrorKind.QUOTA and error.retry_after is None and error.cost.calls:
-        await service.rest(session, gate, seconds=NO_CREDITS_SECONDS, reason=reason)
+        await service.open_breaker(session, gate, seconds=NO_CREDITS_SECONDS, reason=reason)
     elif (pause := _asked_pause(error)) > 0:
         seconds, is_told = min(pause, LONGEST_HOLD_SECONDS), error.kind is ErrorKind.QUOTA
-        await service.hold_back(session, gate, seconds=seconds, reason=reason, is_told=is_told)
+        await service.pause_calls(session, gate, seconds=seconds, reason=reason, is_told=is_told)
 
 
 def backoff(failures: int) -> float:

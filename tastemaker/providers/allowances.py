@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from tastemaker.config_store.declaring import ConfigKey
+from tastemaker.config_store.declaration import ConfigKey
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import (
     FAILURES_BEFORE_A_REST,
     INSTALLATION_BUDGET,
@@ -15,11 +16,11 @@ from tastemaker.config_store.keys import (
     YOUTUBE_SEARCHES_A_DAY,
     YOUTUBE_UNITS_A_DAY,
 )
-from tastemaker.config_store.live import Configuration
 from tastemaker.core.money import MICROS
 from tastemaker.providers.base import Capability, DailyQuota, Declaration
-from tastemaker.ratelimit.gates import PATIENCE_SECONDS, Limits
-from tastemaker.ratelimit.service import UNLIMITED, Budget, Quota
+from tastemaker.ratelimit.budget import UNLIMITED, Budget
+from tastemaker.ratelimit.limiter import PATIENCE_SECONDS, Limits
+from tastemaker.ratelimit.service import Quota
 
 PAGES_AT_ONCE: Final[Mapping[str, ConfigKey[Decimal]]] = {
     "youtube": YOUTUBE_PAGES_AT_ONCE,

@@ -14,8 +14,8 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import KEEP_PROFILES_FOR
-from tastemaker.config_store.live import Configuration
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM, Tenant

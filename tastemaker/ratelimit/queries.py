@@ -1,16 +1,13 @@
 """The rows behind the limits. Times are the database's; whoever asks holds the gate's row until commit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.core.ids import ExternalUserId
-from tastemaker.ratelimit.gates import Gate
+from tastemaker.ratelimit.limiter import Limiter
 
 LOCK_GATE = text("""
     INSERT INTO provider_gates AS gate (name, free_at) VALUES (:name, app_now())
@@ -101,31 +98,6 @@ FORGET_QUOTAS = text("""
     ) SELECT count(*) FROM gone
 """)
 
-LOCK_SPENDING = text("SELECT pg_advisory_xact_lock(hashtext('tastemaker.provider_spending'))")
-
-SPENT = text("""
-    SELECT coalesce(sum(micros_usd), 0) AS everybody,
-           coalesce(sum(micros_usd) FILTER (WHERE tenant_id = :user_id), 0) AS own,
-           (SELECT coalesce(sum(CASE WHEN status IN ('estimated', 'abandoned') THEN estimated_micros_usd
-                                     ELSE coalesce(micros_usd, 0) END), 0)
-            FROM provider_calls WHERE job_id = CAST(:search_id AS uuid)) AS search
-    FROM provider_spending WHERE month = date_trunc('month', app_now() AT TIME ZONE 'UTC')::date
-""")
-
-OWN_BUDGET = text("SELECT micros_usd FROM provider_budgets WHERE tenant_id = :user_id")
-
-SET_OWN_BUDGET = text("""
-    INSERT INTO provider_budgets (tenant_id, micros_usd, changed_at)
-    SELECT user_id, :micros_usd, app_now() FROM users WHERE user_id = :user_id
-    ON CONFLICT (tenant_id) DO UPDATE SET micros_usd = excluded.micros_usd, changed_at = excluded.changed_at
-    RETURNING tenant_id
-""")
-
-FORGET_OWN_BUDGET = text("""
-    WITH gone AS (DELETE FROM provider_budgets WHERE tenant_id = :user_id)
-    SELECT user_id FROM users WHERE user_id = :user_id
-""")
-
 RELEASE = text("""
     UPDATE provider_gates SET held_until = NULL, held_reason = NULL, failures = 0, trips = 0,
            open_until = NULL, probe_until = NULL
@@ -140,22 +112,8 @@ ABANDON_LOST = text("""
     ) SELECT count(*) FROM lost
 """)
 
-NEXT_MONTH = text("""
-    SELECT extract(epoch FROM ((date_trunc('month', app_now() AT TIME ZONE 'UTC') + interval '1 month')
-                               AT TIME ZONE 'UTC') - app_now())
-""")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """Millionths of a US dollar this month, and by one search; open and lost calls by their estimate."""
-
-    everybody: int
-    own: int
-    search: int
-
-
-async def lock_gate(session: AsyncSession, name: str, *, deadline: float) -> Gate:
+async def lock_limiter(session: AsyncSession, name: str, *, deadline: float) -> Limiter:
     """The gate, made where there is none; nobody else decides about it before the transaction ends.
 
     Calls that began longer than `deadline` seconds ago are nobody's any more.
@@ -163,10 +121,10 @@ async def lock_gate(session: AsyncSession, name: str, *, deadline: float) -> Gat
     row = (await session.execute(LOCK_GATE, {"name": name})).mappings().one()
     # A statement of its own: the one that waited for the lock still sees what was there before it waited.
     counted = await session.execute(COUNT_UNDER_WAY, {"name": name, "deadline": deadline})
-    return Gate(**row, under_way=counted.scalar_one())
+    return Limiter(**row, under_way=counted.scalar_one())
 
 
-async def save_gate(session: AsyncSession, gate: Gate) -> None:
+async def save_limiter(session: AsyncSession, gate: Limiter) -> None:
     await session.execute(
         SAVE_GATE,
         {
@@ -189,19 +147,21 @@ async def hold(session: AsyncSession, name: str, *, seconds: float, reason: str)
     return until, is_new
 
 
-async def rest(session: AsyncSession, name: str, *, seconds: float, reason: str) -> tuple[datetime, bool]:
+async def open_breaker(
+    session: AsyncSession, name: str, *, seconds: float, reason: str
+) -> tuple[datetime, bool]:
     """Nobody calls for so long, then one tries. Until when, and whether it is new."""
     row = await session.execute(REST, {"name": name, "seconds": seconds, "reason": reason})
     until, is_new = row.one()
     return until, is_new
 
 
-async def end_rests(session: AsyncSession) -> None:
+async def close_breakers(session: AsyncSession) -> None:
     """At every gate; what a provider asked for itself stays."""
     await session.execute(END_RESTS)
 
 
-async def calm(session: AsyncSession, name: str) -> None:
+async def clear_failures(session: AsyncSession, name: str) -> None:
     """A call succeeded: forget the failures."""
     await session.execute(CALM, {"name": name})
 
@@ -216,8 +176,8 @@ async def abandon_lost(session: AsyncSession, *, older_than: float) -> int:
     return int((await session.execute(ABANDON_LOST, {"seconds": older_than})).scalar_one())
 
 
-async def list_gates(session: AsyncSession) -> list[Gate]:
-    return [Gate(**row) for row in (await session.execute(LIST_GATES)).mappings()]
+async def list_limiters(session: AsyncSession) -> list[Limiter]:
+    return [Limiter(**row) for row in (await session.execute(LIST_GATES)).mappings()]
 
 
 async def take_quota(
@@ -237,7 +197,7 @@ async def take_quota(
     return taken.first() is not None
 
 
-async def give_quota_back(
+async def refund_quota(
     session: AsyncSession, *, gate: str, quota: str, window_start: datetime, amount: int
 ) -> None:
     parameters = {"gate": gate, "quota": quota, "window_start": window_start, "amount": amount}
@@ -257,32 +217,3 @@ async def list_quotas(session: AsyncSession) -> list[Mapping[str, Any]]:
 async def forget_quotas(session: AsyncSession, *, days: int) -> int:
     """Windows older than that are gone; how many they were."""
     return int((await session.execute(FORGET_QUOTAS, {"days": days})).scalar_one())
-
-
-async def find_spent(session: AsyncSession, user_id: ExternalUserId, search_id: UUID | None = None) -> Spent:
-    row = (await session.execute(SPENT, {"user_id": user_id, "search_id": search_id})).mappings().one()
-    return Spent(everybody=int(row["everybody"]), own=int(row["own"]), search=int(row["search"]))
-
-
-async def find_own_budget(session: AsyncSession, user_id: ExternalUserId) -> int | None:
-    """In millionths of a US dollar, -1 for no limit; None where the user has what every user has."""
-    found: int | None = await session.scalar(OWN_BUDGET, {"user_id": user_id})
-    return found
-
-
-async def set_own_budget(session: AsyncSession, user_id: ExternalUserId, micros_usd: int | None) -> bool:
-    """The same, from now on; False where there is no such user."""
-    if micros_usd is None:
-        return await session.scalar(FORGET_OWN_BUDGET, {"user_id": user_id}) is not None
-    given = {"user_id": user_id, "micros_usd": micros_usd}
-    return await session.scalar(SET_OWN_BUDGET, given) is not None
-
-
-async def lock_spending(session: AsyncSession, user_id: ExternalUserId, search_id: UUID | None) -> Spent:
-    """The same, and nobody else decides by it before the transaction ends, at whichever gate."""
-    await session.execute(LOCK_SPENDING)
-    return await find_spent(session, user_id, search_id)
-
-
-async def seconds_until_next_month(session: AsyncSession) -> float:
-    return float((await session.execute(NEXT_MONTH)).scalar_one())

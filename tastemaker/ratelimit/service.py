@@ -1,7 +1,6 @@
 """Asking for permission to call, and telling how the call went. Work of the system: its claim is needed."""
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,14 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.days import day_of
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.core.money import dollars
 from tastemaker.events.names import Source
 from tastemaker.events.service import record
 from tastemaker.events.system_payloads import ProviderPaused
 from tastemaker.ratelimit import queries
-from tastemaker.ratelimit.gates import Gate, Go, Limits, Wait, after_failure, decide
-
-UNLIMITED = -1
+from tastemaker.ratelimit.budget import Budget, refuse_over_budget
+from tastemaker.ratelimit.limiter import Limiter, Limits, Permit, Wait, after_failure, decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,23 +27,6 @@ class Quota:
     amount: int
     allowed: int
     zone: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """What may be spent, in millionths of a US dollar; UNLIMITED is no limit.
-
-    By everybody and by one user in a calendar month (UTC), and by one search for good. A user who has a
-    budget of their own has that instead.
-    """
-
-    installation: int = UNLIMITED
-    user: int = UNLIMITED
-    search: int = UNLIMITED
-
-    @property
-    def limits_anything(self) -> bool:
-        return (self.installation, self.user, self.search) != (UNLIMITED,) * 3
 
 
 class _UsedUpError(Exception):
@@ -65,54 +45,54 @@ async def admit(
     micros_usd: int = 0,
     quotas: tuple[Quota, ...] = (),
     budget: Budget | None = None,
-) -> Go | Wait:
+) -> Permit | Wait:
     """Take a slot for one page at the gate `name`, of its quotas too; all or nothing.
 
     `micros_usd` is what the page is expected to cost: a month's budget that would be passed by it is there
     again next month, a search's own never. The money itself is counted by the ledger, which the caller
     writes in the same transaction.
     """
-    gate = await queries.lock_gate(session, name, deadline=limits.deadline)
+    gate = await queries.lock_limiter(session, name, deadline=limits.deadline)
     decision = decide(gate, limits)
     if isinstance(decision, Wait):
         return decision
     if budget is not None and micros_usd > 0:
-        refused = await _over_budget(session, budget, user_id, search_id, micros_usd)
+        refused = await refuse_over_budget(session, budget, user_id, search_id, micros_usd)
         if refused is not None:
             return refused
     if refused := await _take(session, gate, quotas):
         return refused
-    await queries.save_gate(session, decision.gate)
+    await queries.save_limiter(session, decision.gate)
     return decision
 
 
-async def give_back(session: AsyncSession, name: str, quotas: tuple[Quota, ...]) -> None:
+async def refund_quotas(session: AsyncSession, name: str, quotas: tuple[Quota, ...]) -> None:
     """The call never went out, so the provider has counted nothing."""
     if not quotas:
         return
     now = await queries.read_now(session)
     for quota in quotas:
         begins = day_of(now, quota.zone).begins
-        await queries.give_quota_back(
+        await queries.refund_quota(
             session, gate=name, quota=quota.name, window_start=begins, amount=quota.amount
         )
 
 
 async def succeeded(session: AsyncSession, name: str) -> None:
     """The provider answered: a run of failures is over."""
-    await queries.calm(session, name)
+    await queries.clear_failures(session, name)
 
 
 async def failed(session: AsyncSession, name: str, limits: Limits) -> None:
     """The provider is in trouble: unreachable, too slow, an error of its own. A rest from it is told."""
-    gate = await queries.lock_gate(session, name, deadline=limits.deadline)
+    gate = await queries.lock_limiter(session, name, deadline=limits.deadline)
     after = after_failure(gate, limits)
-    await queries.save_gate(session, after)
+    await queries.save_limiter(session, after)
     if after.open_until is not None and after.trips > gate.trips:
         await _tell(session, name, f"it failed {after.failures} times in a row", after.open_until)
 
 
-async def hold_back(
+async def pause_calls(
     session: AsyncSession, name: str, *, seconds: float, reason: str, is_told: bool = False
 ) -> None:
     """The provider asked for a pause: everybody's calls wait, not only the caller's.
@@ -124,45 +104,19 @@ async def hold_back(
         await _tell(session, name, reason, until)
 
 
-async def rest(session: AsyncSession, name: str, *, seconds: float, reason: str) -> None:
+async def open_breaker(session: AsyncSession, name: str, *, seconds: float, reason: str) -> None:
     """There is nothing to be had for now: after so long one call tries again. Told once by an event."""
-    until, is_new = await queries.rest(session, name, seconds=seconds, reason=reason)
+    until, is_new = await queries.open_breaker(session, name, seconds=seconds, reason=reason)
     if is_new:
         await _tell(session, name, reason, until)
 
 
-async def try_again(session: AsyncSession) -> None:
+async def close_breakers(session: AsyncSession) -> None:
     """A person says that it is worth a try: the rests that we took ourselves are over."""
-    await queries.end_rests(session)
+    await queries.close_breakers(session)
 
 
-async def _over_budget(
-    session: AsyncSession,
-    budget: Budget,
-    user_id: ExternalUserId,
-    search_id: UUID | None,
-    micros_usd: int,
-) -> Wait | None:
-    own = await queries.find_own_budget(session, user_id)
-    budget = budget if own is None else replace(budget, user=own)
-    if not budget.limits_anything:
-        return None
-    spent = await queries.lock_spending(session, user_id, search_id)
-    if budget.search != UNLIMITED and spent.search + micros_usd > budget.search:
-        told = f"this search may cost {dollars(budget.search)}, which the next page would pass"
-        return Wait(math.inf, told, is_used_up=True)
-    for allowed, so_far, whose in (
-        (budget.installation, spent.everybody, "this installation's"),
-        (budget.user, spent.own, "your"),
-    ):
-        if allowed != UNLIMITED and so_far + micros_usd > allowed:
-            pause = await queries.seconds_until_next_month(session)
-            told = f"{whose} budget for providers this month, {dollars(allowed)}, is used up"
-            return Wait(pause, told, is_used_up=True)
-    return None
-
-
-async def _take(session: AsyncSession, gate: Gate, quotas: tuple[Quota, ...]) -> Wait | None:
+async def _take(session: AsyncSession, gate: Limiter, quotas: tuple[Quota, ...]) -> Wait | None:
     """All of them or none: what was taken of the first is given back when the second is used up."""
     if not quotas:
         return None
@@ -175,7 +129,7 @@ async def _take(session: AsyncSession, gate: Gate, quotas: tuple[Quota, ...]) ->
     return None
 
 
-async def _take_one(session: AsyncSession, gate: Gate, quota: Quota) -> None:
+async def _take_one(session: AsyncSession, gate: Limiter, quota: Quota) -> None:
     day = day_of(gate.now, quota.zone)
     taken = await queries.take_quota(
         session,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.accounts.api_access import Access, access
+from tastemaker.accounts.authentication import Access, access
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId, SearchId

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.billing.service import give_campaign_back, lock_usage
+from tastemaker.billing.plan_limits import give_campaign_back, lock_usage
 from tastemaker.campaigns import queries as campaign_queries
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.core.clock import monotonic

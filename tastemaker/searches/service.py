@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.billing.service import refuse_without_allowance
+from tastemaker.billing.plan_limits import refuse_without_allowance
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import complete_if_idle, take_search
 from tastemaker.core.errors import Conflict, NotFound

@@ -1,8 +1,8 @@
-"""A request that comes twice has one effect and one answer.
+"""Idempotency-Key: a request that arrives twice has one effect and one response.
 
-An Idempotency-Key's row is the first thing that the request's transaction writes, the answer the last. Of
-two that come at once the second waits on the first one's row; then it gets the same answer, or takes its turn
-where the first was rolled back. A refusal is not kept: it changed nothing, and the next try may pass.
+The row of the key is the first write of the transaction of the request, the response the last. Of two
+concurrent requests the second waits on the row of the first; then it gets the same response, or runs itself
+where the first was rolled back. A refusal is not stored: it changed nothing, and a retry may succeed.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,7 +22,74 @@ from tastemaker.core.errors import Conflict, InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database, in_transaction
-from tastemaker.web import idempotency_queries as queries
+
+WAIT_AT_MOST = text("SET LOCAL lock_timeout = '8s'")
+WAIT_AS_EVER = text("SET LOCAL lock_timeout TO DEFAULT")
+
+CLAIM = text("""
+    INSERT INTO idempotent_answers (tenant_id, key, request_digest, created_at)
+    VALUES (:tenant_id, :key, :digest, app_now())
+    ON CONFLICT (tenant_id, key) DO NOTHING
+    RETURNING key
+""")
+
+FIND = text("""
+    SELECT request_digest, status, location, body FROM idempotent_answers
+    WHERE tenant_id = :tenant_id AND key = :key
+""")
+
+KEEP = text("""
+    UPDATE idempotent_answers SET status = :status, location = :location, body = :body
+    WHERE tenant_id = :tenant_id AND key = :key
+""")
+
+PRUNE = text("""
+    DELETE FROM idempotent_answers
+    WHERE (tenant_id, key) IN (
+        SELECT tenant_id, key FROM idempotent_answers
+        WHERE created_at < app_now() - make_interval(days => :days)
+        ORDER BY created_at LIMIT :batch)
+    RETURNING key
+""")
+
+KEPT_DAYS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    request_digest: bytes
+    status: int | None
+    location: str | None
+    body: bytes | None
+
+
+async def claim(session: AsyncSession, user_id: ExternalUserId, key: str, digest: bytes) -> bool:
+    """False: the key is known. Waits for who has written it and not yet committed, eight seconds at most."""
+    await session.execute(WAIT_AT_MOST)
+    row = await session.execute(CLAIM, {"tenant_id": user_id, "key": key, "digest": digest})
+    await session.execute(WAIT_AS_EVER)
+    return row.first() is not None
+
+
+async def find(session: AsyncSession, user_id: ExternalUserId, key: str) -> StoredAnswer | None:
+    row = (await session.execute(FIND, {"tenant_id": user_id, "key": key})).mappings().first()
+    if row is None:
+        return None
+    body = None if row["body"] is None else bytes(row["body"])
+    return StoredAnswer(bytes(row["request_digest"]), row["status"], row["location"], body)
+
+
+async def keep(
+    session: AsyncSession, user_id: ExternalUserId, key: str, status: int, location: str | None, body: bytes
+) -> None:
+    parameters = {"tenant_id": user_id, "key": key, "status": status, "location": location, "body": body}
+    await session.execute(KEEP, parameters)
+
+
+async def prune(session: AsyncSession, *, days: int = KEPT_DAYS, batch: int) -> int:
+    """Delete what was answered longer ago; how many rows that were."""
+    return len((await session.execute(PRUNE, {"days": days, "batch": batch})).all())
+
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replayed"
@@ -71,10 +139,10 @@ async def once(request: Request, database: Database, user_id: ExternalUserId, wo
     digest = await _digest(request)
 
     async def transaction(session: AsyncSession) -> Answer:
-        if not await queries.claim(session, user_id, key, digest):
+        if not await claim(session, user_id, key, digest):
             return await _known(session, user_id, key, digest)
         done = await work(session)
-        await queries.keep(session, user_id, key, done.status, done.location, done.body)
+        await keep(session, user_id, key, done.status, done.location, done.body)
         return done
 
     try:
@@ -93,7 +161,7 @@ def respond(done: Answer) -> Response:
 
 
 async def _known(session: AsyncSession, user_id: ExternalUserId, key: str, digest: bytes) -> Answer:
-    stored = await queries.find(session, user_id, key)
+    stored = await find(session, user_id, key)
     if stored is None or stored.status is None:
         raise StillRunning("The same request is being worked on; ask again in a moment.")
     if stored.request_digest != digest:

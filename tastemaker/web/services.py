@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import Database
-from tastemaker.web.pace import Pace
+from tastemaker.web.rate_limit import RateLimit
 
 _NAME: Final = "services"
 
@@ -18,7 +18,7 @@ class Services:
     """`live` are the platforms for which this installation has a provider's key."""
 
     database: Database
-    pace: Pace
+    rate_limit: RateLimit
     live: frozenset[Platform]
 
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from tastemaker.accounts.profile_queries import PARTS, UserProfileComplete, get_user_profile
+from tastemaker.accounts.queries import PARTS, UserProfileComplete, get_user_profile
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tastemaker.admin.user_search import NotAnAdministrator, search_users
+from tastemaker.admin.queries import NotAnAdministrator, search_users
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant

@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import complete_onboarding
-from tastemaker.billing.period_queries import begin_periods, list_ended_trials
+from tastemaker.billing.queries import begin_periods, list_ended_trials
 from tastemaker.billing.tasks import ExpireTrial, expire_trial, find_ended_trials, reset_usage
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId, new_id
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope

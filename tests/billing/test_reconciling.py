@@ -5,11 +5,11 @@ import asyncio
 import psycopg
 
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.billing import reconciling
-from tastemaker.billing.reconcile_queries import FIRST, reconcile_counters
-from tastemaker.billing.service import take_campaign
+from tastemaker.billing import tasks
+from tastemaker.billing.plan_limits import take_campaign
+from tastemaker.billing.queries import FIRST, reconcile_counters
 from tastemaker.campaigns.service import ensure_campaign
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import JobId, new_id
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
@@ -45,7 +45,7 @@ async def test_drift_is_corrected_and_what_is_right_is_left_alone(
             " SELECT tenant_id, usage_reset_date, 'TikTok', 'c' || number, now()"
             " FROM user_usage, generate_series(1, 4) AS number WHERE tenant_id = 'local'"
         )
-        assert await reconciling.reconcile_billing(context(database), Nothing()) == Done(
+        assert await tasks.reconcile_billing(context(database), Nothing()) == Done(
             {"users": 8, "corrected": 8}
         )
         counters = owner.execute(
@@ -53,7 +53,7 @@ async def test_drift_is_corrected_and_what_is_right_is_left_alone(
         ).fetchall()
     assert {row[1:] for row in counters if row[0] != "local"} == {(0, 0)}
     assert ("local", 1, 4) in counters
-    again = await reconciling.reconcile_billing(context(database), Nothing())
+    again = await tasks.reconcile_billing(context(database), Nothing())
     assert again == Done({"users": 8, "corrected": 0})
 
 
@@ -64,7 +64,7 @@ async def test_it_walks_over_everybody_and_goes_on_where_it_was_stopped(
         owner.execute(PLANT)
     stopped = context(database)
     stopped.stopping.set()
-    await reconciling.reconcile_billing(stopped, Nothing())
+    await tasks.reconcile_billing(stopped, Nothing())
     assert await column(database, "payload ->> 'after'") == [str(FIRST)]
     seen, after = 0, FIRST
     for _ in range(3):

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from tastemaker.billing.trial_queries import list_expiring_trials
+from tastemaker.billing.queries import list_expiring_trials
 from tastemaker.db.engine import Database
 
 USERS = """

@@ -4,7 +4,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from tastemaker.config_store.reloadable import list_reloadable
+from tastemaker.config_store.queries import list_reloadable
 from tastemaker.db.engine import Database
 
 SETTINGS = """

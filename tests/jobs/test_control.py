@@ -10,13 +10,13 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from tastemaker.config_store.hot_reload import Configuration, Values
 from tastemaker.config_store.keys import (
     CANCELLED_JOBS_RETENTION,
     DEFAULT_RETRY_DELAY,
     JOB_TIMEOUT,
     MAX_CONCURRENT_JOBS,
 )
-from tastemaker.config_store.live import Configuration, Values
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.jobs import claim_queries, queries

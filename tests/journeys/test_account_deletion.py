@@ -10,8 +10,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
+from tastemaker.accounts.api_keys import create_key
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.accounts.keys import create_key
 from tastemaker.core.errors import AppError, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
@@ -91,7 +91,7 @@ async def test_everything_goes_and_nobody_elses(
 
 async def test_a_running_search_ends_and_a_dead_deletion_goes_on(database: Database, admin_url: str) -> None:
     """The one who asked dies after the first transaction: a worker does the rest."""
-    from tastemaker.journeys.tasks import erase_user  # noqa: F401, PLC0415 - registers itself
+    from tastemaker.journeys.account_deletion import erase_user  # noqa: F401, PLC0415 - registers itself
 
     user = await somebody(database, "leaver")
     bench = Bench(database, user)

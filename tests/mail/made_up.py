@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tastemaker.db.enums import CampaignStatus
-from tastemaker.mail.facts import CampaignFacts, Facts
+from tastemaker.mail.kinds import CampaignFacts, Facts
 from tastemaker.mail.previews import MADE_UP
 
 ROBIN = MADE_UP

@@ -8,17 +8,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.queries import insert_user
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.db.enums import EmailType
+from tastemaker.mail.compose import read_mailbox
 from tastemaker.mail.mailer import Mailer
-from tastemaker.mail.message import read_mailbox
-from tastemaker.mail.messages import SendEmail
-from tastemaker.mail.service import hand_over
-from tastemaker.mail.tokens import MailKey
+from tastemaker.mail.service import SendEmail, hand_over
 from tastemaker.mail.transports import MemoryTransport, Transport
+from tastemaker.mail.unsubscribe import MailKey
 
 ROBIN: Final = ExternalUserId("user_robin")
 KIM: Final = ExternalUserId("user_kim")

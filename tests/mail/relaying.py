@@ -13,8 +13,7 @@ from tastemaker.db.enums import EmailType
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.sending import email_senders
 from tastemaker.mail.service import schedule_email
-from tastemaker.mail.smtp import Encryption, Server, SmtpTransport
-from tastemaker.mail.transports import Transport
+from tastemaker.mail.transports import Encryption, Server, SmtpTransport, Transport
 from tastemaker.outbox.relay import run_relay
 from tastemaker.worker import run_worker_process
 from tests.mail.people import fall_due, happens, mailer

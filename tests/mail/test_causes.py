@@ -10,7 +10,7 @@ from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
 from tastemaker.accounts.service import complete_onboarding
 from tastemaker.billing.tasks import ExpireTrial, expire_trial
 from tastemaker.campaigns import service as campaigns
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId, new_id
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction, session_scope

@@ -10,9 +10,8 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.settings import Settings
 from tastemaker.mail.mailer import Mailer, mailer_of
-from tastemaker.mail.smtp import Encryption, SmtpTransport
-from tastemaker.mail.tokens import MailKey, UnknownLink, mail_key
-from tastemaker.mail.transports import FolderTransport
+from tastemaker.mail.transports import Encryption, FolderTransport, SmtpTransport
+from tastemaker.mail.unsubscribe import MailKey, UnknownLink, mail_key
 
 ROBIN = ExternalUserId("user_robin")
 KEY = MailKey(b"a made-up key")

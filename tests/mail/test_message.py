@@ -7,7 +7,7 @@ from email.message import EmailMessage
 import pytest
 
 from tastemaker.db.enums import EmailType
-from tastemaker.mail.message import UnfitAddress, compose, on_the_wire, read_mailbox
+from tastemaker.mail.compose import UnfitAddress, compose, on_the_wire, read_mailbox
 from tastemaker.mail.previews import UNSUBSCRIBE_URL, preview
 
 SENDER = read_mailbox("hello@example.com", name="Tastemaker")

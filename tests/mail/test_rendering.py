@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tastemaker.db.enums import EmailType
+from tastemaker.mail.compose import LONGEST_SUBJECT, WIDTH, Links, render
 from tastemaker.mail.kinds import KINDS
 from tastemaker.mail.previews import APP_URL, UNSUBSCRIBE_URL, pages, preview, write
-from tastemaker.mail.rendering import LONGEST_SUBJECT, WIDTH, Links, render
 from tests.mail.made_up import campaign, robin
 from tests.rules.source import ROOT
 

@@ -19,10 +19,10 @@ from tastemaker.config_store.service import set_value
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import EmailType, UnsubscriptionSource
-from tastemaker.mail import rendering
+from tastemaker.mail import compose
 from tastemaker.mail.sequence import on_user_deleted
-from tastemaker.mail.service import schedule_email, unsubscribe
-from tastemaker.mail.tokens import MailKey
+from tastemaker.mail.service import schedule_email
+from tastemaker.mail.unsubscribe import MailKey, unsubscribe
 from tastemaker.outbox import service as outbox
 from tastemaker.outbox.channels import OutboxId
 from tests.mail.people import KEY, ROBIN, add_user, change, entries_of, happens, mailer, statuses
@@ -219,7 +219,7 @@ async def test_what_cannot_be_written_has_not_left(
 
     await put_in_outbox(database)
     with monkeypatch.context() as patched:
-        patched.setattr(rendering, "_subject", broken)
+        patched.setattr(compose, "_subject", broken)
         async with mailing(database, mailer(by_smtp(office.port))):
             await until_tried(database, 1)
     assert await column(database, "error") == ["It could not be written: ValueError."]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import EMAIL_ENABLED, WELCOME_DELAY
-from tastemaker.config_store.live import Configuration
 from tastemaker.config_store.service import set_value
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
@@ -16,13 +16,8 @@ from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import EmailType, UnsubscriptionSource
 from tastemaker.mail import sequence
 from tastemaker.mail.mailer import Mailer
-from tastemaker.mail.service import (
-    resubscribe,
-    schedule_email,
-    unsubscribe,
-    unsubscribe_by_link,
-)
-from tastemaker.mail.tokens import UnknownLink
+from tastemaker.mail.service import schedule_email
+from tastemaker.mail.unsubscribe import UnknownLink, resubscribe, unsubscribe, unsubscribe_by_link
 from tests.mail.people import (
     KEY,
     KIM,

@@ -10,8 +10,14 @@ from typing import Any
 import pytest
 import trustme
 
-from tastemaker.mail.smtp import Encryption, Server, SmtpTransport
-from tastemaker.mail.transports import FolderTransport, Letter, MemoryTransport
+from tastemaker.mail.transports import (
+    Encryption,
+    FolderTransport,
+    Letter,
+    MemoryTransport,
+    Server,
+    SmtpTransport,
+)
 from tastemaker.outbox.channels import MaybeSent, NotSent, Outcome, Refused, Sent
 from tests.mail.post_office import SECRET, PostOffice, be_silent, hang_up, post_office, served, trusting
 

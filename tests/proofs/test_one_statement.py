@@ -4,10 +4,10 @@ from uuid import UUID
 
 import pytest
 
-from tastemaker.accounts.profile_queries import get_user_profile
-from tastemaker.admin.user_search import search_users
-from tastemaker.billing.trial_queries import list_expiring_trials
-from tastemaker.config_store.reloadable import list_reloadable
+from tastemaker.accounts.queries import get_user_profile
+from tastemaker.admin.queries import search_users
+from tastemaker.billing.queries import list_expiring_trials
+from tastemaker.config_store.queries import list_reloadable
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM

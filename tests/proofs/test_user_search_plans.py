@@ -5,7 +5,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from tastemaker.admin.user_search import search_users
+from tastemaker.admin.queries import search_users
 from tastemaker.db.access import APP_ROLE
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.embedded import Server

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tastemaker.config_store import keys
-from tastemaker.config_store.declaring import DECLARED, ConfigKey
+from tastemaker.config_store.declaration import DECLARED, ConfigKey
 from tests.rules.markdown import table_rows
 from tests.rules.source import ROOT, package_sources
 

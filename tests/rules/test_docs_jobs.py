@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import tastemaker.worker  # noqa: F401 - registers them
-from tastemaker.config_store.durations import write_duration
+from tastemaker.config_store.values import write_duration
 from tastemaker.jobs.registry import registered_types
 from tastemaker.jobs.schedules import known_schedules
 from tests.rules.markdown import table_rows

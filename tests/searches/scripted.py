@@ -10,7 +10,7 @@ import httpx
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.service import ensure_campaign
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.jobs.schedules import run_schedules

@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.db import embedded
 from tastemaker.db.engine import session_scope
 from tastemaker.jobs.types import ClaimedJob, JobContext

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import psycopg
 
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import REUSE_PAGES_FOR
-from tastemaker.config_store.live import Configuration
 from tastemaker.providers.base import PolicyClass
 from tastemaker.searches.maintenance import expire_batch
 from tests.searches.rows import many, one

@@ -10,7 +10,8 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from tastemaker.config_store.declaring import ConfigKey
+from tastemaker.config_store.declaration import ConfigKey
+from tastemaker.config_store.hot_reload import Configuration, live_configuration
 from tastemaker.config_store.keys import (
     FAILURES_BEFORE_A_REST,
     INSTALLATION_BUDGET,
@@ -21,7 +22,6 @@ from tastemaker.config_store.keys import (
     USER_BUDGET,
     YOUTUBE_SEARCHES_A_DAY,
 )
-from tastemaker.config_store.live import Configuration, live_configuration
 from tastemaker.config_store.service import set_value
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM

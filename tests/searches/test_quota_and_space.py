@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tastemaker.config_store.declaring import DECLARED, ConfigKey
+from tastemaker.config_store.declaration import DECLARED, ConfigKey
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import LONGEST_PARKING, PARK_ON_QUOTA
-from tastemaker.config_store.live import Configuration
 from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import ErrorKind, Page, ProviderError
 from tastemaker.searches import service

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from tastemaker.config_store.declaring import DECLARED
+from tastemaker.config_store.declaration import DECLARED
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import MAX_API_CALLS_TIKTOK, SEARCH_TIKTOK, SEARCH_YOUTUBE
-from tastemaker.config_store.live import Configuration
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Page
 from tastemaker.searches.run.runner import AHEAD_FROM_SECONDS

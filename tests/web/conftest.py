@@ -11,11 +11,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tastemaker.accounts import keys
+from tastemaker.accounts import api_keys
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.asgi import create_app
-from tastemaker.config_store.declaring import ConfigKey
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.declaration import ConfigKey
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.platforms import Platform
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import ApiScope
@@ -26,9 +26,9 @@ from tastemaker.providers.registry import sandbox_providers
 from tastemaker.sandbox.corpus import generate
 from tastemaker.sandbox.server import serve
 from tastemaker.searches.tasks import Sources, search_handlers
-from tastemaker.web.pace import Pace
+from tastemaker.web.rate_limit import RateLimit
+from tastemaker.web.server import serving
 from tastemaker.web.services import Services
-from tastemaker.web.serving import serving
 
 
 def app_over(
@@ -37,7 +37,7 @@ def app_over(
     live: frozenset[Platform] = frozenset(),
     config: Mapping[ConfigKey[Any], Any] | None = None,
 ) -> FastAPI:
-    return create_app(Services(database, Pace(Configuration.of_defaults(config)), live))
+    return create_app(Services(database, RateLimit(Configuration.of_defaults(config)), live))
 
 
 @asynccontextmanager
@@ -69,7 +69,7 @@ class Program:
 
 async def make_key(database: Database, user: CurrentUser, *scopes: ApiScope) -> str:
     async with session_scope(database, user.claim) as session:
-        made = await keys.create_key(session, user, name="A test", scopes=scopes or list(ApiScope))
+        made = await api_keys.create_key(session, user, name="A test", scopes=scopes or list(ApiScope))
     return made.secret
 
 

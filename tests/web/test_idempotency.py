@@ -17,7 +17,7 @@ import pytest
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.web import idempotency_queries
+from tastemaker.web import idempotency
 from tests.web.conftest import MakeProgram, Program, make_key
 from tests.web.test_campaigns import PATH, somebody
 
@@ -120,7 +120,7 @@ async def test_answers_are_kept_for_more_than_a_day_and_then_forgotten(
         with psycopg.connect(admin_url) as owner:
             owner.execute("UPDATE clock_offset SET shift = make_interval(hours => %s)", (hours,))
         async with session_scope(database, SYSTEM) as session:
-            assert await idempotency_queries.prune(session, batch=100) == gone
+            assert await idempotency.prune(session, batch=100) == gone
 
 
 @pytest.mark.slow

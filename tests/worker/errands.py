@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.config_store.live import live_configuration
+from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction, open_database
 from tastemaker.db.profiles import PoolProfile

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import LONGEST_PARKING, PARK_ON_QUOTA
-from tastemaker.config_store.live import Configuration
 from tastemaker.events.names import Source
 from tastemaker.events.payload_base import Payload
 from tastemaker.events.payloads import ProviderMalformed, SearchParked

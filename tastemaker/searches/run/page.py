@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.billing.service import Charge, charge, plan_charge
+from tastemaker.billing.plan_limits import Charge, charge, plan_charge
 from tastemaker.catalog.queries import NO_IDS, list_newer, upsert
 from tastemaker.catalog.types import Provenance
 from tastemaker.core.platforms import Platform

@@ -16,8 +16,8 @@ from uuid import UUID
 import httpx
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import REUSE_PAGES_FOR, SEARCH_INSTAGRAM, SEARCH_TIKTOK, SEARCH_YOUTUBE
-from tastemaker.config_store.live import Configuration
 from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM

@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.billing.service import ask_what_is_left, ask_whether_unlimited
+from tastemaker.billing.plan_limits import ask_what_is_left, ask_whether_unlimited
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.messages import Message, in_one_message

@@ -16,12 +16,12 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import (
     INSTAGRAM_JOB_TIMEOUT,
     MAX_API_CALLS_TIKTOK,
     STANDARD_JOB_TIMEOUT,
 )
-from tastemaker.config_store.live import Configuration
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId, RunId
 from tastemaker.core.logging import get_logger

@@ -2,8 +2,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import DEFAULT_RETRY_DELAY
-from tastemaker.config_store.live import Configuration
 from tastemaker.db.engine import Database
 from tests.jobs.transports.lines import TRANSPORTS, Line, line_over
 

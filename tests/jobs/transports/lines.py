@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from tastemaker.asgi import create_app
-from tastemaker.config_store.live import Configuration
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.db.engine import Database
 from tastemaker.jobs.completion import Completing
 from tastemaker.jobs.transports.publishing import QSTASH, qstash_sender
@@ -22,9 +22,9 @@ from tastemaker.jobs.types import Handlers
 from tastemaker.jobs.worker import run_worker, worker_name
 from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
 from tastemaker.outbox.relay import RelaySettings, run_relay
-from tastemaker.web.pace import Pace
+from tastemaker.web.rate_limit import RateLimit
+from tastemaker.web.server import serving
 from tastemaker.web.services import Services
-from tastemaker.web.serving import serving
 from tests.jobs.transports.twin import KEYS, TOKEN, Twin, running
 
 QUICK = WorkerSettings(poll=0.05, heartbeat=0.2, lease=1.0, grace=0.6, stop_within=1.0, concurrency=20)
@@ -72,7 +72,7 @@ class Line:
                 )
             else:
                 deliveries = self._deliveries(handlers, settings, stopping)
-                app = create_app(Services(self.database, Pace(self.config), frozenset()), deliveries)
+                app = create_app(Services(self.database, RateLimit(self.config), frozenset()), deliveries)
                 http = await stack.enter_async_context(httpx.AsyncClient(timeout=10))
                 await stack.enter_async_context(
                     serving(app, host="127.0.0.1", port=self.port, stopping=asyncio.Event())

@@ -21,7 +21,7 @@ from tastemaker.jobs.transports import ledger_queries
 from tastemaker.jobs.transports.qstash import Callback, callback_of
 from tastemaker.jobs.transports.signatures import SigningKeys
 from tastemaker.jobs.types import Answer, Done, JobContext, Registered
-from tastemaker.mail.messages import SEND_EMAIL, SendEmail
+from tastemaker.mail.service import SEND_EMAIL, SendEmail
 from tests.jobs.notes import NOTE, Note, column, publish_words, until
 from tests.jobs.transports.lines import QUICK, Line
 from tests.jobs.transports.test_conformance import Heard, assert_promises

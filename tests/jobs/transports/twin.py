@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tastemaker.jobs.transports.signatures import body_claim
-from tastemaker.web.serving import serving
+from tastemaker.web.server import serving
 
 TOKEN = "a token of tests"
 KEYS = tuple(f"sig_{number}_0123456789abcdef0123456789" for number in range(4))

@@ -22,7 +22,7 @@ MOST_SEARCHES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class StartedSearches:
     """`searches` are in the order of the requests; `continued` are those that had begun before."""
 
     campaign: Campaign
@@ -30,7 +30,7 @@ class Asked:
     continued: Sequence[Search]
 
 
-async def ask(
+async def start_or_continue(
     session: AsyncSession,
     user: CurrentUser,
     requests: Sequence[SearchRequest],
@@ -38,7 +38,7 @@ async def ask(
     campaign_name: str | None,
     today: date,
     source: str,
-) -> Asked:
+) -> StartedSearches:
     """Go on with the unfinished searches for exactly this, or start one per request, all or none.
 
     Without a name the campaign is called after the keywords and the day. Raises LimitReached, Conflict,
@@ -49,7 +49,7 @@ async def ask(
         name = campaign_name or default_name(requests[0].keywords, today)
         campaign = await ensure_campaign(session, user, name=name)
         started = [await start_search(session, user, campaign, one, source=source) for one in requests]
-        return Asked(campaign=campaign, searches=started, continued=())
+        return StartedSearches(campaign=campaign, searches=started, continued=())
     campaign = await get_campaign(session, user, str(unfinished[0].campaign_id))
     siblings = await _siblings(session, user, unfinished[0])
     searches = []
@@ -59,7 +59,7 @@ async def ask(
             searches.append(await start_search(session, user, campaign, request, source=source))
         else:
             searches.append(await resume_search(session, user, known) if known.status.is_open else known)
-    return Asked(campaign=campaign, searches=searches, continued=unfinished)
+    return StartedSearches(campaign=campaign, searches=searches, continued=unfinished)
 
 
 def default_name(keywords: Sequence[str], today: date) -> str:

@@ -31,7 +31,7 @@ _ALWAYS: Final = {
 }
 
 
-class Edge:
+class RequestMiddleware:
     """ASGI middleware around everything else."""
 
     def __init__(self, app: ASGIApp, *, most_body_bytes: int = MOST_BODY_BYTES) -> None:

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
+from tastemaker.config_store.hot_reload import Configuration, live_configuration, load_configuration
 from tastemaker.config_store.keys import STANDARD_JOB_TIMEOUT, YOUTUBE_CONTACTS_CONFIRMED
-from tastemaker.config_store.live import Configuration, live_configuration, load_configuration
 from tastemaker.config_store.queries import list_changes
 from tastemaker.config_store.service import find_key, list_settings, list_unused, set_value, unset_value
 from tastemaker.core.errors import InvalidInput, NotFound

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from tastemaker.config_store.durations import parse_duration
+from tastemaker.config_store.values import parse_duration
 from tastemaker.core.errors import InvalidInput
 
 

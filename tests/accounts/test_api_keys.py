@@ -6,10 +6,10 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from tastemaker.accounts import keys
+from tastemaker.accounts import api_keys
+from tastemaker.accounts.api_key_queries import find_candidate
+from tastemaker.accounts.api_keys import NewKey, NotAllowed, NotAuthenticated, recognise
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.accounts.key_queries import find_candidate
-from tastemaker.accounts.keys import NewKey, NotAllowed, NotAuthenticated, recognise
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.db.claims import NOBODY
 from tastemaker.db.engine import Database, session_scope
@@ -20,7 +20,7 @@ READING = [ApiScope.SEARCHES_READ]
 
 async def made(database: Database, user: CurrentUser, **chosen: timedelta | None) -> NewKey:
     async with session_scope(database, user.claim) as session:
-        return await keys.create_key(session, user, name="A script", scopes=READING, **chosen)
+        return await api_keys.create_key(session, user, name="A script", scopes=READING, **chosen)
 
 
 async def test_a_key_says_whose_it_is_and_for_what(database: Database, user: CurrentUser) -> None:
@@ -62,13 +62,13 @@ async def test_digests_are_compared_also_where_there_is_no_row(
 ) -> None:
     await made(database, user)
     compared: list[bytes] = []
-    real = keys.hmac.compare_digest
+    real = api_keys.hmac.compare_digest
 
     def comparing(known: bytes, presented: bytes) -> bool:
         compared.append(known)
         return real(known, presented)
 
-    monkeypatch.setattr(keys.hmac, "compare_digest", comparing)
+    monkeypatch.setattr(api_keys.hmac, "compare_digest", comparing)
     with pytest.raises(NotAuthenticated):
         await recognise(database, "tm_0123456789ab_" + "A" * 43)
     assert compared == [bytes(32)]
@@ -77,12 +77,12 @@ async def test_digests_are_compared_also_where_there_is_no_row(
 async def test_a_revoked_key_is_refused_at_once(database: Database, user: CurrentUser) -> None:
     new = await made(database, user)
     async with session_scope(database, user.claim) as session:
-        assert (await keys.revoke_key(session, user, new.key)).state == "revoked"
+        assert (await api_keys.revoke_key(session, user, new.key)).state == "revoked"
     with pytest.raises(NotAuthenticated, match="revoked"):
         await recognise(database, new.secret)
     with pytest.raises(Conflict):
         async with session_scope(database, user.claim) as session:
-            await keys.revoke_key(session, user, new.key)
+            await api_keys.revoke_key(session, user, new.key)
 
 
 async def test_a_key_expires_on_the_databases_clock(
@@ -95,7 +95,7 @@ async def test_a_key_expires_on_the_databases_clock(
     with pytest.raises(NotAuthenticated, match="expired"):
         await recognise(database, new.secret)
     async with session_scope(database, user.claim) as session:
-        assert (await keys.get_key(session, user, new.key.prefix)).state == "expired"
+        assert (await api_keys.get_key(session, user, new.key.prefix)).state == "expired"
 
 
 async def test_the_last_use_is_noted_once_a_minute(
@@ -109,7 +109,7 @@ async def test_the_last_use_is_noted_once_a_minute(
             owner.execute("UPDATE clock_offset SET shift = make_interval(secs => %s)", (float(seconds),))
         await recognise(database, new.secret)
         async with session_scope(database, user.claim) as session:
-            noted.append((await keys.get_key(session, user, str(new.key.id))).last_used_at)
+            noted.append((await api_keys.get_key(session, user, str(new.key.id))).last_used_at)
     assert noted[0] == noted[1]
     assert noted[1] is not None
     assert noted[2] is not None
@@ -126,15 +126,15 @@ async def test_what_a_key_may_be(database: Database, user: CurrentUser) -> None:
             ("x", READING, timedelta(days=4000)),
         ):
             with pytest.raises(InvalidInput):
-                await keys.create_key(session, user, name=name, scopes=scopes, expires_in=life)
+                await api_keys.create_key(session, user, name=name, scopes=scopes, expires_in=life)
         with pytest.raises(NotFound):
-            await keys.get_key(session, user, "tm_0123456789ab")
+            await api_keys.get_key(session, user, "tm_0123456789ab")
 
 
 async def test_each_step_is_told_with_its_author(database: Database, user: CurrentUser) -> None:
     new = await made(database, user)
     async with session_scope(database, user.claim) as session:
-        await keys.revoke_key(session, user, new.key)
+        await api_keys.revoke_key(session, user, new.key)
         rows = await session.execute(
             text(
                 "SELECT event_type, event_data ->> 'prefix', metadata ->> 'actor' FROM events"

@@ -1,15 +1,15 @@
-"""Pace, pause, trouble and company, as decided on a row; no database is needed to see it."""
+"""RateLimit, pause, trouble and company, as decided on a row; no database is needed to see it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tastemaker.ratelimit.gates import Gate, Go, Limits, Wait, after_failure, decide
+from tastemaker.ratelimit.limiter import Limiter, Limits, Permit, Wait, after_failure, decide
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMITS = Limits(calls_per_second=2, burst=3, at_once=4, deadline=30, trips_after=3)
-GATE = Gate(name="one", now=NOON, free_at=NOON)
+GATE = Limiter(name="one", now=NOON, free_at=NOON)
 
 
 def seconds(count: float) -> timedelta:
@@ -20,7 +20,7 @@ def test_a_burst_goes_at_once_and_the_rest_in_the_pace() -> None:
     gate, after = GATE, []
     for _ in range(7):
         decision = decide(gate, LIMITS)
-        assert isinstance(decision, Go)
+        assert isinstance(decision, Permit)
         gate = decision.gate
         after.append(decision.after)
     assert after == [0, 0, 0, 0.5, 1, 1.5, 2]
@@ -34,7 +34,7 @@ def test_a_rest_gives_the_burst_back_and_no_more() -> None:
     after = []
     for _ in range(4):
         decision = decide(rested, LIMITS)
-        assert isinstance(decision, Go)
+        assert isinstance(decision, Permit)
         rested = decision.gate
         after.append(decision.after)
     assert after == [0, 0, 0, 0.5]
@@ -43,11 +43,11 @@ def test_a_rest_gives_the_burst_back_and_no_more() -> None:
 def test_a_pause_that_the_provider_asked_for_holds_everybody() -> None:
     held = replace(GATE, held_until=NOON + seconds(90), held_reason="asked to come again later")
     assert decide(held, LIMITS) == Wait(90, "asked to come again later")
-    assert isinstance(decide(replace(held, now=NOON + seconds(90)), LIMITS), Go)
+    assert isinstance(decide(replace(held, now=NOON + seconds(90)), LIMITS), Permit)
 
 
 def test_no_more_calls_are_under_way_than_allowed() -> None:
-    assert isinstance(decide(replace(GATE, under_way=3), LIMITS), Go)
+    assert isinstance(decide(replace(GATE, under_way=3), LIMITS), Permit)
     told = decide(replace(GATE, under_way=4), LIMITS)
     assert isinstance(told, Wait)
     assert "4 calls are under way" in told.reason
@@ -57,19 +57,19 @@ def test_failures_in_a_row_close_the_way_and_one_call_tries_it_again() -> None:
     gate = GATE
     for _ in range(2):
         gate = after_failure(gate, LIMITS)
-    assert isinstance(decide(gate, LIMITS), Go), "two failures are bad luck"
+    assert isinstance(decide(gate, LIMITS), Permit), "two failures are bad luck"
     gate = after_failure(gate, LIMITS)
     told = decide(gate, LIMITS)
     assert told == Wait(30, "the provider failed 3 times in a row")
 
     gate = replace(gate, now=NOON + seconds(30))
     probe = decide(gate, LIMITS)
-    assert isinstance(probe, Go)
+    assert isinstance(probe, Permit)
     assert decide(probe.gate, LIMITS) == Wait(30, "the provider failed 3 times in a row"), "one, not two"
     late = after_failure(replace(gate, now=NOON + seconds(29)), LIMITS)
     assert (late.open_until, late.trips) == (gate.open_until, 1), "it was under way when the way was closed"
     lost = replace(probe.gate, now=NOON + seconds(61))
-    assert isinstance(decide(lost, LIMITS), Go), "a probe whose worker died is not waited for forever"
+    assert isinstance(decide(lost, LIMITS), Permit), "a probe whose worker died is not waited for forever"
 
 
 @pytest.mark.parametrize(("trips", "rest"), [(1, 30), (2, 60), (3, 120), (6, 600), (5000, 600)])

@@ -15,9 +15,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.accounts import key_queries as queries
+from tastemaker.accounts import api_key_queries as queries
+from tastemaker.accounts.api_key_queries import Candidate, StoredKey
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.accounts.key_queries import Candidate, StoredKey
 from tastemaker.core.errors import AppError, Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId, new_id, new_token
 from tastemaker.core.text import clean_line

@@ -5,10 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from tastemaker.config_store.declaring import ConfigKey
-from tastemaker.config_store.durations import parse_duration, write_duration
+from tastemaker.config_store.declaration import ConfigKey
 from tastemaker.config_store.keys import STANDARD_JOB_TIMEOUT
-from tastemaker.config_store.values import parse_value, write_value
+from tastemaker.config_store.values import parse_duration, parse_value, write_duration, write_value
 from tastemaker.core.errors import InvalidInput
 from tastemaker.db.enums import ValueType
 

@@ -1,4 +1,7 @@
-"""Links by which a user unsubscribes without signing in: signed, so nobody unsubscribes somebody else."""
+"""Unsubscribing from marketing: signed links, and what they do.
+
+A link works without signing in. It is signed, so that nobody can unsubscribe another user.
+"""
 
 import base64
 import hmac
@@ -6,10 +9,16 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.secret_files import ensure_secret, find_secret
 from tastemaker.core.settings import Settings
+from tastemaker.db.enums import UnsubscriptionSource
+from tastemaker.mail import queries
+from tastemaker.mail.kinds import KINDS
+from tastemaker.mail.service import cancel_emails
 
 FILE: Final = "mail.key"
 LONGEST_TOKEN: Final = 1000
@@ -53,6 +62,31 @@ def find_mail_key(settings: Settings) -> MailKey | None:
 def mail_key(settings: Settings) -> MailKey:
     """A new one, in the data directory and for its owner alone, where there is none."""
     return find_mail_key(settings) or MailKey(ensure_secret(settings.home / FILE).encode())
+
+
+async def unsubscribe(
+    session: AsyncSession, user_id: ExternalUserId, *, source: UnsubscriptionSource
+) -> bool:
+    """No marketing from now on; what of it was scheduled is cancelled. False: it was so before."""
+    is_new = await queries.unsubscribe(session, user_id, source)
+    marketing = [kind.type for kind in KINDS.values() if kind.is_marketing]
+    await cancel_emails(session, user_id, marketing, reason="The user has unsubscribed.")
+    return is_new
+
+
+async def unsubscribe_by_link(session: AsyncSession, key: MailKey, token: str) -> ExternalUserId:
+    """What the link in an e-mail does; harmless any number of times. The session carries the system's claim.
+
+    Whoever holds the link is not known otherwise, so nothing about the user may be shown. Raises UnknownLink.
+    """
+    user_id = key.user_of(token)
+    await unsubscribe(session, user_id, source=UnsubscriptionSource.LINK)
+    return user_id
+
+
+async def resubscribe(session: AsyncSession, user_id: ExternalUserId) -> bool:
+    """Marketing again. False: it was never refused."""
+    return await queries.resubscribe(session, user_id)
 
 
 def _encode(raw: bytes) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tastemaker.config_store import keys as _declarations  # noqa: F401 - declares every key
-from tastemaker.config_store.declaring import DECLARED
+from tastemaker.config_store.declaration import DECLARED
 from tastemaker.config_store.queries import declare_keys_at_once
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.migrate import HEAD, Migrated, as_owner, migrate

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from tastemaker.config_store import keys as _declarations  # noqa: F401 - declares every key
-from tastemaker.config_store.declaring import DECLARED, ConfigKey
+from tastemaker.config_store.declaration import DECLARED, ConfigKey
 from tastemaker.config_store.queries import StoredValue, declare_keys, list_values
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.logging import get_logger

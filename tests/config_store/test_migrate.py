@@ -5,9 +5,9 @@ from contextlib import nullcontext
 import psycopg
 import pytest
 
-from tastemaker.config_store.declaring import DECLARED
+from tastemaker.config_store.declaration import DECLARED
 from tastemaker.config_store.keys import MAX_CONCURRENT_JOBS, USER_BUDGET
-from tastemaker.config_store.migrating import migrate_and_declare
+from tastemaker.config_store.migrate import migrate_and_declare
 from tastemaker.core.errors import InvalidInput
 from tastemaker.db.embedded import Server
 from tests.conftest import MakeDatabase

@@ -9,8 +9,8 @@ from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.accounts.api_keys import Caller, NotAuthenticated, recognise
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.accounts.keys import Caller, NotAuthenticated, recognise
 from tastemaker.accounts.service import get_current_user
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database, in_transaction
@@ -61,7 +61,7 @@ def _needing(scope: ApiScope) -> Callable[..., AsyncIterator[Access]]:
             raise NotAuthenticated("The API key is missing or wrong.")
         services = services_of(request)
         caller = await recognise(services.database, presented.credentials)
-        services.pace.take(caller.key_id)
+        services.rate_limit.take(caller.key_id)
         caller.needs(scope)
         cause = current_cause()
         with caused_by(

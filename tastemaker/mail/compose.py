@@ -1,22 +1,28 @@
-"""From facts to words: one template for each e-mail, rendered twice, as HTML and as its plain-text twin.
+"""Composes an e-mail: one template, rendered as HTML and as plain text, put into a MIME message.
 
-The two cannot say different things: they differ only in `layout` and `parts`. Whatever comes from a user is
-escaped in the one, and a single line without control characters in both.
+Both forms say the same: they differ only in `layout` and `parts`. Text of a user is escaped in HTML and is
+one line without control characters everywhere, so that no header can be injected.
 """
 
 import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime
 from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tastemaker.core.clock import utc_now
+from tastemaker.core.errors import InvalidInput
 from tastemaker.core.text import clean_line
 from tastemaker.db.enums import EmailType
-from tastemaker.mail.facts import CampaignFacts, Facts
+from tastemaker.mail.kinds import CampaignFacts, Facts
 
 LONGEST_SUBJECT: Final = 150
 LONGEST_NAME: Final = 60
@@ -118,3 +124,80 @@ def _fold(text: str, mark: str = "") -> str:
 
 def _count_of(number: int, thing: str) -> str:
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+LONGEST_ADDRESS: Final = 254
+LONGEST_DISPLAY_NAME: Final = 80
+LONGEST_LINE: Final = 998
+_LOCAL: Final = re.compile(r"[^\s\x00-\x1f\x7f@<>()\[\]\\,;:\"]{1,64}")
+_DOMAIN: Final = re.compile(
+    r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
+)
+
+
+class UnfitAddress(InvalidInput):
+    """Not the address of one mailbox. The sentence does not repeat it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailbox:
+    """`local` may be beyond ASCII; `domain` is as the network calls it."""
+
+    local: str
+    domain: str
+    name: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"{self.local}@{self.domain}"
+
+    @property
+    def header(self) -> Address:
+        return Address(display_name=self.name, username=self.local, domain=self.domain)
+
+
+def read_mailbox(address: str, *, name: str = "") -> Mailbox:
+    """Of one address, without a display name in it; `name` may be anything. Raises UnfitAddress."""
+    local, _, domain = address.strip().rpartition("@")
+    try:
+        network = domain.encode("idna").decode().lower()
+    except UnicodeError:
+        network = ""
+    dotted = local.startswith(".") or local.endswith(".") or ".." in local
+    if (
+        len(address) > LONGEST_ADDRESS
+        or dotted
+        or not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(network))
+    ):
+        raise UnfitAddress("That is not an e-mail address.")
+    return Mailbox(local=local, domain=network, name=clean_line(name)[:LONGEST_DISPLAY_NAME].strip())
+
+
+def compose(
+    rendered: Rendered, *, sender: Mailbox, to: Mailbox, key: str, unsubscribe_url: str | None
+) -> EmailMessage:
+    """`key` is the same for the same e-mail, for good: the Message-ID is made of it."""
+    message = EmailMessage(policy=SMTP if to.local.isascii() and sender.local.isascii() else SMTPUTF8)
+    message["From"] = sender.header
+    message["To"] = to.header
+    message["Subject"] = clean_line(rendered.subject)
+    message["Date"] = format_datetime(utc_now())
+    message["Message-ID"] = message_id(key, sender)
+    message["Auto-Submitted"] = "auto-generated"
+    if unsubscribe_url:
+        message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
+        if unsubscribe_url.startswith("https:"):  # RFC 8058 asks for it
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    message.set_content(rendered.text, cte="quoted-printable")
+    message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    return message
+
+
+def on_the_wire(message: EmailMessage) -> bytes:
+    """Headers are not folded: a long address in one would be broken up by that."""
+    return message.as_bytes(policy=message.policy.clone(max_line_length=LONGEST_LINE))
+
+
+def message_id(key: str, sender: Mailbox) -> str:
+    """Angle brackets included."""
+    return f"<{key}@{sender.domain}>"

@@ -12,9 +12,9 @@ from typing import Final
 PATIENCE_SECONDS: Final = 2.0
 """A pause up to that long is waited for with the slot taken; for a longer one the caller comes again."""
 
-FULL_HOUSE_SECONDS: Final = 1.0
-FIRST_REST_SECONDS: Final = 30.0
-LONGEST_REST_SECONDS: Final = 600.0
+CONCURRENCY_WAIT_SECONDS: Final = 1.0
+FIRST_OPEN_SECONDS: Final = 30.0
+LONGEST_OPEN_SECONDS: Final = 600.0
 MOST_DOUBLINGS: Final = 16
 """Far beyond the longest rest; a number that may grow for ever is no exponent."""
 
@@ -34,7 +34,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Limiter:
     """One provider's account as its locked row says. `under_way` calls have not been settled yet."""
 
     name: str
@@ -49,7 +49,7 @@ class Gate:
     under_way: int = 0
 
     @property
-    def rest_reason(self) -> str:
+    def open_reason(self) -> str:
         """Why nobody calls before `open_until`."""
         if self.failures:
             return f"the provider failed {self.failures} times in a row"
@@ -57,10 +57,10 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Go:
+class Permit:
     """The call may go out `after` seconds; `gate` is the row as it is from now on."""
 
-    gate: Gate
+    gate: Limiter
     after: float
 
 
@@ -76,21 +76,23 @@ class Wait:
     is_used_up: bool = False
 
 
-def decide(gate: Gate, limits: Limits) -> Go | Wait:
+def decide(gate: Limiter, limits: Limits) -> Permit | Wait:
     """Take a slot, or say how long to wait. Changes nothing but the returned gate."""
     if (pause := _seconds_until(gate, gate.held_until)) > 0:
         return Wait(pause, gate.held_reason or "the provider asked for a pause")
     probing = gate.open_until is not None
     if probing:
         if (pause := max(_seconds_until(gate, gate.open_until), _seconds_until(gate, gate.probe_until))) > 0:
-            return Wait(pause, gate.rest_reason)
+            return Wait(pause, gate.open_reason)
         gate = replace(gate, probe_until=gate.now + timedelta(seconds=limits.deadline))
     if gate.under_way >= limits.at_once:
-        return Wait(FULL_HOUSE_SECONDS, f"{gate.under_way} calls are under way, the most allowed at once")
+        return Wait(
+            CONCURRENCY_WAIT_SECONDS, f"{gate.under_way} calls are under way, the most allowed at once"
+        )
     return _in_turn(gate, limits)
 
 
-def after_failure(gate: Gate, limits: Limits) -> Gate:
+def after_failure(gate: Limiter, limits: Limits) -> Limiter:
     """One more in a row. Enough of them, or a failed probe, close the way for a time that doubles.
 
     What fails while the way is closed was under way before, and says nothing new.
@@ -99,7 +101,7 @@ def after_failure(gate: Gate, limits: Limits) -> Gate:
     is_resting = _seconds_until(gate, gate.open_until) > 0
     if is_resting or (failures < limits.trips_after and gate.open_until is None):
         return replace(gate, failures=failures)
-    rest = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** min(gate.trips, MOST_DOUBLINGS))
+    rest = min(LONGEST_OPEN_SECONDS, FIRST_OPEN_SECONDS * 2.0 ** min(gate.trips, MOST_DOUBLINGS))
     return replace(
         gate,
         failures=failures,
@@ -109,15 +111,15 @@ def after_failure(gate: Gate, limits: Limits) -> Gate:
     )
 
 
-def _in_turn(gate: Gate, limits: Limits) -> Go | Wait:
+def _in_turn(gate: Limiter, limits: Limits) -> Permit | Wait:
     interval = 1.0 / limits.calls_per_second
     due = max(gate.free_at, gate.now)
     ahead = (due - gate.now).total_seconds()
     pause = max(0.0, ahead - (limits.burst - 1) * interval)
     if pause > PATIENCE_SECONDS:
         return Wait(pause, "other calls to the provider go first")
-    return Go(replace(gate, free_at=due + timedelta(seconds=interval)), after=pause)
+    return Permit(replace(gate, free_at=due + timedelta(seconds=interval)), after=pause)
 
 
-def _seconds_until(gate: Gate, moment: datetime | None) -> float:
+def _seconds_until(gate: Limiter, moment: datetime | None) -> float:
     return 0.0 if moment is None else (moment - gate.now).total_seconds()

@@ -19,8 +19,8 @@ from tastemaker.config_store.keys import ENABLE_RATE_LIMITING, RATE_LIMIT_PER_MI
 from tastemaker.db.engine import Database, open_database
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.profiles import LOCAL
-from tastemaker.web.edge import MOST_BODY_BYTES
-from tastemaker.web.serving import listening
+from tastemaker.web.middleware import MOST_BODY_BYTES
+from tastemaker.web.server import listening
 from tests.web.conftest import MakeProgram, Program, app_over, make_key, served
 from tests.web.test_campaigns import PATH
 

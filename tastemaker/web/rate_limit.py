@@ -8,8 +8,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
+from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import ENABLE_RATE_LIMITING, RATE_LIMIT_PER_MINUTE
-from tastemaker.config_store.live import Configuration
 from tastemaker.core.clock import monotonic
 from tastemaker.web.problems import TooManyRequests
 
@@ -24,7 +24,7 @@ class _Bucket:
 
 
 @dataclass(slots=True)
-class Pace:
+class RateLimit:
     """One per process."""
 
     config: Configuration

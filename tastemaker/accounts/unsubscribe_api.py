@@ -13,8 +13,7 @@ from tastemaker.core.settings import get_settings
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 from tastemaker.mail.mailer import UNSUBSCRIPTIONS
-from tastemaker.mail.service import unsubscribe_by_link
-from tastemaker.mail.tokens import MailKey, UnknownLink, find_mail_key
+from tastemaker.mail.unsubscribe import MailKey, UnknownLink, find_mail_key, unsubscribe_by_link
 from tastemaker.web.services import services_of
 
 PAGE: Final = """<!doctype html>
