@@ -12,7 +12,7 @@ from tastemaker.cli.plain_text import plain
 from tastemaker.cli.streams import Unwritable, complain, write
 from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import AppError, DatabaseUnavailable, ExitCode
-from tastemaker.core.folders import private_folder
+from tastemaker.core.private_files import private_folder
 
 _EMAIL = re.compile(r"[^\s@\"'<>()\[\]{},;:=]+@[^\s@\"'<>()\[\]{},;:=]+\.[^\s@\"'<>()\[\]{},;:=]+")
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s/@]*@")

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 
 from tastemaker.cli.failures import redacted
-from tastemaker.core.folders import private_folder
 from tastemaker.core.logging import get_logger
+from tastemaker.core.private_files import private_folder
 from tastemaker.core.settings import Settings
 
 LARGEST = 1_000_000

@@ -11,7 +11,7 @@ from tastemaker.cli.table import Column
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings
 from tastemaker.providers.base import Capability, Cost, Declaration
-from tastemaker.providers.plugins import Known
+from tastemaker.providers.plugins import KnownProvider
 from tastemaker.providers.registry import Registry, load_registry
 
 COLUMNS = (
@@ -43,7 +43,7 @@ def price(cost: Cost) -> str:
     return "1 call" if cost.calls == 1 else f"{cost.calls} calls"
 
 
-def used_for(registry: Registry, known: Known) -> dict[Platform, list[Capability]]:
+def used_for(registry: Registry, known: KnownProvider) -> dict[Platform, list[Capability]]:
     """What this provider and no other before it answers."""
     return {
         platform: [
@@ -55,7 +55,7 @@ def used_for(registry: Registry, known: Known) -> dict[Platform, list[Capability
     }
 
 
-def _row(registry: Registry, known: Known) -> Sequence[str]:
+def _row(registry: Registry, known: KnownProvider) -> Sequence[str]:
     declared = known.adapter.declaration if known.adapter else None
     return (
         plain(known.name),
@@ -66,7 +66,7 @@ def _row(registry: Registry, known: Known) -> Sequence[str]:
     )
 
 
-def _state(registry: Registry, known: Known) -> str:
+def _state(registry: Registry, known: KnownProvider) -> str:
     if known.problem:
         return "not usable"
     if known.name in registry.never:
@@ -79,7 +79,7 @@ def _state(registry: Registry, known: Known) -> str:
     )
 
 
-def _document(registry: Registry, known: Known) -> dict[str, object]:
+def _document(registry: Registry, known: KnownProvider) -> dict[str, object]:
     return {
         "name": known.name,
         "platforms": sorted(known.platforms),

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.core.secret_files import ensure_secret, find_secret
+from tastemaker.core.private_files import ensure_secret, find_secret
 from tastemaker.core.settings import Settings
 from tastemaker.db.enums import UnsubscriptionSource
 from tastemaker.mail import queries

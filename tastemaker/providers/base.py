@@ -15,7 +15,7 @@ import httpx
 
 from tastemaker.core.errors import AppError, ExitCode
 from tastemaker.core.platforms import Platform
-from tastemaker.providers.declaring import (
+from tastemaker.providers.declaration import (
     Capability,
     Cost,
     CursorKind,

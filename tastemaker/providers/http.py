@@ -1,21 +1,23 @@
-"""The one door for calls to providers: deadline, size limit, no redirect, sentences without secrets."""
+"""The HTTP client for calls to providers: deadline, size limit, no redirects, messages without secrets."""
 
 import asyncio
+import json
 import logging
 import re
 import ssl
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import httpx
+import orjson
 
 import tastemaker
 from tastemaker.providers.base import Cost, ErrorKind, ProviderError
-from tastemaker.providers.bodies import UnreadableBodyError, parse_object
-from tastemaker.providers.hearing import hear
 
 MAX_BYTES = 8_000_000
 CONNECT_SECONDS = 10.0
@@ -28,9 +30,45 @@ _NEVER_SENT = Cost(calls=0, units=0)
 _QUERY = re.compile(r"\?\S*")
 _KEY_NAME = re.compile(r"(?i)key|token|secret")
 
+MOST_BYTES: Final = 8_192
+"""Of an answer; more than is kept of it in the end, so that a key at the edge is seen whole."""
+
+MAX_DEPTH = 64
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_OPENING = b"[{"
+_ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_INT64_DIGITS = 19
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedBody:
+    """`beginning` is as it came; `secrets` are the values of the request that must not stay in it."""
+
+    status: int
+    content_type: str | None
+    beginning: bytes
+    bytes_read: int
+    secrets: frozenset[str]
+
+
+class Receiver:
+    """Of one page: its calls may be several, one after another or side by side."""
+
+    def __init__(self) -> None:
+        self.last: ReceivedBody | None = None
+
+
+class UnreadableBodyError(Exception):
+    """The body is no JSON object. `final`: a second call brings the same, at another charge."""
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
+
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class JsonResponse:
     """What came back. `body` is empty where an error status came without readable JSON."""
 
     status: int
@@ -63,10 +101,10 @@ async def get_json(
     headers: Mapping[str, str],
     deadline_seconds: float,
     max_bytes: int = MAX_BYTES,
-) -> Answer:
+) -> JsonResponse:
     """One GET, from connecting to the last byte within `deadline_seconds`.
 
-    An error status is an Answer like any other; its meaning is the adapter's business. Raises
+    An error status is an JsonResponse like any other; its meaning is the adapter's business. Raises
     ProviderError where there is no usable answer: with a cost of no calls where nothing was sent.
     """
     asked = f"{provider} ({_host(url)})"
@@ -103,7 +141,7 @@ async def _get(
     headers: Mapping[str, str],
     deadline_seconds: float,
     max_bytes: int,
-) -> Answer:
+) -> JsonResponse:
     _refuse_impossible_port(url)
     request = http.stream(
         "GET",
@@ -116,7 +154,7 @@ async def _get(
     async with request as response:
         secrets = _secrets(params, headers)
         if response.is_redirect:
-            _hear(response, b"", secrets)
+            _record(response, b"", secrets)
             raise _failure(ErrorKind.GARBAGE, f"{asked} sent a redirect, which is never followed.")
         try:
             raw = await _read(response, max_bytes, secrets)
@@ -126,7 +164,7 @@ async def _get(
                 message = f"{asked} sent {error}."
                 raise _failure(ErrorKind.GARBAGE, message, final=error.final) from None
             raw, body = b"", {}
-        return Answer(response.status_code, response.headers, body, raw)
+        return JsonResponse(response.status_code, response.headers, body, raw)
 
 
 def _refuse_impossible_port(url: str) -> None:
@@ -154,13 +192,13 @@ async def _read(response: httpx.Response, max_bytes: int, secrets: frozenset[str
             if max(travelled, len(body)) > max_bytes:
                 raise UnreadableBodyError(f"more than {max_bytes:,} bytes", final=True)
     finally:
-        _hear(response, body, secrets)
+        _record(response, body, secrets)
     return bytes(body)
 
 
-def _hear(response: httpx.Response, body: bytes | bytearray, secrets: frozenset[str]) -> None:
+def _record(response: httpx.Response, body: bytes | bytearray, secrets: frozenset[str]) -> None:
     content_type = response.headers.get("Content-Type")
-    hear(status=response.status_code, content_type=content_type, body=body, secrets=secrets)
+    record_body(status=response.status_code, content_type=content_type, body=body, secrets=secrets)
 
 
 def _secrets(params: Mapping[str, str], headers: Mapping[str, str]) -> frozenset[str]:
@@ -211,3 +249,96 @@ def _without_query(record: logging.LogRecord) -> bool:
     record.msg = _QUERY.sub("?…", record.getMessage())
     record.args = None
     return True
+
+
+_current: ContextVar[Receiver | None] = ContextVar("receiver", default=None)
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    receiver = Receiver()
+    token = _current.set(receiver)
+    try:
+        yield receiver
+    finally:
+        _current.reset(token)
+
+
+def record_body(
+    *, status: int, content_type: str | None, body: bytes | bytearray, secrets: Iterable[str]
+) -> None:
+    """Keeps the beginning of a body, complete or not, for the current receiver, if there is one."""
+    if (receiver := _current.get()) is not None:
+        receiver.last = ReceivedBody(
+            status=status,
+            content_type=content_type,
+            beginning=bytes(body[:MOST_BYTES]),
+            bytes_read=len(body),
+            secrets=frozenset(secrets),
+        )
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in `raw`, every text in it cleaned. Raises UnreadableBodyError, saying in words why."""
+    if not raw.strip():
+        raise UnreadableBodyError("an empty answer")
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        body = _parse_leniently(raw)
+    if not isinstance(body, dict):
+        raise UnreadableBodyError("JSON that is not an object")
+    cleaned: dict[str, Any] = _clean(body, MAX_DEPTH)
+    return cleaned
+
+
+def clean_text(text: str) -> str:
+    """`text` without NUL, U+FFFD for each half of a surrogate pair: what UTF-8 and PostgreSQL hold."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+
+
+def _parse_leniently(raw: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    if _is_deeper_than(raw, MAX_DEPTH):
+        raise _too_deep()
+    text = raw.decode("utf-8-sig", errors="replace")
+    try:
+        return json.loads(text, strict=False, parse_int=_number)
+    except ValueError:
+        looks_like_html = text.lstrip()[:1] == "<"
+        reason = "a web page instead of JSON" if looks_like_html else "text that is not JSON, or cut off"
+        raise UnreadableBodyError(reason) from None
+
+
+def _is_deeper_than(raw: bytes, limit: int) -> bool:
+    """Counted without parsing, and no further than the limit: a bomb is given up at its start."""
+    depth = 0
+    for bracket in _STRINGS.sub(b"", raw).translate(None, _ALL_BUT_BRACKETS):
+        depth += 1 if bracket in _OPENING else -1
+        if depth > limit:
+            return True
+    return False
+
+
+def _number(digits: str) -> int | float:
+    """Integers beyond 64 bits become floats, as in the strict parser: Python refuses thousands of digits."""
+    return int(digits) if len(digits) < _INT64_DIGITS else float(digits)
+
+
+def _clean(value: Any, depth_left: int) -> Any:  # noqa: ANN401 - whatever JSON holds
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        if not depth_left:
+            raise _too_deep()
+        return {key: _clean(item, depth_left - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        if not depth_left:
+            raise _too_deep()
+        return [_clean(item, depth_left - 1) for item in value]
+    return value
+
+
+def _too_deep() -> UnreadableBodyError:
+    return UnreadableBodyError(f"JSON nested more than {MAX_DEPTH} levels deep", final=True)

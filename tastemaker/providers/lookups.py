@@ -20,8 +20,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction
-from tastemaker.providers import admission
-from tastemaker.providers.admission import NotNow
+from tastemaker.providers import limits
 from tastemaker.providers.base import (
     Capability,
     Cost,
@@ -32,6 +31,7 @@ from tastemaker.providers.base import (
     ProfileQuery,
     ProviderError,
 )
+from tastemaker.providers.limits import Throttled
 from tastemaker.providers.page_store import PaidPage, find_page, keep_for_others, lock_for_keeping
 from tastemaker.providers.samples import sampled
 
@@ -131,7 +131,7 @@ async def _find(session: AsyncSession, *, asked: LookUp) -> PaidPage | None:
 async def _enter(database: Database, asked: LookUp) -> tuple[UUID, float]:
     try:
         return await in_transaction(database, SYSTEM, partial(_begin, asked=asked))
-    except NotNow as wait:
+    except Throttled as wait:
         message = f"{wait.reason} Try again in {wait.seconds:.0f} seconds."
         free = Cost(calls=0, units=0)
         raise ProviderError(
@@ -141,14 +141,14 @@ async def _enter(database: Database, asked: LookUp) -> tuple[UUID, float]:
 
 async def _begin(session: AsyncSession, *, asked: LookUp) -> tuple[UUID, float]:
     declared = asked.declaration
-    pause = await admission.enter(session, declared, asked.config, Capability.PROFILE, user_id=asked.user_id)
+    pause = await limits.acquire(session, declared, asked.config, Capability.PROFILE, user_id=asked.user_id)
     price = declared.price_of(Capability.PROFILE)
     row = await session.execute(
         BEGIN_LOOKUP,
         {
             "user_id": asked.user_id,
             "provider": declared.name,
-            "gate": admission.gate_of(declared),
+            "gate": limits.limiter_of(declared),
             "units": price.units,
             "micros": price.micros_usd,
             "seconds": ABANDONED_AFTER_SECONDS,
@@ -160,7 +160,7 @@ async def _begin(session: AsyncSession, *, asked: LookUp) -> tuple[UUID, float]:
 async def _settle_page(session: AsyncSession, *, asked: LookUp, call_id: UUID, page: Page) -> datetime:
     """Kept for whoever asks for it within its time. When that was, by the database."""
     await _settle(session, user_id=asked.user_id, call_id=call_id, cost=page.cost, status="charged")
-    await admission.succeeded(session, asked.declaration)
+    await limits.record_success(session, asked.declaration)
     if asked.keep:
         await lock_for_keeping(session)
         presentable = await asked.presentable(session, page)
@@ -176,7 +176,7 @@ async def _settle_failure(
     await _settle(
         session, user_id=asked.user_id, call_id=call_id, cost=error.cost, status="failed", error_kind=kind
     )
-    await admission.failed(session, asked.declaration, asked.config, Capability.PROFILE, error)
+    await limits.record_failure(session, asked.declaration, asked.config, Capability.PROFILE, error)
 
 
 async def _settle(

@@ -1,11 +1,14 @@
-"""Reading fields that may be renamed, missing, null, mistyped or absurd: what cannot be trusted is None."""
+"""Reads fields that may be renamed, missing, null, mistyped or absurd: an untrusted value is None."""
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+
+from tastemaker.providers.base import Creator, Post
 
 MAX_COUNT = 2**63 - 1
 EXACT_IN_JAVASCRIPT = 2**53
@@ -135,6 +138,30 @@ def iso_duration(value: object) -> int | None:
         int(part or 0) for part in match.group("days", "hours", "minutes", "seconds")
     )
     return seconds(((days * 24 + hours) * 60 + minutes) * 60 + rest)
+
+
+@dataclass(frozen=True, slots=True)
+class PageItems:
+    creators: tuple[Creator, ...]
+    posts: tuple[Post, ...]
+    skipped: int
+
+
+def gather(items: Iterable[tuple[Creator | None, Post | None]], *, with_posts: bool = True) -> PageItems:
+    """What could be read of each item. A post without its creator is lost; a creator without a post stays.
+
+    `skipped` counts the items of which something was lost; with `with_posts` False none was expected.
+    """
+    creators: dict[str, Creator] = {}
+    posts: dict[str, Post] = {}
+    skipped = 0
+    for creator, post in items:
+        skipped += creator is None or (post is None and with_posts)
+        if creator:
+            creators.setdefault(creator.stable_id, creator)
+            if post:
+                posts.setdefault(post.post_id, post)
+    return PageItems(tuple(creators.values()), tuple(posts.values()), skipped)
 
 
 def _count_in_text(written: str) -> int | None:

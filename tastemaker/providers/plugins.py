@@ -47,7 +47,7 @@ class ProviderPlugin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownProvider:
     """A provider as this installation has it. `adapter` None: `missing` settings, or a `problem` in words."""
 
     name: str
@@ -63,9 +63,9 @@ class _UnfitError(Exception):
     """Why a package's provider is not used, for the operator."""
 
 
-def installed_plugins(environ: Mapping[str, str]) -> list[Known]:
+def installed_plugins(environ: Mapping[str, str]) -> list[KnownProvider]:
     """By name. One that cannot be used is there with its problem, and does not harm the others."""
-    known: dict[str, Known] = {}
+    known: dict[str, KnownProvider] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda one: (one.name, one.value)):
         found = _known(point, environ)
         if found.name in known:
@@ -74,7 +74,7 @@ def installed_plugins(environ: Mapping[str, str]) -> list[Known]:
     return list(known.values())
 
 
-def _known(point: EntryPoint, environ: Mapping[str, str]) -> Known:
+def _known(point: EntryPoint, environ: Mapping[str, str]) -> KnownProvider:
     try:
         plugin = _loaded(point)
         missing = tuple(name for name in plugin.needs if not environ.get(name))
@@ -84,7 +84,7 @@ def _known(point: EntryPoint, environ: Mapping[str, str]) -> Known:
     except Exception as error:
         log.exception("the provider %s cannot be used", point.name)
         return _broken(point, f"it fails with {type(error).__name__}; the log says where")
-    return Known(
+    return KnownProvider(
         name=plugin.name,
         platforms=plugin.platforms,
         needs=plugin.needs,
@@ -119,8 +119,8 @@ def _built(plugin: ProviderPlugin, environ: Mapping[str, str]) -> Adapter:
     return adapter
 
 
-def _broken(point: EntryPoint, problem: str) -> Known:
-    return Known(
+def _broken(point: EntryPoint, problem: str) -> KnownProvider:
+    return KnownProvider(
         name=f"{point.name}", platforms=frozenset(), needs=(), package=_package(point), problem=problem
     )
 

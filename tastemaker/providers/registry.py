@@ -19,7 +19,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.providers.base import Adapter, Capability, ProfileLookup, Provider, UserSearch
 from tastemaker.providers.instagram_graph import InstagramGraph
-from tastemaker.providers.plugins import Known, installed_plugins
+from tastemaker.providers.plugins import KnownProvider, installed_plugins
 from tastemaker.providers.scrapecreators import (
     ScrapeCreatorsInstagram,
     ScrapeCreatorsTikTok,
@@ -43,7 +43,7 @@ NEVER = "-"
 class Registry:
     """The providers in the order in which they are asked. A provider that is `never` used is known still."""
 
-    known: Sequence[Known]
+    known: Sequence[KnownProvider]
     never: frozenset[str] = frozenset()
 
     def adapter_for(self, platform: Platform, capability: Capability) -> Adapter | None:
@@ -127,7 +127,9 @@ def sandbox_lookups(base_url: str) -> dict[Platform, ProfileLookup]:
     }
 
 
-def _built_in(settings: Settings, *, youtube_contacts: bool, youtube_derived: bool) -> Iterator[Known]:
+def _built_in(
+    settings: Settings, *, youtube_contacts: bool, youtube_derived: bool
+) -> Iterator[KnownProvider]:
     """In the order of `BUILT_IN`."""
     secret = settings.scrapecreators_api_key
     yield _ours(
@@ -169,11 +171,11 @@ def _ours(
     platform: Platform,
     needs: Mapping[str, SecretStr | str | None],
     build: Callable[[str], Adapter],
-) -> Known:
+) -> KnownProvider:
     """The first of `needs` is the key."""
     missing = tuple(variable for variable, value in needs.items() if not value)
     key = next(iter(needs.values()))
-    return Known(
+    return KnownProvider(
         name=name,
         platforms=frozenset({platform}),
         needs=tuple(needs),
@@ -182,14 +184,14 @@ def _ours(
     )
 
 
-def _without_our_names(known: Known) -> Known:
+def _without_our_names(known: KnownProvider) -> KnownProvider:
     if known.name not in BUILT_IN:
         return known
     problem = f"{known.name} is the name of a provider that is built in"
     return replace(known, name=f"{known.package}", adapter=None, missing=(), problem=problem)
 
 
-def _in_order(known: Sequence[Known], preference: str) -> Registry:
+def _in_order(known: Sequence[KnownProvider], preference: str) -> Registry:
     words = [word.strip() for word in preference.split(",") if word.strip()]
     names = {one.name for one in known}
     for word in words:

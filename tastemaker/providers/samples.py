@@ -20,7 +20,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
 from tastemaker.events.redaction import REDACTED, redacted_text
 from tastemaker.providers.base import ErrorKind, ProviderError
-from tastemaker.providers.hearing import Heard, listening
+from tastemaker.providers.http import ReceivedBody, receiving
 
 MOST_BYTES: Final = 4_096
 KEPT_DAYS: Final = 7
@@ -74,13 +74,13 @@ async def sampled(
     database: Database, provider: str, operation: str, ask: Callable[[], Awaitable[Told]]
 ) -> Told:
     """What `ask` tells. Where that could not be understood a sample is kept, and the error says which."""
-    with listening() as hearing:
+    with receiving() as receiver:
         try:
             return await ask()
         except ProviderError as error:
-            if error.kind is ErrorKind.GARBAGE and hearing.last is not None:
+            if error.kind is ErrorKind.GARBAGE and receiver.last is not None:
                 keep = partial(
-                    _keep, provider=provider, operation=operation, said=str(error), heard=hearing.last
+                    _keep, provider=provider, operation=operation, said=str(error), received=receiver.last
                 )
                 error.sample_id = await _kept(database, keep)
             raise
@@ -97,12 +97,12 @@ async def list_samples(session: AsyncSession, *, provider: str | None, limit: in
     return [Sample(**row) for row in rows.mappings()]
 
 
-def presentable(heard: Heard) -> str:
+def presentable(received: ReceivedBody) -> str:
     """Text of `MOST_BYTES` at most in UTF-8, without the request's keys and without addresses."""
-    told = heard.beginning.decode(errors="replace")
-    if heard.bytes_read > len(heard.beginning):
+    told = received.beginning.decode(errors="replace")
+    if received.bytes_read > len(received.beginning):
         told = _LAST_WORD.sub("", told)  # of an address that is cut nobody sees that it is one
-    for secret in sorted(heard.secrets, key=len, reverse=True):
+    for secret in sorted(received.secrets, key=len, reverse=True):
         told = _without_a_part(told.replace(secret, REDACTED), secret)
     return redacted_text(told).encode()[:MOST_BYTES].decode(errors="ignore")
 
@@ -123,18 +123,20 @@ async def _kept(database: Database, keep: Callable[[AsyncSession], Awaitable[UUI
 
 
 async def _keep(
-    session: AsyncSession, *, provider: str, operation: str, said: str, heard: Heard
+    session: AsyncSession, *, provider: str, operation: str, said: str, received: ReceivedBody
 ) -> UUID | None:
     row = await session.execute(
         KEEP,
         {
             "provider": provider,
             "operation": operation,
-            "status": heard.status,
-            "content_type": None if heard.content_type is None else redacted_text(heard.content_type)[:200],
+            "status": received.status,
+            "content_type": None
+            if received.content_type is None
+            else redacted_text(received.content_type)[:200],
             "said": said[:500],
-            "bytes_read": heard.bytes_read,
-            "beginning": presentable(heard),
+            "bytes_read": received.bytes_read,
+            "beginning": presentable(received),
             "days": KEPT_DAYS,
             "most": MOST_AN_HOUR,
         },

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tastemaker.core.days import day_of
+from tastemaker.core.clock import day_of
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.events.names import Source
 from tastemaker.events.service import record

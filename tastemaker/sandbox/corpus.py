@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tastemaker.core.errors import AppError, InvalidInput
-from tastemaker.core.folders import private_folder
+from tastemaker.core.private_files import private_folder
 from tastemaker.sandbox.store import CorpusUnreadable, get_facts, reading
 from tastemaker.sandbox.synthetic.generator import generator_version, write_synthetic
 

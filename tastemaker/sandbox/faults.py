@@ -28,10 +28,10 @@ class Faults:
     """The header is an HTTP date instead of seconds."""
 
     server_error_every: int = Every
-    """500 and 503 in turn."""
+    """500 and 503 alternately."""
 
     garbage_every: int = Every
-    """An HTML page, cut-off JSON and an empty body in turn, each with status 200."""
+    """An HTML page, cut-off JSON and an empty body alternately, each with status 200."""
 
     drop_every: int = Every
     """The connection closes in the middle of the body."""
@@ -49,7 +49,7 @@ class Faults:
     """A page's next cursor leads to the same page again, for ever."""
 
 
-class Trouble(StrEnum):
+class Fault(StrEnum):
     NONE = "none"
     DROP = "drop"
     RATE_LIMIT = "rate_limit"
@@ -59,15 +59,15 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """What happens to one call. `number` counts from 1; `occasion` how often this trouble came before."""
+class FaultOutcome:
+    """What happens to one call. `number` counts from 1; `occasion` how often this fault came before."""
 
     number: int
-    trouble: Trouble
+    fault: Fault
     occasion: int = 0
 
 
-class Switchboard:
+class FaultInjector:
     """The switches as they are now, and the count of calls."""
 
     def __init__(self, faults: Faults) -> None:
@@ -82,12 +82,12 @@ class Switchboard:
             self.faults = faults
             self._count = 0
 
-    def next_turn(self, path: str) -> tuple[Faults, Turn]:
+    def next_outcome(self, path: str) -> tuple[Faults, FaultOutcome]:
         """Counts a call; the switches as they are for it, and what happens to it."""
         with self._lock:
             self.calls[path] += 1
             self._count += 1
-            return self.faults, _turn(self.faults, self._count)
+            return self.faults, _outcome(self.faults, self._count)
 
 
 def parse_faults(body: bytes) -> Faults:
@@ -99,15 +99,15 @@ def parse_faults(body: bytes) -> Faults:
         raise InvalidInput(f"These switches cannot be understood: {names}.") from None
 
 
-def _turn(faults: Faults, number: int) -> Turn:
+def _outcome(faults: Faults, number: int) -> FaultOutcome:
     if faults.quota_after is not None and number > faults.quota_after:
-        return Turn(number, Trouble.QUOTA)
-    for trouble, every in (
-        (Trouble.DROP, faults.drop_every),
-        (Trouble.RATE_LIMIT, faults.rate_limit_every),
-        (Trouble.SERVER_ERROR, faults.server_error_every),
-        (Trouble.GARBAGE, faults.garbage_every),
+        return FaultOutcome(number, Fault.QUOTA)
+    for fault, every in (
+        (Fault.DROP, faults.drop_every),
+        (Fault.RATE_LIMIT, faults.rate_limit_every),
+        (Fault.SERVER_ERROR, faults.server_error_every),
+        (Fault.GARBAGE, faults.garbage_every),
     ):
         if every and number % every == 0:
-            return Turn(number, trouble, number // every - 1)
-    return Turn(number, Trouble.NONE)
+            return FaultOutcome(number, fault, number // every - 1)
+    return FaultOutcome(number, Fault.NONE)

@@ -1,10 +1,11 @@
-"""Identifiers in each platform's shape, made from nothing but a name for them or from each other.
+"""Identifiers in each platform's shape and the seeded randomness of the sandbox.
 
-Nothing here can be told from a real identifier by its form, and nothing leads to a real account.
+An identifier here has the form of a real one and leads to no real account.
 """
 
 import base64
 import hashlib
+from random import Random
 
 from tastemaker.core.platforms import Platform
 
@@ -76,3 +77,8 @@ def _letters(raw: bytes) -> str:
 
 def _digest(size: int, *path: object) -> bytes:
     return hashlib.blake2b("\x00".join(str(step) for step in path).encode(), digest_size=size).digest()
+
+
+def seeded_random(*path: object) -> Random:
+    """A stream of numbers that depends on nothing but `path`."""
+    return Random(":".join(str(step) for step in path))  # noqa: S311 - reproducible on purpose, guards nothing

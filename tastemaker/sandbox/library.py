@@ -12,8 +12,8 @@ from pathlib import Path
 import orjson
 
 from tastemaker.core.platforms import Platform
-from tastemaker.sandbox.chance import chance
-from tastemaker.sandbox.ranking import Found, rank
+from tastemaker.sandbox.identity import seeded_random
+from tastemaker.sandbox.ranking import RankedCreator, rank
 from tastemaker.sandbox.store import CreatorRow, PostRow, handle_key, reading
 
 _REMEMBERED = 64
@@ -78,7 +78,9 @@ class Library:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._rank: Callable[[_File, Platform, str], tuple[Found, ...]] = lru_cache(_REMEMBERED)(self._ranked)
+        self._rank: Callable[[_File, Platform, str], tuple[RankedCreator, ...]] = lru_cache(_REMEMBERED)(
+            self._ranked
+        )
         self._rows: Callable[[_File, Platform, str, float], tuple[int, ...]] = lru_cache(_REMEMBERED)(
             self._listed
         )
@@ -185,7 +187,7 @@ class Library:
             return (0, 0)
         return about.st_ino, about.st_mtime_ns
 
-    def _ranked(self, _file: _File, platform: Platform, keyword: str) -> tuple[Found, ...]:
+    def _ranked(self, _file: _File, platform: Platform, keyword: str) -> tuple[RankedCreator, ...]:
         with reading(self.path) as connection:
             return rank(connection, platform, keyword)
 
@@ -193,12 +195,12 @@ class Library:
         return tuple(_with_repeats(self._rank(file, platform, keyword), repeats, platform, keyword))
 
 
-def _with_repeats(found: Sequence[Found], repeats: float, *path: object) -> list[int]:
+def _with_repeats(found: Sequence[RankedCreator], repeats: float, *path: object) -> list[int]:
     """Every creator once, by its best post; in between, creators already seen return.
 
     A returning creator shows its next post, or the same one again when it has no other.
     """
-    dice = chance("repeats", *path)
+    dice = seeded_random("repeats", *path)
     rows: list[int] = []
     seen: list[list[int]] = []
     for creator in found:

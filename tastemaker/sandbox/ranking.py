@@ -36,14 +36,14 @@ _IS_WORD = "SELECT 1 FROM posts_words WHERE word = ?"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RankedCreator:
     """A creator (row id) with its posts (row ids) that speak for it, best first; some have none."""
 
     creator: int
     posts: tuple[int, ...]
 
 
-def rank(connection: sqlite3.Connection, platform: Platform, keyword: str) -> tuple[Found, ...]:
+def rank(connection: sqlite3.Connection, platform: Platform, keyword: str) -> tuple[RankedCreator, ...]:
     words = keyword_words(keyword)
     if not words:
         return ()
@@ -58,7 +58,7 @@ def rank(connection: sqlite3.Connection, platform: Platform, keyword: str) -> tu
     for weight, names in zip((1.0, 0.7), creators, strict=True):
         _add_places(scores, weight, (creator for (creator,) in names))
     order = sorted(scores, key=lambda creator: (-scores[creator], creator))
-    return tuple(Found(creator, _posts_of(connection, creator, speaking)) for creator in order)
+    return tuple(RankedCreator(creator, _posts_of(connection, creator, speaking)) for creator in order)
 
 
 def _lists(
@@ -126,7 +126,7 @@ def _can_stand_before(connection: sqlite3.Connection, head: str, word: str, *, n
         return True
     if len(head) < 3:  # noqa: PLR2004 - see _compounds
         return False
-    if names and len(word) > 3:  # noqa: PLR2004 - three letters are inside too many names by chance
+    if names and len(word) > 3:  # noqa: PLR2004 - three letters are inside too many names by seeded_random
         return True
     return connection.execute(_IS_WORD, (head,)).fetchone() is not None
 

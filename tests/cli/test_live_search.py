@@ -97,7 +97,7 @@ def test_a_refused_key_is_a_provider_failure_and_never_shown(
 def test_an_unreachable_provider_is_one_sentence(
     youtube: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_CAP_SECONDS", 0.01)
+    monkeypatch.setattr("tastemaker.providers.limits.BACKOFF_CAP_SECONDS", 0.01)
     monkeypatch.setenv("TASTEMAKER_YOUTUBE_BASE_URL", "http://127.0.0.1:9")
     document = youtube("search", "chess", "--target", "5", "--json").document
     assert document["exit_code"] == ExitCode.PROVIDER

@@ -279,7 +279,7 @@ def test_what_nobody_understood_is_shown_to_the_operator(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     assert cli("providers", "samples").out == "In the last 7 days every answer could be understood.\n"
-    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("tastemaker.providers.limits.BACKOFF_SECONDS", 0.01)
     with serving(small_corpus, Faults(garbage_every=1)) as address:
         monkeypatch.setenv("SCRAPECREATORS_API_KEY", KEY)
         monkeypatch.setenv("TASTEMAKER_SCRAPECREATORS_BASE_URL", address)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tastemaker.core.folders import private_folder
+from tastemaker.core.private_files import private_folder
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077])

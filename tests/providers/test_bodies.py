@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tastemaker.providers.bodies import MAX_DEPTH, UnreadableBodyError, clean_text, parse_object
+from tastemaker.providers.http import MAX_DEPTH, UnreadableBodyError, clean_text, parse_object
 
 UNTIMED = settings(deadline=None)  # a busy machine is no failure
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)

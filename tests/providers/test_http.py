@@ -9,11 +9,11 @@ import pytest
 
 import tastemaker
 from tastemaker.providers.base import Cost, ErrorKind, ProviderError
-from tastemaker.providers.http import Answer, get_json, make_client
+from tastemaker.providers.http import JsonResponse, get_json, make_client
 from tests.providers.remote import Remote, Reply, always, as_json
 
 
-async def get(http: httpx.AsyncClient, url: str, *, max_bytes: int = 10_000) -> Answer:
+async def get(http: httpx.AsyncClient, url: str, *, max_bytes: int = 10_000) -> JsonResponse:
     return await get_json(
         http, url, provider="Test", params={"q": "a b"}, headers={}, deadline_seconds=5, max_bytes=max_bytes
     )

@@ -10,7 +10,7 @@ import pytest
 
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
-from tastemaker.providers.plugins import GROUP, Known, installed_plugins
+from tastemaker.providers.plugins import GROUP, KnownProvider, installed_plugins
 from tastemaker.providers.registry import load_registry
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "roster"
@@ -54,7 +54,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     return make
 
 
-def only(environ: dict[str, str]) -> Known:
+def only(environ: dict[str, str]) -> KnownProvider:
     """The one that a test installed."""
     (known,) = installed_plugins(environ)
     return known

@@ -8,15 +8,14 @@ import pytest
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
-from tastemaker.providers import youtube
+from tastemaker.providers import instagram_graph, youtube
 from tastemaker.providers.base import Adapter, Capability, Cost, ErrorKind, KeywordQuery, ProviderError
 from tastemaker.providers.instagram_graph import InstagramGraph
-from tastemaker.providers.instagram_graph import refusals as graph_refusals
 from tastemaker.providers.plugins import GROUP
 from tastemaker.providers.registry import BUILT_IN, live_providers, load_registry, sandbox_providers
 from tastemaker.providers.scrapecreators import envelope, instagram, tiktok
 from tastemaker.providers.scrapecreators import youtube as scrapecreators_youtube
-from tastemaker.providers.youtube import refusals
+from tastemaker.providers.youtube import client
 from tests.providers.remote import Remote
 from tests.providers.wires import WIRES
 
@@ -153,10 +152,10 @@ def test_the_reference_names_every_option_error_setting_and_call(keys: pytest.Mo
     options = {*youtube.OPTIONS, *tiktok.OPTIONS, *instagram.OPTIONS}
     options |= set(scrapecreators_youtube.OPTIONS)
     variables = {
-        refusals.KEY_VARIABLE,
+        client.KEY_VARIABLE,
         envelope.KEY_VARIABLE,
-        graph_refusals.KEY_VARIABLE,
-        graph_refusals.USER_VARIABLE,
+        instagram_graph.KEY_VARIABLE,
+        instagram_graph.USER_VARIABLE,
     }
     paths = {
         endpoint.path

@@ -12,8 +12,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.providers.base import ErrorKind, ProviderError
-from tastemaker.providers.hearing import Heard, hear, listening
-from tastemaker.providers.http import Answer, get_json
+from tastemaker.providers.http import JsonResponse, ReceivedBody, get_json, receiving, record_body
 from tastemaker.providers.page_store import forget_creator
 from tastemaker.providers.samples import (
     MOST_AN_HOUR,
@@ -29,7 +28,7 @@ from tests.providers.remote import Remote, Reply, always, as_json
 KEY = "key-of-the-account-1"
 
 
-async def get(http: httpx.AsyncClient, url: str) -> Answer:
+async def get(http: httpx.AsyncClient, url: str) -> JsonResponse:
     return await get_json(
         http,
         url,
@@ -52,9 +51,9 @@ async def kept(database: Database, *, provider: str | None = None) -> list[Sampl
         return await list_samples(session, provider=provider, limit=100)
 
 
-def heard(beginning: bytes, *, bytes_read: int | None = None) -> Heard:
+def received(beginning: bytes, *, bytes_read: int | None = None) -> ReceivedBody:
     read = len(beginning) if bytes_read is None else bytes_read
-    return Heard(
+    return ReceivedBody(
         status=200, content_type=None, beginning=beginning, bytes_read=read, secrets=frozenset({KEY})
     )
 
@@ -135,7 +134,7 @@ async def test_an_adapter_that_stumbles_over_its_answer_leaves_one(
 async def test_a_storm_leaves_a_few_of_each_provider(database: Database, admin_url: str) -> None:
     async def storm(provider: str) -> ProviderError:
         async def fail() -> None:
-            hear(status=200, content_type="text/html", body=b"<html>", secrets=())
+            record_body(status=200, content_type="text/html", body=b"<html>", secrets=())
             raise ProviderError(ErrorKind.GARBAGE, "not understood", final=False)
 
         with pytest.raises(ProviderError) as raised:
@@ -181,32 +180,32 @@ async def test_no_tenant_sees_any(database: Database, http: httpx.AsyncClient, r
 @pytest.mark.parametrize("place", [0, MOST_BYTES - 5, 2 * MOST_BYTES - 5])
 def test_no_part_of_a_key_is_told_wherever_it_stands(place: int) -> None:
     answer = b"a" * place + KEY.encode() + b"b" * 20_000
-    told = presentable(heard(answer[: 2 * MOST_BYTES], bytes_read=len(answer)))
+    told = presentable(received(answer[: 2 * MOST_BYTES], bytes_read=len(answer)))
     assert "key-" not in told
     assert len(told.encode()) <= MOST_BYTES
 
 
 def test_keys_that_fill_an_answer_do_not_push_half_of_one_into_sight() -> None:
     answer = KEY.encode() * 1_000
-    told = presentable(heard(answer[: 2 * MOST_BYTES], bytes_read=len(answer)))
+    told = presentable(received(answer[: 2 * MOST_BYTES], bytes_read=len(answer)))
     assert "key" not in told.replace("[redacted]", "")
 
 
 def test_an_address_that_is_cut_is_not_told() -> None:
     answer = (KEY.encode() * 500)[: 2 * MOST_BYTES - 30] + b" to jane.doe.of.the.long.name@mail.example"
-    told = presentable(heard(answer[: 2 * MOST_BYTES], bytes_read=len(answer)))
+    told = presentable(received(answer[: 2 * MOST_BYTES], bytes_read=len(answer)))
     assert told.endswith(" to ")
 
 
 def test_characters_of_many_bytes_are_cut_whole() -> None:
-    told = presentable(heard("é".encode() * MOST_BYTES))
+    told = presentable(received("é".encode() * MOST_BYTES))
     assert told == "é" * (MOST_BYTES // 2)
 
 
 def test_nothing_is_kept_where_nobody_listens() -> None:
-    hear(status=200, content_type=None, body=b"x", secrets=())
-    with listening() as outer:
-        with listening() as inner:
-            hear(status=200, content_type=None, body=b"x", secrets=())
+    record_body(status=200, content_type=None, body=b"x", secrets=())
+    with receiving() as outer:
+        with receiving() as inner:
+            record_body(status=200, content_type=None, body=b"x", secrets=())
         assert inner.last is not None
         assert outer.last is None

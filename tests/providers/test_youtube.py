@@ -4,9 +4,9 @@ from zoneinfo import ZoneInfoNotFoundError
 import httpx
 import pytest
 
-from tastemaker.core import days
+from tastemaker.core import clock
 from tastemaker.providers.base import Cost, ErrorKind, KeywordQuery, ProviderError
-from tastemaker.providers.youtube import YouTube, refusals
+from tastemaker.providers.youtube import YouTube, client
 from tests.providers.remote import Asked, Remote, Reply, always, as_json
 from tests.providers.wires import KEY, WIRES
 
@@ -205,13 +205,13 @@ async def test_a_late_failure_carries_the_cost_of_the_whole_page(
     ],
 )
 def test_the_quota_begins_again_at_midnight_in_california(now: str, hours: float) -> None:
-    assert refusals.seconds_until_reset(datetime.fromisoformat(now)) == pytest.approx(hours * 3600)
+    assert client.seconds_until_reset(datetime.fromisoformat(now)) == pytest.approx(hours * 3600)
 
 
 def test_without_time_zones_the_reset_is_at_most_an_hour_late(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ZoneInfoNotFoundError(name)
 
-    monkeypatch.setattr(days, "ZoneInfo", missing)
+    monkeypatch.setattr(clock, "ZoneInfo", missing)
     summer = datetime.fromisoformat("2026-07-01T06:00:00+00:00")
-    assert refusals.seconds_until_reset(summer) == 2 * 3600
+    assert client.seconds_until_reset(summer) == 2 * 3600

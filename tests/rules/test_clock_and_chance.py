@@ -14,7 +14,7 @@ ALLOWED = {
     ("tastemaker/events/dispatcher.py", "random.uniform"): JITTER,
     ("tastemaker/jobs/execution.py", "random.uniform"): JITTER,
     ("tastemaker/outbox/relay.py", "random.uniform"): JITTER,
-    ("tastemaker/providers/admission.py", "random.uniform"): JITTER,
+    ("tastemaker/providers/limits.py", "random.uniform"): JITTER,
     ("tastemaker/searches/run/provider_calls.py", "random.uniform"): JITTER,
 }
 

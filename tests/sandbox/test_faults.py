@@ -154,8 +154,8 @@ async def test_only_this_machine_sets_switches(corpus: Path) -> None:
         assert (await client.post("/_sandbox/faults", json={})).status_code == 403
 
 
-async def test_the_switchboard_is_within_reach_of_a_test(corpus: Path) -> None:
+async def test_the_fault_injector_is_within_reach_of_a_test(corpus: Path) -> None:
     app = create_sandbox(corpus)
-    app.state.sandbox.switchboard.set_faults(Faults(quota_after=0))
+    app.state.sandbox.injector.set_faults(Faults(quota_after=0))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox") as client:
         assert (await ask(client)).status_code == 403

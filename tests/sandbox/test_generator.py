@@ -15,9 +15,9 @@ import pytest
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.sandbox.corpus import generate, info
+from tastemaker.sandbox.formatting import LATEST
 from tastemaker.sandbox.store import CreatorRow, PostRow, reading
 from tastemaker.sandbox.synthetic.vocabulary import get_vocabulary
-from tastemaker.sandbox.wording import LATEST
 from tests.sandbox.conftest import CREATORS
 
 Item = TypeVar("Item")

@@ -239,7 +239,7 @@ async def test_who_has_lost_the_run_asks_for_nothing_more(bench: Bench) -> None:
 async def test_a_page_that_fails_ahead_is_asked_for_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("tastemaker.providers.limits.BACKOFF_SECONDS", 0.01)
     failures = iter([ProviderError(ErrorKind.SERVER, "It is down.", final=False)])
 
     def script(keyword: str, cursor: str | None) -> Page | Exception:

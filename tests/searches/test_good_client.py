@@ -94,7 +94,7 @@ async def test_a_pause_that_was_asked_for_is_everybodys(
 async def test_a_storm_of_errors_opens_the_breaker_and_one_call_tries_again(
     bench: Bench, remote: Remote, shift: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("tastemaker.providers.limits.BACKOFF_SECONDS", 0.01)
     remote.script = always(Reply(status=500))
     config = configured({FAILURES_BEFORE_A_REST: Decimal(3)})
     async with working(bench.database, TIKTOK.build(remote.url), config=config):
@@ -116,7 +116,7 @@ async def test_a_storm_of_errors_opens_the_breaker_and_one_call_tries_again(
 async def test_a_page_that_nobody_understands_ends_its_keyword_and_is_told_with_a_sample(
     bench: Bench, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("tastemaker.providers.limits.BACKOFF_SECONDS", 0.01)
     good = TIKTOK.page(TIKTOK.items(1, 4), more=False)
     page = Reply(b"<html>Please log in.</html>", headers={"Content-Type": "text/html"})
     remote.script = lambda asked: page if asked.params["query"] == "chess" else good(asked)
@@ -161,7 +161,7 @@ async def test_a_quota_that_is_used_up_parks_until_the_providers_midnight(
 async def test_calls_that_never_went_out_use_up_no_quota(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("tastemaker.providers.limits.BACKOFF_SECONDS", 0.01)
     nobody = YOUTUBE.build("http://127.0.0.1:9")
     config = configured({FAILURES_BEFORE_A_REST: Decimal(100)})
     async with working(bench.database, nobody, config=config):
@@ -295,7 +295,7 @@ async def test_a_months_budget_is_waited_for_where_the_operator_waits_so_long(
 async def test_a_call_that_failed_but_was_charged_is_in_the_books(
     bench: Bench, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tastemaker.providers.admission.BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("tastemaker.providers.limits.BACKOFF_SECONDS", 0.01)
     replies = iter([as_json({"success": False, "error": "broken", "credits_charged": 1})])
     remote.script = lambda asked: next(replies, None) or TIKTOK.page(TIKTOK.items(1, 4), more=False)(asked)
     async with working(bench.database, TIKTOK.build(remote.url)):

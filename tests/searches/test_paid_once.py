@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tastemaker.config_store.keys import REUSE_PAGES_FOR
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
-from tastemaker.providers.admission import gate_of
 from tastemaker.providers.base import KeywordQuery
+from tastemaker.providers.limits import limiter_of
 from tastemaker.providers.page_store import question
 from tastemaker.searches.run import runner
 from tastemaker.searches.run.call_queries import PlannedCall
@@ -60,7 +60,7 @@ async def test_a_dead_askers_page_is_waited_for_no_longer_than_its_deadline(
     """Its process died in the call, and the ledger says `estimated`."""
     provider = TIKTOK.build(remote.url)
     digest = question(provider.declaration, KeywordQuery(keyword="chess"), None)
-    gate = gate_of(provider.declaration)
+    gate = limiter_of(provider.declaration)
     async with session_scope(bench.database, SYSTEM) as session:
         await session.execute(DEAD_CALL, {"gate": gate, "digest": digest})
     remote.script = TIKTOK.page(TIKTOK.items(1, 4), more=False)

@@ -9,7 +9,7 @@ from tastemaker.core.errors import Conflict
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.providers import admission
+from tastemaker.providers import limits
 from tastemaker.providers.base import Cost, ErrorKind, Page, ProviderError
 from tastemaker.searches.run.failures import MAX_FAILURES, MAX_TIMEOUTS
 from tastemaker.searches.service import cancel_search, resume_search
@@ -238,7 +238,7 @@ async def test_cancelling_stops_within_a_page_and_keeps_what_was_found(bench: Be
 async def test_an_adapter_that_breaks_is_a_failed_provider(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admission, "BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(limits, "BACKOFF_SECONDS", 0.01)
     search = await bench.start("chess")
     provider = ScriptedProvider(lambda _keyword, _cursor: KeyError("items"))
     async with working(bench.database, provider):

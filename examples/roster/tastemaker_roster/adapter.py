@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 import httpx
 
-from tastemaker.providers.accounts import account_of
-from tastemaker.providers.asking import checked_account, checked_cursor, checked_keyword, checked_options
 from tastemaker.providers.base import (
     Cost,
     Declaration,
@@ -15,10 +13,11 @@ from tastemaker.providers.base import (
     ProfileQuery,
     ProviderError,
 )
-from tastemaker.providers.gathering import gather
-from tastemaker.providers.http import Answer, get_json
-from tastemaker.providers.parsing import count
-from tastemaker.providers.refusals import kind_of_status, refusal, require_key
+from tastemaker.providers.declaration import account_of
+from tastemaker.providers.errors import kind_of_status, refusal, require_key
+from tastemaker.providers.http import JsonResponse, get_json
+from tastemaker.providers.parameters import checked_account, checked_cursor, checked_keyword, checked_options
+from tastemaker.providers.parsing import count, gather
 from tastemaker_roster.declared import CALL, declaration
 from tastemaker_roster.reading import to_creator, to_post
 
@@ -62,7 +61,7 @@ class Roster:
             raise unknown_form()
         return Page(creators=(creator,), posts=(), next_cursor=None, cost=CALL, raw=(answer.raw,))
 
-    async def _ask(self, http: httpx.AsyncClient, name: str, parameters: Mapping[str, str]) -> Answer:
+    async def _ask(self, http: httpx.AsyncClient, name: str, parameters: Mapping[str, str]) -> JsonResponse:
         """Every refusal becomes a ProviderError that says whether asking again can help."""
         require_key(self._key, provider=NAME, variable=VARIABLE)
         endpoint = self.declaration.endpoint(name)

@@ -14,8 +14,8 @@ import pytest
 pytest.register_assert_rewrite(
     "tastemaker.providers.conformance.profiles",
     "tastemaker.providers.conformance.searches",
-    "tastemaker.providers.conformance.storable",
-    "tastemaker.providers.conformance.troubles",
+    "tastemaker.providers.conformance.failures",
+    "tastemaker.providers.conformance.failures",
 )
 
 from tastemaker.providers.conformance.profiles import ProfileConformance  # noqa: E402 - after the line above

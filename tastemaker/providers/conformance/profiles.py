@@ -6,10 +6,14 @@ import httpx
 import pytest
 
 from tastemaker.providers.base import Adapter, Capability, Cost, ErrorKind, Page, ProfileQuery, ProviderError
+from tastemaker.providers.conformance.failures import (
+    FREE,
+    FailureConformance,
+    assert_declared,
+    assert_storable,
+)
 from tastemaker.providers.conformance.remote import Remote, Reply, always
 from tastemaker.providers.conformance.searches import BAD_COUNTS, COUNTS_AS_TEXT, STORED_AS
-from tastemaker.providers.conformance.storable import assert_declared, assert_storable
-from tastemaker.providers.conformance.troubles import FREE, TroubleConformance
 from tastemaker.providers.conformance.wires import Item, ProfileWire, places_in, spoiled
 
 COUNTS = ("followers", "following", "posts_count", "views_total")
@@ -24,7 +28,7 @@ UNASKABLE = {
 }
 
 
-class ProfileConformance(TroubleConformance):
+class ProfileConformance(FailureConformance):
     """Subclass it and set `wire`."""
 
     wire: ProfileWire

@@ -8,9 +8,13 @@ import httpx
 import pytest
 
 from tastemaker.providers.base import Adapter, Capability, Cost, ErrorKind, KeywordQuery, Page, ProviderError
+from tastemaker.providers.conformance.failures import (
+    FREE,
+    FailureConformance,
+    assert_declared,
+    assert_storable,
+)
 from tastemaker.providers.conformance.remote import Remote, Reply, always
-from tastemaker.providers.conformance.storable import assert_declared, assert_storable
-from tastemaker.providers.conformance.troubles import FREE, TroubleConformance
 from tastemaker.providers.conformance.wires import Item, SearchWire, places_in, spoiled
 
 CHESS = KeywordQuery(keyword="chess")
@@ -47,7 +51,7 @@ UNASKABLE = {
 }
 
 
-class SearchConformance(TroubleConformance):
+class SearchConformance(FailureConformance):
     """Subclass it and set `wire`."""
 
     wire: SearchWire

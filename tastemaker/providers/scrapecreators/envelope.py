@@ -11,7 +11,6 @@ import httpx
 
 from tastemaker.core.platforms import Platform
 from tastemaker.providers import parsing
-from tastemaker.providers.accounts import account_of
 from tastemaker.providers.base import (
     Capability,
     Cost,
@@ -22,8 +21,9 @@ from tastemaker.providers.base import (
     PolicyClass,
     ProviderError,
 )
-from tastemaker.providers.http import Answer, get_json
-from tastemaker.providers.refusals import kind_of_status, refusal, require_key
+from tastemaker.providers.declaration import account_of
+from tastemaker.providers.errors import kind_of_status, refusal, require_key
+from tastemaker.providers.http import JsonResponse, get_json
 
 NAME = "ScrapeCreators"
 KEY_VARIABLE = "SCRAPECREATORS_API_KEY"
@@ -43,7 +43,7 @@ _WORDS_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An answer that is no refusal, with its list of items (none in a profile) and what it cost."""
+    """A successful answer, with its list of items (none in a profile) and what it cost."""
 
     body: Mapping[str, Any]
     items: Sequence[Any]
@@ -60,7 +60,7 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Credentials:
     """Where and with which key to ask. The key stays out of every representation."""
 
     key: str = field(repr=False)
@@ -95,7 +95,7 @@ def endpoint(
 
 
 def declaration(
-    platform: Platform, account: Account, *endpoints: Endpoint, deadline_seconds: float | None = None
+    platform: Platform, credentials: Credentials, *endpoints: Endpoint, deadline_seconds: float | None = None
 ) -> Declaration:
     """The first endpoint is the keyword search. `deadline_seconds` replaces each endpoint's own."""
     if deadline_seconds is not None:
@@ -113,13 +113,13 @@ def declaration(
         cursor_kind=search.cursor_kind or CursorKind.TOKEN,
         deadline_seconds=search.deadline_seconds,
         endpoints=endpoints,
-        account=account_of("scrapecreators", account.key),
+        account=account_of("scrapecreators", credentials.key),
     )
 
 
 async def call(
     http: httpx.AsyncClient,
-    account: Account,
+    credentials: Credentials,
     asked: Endpoint,
     parameters: Mapping[str, str | None],
     *,
@@ -127,40 +127,40 @@ async def call(
 ) -> Envelope:
     """One call for a list. Raises ProviderError for every refusal, and where `items_key` holds no list."""
     answer = await _ask(
-        http, account, asked, parameters, has_result=lambda body: body.get(items_key) is not None
+        http, credentials, asked, parameters, has_result=lambda body: body.get(items_key) is not None
     )
     return _opened(answer, items_key)
 
 
 async def look_up(
     http: httpx.AsyncClient,
-    account: Account,
+    credentials: Credentials,
     asked: Endpoint,
     parameters: Mapping[str, str | None],
     *,
     has_result: HasResult,
 ) -> Envelope:
     """One call for something else than one list. What lies in its body is the caller's business."""
-    answer = await _ask(http, account, asked, parameters, has_result=has_result)
+    answer = await _ask(http, credentials, asked, parameters, has_result=has_result)
     return Envelope(answer.body, (), _charged(answer, unsaid=1), answer.raw)
 
 
 async def _ask(
     http: httpx.AsyncClient,
-    account: Account,
+    credentials: Credentials,
     asked: Endpoint,
     parameters: Mapping[str, str | None],
     *,
     has_result: HasResult,
-) -> Answer:
-    require_key(account.key, provider=NAME, variable=KEY_VARIABLE)
+) -> JsonResponse:
+    require_key(credentials.key, provider=NAME, variable=KEY_VARIABLE)
     try:
         answer = await get_json(
             http,
-            account.base_url + asked.path,
+            credentials.base_url + asked.path,
             provider=NAME,
             params={name: value for name, value in parameters.items() if value is not None},
-            headers={"x-api-key": account.key},
+            headers={"x-api-key": credentials.key},
             deadline_seconds=asked.deadline_seconds,
         )
     except ProviderError as error:
@@ -171,7 +171,7 @@ async def _ask(
     return answer
 
 
-def _opened(answer: Answer, items_key: str) -> Envelope:
+def _opened(answer: JsonResponse, items_key: str) -> Envelope:
     """No results come as an empty list, as null, or as no list beside a `has_more` that says no."""
     items = answer.body.get(items_key)
     is_end = items_key in answer.body or parsing.truth(answer.body.get("has_more")) is False
@@ -181,7 +181,7 @@ def _opened(answer: Answer, items_key: str) -> Envelope:
     return envelope
 
 
-def _kind_of_refusal(answer: Answer, has_result: HasResult) -> ErrorKind | None:
+def _kind_of_refusal(answer: JsonResponse, has_result: HasResult) -> ErrorKind | None:
     """The status decides where there is an error status; else the body, where it carries no result."""
     if answer.status >= httpx.codes.BAD_REQUEST:
         by_words = _kind_of_words(answer) if answer.status == httpx.codes.FORBIDDEN else None
@@ -195,14 +195,14 @@ def _kind_of_refusal(answer: Answer, has_result: HasResult) -> ErrorKind | None:
     return by_status or _kind_of_words(answer) or ErrorKind.SERVER
 
 
-def _kind_of_words(answer: Answer) -> ErrorKind | None:
+def _kind_of_words(answer: JsonResponse) -> ErrorKind | None:
     said = " ".join(
         str(answer.body.get(name) or "").lower() for name in ("error", "code", "message", "errorMessage")
     )
     return next((kind for kind, words in _WORDS_OF.items() if any(word in said for word in words)), None)
 
 
-def _charged(answer: Answer, *, unsaid: int) -> Cost:
+def _charged(answer: JsonResponse, *, unsaid: int) -> Cost:
     """What the answer says was charged, or `unsaid` credits where it does not say."""
     charged = parsing.count(answer.body.get("credits_charged"))
     return _credits(unsaid if charged is None else charged)

@@ -4,14 +4,6 @@ from collections.abc import Mapping
 
 import httpx
 
-from tastemaker.providers.accounts import account_of
-from tastemaker.providers.asking import (
-    checked_account,
-    checked_cursor,
-    checked_keyword,
-    checked_options,
-    checked_region,
-)
 from tastemaker.providers.base import (
     Creator,
     ErrorKind,
@@ -21,13 +13,18 @@ from tastemaker.providers.base import (
     ProfileQuery,
     ProviderError,
 )
-from tastemaker.providers.gathering import gather
-from tastemaker.providers.parsing import dig, identifier, text
-from tastemaker.providers.refusals import require_key
-from tastemaker.providers.youtube.calls import BATCH, Calls
-from tastemaker.providers.youtube.declared import declaration
+from tastemaker.providers.declaration import account_of
+from tastemaker.providers.errors import require_key
+from tastemaker.providers.parameters import (
+    checked_account,
+    checked_cursor,
+    checked_keyword,
+    checked_options,
+    checked_region,
+)
+from tastemaker.providers.parsing import dig, gather, identifier, text
+from tastemaker.providers.youtube.client import BATCH, KEY_VARIABLE, NAME, Calls, declaration
 from tastemaker.providers.youtube.items import Item, channel_id_of, to_creator, to_post, video_id_of
-from tastemaker.providers.youtube.refusals import KEY_VARIABLE, NAME
 
 CHANNEL_PARTS = "snippet,statistics,contentDetails,brandingSettings,status"
 VIDEO_PARTS = "snippet,statistics,contentDetails,paidProductPlacementDetails"
@@ -78,16 +75,16 @@ class YouTube:
         channels = await calls.list_by_id("channels", CHANNEL_PARTS, map(channel_id_of, found))
         videos = await calls.list_by_id("videos", VIDEO_PARTS, map(video_id_of, found))
         read = ((self._creator(item, channels), _post(item, videos)) for item in found)
-        gathered = gather(read, with_posts=parameters["type"] == "video")
-        if found and not gathered.creators:
+        page_items = gather(read, with_posts=parameters["type"] == "video")
+        if found and not page_items.creators:
             raise calls.unknown_form()
         return Page(
-            creators=gathered.creators,
-            posts=gathered.posts,
+            creators=page_items.creators,
+            posts=page_items.posts,
             next_cursor=text(answer.get("nextPageToken")),
             cost=calls.cost,
             raw=tuple(calls.bodies),
-            skipped=gathered.skipped,
+            skipped=page_items.skipped,
         )
 
     async def fetch_profile(self, http: httpx.AsyncClient, query: ProfileQuery) -> Page:

@@ -1,9 +1,9 @@
 """The ScrapeCreators API, imitated: TikTok, Instagram and YouTube behind one envelope."""
 
-from tastemaker.sandbox.call import Answer
+from tastemaker.sandbox.call import Handler
 from tastemaker.sandbox.scrapecreators import instagram, tiktok, youtube
 
-ANSWERS: dict[str, Answer] = {
+HANDLERS: dict[str, Handler] = {
     "/v1/tiktok/search/keyword": tiktok.search_keyword,
     "/v1/tiktok/search/users": tiktok.search_users,
     "/v1/tiktok/profile": tiktok.profile,

@@ -1,14 +1,14 @@
 """What every ScrapeCreators answer has around it, and its refusals. Some errors come with status 200."""
 
 from tastemaker.core.platforms import Platform
-from tastemaker.sandbox.call import Body, Call, Refusal
+from tastemaker.sandbox.call import Body, Refusal, SandboxCall
 from tastemaker.sandbox.store import CreatorRow
 
 FULL_ACCOUNT = 1_000_000
 """Credits at the beginning, where no quota is set."""
 
 
-def envelope(call: Call) -> Body:
+def envelope(call: SandboxCall) -> Body:
     start = FULL_ACCOUNT if call.faults.quota_after is None else call.faults.quota_after
     return {"success": True, "credits_remaining": max(0, start - call.number), "credits_charged": 1}
 
@@ -34,7 +34,7 @@ def server_error(status: int) -> Refusal:
     return refusal(status, "server_error", "Something went wrong on our side.")
 
 
-def required(call: Call, *names: str) -> str:
+def required(call: SandboxCall, *names: str) -> str:
     """The first of these parameters that is there."""
     for name in names:
         text = call.text(name)
@@ -43,7 +43,7 @@ def required(call: Call, *names: str) -> str:
     raise refusal(400, "bad_request", f"Missing parameter: {' or '.join(names)}.")
 
 
-def number(call: Call, name: str, usual: int, *, most: int | None = None) -> int:
+def number(call: SandboxCall, name: str, usual: int, *, most: int | None = None) -> int:
     text = call.text(name)
     if text is None:
         return usual
@@ -52,7 +52,7 @@ def number(call: Call, name: str, usual: int, *, most: int | None = None) -> int
     return int(text)
 
 
-def visible(call: Call, platform: Platform, creator: CreatorRow | None) -> CreatorRow:
+def visible(call: SandboxCall, platform: Platform, creator: CreatorRow | None) -> CreatorRow:
     """The account, if it exists and shows itself; closed ones are refused with status 200."""
     if creator is None:
         raise refusal(404, "not_found", f"There is no such {platform} account.")

@@ -3,12 +3,11 @@
 import orjson
 
 from tastemaker.core.platforms import Platform
-from tastemaker.sandbox.call import Body, Call
+from tastemaker.sandbox.call import Body, SandboxCall, cut
+from tastemaker.sandbox.formatting import iso_time_with_milliseconds
 from tastemaker.sandbox.identity import short_code
-from tastemaker.sandbox.paging import cut
 from tastemaker.sandbox.scrapecreators.envelope import envelope, number, refusal, required, visible
 from tastemaker.sandbox.store import CreatorRow, PostRow
-from tastemaker.sandbox.wording import iso_time_with_milliseconds
 
 REPEATS = 0.15
 MOST_PAGES = 11
@@ -17,7 +16,7 @@ _RELATED = 6
 _IMAGES = "https://images.example.com/instagram"
 
 
-def search_reels(call: Call) -> Body:
+def search_reels(call: SandboxCall) -> Body:
     """Pages 1 to 11; an answer does not say whether there is another one. Ignored: date_posted."""
     keyword, page = required(call, "query"), number(call, "page", 1, most=MOST_PAGES)
     if page < 1:
@@ -28,14 +27,14 @@ def search_reels(call: Call) -> Body:
     return envelope(call) | {"reels": [_reel(post, creator) for post, creator in reels]}
 
 
-def profile(call: Call) -> Body:
+def profile(call: SandboxCall) -> Body:
     found = call.library.creator_by_handle(Platform.INSTAGRAM, required(call, "handle"))
     creator = visible(call, Platform.INSTAGRAM, found)
     related = call.library.resembling(creator, limit=_RELATED)
     return envelope(call) | {"data": {"user": _user(creator, related)}, "status": "ok"}
 
 
-def basic_profile(call: Call) -> Body:
+def basic_profile(call: SandboxCall) -> Body:
     found = call.library.creators_by_id(Platform.INSTAGRAM, [required(call, "userId")])
     creator = visible(call, Platform.INSTAGRAM, next(iter(found), None))
     links = _links(creator)

@@ -7,12 +7,11 @@ from typing import Any
 import orjson
 
 from tastemaker.core.platforms import Platform
-from tastemaker.sandbox.call import Body, Call
+from tastemaker.sandbox.call import Body, SandboxCall, cut
+from tastemaker.sandbox.formatting import iso_time_with_milliseconds
 from tastemaker.sandbox.identity import sec_uid
-from tastemaker.sandbox.paging import cut
 from tastemaker.sandbox.scrapecreators.envelope import envelope, number, required, visible
 from tastemaker.sandbox.store import CreatorRow, PostRow
-from tastemaker.sandbox.wording import iso_time_with_milliseconds
 
 REPEATS = 0.204
 """The part of a search's rows that show a creator seen before, as measured on recordings."""
@@ -27,7 +26,7 @@ _HASHTAG = re.compile(r"#([^\s#]+)")
 _INT32 = 2**31
 
 
-def search_keyword(call: Call) -> Body:
+def search_keyword(call: SandboxCall) -> Body:
     """Ignored: region, date_posted, sort_by, trim. There is no bio in this answer."""
     keyword, cursor = required(call, "query"), number(call, "cursor", 0)
     rows = call.library.posts_for(Platform.TIKTOK, keyword, repeats=call.repeats(REPEATS))
@@ -42,7 +41,7 @@ def search_keyword(call: Call) -> Body:
     }
 
 
-def search_users(call: Call) -> Body:
+def search_users(call: SandboxCall) -> Body:
     keyword, cursor = required(call, "query"), number(call, "cursor", 0)
     page = cut(call.library.creators_for(Platform.TIKTOK, keyword), cursor, _USERS_ON_A_PAGE, call.faults)
     return envelope(call) | {
@@ -61,7 +60,7 @@ def search_users(call: Call) -> Body:
     }
 
 
-def profile(call: Call) -> Body:
+def profile(call: SandboxCall) -> Body:
     """By `handle` or `user_id`."""
     user_id = call.text("user_id")
     if user_id:

@@ -3,21 +3,20 @@
 import orjson
 
 from tastemaker.core.platforms import Platform
-from tastemaker.sandbox.call import Body, Call
+from tastemaker.sandbox.call import BadToken, Body, SandboxCall, cut, make_token, read_token
 from tastemaker.sandbox.countries import country_name
-from tastemaker.sandbox.paging import BadToken, cut, make_token, read_token
+from tastemaker.sandbox.formatting import ago, clock, iso_time_with_milliseconds, short_count
 from tastemaker.sandbox.scrapecreators.envelope import envelope, refusal, required, visible
 from tastemaker.sandbox.store import CreatorRow, PostRow
-from tastemaker.sandbox.wording import ago, clock, iso_time_with_milliseconds, short_count
-from tastemaker.sandbox.youtube.search import REPEATS
+from tastemaker.sandbox.youtube import REPEATS
 
 _ROWS_ON_A_PAGE = 24
 _LONGEST_SHORT = 60
 _IMAGES = "https://images.example.com"
 
 
-def search(call: Call) -> Body:
-    """Shorts stand in turn under `shorts` and on a shelf. Ignored: uploadDate, sortBy, region, duration."""
+def search(call: SandboxCall) -> Body:
+    """Shorts alternate between `shorts` and a shelf. Ignored: uploadDate, sortBy, region, duration."""
     keyword, token = required(call, "query"), call.text("continuationToken")
     try:
         place = read_token(token, keyword) if token else 0
@@ -39,7 +38,7 @@ def search(call: Call) -> Body:
     }
 
 
-def channel(call: Call) -> Body:
+def channel(call: SandboxCall) -> Body:
     """By `channelId` or `handle`; the tempting `id` is refused, as by the real service."""
     channel_id = call.text("channelId")
     if channel_id:

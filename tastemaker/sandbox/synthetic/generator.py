@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
-from tastemaker.sandbox.chance import chance
+from tastemaker.sandbox.identity import seeded_random
 from tastemaker.sandbox.store import (
     CreatorRow,
     PostRow,
@@ -19,9 +19,8 @@ from tastemaker.sandbox.store import (
     writing,
 )
 from tastemaker.sandbox.synthetic.accounts import accounts
-from tastemaker.sandbox.synthetic.person import Person, person
 from tastemaker.sandbox.synthetic.posts import posts
-from tastemaker.sandbox.synthetic.vocabulary import get_vocabulary
+from tastemaker.sandbox.synthetic.vocabulary import Person, get_vocabulary, person
 
 Progress = Callable[[int, int], None]
 """Called with (creators done, creators in all)."""
@@ -70,7 +69,7 @@ def generator_version() -> str:
     """Changes whenever anything changes that a generated file depends on."""
     here = Path(__file__).parent
     sources = sorted([*here.glob("*.py"), *here.glob("*.toml"), *here.parent.glob("*.py")])
-    shaping = {"chance.py", "identity.py", "store.py", "text.py", "wording.py"}
+    shaping = {"seeded_random.py", "identity.py", "store.py", "text.py", "wording.py"}
     digest = hashlib.blake2b(digest_size=6)
     for source in sources:
         if source.parent == here or source.name in shaping:
@@ -122,7 +121,7 @@ def _post_counts(seed: int, creators: int, posts_per_creator: float) -> Iterator
     for start in range(0, creators, len(_ACTIVITY)):
         size = min(len(_ACTIVITY), creators - start)
         weights = list(_ACTIVITY[:size])
-        chance(seed, "activity", start).shuffle(weights)
+        seeded_random(seed, "activity", start).shuffle(weights)
         before, end = round(start * posts_per_creator), round((start + size) * posts_per_creator)
         given, reached = 0, 0.0
         for weight in weights:

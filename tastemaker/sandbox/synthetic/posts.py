@@ -6,12 +6,11 @@ from random import Random
 import orjson
 
 from tastemaker.core.platforms import Platform
+from tastemaker.sandbox.formatting import LATEST
 from tastemaker.sandbox.identity import post_id
 from tastemaker.sandbox.store import CreatorRow, PostRow
 from tastemaker.sandbox.synthetic.accounts import DAY
-from tastemaker.sandbox.synthetic.person import Person
-from tastemaker.sandbox.synthetic.vocabulary import Niche, happens, pick
-from tastemaker.sandbox.wording import LATEST
+from tastemaker.sandbox.synthetic.vocabulary import Niche, Person, happens, pick
 
 _VIEWS_PER_FOLLOWER = {Platform.YOUTUBE: 0.11, Platform.TIKTOK: 0.30, Platform.INSTAGRAM: 0.17}
 _LIKES_PER_VIEW = {Platform.YOUTUBE: 0.035, Platform.TIKTOK: 0.09, Platform.INSTAGRAM: 0.06}

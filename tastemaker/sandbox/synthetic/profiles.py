@@ -5,8 +5,7 @@ from random import Random
 import orjson
 
 from tastemaker.core.platforms import Platform
-from tastemaker.sandbox.synthetic.person import Person
-from tastemaker.sandbox.synthetic.vocabulary import happens, pick
+from tastemaker.sandbox.synthetic.vocabulary import Person, happens, pick
 
 _LONGEST_HANDLE = {Platform.YOUTUBE: 30, Platform.TIKTOK: 24, Platform.INSTAGRAM: 30}
 _EMOJI = (

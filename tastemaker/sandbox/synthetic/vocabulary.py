@@ -1,4 +1,4 @@
-"""The word lists, read once: niches.toml (what creators talk about) and languages.toml (how they write)."""
+"""The word lists, read once (niches.toml, languages.toml), and the persons drawn from them."""
 
 import tomllib
 from bisect import bisect
@@ -9,6 +9,8 @@ from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
+
+from tastemaker.sandbox.identity import seeded_random
 
 Item = TypeVar("Item")
 
@@ -118,3 +120,36 @@ def _names(text: str) -> tuple[Name, ...]:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """`index` is the person's number in the seed's sequence; `dice` is theirs alone."""
+
+    index: int
+    dice: Random
+    language: Language
+    niche: Niche
+    second_niche: Niche
+    given: Name
+    family: Name
+    country: str
+    reach: float
+    """How far above (or below) the typical account this person's are: a standard normal number."""
+
+
+def person(vocabulary: Vocabulary, seed: int, index: int) -> Person:
+    dice = seeded_random(seed, "person", index)
+    language = vocabulary.language(dice)
+    niche = vocabulary.niche(dice)
+    return Person(
+        index=index,
+        dice=dice,
+        language=language,
+        niche=niche,
+        second_niche=vocabulary.niche(dice) if happens(dice, 0.25) else niche,
+        given=pick(dice, language.given),
+        family=pick(dice, language.family),
+        country=pick(dice, language.countries),
+        reach=dice.gauss(0, 1),
+    )

@@ -1,7 +1,7 @@
 """What a cell says: numbers, times, lengths, lists, handles, in the forms that tables have them.
 
-Every reader returns None where the cell says that the value is not known, and raises Unreadable where it says
-something that cannot be understood. Nothing is guessed.
+Every reader returns None for a cell that says "unknown", and raises UnreadableCell for one that it cannot
+understand. Nothing is guessed.
 """
 
 import re
@@ -49,7 +49,7 @@ _PROFILE_URL = re.compile(
 _LARGEST = 2**63 - 1
 
 
-class Unreadable(ValueError):
+class UnreadableCell(ValueError):
     """`str()` of it says in a few words what is wrong."""
 
 
@@ -69,16 +69,16 @@ def read_count(text: str) -> int | None:
     if is_unknown(text):
         return None
     if _SPREADSHEET_ERROR.search(text):
-        raise Unreadable("a spreadsheet's error instead of a number")
+        raise UnreadableCell("a spreadsheet's error instead of a number")
     match = _NUMBER.match(text.strip())
     if match is None:
-        raise Unreadable("a text where a number should be, columns shifted?")
+        raise UnreadableCell("a text where a number should be, columns shifted?")
     digits, unit = match[1], match[2].lower()
     rest = text.strip()[match.end() :].strip().lower()
     factor = _UNITS.get(unit, 1)
     behind = {word for word in (rest, unit if factor == 1 else "") if word}
     if not behind <= _WORDS_BEHIND:
-        raise Unreadable("a number with something else behind it")
+        raise UnreadableCell("a number with something else behind it")
     return _whole(_with_unit(digits, factor) if factor > 1 else _without_unit(digits))
 
 
@@ -104,7 +104,7 @@ def read_time(text: str) -> int | None:
             return int(datetime(2000 + year, number, day, tzinfo=UTC).timestamp())
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Unreadable("a date that cannot be read") from None
+        raise UnreadableCell("a date that cannot be read") from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
@@ -123,7 +123,7 @@ def read_seconds(text: str, *, minutes: bool = False) -> int | None:
     try:
         return round(float(text) * (60 if minutes else 1))
     except (ValueError, OverflowError):
-        raise Unreadable("a length that cannot be read") from None
+        raise UnreadableCell("a length that cannot be read") from None
 
 
 def read_flag(text: str) -> bool | None:
@@ -182,14 +182,14 @@ def _decimal(text: str) -> Decimal:
     try:
         return Decimal(text.replace(",", "."))
     except ArithmeticError:
-        raise Unreadable("a number that cannot be read") from None
+        raise UnreadableCell("a number that cannot be read") from None
 
 
 def _whole(number: Decimal) -> int:
     if number != number.to_integral_value():
-        raise Unreadable("a fraction where a count should be")
+        raise UnreadableCell("a fraction where a count should be")
     if not 0 <= number <= _LARGEST:
-        raise Unreadable("a count below zero or beyond all bounds")
+        raise UnreadableCell("a count below zero or beyond all bounds")
     return int(number)
 
 

@@ -38,7 +38,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class OpenTable:
     headings: Sequence[str]
     sample: Sequence[Sequence[str]]
     """The first rows, for recognising the layout; they are among the lines as well."""
@@ -64,7 +64,7 @@ def find_tables(paths: Sequence[Path]) -> list[Path]:
 
 
 @contextmanager
-def open_table(path: Path) -> Iterator[Table]:
+def open_table(path: Path) -> Iterator[OpenTable]:
     """Raises BadTable, also while the lines are read."""
     try:
         with _open_text(path) as text:
@@ -74,14 +74,14 @@ def open_table(path: Path) -> Iterator[Table]:
         raise BadTable(f"it cannot be read: {error}") from error
 
 
-def _table(rows: Iterator[Line]) -> Table:
+def _table(rows: Iterator[Line]) -> OpenTable:
     """The first row has the headings."""
     headings = next((line.cells for line in rows if line.cells is not None), None)
     if headings is None:
         raise BadTable("it is empty")
     first = list(itertools.islice(rows, SAMPLE))
     sample = [line.cells for line in first if line.cells is not None]
-    return Table(headings, sample, itertools.chain(first, rows))
+    return OpenTable(headings, sample, itertools.chain(first, rows))
 
 
 def _is_table(path: Path) -> bool:

@@ -16,7 +16,7 @@ from tastemaker.sandbox.corpus import locked, replacing
 from tastemaker.sandbox.store import build_index, create_tables, get_facts, set_facts, writing
 from tastemaker.sandbox.tables.files import BadTable, Line, find_tables, open_table
 from tastemaker.sandbox.tables.layout import Layout, UnknownLayout, recognise
-from tastemaker.sandbox.tables.merging import Kept, introduce, merge, prepare_merging
+from tastemaker.sandbox.tables.merging import MergeResult, introduce, merge, prepare_merging
 from tastemaker.sandbox.tables.rows import Observation, Reason, Rejected, observe
 
 Progress = Callable[[int, int], None]
@@ -137,7 +137,7 @@ class _Account:
         if self.report_file:
             self.report_file.write(orjson.dumps(rejection) + b"\n")
 
-    def keep(self, kept: Kept) -> None:
+    def keep(self, kept: MergeResult) -> None:
         self.creators += kept.new_creator
         self.posts += kept.new_post
         self.brought_something += kept.new_creator or kept.new_post

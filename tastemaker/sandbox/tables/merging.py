@@ -43,7 +43,7 @@ _NEXT_POST = "SELECT coalesce(max(id), 0) + 1 FROM posts"
 _CUT_OFF = ("...", "…")
 
 
-class Kept(NamedTuple):
+class MergeResult(NamedTuple):
     """What an observation brought. `orphan`: its creator is not known and it had to be dropped."""
 
     new_creator: bool = False
@@ -70,7 +70,7 @@ def introduce(connection: sqlite3.Connection, seen: Observation) -> None:
     _add_aliases(connection, creator, seen)
 
 
-def merge(connection: sqlite3.Connection, seen: Observation) -> Kept:
+def merge(connection: sqlite3.Connection, seen: Observation) -> MergeResult:
     creator = _creator(connection, seen)
     new_creator = False
     if creator is not None:
@@ -80,16 +80,16 @@ def merge(connection: sqlite3.Connection, seen: Observation) -> Kept:
             _add_aliases(connection, creator, seen)
         new_creator = connection.execute(_FIRST_WORD, (creator.id,)).rowcount > 0
     if seen.post_id is None:
-        return Kept(new_creator)
+        return MergeResult(new_creator)
     found = connection.execute(_POST, (seen.platform, seen.post_id)).fetchone()
     if found:
         post = PostRow(*found)
     elif creator is not None:
         post = _new_post(connection, seen, creator)
     else:
-        return Kept(orphan=True)
+        return MergeResult(orphan=True)
     update_post(connection, _told(post, _about_post(seen, creator), seen.observed_at))
-    return Kept(new_creator, found is None)
+    return MergeResult(new_creator, found is None)
 
 
 def _creator(connection: sqlite3.Connection, seen: Observation) -> CreatorRow | None:

@@ -12,7 +12,7 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.sandbox.countries import country_code
 from tastemaker.sandbox.tables.cells import (
-    Unreadable,
+    UnreadableCell,
     is_unknown,
     read_count,
     read_flag,
@@ -140,11 +140,11 @@ def _read(
     cells: Sequence[str], layout: Layout, field: str, reader: Callable[[str], Value | None], reason: Reason
 ) -> Value | None:
     """The first cell that can be read; unknown where one says so; otherwise the row is rejected."""
-    wrong: tuple[str, Unreadable] | None = None
+    wrong: tuple[str, UnreadableCell] | None = None
     for place in layout.columns.get(field, ()):
         try:
             value = reader(cells[place])
-        except Unreadable as error:
+        except UnreadableCell as error:
             wrong = wrong or (cells[place], error)
             continue
         if value is not None:

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from tastemaker.sandbox.call import Body
+from tastemaker.sandbox.formatting import iso_duration, iso_time
 from tastemaker.sandbox.identity import etag, uploads_playlist
 from tastemaker.sandbox.store import CreatorRow, PostRow
-from tastemaker.sandbox.wording import iso_duration, iso_time
 
 IMAGES = "https://images.example.com"
 """Pictures lead nowhere on purpose."""

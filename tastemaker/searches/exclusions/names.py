@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
-from tastemaker.core.secret_files import ensure_secret, find_secret
+from tastemaker.core.private_files import ensure_secret, find_secret
 from tastemaker.core.settings import Settings
 from tastemaker.core.text import clean_line
 from tastemaker.db.enums import ExclusionKind

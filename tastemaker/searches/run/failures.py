@@ -16,8 +16,8 @@ from tastemaker.events.payloads import ProviderMalformed, SearchParked
 from tastemaker.events.service import record
 from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done
-from tastemaker.providers.admission import NO_CREDITS_SECONDS, NotNow, backoff
 from tastemaker.providers.base import ErrorKind, ProviderError
+from tastemaker.providers.limits import NO_CREDITS_SECONDS, Throttled, backoff
 from tastemaker.searches.queries import lock_search
 from tastemaker.searches.run import call_queries, queries
 from tastemaker.searches.run.provider_calls import ProviderAccess, spread
@@ -40,7 +40,7 @@ PARK_FROM_SECONDS = 120.0
 MAX_PARK = timedelta(days=2)
 
 
-async def postpone(session: AsyncSession, *, state: RunState, wait: NotNow) -> Answer:
+async def postpone(session: AsyncSession, *, state: RunState, wait: Throttled) -> Answer:
     """A short pause is taken by the message, a long one parks the search; nothing has failed."""
     if wait.seconds <= PARK_FROM_SECONDS:
         return Again(wait.seconds + spread(wait.seconds))

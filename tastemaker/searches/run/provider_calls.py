@@ -22,8 +22,7 @@ from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
-from tastemaker.providers import admission
-from tastemaker.providers.admission import NotNow, gate_of
+from tastemaker.providers import limits
 from tastemaker.providers.base import (
     Capability,
     Cost,
@@ -34,6 +33,7 @@ from tastemaker.providers.base import (
     Provider,
     ProviderError,
 )
+from tastemaker.providers.limits import Throttled, limiter_of
 from tastemaker.providers.page_store import (
     PaidPage,
     find_page,
@@ -83,7 +83,7 @@ class ProviderAccess:
     @property
     def gate(self) -> str | None:
         """The account whose limits the calls take of; None where nothing limits them."""
-        return None if self.source == SANDBOX else gate_of(self.declaration)
+        return None if self.source == SANDBOX else limiter_of(self.declaration)
 
     @property
     def is_enabled(self) -> bool:
@@ -118,7 +118,7 @@ async def find_paid(session: AsyncSession, access: ProviderAccess, state: RunSta
 
 
 async def call_within_limits(database: Database, access: ProviderAccess, state: RunState) -> Page:
-    """One page of a provider that has a gate. Raises NotNow before, ProviderError after the call.
+    """One page of a provider that has a gate. Raises Throttled before, ProviderError after the call.
 
     A quota or a budget that has nothing left is a ProviderError that cost nothing.
     """
@@ -173,14 +173,14 @@ async def _enter(session: AsyncSession, *, access: ProviderAccess, state: RunSta
     """The call's row in the ledger, and how long to wait before it goes out: seconds at most."""
     declared, capability = access.declaration, Capability.KEYWORD_SEARCH
     gate, digest = (
-        gate_of(declared),
+        limiter_of(declared),
         question(declared, _query(state), state.cursor) if access.reuse_for else None,
     )
     if digest is not None and await is_on_its_way(
         session, digest, provider=declared.name, gate=gate, run_id=state.run_id, seconds=declared.page_seconds
     ):
-        raise NotNow(SAME_PAGE_SECONDS, "The same page is being asked for already.")
-    pause = await admission.enter(
+        raise Throttled(SAME_PAGE_SECONDS, "The same page is being asked for already.")
+    pause = await limits.acquire(
         session,
         declared,
         access.config,
@@ -199,7 +199,7 @@ async def _settle(
 ) -> None:
     """Paid for, and kept for whoever asks the same: also for this run, should its process die now."""
     await call_queries.settle_call(session, state, call_id, page.cost, status="charged")
-    await admission.succeeded(session, access.declaration)
+    await limits.record_success(session, access.declaration)
     if access.reuse_for:
         await _keep(session, access, state, page)
 
@@ -219,7 +219,7 @@ async def _settle_failure(
     await call_queries.settle_call(
         session, state, call_id, error.cost, status="failed", error_kind=error.kind.value
     )
-    await admission.failed(session, access.declaration, access.config, Capability.KEYWORD_SEARCH, error)
+    await limits.record_failure(session, access.declaration, access.config, Capability.KEYWORD_SEARCH, error)
 
 
 def _query(state: RunState) -> KeywordQuery:

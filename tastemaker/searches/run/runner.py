@@ -31,8 +31,8 @@ from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_full
 from tastemaker.events.payloads import SearchProcessing
 from tastemaker.jobs.types import Again, Answer, Done, JobContext
-from tastemaker.providers.admission import NotNow
 from tastemaker.providers.base import Page, Provider, ProviderError
+from tastemaker.providers.limits import Throttled
 from tastemaker.providers.page_store import PaidPage
 from tastemaker.providers.samples import sampled
 from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey
@@ -183,7 +183,7 @@ async def _one_page(
     asked = monotonic()
     try:
         page = await _page_of(database, access, pending)
-    except NotNow as wait:
+    except Throttled as wait:
         return await in_transaction(database, claim, partial(postpone, state=pending.state, wait=wait))
     except ProviderError as error:
         failed = partial(

@@ -1,7 +1,7 @@
 import pytest
 
 from tastemaker.sandbox.tables.cells import (
-    Unreadable,
+    UnreadableCell,
     read_count,
     read_flag,
     read_handle,
@@ -50,7 +50,7 @@ from tastemaker.sandbox.tables.cells import (
 )
 def test_counts_in_all_their_forms(text: str, count: int | None) -> None:
     if count is None:
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableCell):
             read_count(text)
     else:
         assert read_count(text) == count
@@ -81,7 +81,7 @@ def test_unknown_is_not_zero(text: str) -> None:
     ],
 )
 def test_what_is_no_count_is_told_apart(text: str, said: str) -> None:
-    with pytest.raises(Unreadable, match=said):
+    with pytest.raises(UnreadableCell, match=said):
         read_count(text)
 
 
@@ -106,7 +106,7 @@ def test_times(text: str, seconds: int | None) -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "2022-13", "2022-02-30", "17.40.40", "2 years ago"])
 def test_unreadable_times(text: str) -> None:
-    with pytest.raises(Unreadable, match="date"):
+    with pytest.raises(UnreadableCell, match="date"):
         read_time(text)
 
 
@@ -120,9 +120,9 @@ def test_lengths(text: str, seconds: int) -> None:
 
 def test_lengths_in_minutes_and_unreadable_ones() -> None:
     assert read_seconds("255.2", minutes=True) == 15_312
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableCell):
         read_seconds("long")
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableCell):
         read_seconds("inf")
 
 

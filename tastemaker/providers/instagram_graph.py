@@ -1,18 +1,18 @@
 """Instagram through Meta's Graph API: professional accounts by handle, for an operator who has one.
 
-`business_discovery` is a field of the operator's own account, and what it says of another one is chosen in
-its argument. Its ids are the Graph API's own, not Instagram's numeric user ids.
+`business_discovery` is a field of the operator's own account; its argument names the other account and the
+fields to return. Its ids are the Graph API's own, not Instagram's numeric user ids.
 """
 
+import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
 
 from tastemaker.core.platforms import Platform
 from tastemaker.providers import parsing
-from tastemaker.providers.accounts import account_of
-from tastemaker.providers.asking import checked_account, checked_options, unanswerable
 from tastemaker.providers.base import (
     Capability,
     Cost,
@@ -27,11 +27,12 @@ from tastemaker.providers.base import (
     ProfileQuery,
     ProviderError,
 )
-from tastemaker.providers.gathering import gather
-from tastemaker.providers.http import Answer, get_json
-from tastemaker.providers.instagram_graph.refusals import KEY_VARIABLE, NAME, USER_VARIABLE, refused
+from tastemaker.providers.declaration import account_of
+from tastemaker.providers.errors import kind_of_status, refusal
+from tastemaker.providers.http import JsonResponse, get_json
 from tastemaker.providers.mentions import distinct_links, emails_in, hashtags_in, links_in
-from tastemaker.providers.parsing import dig
+from tastemaker.providers.parameters import bad_request, checked_account, checked_options
+from tastemaker.providers.parsing import dig, gather
 
 POSTS = 25
 PATH = "/{ig-user-id}"
@@ -55,6 +56,21 @@ _TOKEN = re.compile(r"[A-Za-z0-9_.|\-]{6,2048}")
 _HANDLE = re.compile(r"[A-Za-z0-9_.]{1,30}")
 _USER_ID = re.compile(r"[0-9]{1,32}")
 _SHORT_CODE = re.compile(r"/(?:p|reel|tv)/([A-Za-z0-9_\-]{5,64})/?")
+
+NAME = "Instagram Graph API"
+KEY_VARIABLE = "INSTAGRAM_GRAPH_TOKEN"
+USER_VARIABLE = "INSTAGRAM_GRAPH_USER_ID"
+USAGE_HEADER = "X-Business-Use-Case-Usage"
+_NO_SUCH_ACCOUNT = 2207013
+_KINDS = {
+    ErrorKind.RATE_LIMITED: {4, 17, 32, 613, 80002},
+    ErrorKind.AUTH: {3, 10, 102, 190, *range(200, 300)},
+    ErrorKind.NOT_FOUND: {24, 110},
+    ErrorKind.BAD_REQUEST: {100, 803},
+    ErrorKind.SERVER: {1, 2},
+}
+_KIND_OF = {code: kind for kind, codes in _KINDS.items() for code in codes}
+_MINUTE = 60
 
 
 class InstagramGraph:
@@ -80,17 +96,17 @@ class InstagramGraph:
             raise ProviderError(ErrorKind.GARBAGE, message, final=False, cost=ONE_CALL)
         media = dig(found, "media", "data")
         items = media if isinstance(media, list) else []
-        gathered = gather((creator, to_post(item, creator.stable_id)) for item in items)
+        found = gather((creator, to_post(item, creator.stable_id)) for item in items)
         return Page(
             creators=(creator,),
-            posts=gathered.posts,
+            posts=found.posts,
             next_cursor=None,
             cost=ONE_CALL,
             raw=(answer.raw,),
-            skipped=gathered.skipped,
+            skipped=found.skipped,
         )
 
-    async def _ask(self, http: httpx.AsyncClient, fields: str) -> Answer:
+    async def _ask(self, http: httpx.AsyncClient, fields: str) -> JsonResponse:
         try:
             answer = await get_json(
                 http,
@@ -104,7 +120,7 @@ class InstagramGraph:
             error.cost = ONE_CALL if error.cost.calls else error.cost
             raise
         if answer.status >= httpx.codes.BAD_REQUEST or answer.body.get("error"):
-            raise refused(answer, ONE_CALL)
+            raise error_of(answer, ONE_CALL)
         return answer
 
     def _refuse_malformed(self) -> None:
@@ -187,7 +203,41 @@ def _checked_handle(query: ProfileQuery) -> str:
     handle, _ = checked_account(query)
     checked_options(query, {})
     if handle is None:
-        raise unanswerable(f"{NAME} finds accounts by their handle, not by an id.")
+        raise bad_request(f"{NAME} finds accounts by their handle, not by an id.")
     if not _HANDLE.fullmatch(handle):
-        raise unanswerable("A handle on Instagram has letters, digits, dots and underscores, 30 at most.")
+        raise bad_request("A handle on Instagram has letters, digits, dots and underscores, 30 at most.")
     return handle
+
+
+def error_of(answer: JsonResponse, cost: Cost) -> ProviderError:
+    """The error for an answer whose status, or whose body in spite of its status, says no."""
+    kind = _kind_of(answer)
+    wait = _seconds_to_wait(answer) if kind is ErrorKind.RATE_LIMITED else None
+    return refusal(kind, answer, provider=NAME, variable=KEY_VARIABLE, cost=cost, retry_after=wait)
+
+
+def _kind_of(answer: JsonResponse) -> ErrorKind:
+    """By the code inside; the statuses are nearly always 400."""
+    error = answer.body.get("error")
+    if parsing.count(dig(error, "error_subcode")) == _NO_SUCH_ACCOUNT:
+        return ErrorKind.NOT_FOUND
+    code = parsing.count(dig(error, "code"))
+    if code in _KIND_OF:
+        return _KIND_OF[code]
+    return ErrorKind.SERVER if parsing.truth(dig(error, "is_transient")) else kind_of_status(answer.status)
+
+
+def _seconds_to_wait(answer: JsonResponse) -> float | None:
+    """The longest of what the header says in minutes; None where it says nothing."""
+    waits = [minutes for minutes in _minutes(answer.headers.get(USAGE_HEADER, "")) if minutes]
+    return float(max(waits) * _MINUTE) if waits else None
+
+
+def _minutes(header: str) -> Iterator[int | None]:
+    try:
+        usage = json.loads(header)
+    except ValueError:
+        return
+    for entries in usage.values() if isinstance(usage, dict) else ():
+        for entry in entries if isinstance(entries, list) else ():
+            yield parsing.count(dig(entry, "estimated_time_to_regain_access"))

@@ -1,17 +1,18 @@
-"""What goes wrong between an adapter and its provider, whatever was asked: how it is told, what it costs."""
+"""Tests of failures that every provider must handle, and checks of what an adapter returns."""
 
 import logging
+import re
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from tastemaker.core.clock import utc_now
-from tastemaker.providers.base import Adapter, Capability, Cost, ErrorKind, Page, ProviderError
+from tastemaker.providers.base import Adapter, Capability, Cost, Creator, ErrorKind, Page, Post, ProviderError
 from tastemaker.providers.conformance.remote import Remote, Reply, always, as_json, listening
-from tastemaker.providers.conformance.storable import assert_declared
 from tastemaker.providers.conformance.wires import KEY, Item
 from tastemaker.providers.http import make_client
 
@@ -41,8 +42,11 @@ GARBAGE = {
 }
 BAD_KEYS = ("", " ", "short", "has space inside", "line\r\nbreak-in-it", "clé-de-accès")
 
+_ID = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
+_MOST = 2**63 - 1
 
-class TroubleConformance:
+
+class FailureConformance:
     """`ask`, `adapter`, `lost_call`, `key_variable` and `refusals` are the subclass's."""
 
     pytestmark = pytest.mark.asyncio
@@ -205,3 +209,39 @@ class TroubleConformance:
         assert all((KEY in one) is (self.key_variable is not None) for one in sent)
         assert KEY not in "".join(said) + caplog.text + repr(self.adapter(remote.url))
         assert "HTTP Request" in caplog.text  # the log line that would have carried it
+
+
+def assert_storable(page: Page) -> None:
+    """Ids that are ids, each once; no text that UTF-8 or PostgreSQL refuses; no count that is none."""
+    ids = [creator.stable_id for creator in page.creators]
+    posts = [post.post_id for post in page.posts]
+    assert all(_ID.fullmatch(one) for one in [*ids, *posts])
+    assert len(set(ids)) == len(ids)
+    assert len(set(posts)) == len(posts)
+    assert {post.creator_id for post in page.posts} <= set(ids)
+    assert page.skipped >= 0
+    things: list[Creator | Post] = [*page.creators, *page.posts]
+    for thing in things:
+        for name, value in asdict(thing).items():
+            assert _is_storable(value), f"{name} is {value!r}"
+
+
+def assert_declared(adapter: Adapter, asked: str) -> None:
+    """The path of a call is one that the adapter declares; `{…}` in a declared one is any part of it."""
+    paths = [endpoint.path for endpoint in adapter.declaration.endpoints]
+    patterns = [re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(path)) for path in paths]
+    assert any(re.search(f"{pattern}$", asked) for pattern in patterns), f"{asked} is not declared: {paths}"
+
+
+def _is_storable(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" not in value and not any(0xD800 <= ord(character) <= 0xDFFF for character in value)  # noqa: PLR2004 - halves of pairs
+    if isinstance(value, bool) or value is None:
+        return True
+    if isinstance(value, int):
+        return 0 <= value <= _MOST
+    if isinstance(value, datetime):
+        return value.tzinfo is not None
+    if isinstance(value, dict):
+        return all(map(_is_storable, [*value, *value.values()]))
+    return isinstance(value, tuple | list) and all(map(_is_storable, value))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from tastemaker.providers.base import Cost, ErrorKind, KeywordQuery, ProfileQuery, ProviderError
-from tastemaker.providers.bodies import clean_text
+from tastemaker.providers.http import clean_text
 
 LONGEST_KEYWORD = 500
 LONGEST_CURSOR = 4096
@@ -20,9 +20,9 @@ _WORD = re.compile(r"[A-Za-z0-9_:./\-]{1,64}")
 def checked_keyword(query: KeywordQuery) -> str:
     keyword = clean_text(query.keyword).strip()
     if not keyword:
-        raise unanswerable("The keyword is empty.")
+        raise bad_request("The keyword is empty.")
     if len(keyword) > LONGEST_KEYWORD:
-        raise unanswerable(
+        raise bad_request(
             f"The keyword has {len(keyword):,} characters; at most {LONGEST_KEYWORD} are accepted."
         )
     return keyword
@@ -33,7 +33,7 @@ def checked_region(query: KeywordQuery) -> str | None:
     if query.region is None:
         return None
     if not _REGION.fullmatch(query.region):
-        raise unanswerable("A region is a country's code of two letters, such as US or DE.")
+        raise bad_request("A region is a country's code of two letters, such as US or DE.")
     return query.region.upper()
 
 
@@ -41,11 +41,11 @@ def checked_account(query: ProfileQuery) -> tuple[str | None, str | None]:
     """Handle (without its @) and stable id; one of them is there, and neither can mean another parameter."""
     handle = clean_text(query.handle or "").strip().removeprefix("@") or None
     if handle is None and query.stable_id is None:
-        raise unanswerable("A profile is asked for by a handle or by an id.")
+        raise bad_request("A profile is asked for by a handle or by an id.")
     if handle is not None and not (len(handle) <= LONGEST_HANDLE and _HANDLE.fullmatch(handle)):
-        raise unanswerable("A handle has letters, digits, dots, hyphens and underscores, 128 at most.")
+        raise bad_request("A handle has letters, digits, dots, hyphens and underscores, 128 at most.")
     if query.stable_id is not None and not _ID.fullmatch(query.stable_id):
-        raise unanswerable("The id of an account has letters, digits, dots, hyphens and underscores.")
+        raise bad_request("The id of an account has letters, digits, dots, hyphens and underscores.")
     return handle, query.stable_id
 
 
@@ -70,10 +70,10 @@ def checked_cursor(cursor: str | None, *, provider: str) -> str | None:
 
 
 def unknown_cursor(provider: str) -> ProviderError:
-    return unanswerable(f"The page asked of {provider} does not exist: its cursor was never issued.")
+    return bad_request(f"The page asked of {provider} does not exist: its cursor was never issued.")
 
 
-def unanswerable(message: str) -> ProviderError:
+def bad_request(message: str) -> ProviderError:
     """Nothing was sent, and asking again cannot help."""
     return ProviderError(ErrorKind.BAD_REQUEST, message, final=True, cost=Cost(calls=0, units=0))
 
@@ -85,9 +85,9 @@ def _checked_option(
 ) -> tuple[str, str]:
     if name not in known:
         choice = f"Choose from: {', '.join(sorted(known))}." if known else "There are none here."
-        raise unanswerable(f"Unknown option {name[:40]!r}. {choice}")
+        raise bad_request(f"Unknown option {name[:40]!r}. {choice}")
     parameter, values = known[name]
     if not (isinstance(value, str) and _WORD.fullmatch(value) and (values is None or value in values)):
         accepted = ", ".join(sorted(values)) if values else "a single word"
-        raise unanswerable(f"The option {name} takes: {accepted}.")
+        raise bad_request(f"The option {name} takes: {accepted}.")
     return parameter, value

@@ -1,9 +1,15 @@
-"""Secrets that a machine makes for itself: a file in the data directory, readable by its owner alone."""
+"""Folders and secrets of the data directory, closed to other users of the machine."""
 
 import os
 from pathlib import Path
 
 from tastemaker.core.ids import new_token
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder and the one it lies in, closed to other users. What is there already stays as it is."""
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def find_secret(path: Path) -> str | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from tastemaker.core.clock import utc_now
 from tastemaker.providers.base import Cost, ErrorKind, ProviderError
-from tastemaker.providers.http import Answer
+from tastemaker.providers.http import JsonResponse
 
 _MALFORMED_KEY = "The key for {provider} is malformed: {rule}. Check {variable}."
 _KEY = re.compile(r"[A-Za-z0-9_.\-]{6,256}")
@@ -46,7 +46,7 @@ def kind_of_status(status: int) -> ErrorKind:
 
 def refusal(
     kind: ErrorKind,
-    answer: Answer,
+    answer: JsonResponse,
     *,
     provider: str,
     variable: str,
@@ -64,7 +64,7 @@ def refusal(
     )
 
 
-def retry_after_seconds(answer: Answer) -> float | None:
+def retry_after_seconds(answer: JsonResponse) -> float | None:
     """RFC 9110's Retry-After in seconds from now, also where it came as a date; never negative.
 
     A date counts from the answer's own Date: neither clock needs to be right.
@@ -80,7 +80,7 @@ def retry_after_seconds(answer: Answer) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _said_at(answer: Answer) -> datetime:
+def _said_at(answer: JsonResponse) -> datetime:
     try:
         return _moment(answer.headers.get("Date", ""))
     except (TypeError, ValueError):

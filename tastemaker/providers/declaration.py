@@ -1,5 +1,6 @@
-"""What an adapter says about itself: what it can do, with which calls, at which cost, under which terms."""
+"""What an adapter declares: endpoints, costs, quotas, limits and the terms for what it returns."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -127,3 +128,8 @@ class Declaration:
             if endpoint.name == name:
                 return endpoint
         raise KeyError(name)
+
+
+def account_of(provider: str, key: str) -> str:
+    """The provider with a digest of the key: two keys never share limits, and the key cannot be read."""
+    return f"{provider}:{hashlib.sha256(key.encode()).hexdigest()[:12]}"
