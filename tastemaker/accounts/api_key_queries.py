@@ -6,10 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ NOTE_USE = text("""
 """)
 
 
-async def find_candidate(session: AsyncSession, prefix: str) -> Candidate | None:
+async def find_candidate(session: Transaction, prefix: str) -> Candidate | None:
     """Through the door: the session may be nobody's."""
     row = (await session.execute(FIND_CANDIDATE, {"prefix": prefix})).mappings().first()
     if row is None:
@@ -97,7 +97,7 @@ async def find_candidate(session: AsyncSession, prefix: str) -> Candidate | None
 
 
 async def insert_key(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     *,
     name: str,
@@ -121,26 +121,26 @@ async def insert_key(
     return UUID(str(row.scalar_one()))
 
 
-async def list_keys(session: AsyncSession, user_id: ExternalUserId, *, limit: int) -> list[StoredKey]:
+async def list_keys(session: Transaction, user_id: ExternalUserId, *, limit: int) -> list[StoredKey]:
     """The newest first."""
     rows = await session.execute(LIST, {"tenant_id": user_id, "limit": limit})
     return [_key(row) for row in rows.mappings()]
 
 
-async def find_key(session: AsyncSession, user_id: ExternalUserId, reference: str) -> StoredKey | None:
+async def find_key(session: Transaction, user_id: ExternalUserId, reference: str) -> StoredKey | None:
     """By id or prefix."""
     parameters = {"tenant_id": user_id, "reference": reference}
     row = (await session.execute(FIND, parameters)).mappings().first()
     return None if row is None else _key(row)
 
 
-async def revoke(session: AsyncSession, user_id: ExternalUserId, key: UUID) -> bool:
+async def revoke(session: Transaction, user_id: ExternalUserId, key: UUID) -> bool:
     """False: it was revoked before."""
     row = await session.execute(REVOKE, {"tenant_id": user_id, "id": key})
     return row.first() is not None
 
 
-async def note_use(session: AsyncSession, user_id: ExternalUserId, key: UUID) -> None:
+async def note_use(session: Transaction, user_id: ExternalUserId, key: UUID) -> None:
     await session.execute(NOTE_USE, {"tenant_id": user_id, "id": key})
 
 

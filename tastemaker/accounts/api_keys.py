@@ -13,8 +13,6 @@ from datetime import timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.accounts import api_key_queries as queries
 from tastemaker.accounts.api_key_queries import Candidate, StoredKey
 from tastemaker.accounts.current_user import CurrentUser
@@ -24,6 +22,7 @@ from tastemaker.core.text import clean_line
 from tastemaker.db.claims import NOBODY, Tenant
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import ApiKeyCreated, ApiKeyRevoked
 from tastemaker.events.service import record
@@ -70,7 +69,7 @@ class Caller:
 
 
 async def create_key(
-    session: AsyncSession,
+    session: Transaction,
     user: CurrentUser,
     *,
     name: str,
@@ -111,7 +110,7 @@ async def create_key(
     return NewKey(made, secret)
 
 
-async def get_key(session: AsyncSession, user: CurrentUser, reference: str) -> StoredKey:
+async def get_key(session: Transaction, user: CurrentUser, reference: str) -> StoredKey:
     """By id or prefix. Raises NotFound."""
     found = await queries.find_key(session, user.user_id, reference.strip())
     if found is None:
@@ -120,7 +119,7 @@ async def get_key(session: AsyncSession, user: CurrentUser, reference: str) -> S
 
 
 async def revoke_key(
-    session: AsyncSession, user: CurrentUser, key: StoredKey, *, actor: ExternalUserId | None = None
+    session: Transaction, user: CurrentUser, key: StoredKey, *, actor: ExternalUserId | None = None
 ) -> StoredKey:
     """Refused from the next request on. Raises Conflict when it was revoked before."""
     if not await queries.revoke(session, user.user_id, key.id):

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.api_keys import Caller, NotAuthenticated, recognise
 from tastemaker.accounts.current_user import CurrentUser
@@ -15,6 +14,7 @@ from tastemaker.accounts.service import get_current_user
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.context import caused_by, current_cause
 from tastemaker.web.idempotency import Answer, Work, once
 from tastemaker.web.services import Services, services_of
@@ -34,7 +34,7 @@ class Access:
     def database(self) -> Database:
         return self.services.database
 
-    async def user(self, session: AsyncSession) -> CurrentUser:
+    async def user(self, session: Transaction) -> CurrentUser:
         """Raises NotFound."""
         return await get_current_user(session, self.caller.user_id)
 

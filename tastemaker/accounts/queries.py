@@ -8,7 +8,6 @@ from typing import Any, Final, LiteralString, get_args, get_type_hints
 
 from psycopg.rows import RowMaker
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.ids import ExternalUserId, UserId
@@ -16,6 +15,7 @@ from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database
 from tastemaker.db.enums import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
 from tastemaker.db.reading import read_one
+from tastemaker.db.transaction import Transaction
 
 FIND_CURRENT_USER = text("""
     SELECT u.id, u.user_id, u.is_admin, coalesce(s.current_plan, 'free') AS plan
@@ -42,7 +42,7 @@ COMPLETE_ONBOARDING = text("""
 """)
 
 
-async def find_current_user(session: AsyncSession, user_id: ExternalUserId) -> CurrentUser | None:
+async def find_current_user(session: Transaction, user_id: ExternalUserId) -> CurrentUser | None:
     row = (await session.execute(FIND_CURRENT_USER, {"user_id": user_id})).mappings().first()
     if row is None:
         return None
@@ -55,7 +55,7 @@ async def find_current_user(session: AsyncSession, user_id: ExternalUserId) -> C
 
 
 async def insert_user(
-    session: AsyncSession, user_id: ExternalUserId, *, full_name: str, plan: str, is_admin: bool
+    session: Transaction, user_id: ExternalUserId, *, full_name: str, plan: str, is_admin: bool
 ) -> bool:
     """A user and the rows that belong to one (billing waits for a payment). False: it was there."""
     row = await session.execute(
@@ -70,7 +70,7 @@ async def insert_user(
     return True
 
 
-async def complete_onboarding(session: AsyncSession, user_id: ExternalUserId) -> str | None:
+async def complete_onboarding(session: Transaction, user_id: ExternalUserId) -> str | None:
     """The user's plan; None where onboarding was complete before, or there is no such user."""
     rows = await session.execute(COMPLETE_ONBOARDING, {"user_id": user_id})
     return rows.scalar_one_or_none()

@@ -1,7 +1,6 @@
 """Identity of an installation without accounts: one local user, created on first use. And onboarding."""
 
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts import queries
 from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
@@ -9,6 +8,7 @@ from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import OnboardingCompleted, UserRegistered
 from tastemaker.events.service import record
@@ -19,7 +19,7 @@ from tastemaker.mail.sequence import on_onboarding_completed, on_sign_up
 SELF_HOSTED = "self_hosted"
 
 
-async def ensure_local_user(session: AsyncSession) -> CurrentUser:
+async def ensure_local_user(session: Transaction) -> CurrentUser:
     """The local user, on the plan without limits. The session carries that user's claim."""
     known = await queries.find_current_user(session, LOCAL_USER)
     if known is not None:
@@ -37,7 +37,7 @@ async def ensure_local_user(session: AsyncSession) -> CurrentUser:
     return await get_current_user(session, LOCAL_USER)
 
 
-async def complete_onboarding(session: AsyncSession, user_id: ExternalUserId) -> bool:
+async def complete_onboarding(session: Transaction, user_id: ExternalUserId) -> bool:
     """The last step of onboarding, with its event; False where it was taken before."""
     plan = await queries.complete_onboarding(session, user_id)
     if plan is None:
@@ -53,7 +53,7 @@ async def complete_onboarding(session: AsyncSession, user_id: ExternalUserId) ->
     return True
 
 
-async def get_current_user(session: AsyncSession, user_id: ExternalUserId) -> CurrentUser:
+async def get_current_user(session: Transaction, user_id: ExternalUserId) -> CurrentUser:
     user = await queries.find_current_user(session, user_id)
     if user is None:
         raise NotFound("There is no such user.")
@@ -73,7 +73,7 @@ COMPLETE_ONBOARDING = JobType(name="complete_onboarding", payload=CompleteOnboar
 async def handle_onboarding(context: JobContext, message: CompleteOnboarding) -> Answer:
     user_id = ExternalUserId(message.user_id)
 
-    async def work(session: AsyncSession) -> bool:
+    async def work(session: Transaction) -> bool:
         return await complete_onboarding(session, user_id)
 
     return Done({"completed": await in_transaction(context.database, Tenant(user_id), work)})

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.billing import queries
 from tastemaker.billing.queries import Allowance
 from tastemaker.core.errors import LimitReached, NotFound
 from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.db.messages import Later, Message
+from tastemaker.db.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,23 +28,23 @@ class Charge:
 NOBODY = "There is no such user, or no plan and usage of theirs."
 
 
-async def take_campaign(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def take_campaign(session: Transaction, user_id: ExternalUserId) -> None:
     """Raises LimitReached when the plan has no campaign left."""
     if not await queries.take_campaign(session, user_id):
         raise LimitReached("Your plan has no campaign left. Archive one, or choose a larger plan.")
 
 
-async def give_campaign_back(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def give_campaign_back(session: Transaction, user_id: ExternalUserId) -> None:
     """One campaign less is counted: it was archived or deleted."""
     await queries.give_campaign_back(session, user_id)
 
 
-async def lock_usage(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def lock_usage(session: Transaction, user_id: ExternalUserId) -> None:
     """Before a campaign is locked, as pages do: so nobody waits for each other."""
     await queries.lock_usage(session, user_id)
 
 
-async def refuse_without_allowance(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def refuse_without_allowance(session: Transaction, user_id: ExternalUserId) -> None:
     """Raises LimitReached when the period has no creator left: no call is paid for nothing."""
     allowance = await _lock_allowance(session, user_id)
     if allowance.left == 0:
@@ -118,7 +117,7 @@ async def _plan_everybody(everybody: Charge) -> Charge:
     return everybody
 
 
-async def _lock_allowance(session: AsyncSession, user_id: ExternalUserId) -> Allowance:
+async def _lock_allowance(session: Transaction, user_id: ExternalUserId) -> Allowance:
     allowance = await queries.lock_allowance(session, user_id)
     if allowance is None:
         raise NotFound(NOBODY)

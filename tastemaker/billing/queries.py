@@ -15,7 +15,6 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, SearchId, UserId
 from tastemaker.db.claims import SYSTEM
@@ -24,6 +23,7 @@ from tastemaker.db.enums import TrialStatus
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.messages import Later, Message
 from tastemaker.db.reading import read_all
+from tastemaker.db.transaction import Transaction
 
 UNLIMITED = -1
 
@@ -95,20 +95,20 @@ CHARGE = text("""
 """)
 
 
-async def take_campaign(session: AsyncSession, user_id: ExternalUserId) -> bool:
+async def take_campaign(session: Transaction, user_id: ExternalUserId) -> bool:
     """Count one more campaign, unless the limit is reached: one statement, so no two clicks pass."""
     return (await session.execute(TAKE_CAMPAIGN, {"user_id": user_id})).first() is not None
 
 
-async def give_campaign_back(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def give_campaign_back(session: Transaction, user_id: ExternalUserId) -> None:
     await session.execute(GIVE_CAMPAIGN_BACK, {"user_id": user_id})
 
 
-async def lock_usage(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def lock_usage(session: Transaction, user_id: ExternalUserId) -> None:
     await session.execute(LOCK_USAGE, {"user_id": user_id})
 
 
-async def lock_allowance(session: AsyncSession, user_id: ExternalUserId) -> Allowance | None:
+async def lock_allowance(session: Transaction, user_id: ExternalUserId) -> Allowance | None:
     row = (await session.execute(LOCK_ALLOWANCE, {"user_id": user_id})).mappings().first()
     return None if row is None else _allowance(row)
 
@@ -228,17 +228,17 @@ class EndedTrial:
     converted_at: datetime | None
 
 
-async def begin_periods(session: AsyncSession, *, batch: int) -> int:
+async def begin_periods(session: Transaction, *, batch: int) -> int:
     """Begin the current period of up to `batch` users whose last one is over; how many that were."""
     return int((await session.execute(BEGIN_PERIODS, {"batch": batch})).scalar_one())
 
 
-async def list_ended_trials(session: AsyncSession, *, limit: int) -> list[ExternalUserId]:
+async def list_ended_trials(session: Transaction, *, limit: int) -> list[ExternalUserId]:
     rows = await session.execute(LIST_ENDED_TRIALS, {"limit": limit})
     return [ExternalUserId(user_id) for user_id in rows.scalars()]
 
 
-async def end_trial(session: AsyncSession, user_id: ExternalUserId) -> EndedTrial | None:
+async def end_trial(session: Transaction, user_id: ExternalUserId) -> EndedTrial | None:
     """None: there is no active trial of theirs that is over."""
     row = (await session.execute(END_TRIAL, {"user_id": user_id})).mappings().first()
     if row is None:
@@ -337,7 +337,7 @@ class Reconciled:
     last: UUID | None
 
 
-async def reconcile_counters(session: AsyncSession, *, after: UUID, batch: int) -> Reconciled:
+async def reconcile_counters(session: Transaction, *, after: UUID, batch: int) -> Reconciled:
     """Set the counters of the next users to what they count."""
     ids = list((await session.execute(LOCK_NEXT, {"after": after, "batch": batch})).scalars())
     corrected = list((await session.execute(CORRECT, {"ids": ids})).scalars()) if ids else []

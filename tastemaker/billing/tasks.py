@@ -6,7 +6,6 @@ from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.billing import queries
 from tastemaker.billing.queries import FIRST, reconcile_counters
@@ -15,6 +14,7 @@ from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction
 from tastemaker.db.enums import TrialStatus
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import TrialConverted, TrialExpired
 from tastemaker.events.service import record
@@ -54,7 +54,7 @@ async def reset_usage(context: JobContext, _: Nothing) -> Answer:
 
 @handles(FIND_ENDED_TRIALS)
 async def find_ended_trials(context: JobContext, _: Nothing) -> Answer:
-    async def work(session: AsyncSession) -> int:
+    async def work(session: Transaction) -> int:
         ended = await queries.list_ended_trials(session, limit=BATCH)
         for user_id in ended:
             await publish(
@@ -74,7 +74,7 @@ async def expire_trial(context: JobContext, message: ExpireTrial) -> Answer:
     """Converted where a subscription is active, else expired, on the free plan; with its one event."""
     user_id = ExternalUserId(message.user_id)
 
-    async def work(session: AsyncSession) -> None:
+    async def work(session: Transaction) -> None:
         ended = await queries.end_trial(session, user_id)
         if ended is None:
             return

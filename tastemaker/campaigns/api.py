@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.authentication import Access, access
 from tastemaker.campaigns import queries, service
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.keyset import Page
+from tastemaker.db.transaction import Transaction
 from tastemaker.web.idempotency import Answer, answer, respond
 
 
@@ -80,7 +80,7 @@ After = Annotated[str | None, Query(max_length=400, description="`next` of the p
 async def create(caller: Writing, campaign: NewCampaign) -> Response:
     """Make a campaign. It counts against the plan."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         made = await service.create_campaign(
             session,
             await caller.user(session),
@@ -97,7 +97,7 @@ async def create(caller: Writing, campaign: NewCampaign) -> Response:
 async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> Response:
     """The campaigns, the newest first."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         page = await queries.list_campaigns(session, caller.caller.user_id, limit=limit, after=after)
         return answer(campaigns_document(page))
 
@@ -108,7 +108,7 @@ async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> R
 async def show(caller: Reading, campaign_id: UUID) -> Response:
     """One campaign."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         user = await caller.user(session)
         return answer(campaign_document(await service.get_campaign(session, user, str(campaign_id))))
 
@@ -119,7 +119,7 @@ async def show(caller: Reading, campaign_id: UUID) -> Response:
 async def change(caller: Writing, campaign_id: UUID, changed: ChangedCampaign) -> Response:
     """Rename or describe a campaign."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         user = await caller.user(session)
         campaign = await service.get_campaign(session, user, str(campaign_id))
         if changed.name is not None:
@@ -137,7 +137,7 @@ async def change(caller: Writing, campaign_id: UUID, changed: ChangedCampaign) -
 async def archive(caller: Writing, campaign_id: UUID) -> Response:
     """Put a campaign away. 409 while one of its searches runs, and where it is archived already."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         user = await caller.user(session)
         campaign = await service.get_campaign(session, user, str(campaign_id))
         return answer(campaign_document(await service.archive_campaign(session, user, campaign)))
@@ -149,7 +149,7 @@ async def archive(caller: Writing, campaign_id: UUID) -> Response:
 async def restore(caller: Writing, campaign_id: UUID) -> Response:
     """Take a campaign out of the archive. It counts against the plan again."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         user = await caller.user(session)
         campaign = await service.get_campaign(session, user, str(campaign_id))
         return answer(campaign_document(await service.restore_campaign(session, user, campaign)))

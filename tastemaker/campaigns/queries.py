@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.enums import CampaignStatus
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.transaction import Transaction
 
 _LIST = "campaigns"
 
@@ -108,7 +108,7 @@ BEGIN_DELETION = text("""
 
 
 async def insert_campaign(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     *,
     name: str,
@@ -122,14 +122,14 @@ async def insert_campaign(
 
 
 async def find_campaign(
-    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
+    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> Campaign | None:
     parameters = {"user_id": user_id, "campaign_id": campaign_id, "limit": 1}
     row = (await session.execute(FIND_BY_ID, parameters)).mappings().first()
     return _campaign(row) if row else None
 
 
-async def find_campaign_by_name(session: AsyncSession, user_id: ExternalUserId, name: str) -> Campaign | None:
+async def find_campaign_by_name(session: Transaction, user_id: ExternalUserId, name: str) -> Campaign | None:
     """The newest of that name that is not archived."""
     parameters = {"user_id": user_id, "name": name, "limit": 1}
     row = (await session.execute(FIND_BY_NAME, parameters)).mappings().first()
@@ -137,7 +137,7 @@ async def find_campaign_by_name(session: AsyncSession, user_id: ExternalUserId, 
 
 
 async def list_campaigns_by_prefix(
-    session: AsyncSession, user_id: ExternalUserId, prefix: str
+    session: Transaction, user_id: ExternalUserId, prefix: str
 ) -> Sequence[Campaign]:
     """At most two: enough to know whether the start of an id says which one is meant."""
     rows = await session.execute(FIND_BY_PREFIX, {"user_id": user_id, "prefix": prefix, "limit": 2})
@@ -145,7 +145,7 @@ async def list_campaigns_by_prefix(
 
 
 async def list_campaigns(
-    session: AsyncSession, user_id: ExternalUserId, *, limit: int, after: str | None = None
+    session: Transaction, user_id: ExternalUserId, *, limit: int, after: str | None = None
 ) -> Page[Campaign]:
     """Newest first, after the place that the last page gave."""
     place = read_cursor(after, of=_LIST)
@@ -163,7 +163,7 @@ async def list_campaigns(
 
 
 async def lock(
-    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
+    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> tuple[CampaignStatus, str] | None:
     """Status and type, which stay so until the transaction ends; None where there is none any more."""
     row = (await session.execute(LOCK, {"user_id": user_id, "campaign_id": campaign_id})).first()
@@ -171,7 +171,7 @@ async def lock(
 
 
 async def change(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     campaign_id: CampaignId,
     *,
@@ -189,15 +189,13 @@ async def change(
     return moment
 
 
-async def activate(
-    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
-) -> datetime | None:
+async def activate(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> datetime | None:
     moment: datetime | None = await session.scalar(ACTIVATE, {"user_id": user_id, "campaign_id": campaign_id})
     return moment
 
 
 async def complete_if_idle(
-    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
+    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> datetime | None:
     """Completed, once none of its searches is left running.
 
@@ -209,14 +207,14 @@ async def complete_if_idle(
     return moment
 
 
-async def archive(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> datetime | None:
+async def archive(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> datetime | None:
     """None also while one of its searches runs."""
     moment: datetime | None = await session.scalar(ARCHIVE, {"user_id": user_id, "campaign_id": campaign_id})
     return moment
 
 
 async def restore(
-    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
+    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> tuple[str, datetime] | None:
     """As what it is back, and when."""
     row = (await session.execute(RESTORE, {"user_id": user_id, "campaign_id": campaign_id})).first()
@@ -224,7 +222,7 @@ async def restore(
 
 
 async def begin_deletion(
-    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
+    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> CampaignStatus | None:
     """The status it had; None when somebody else has begun already."""
     status = await session.scalar(BEGIN_DELETION, {"user_id": user_id, "campaign_id": campaign_id})

@@ -3,8 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.billing.plan_limits import give_campaign_back, lock_usage, take_campaign
 from tastemaker.campaigns import queries
@@ -13,6 +11,7 @@ from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.core.text import clean_line
 from tastemaker.db.enums import CampaignStatus, SearchType
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payload_base import Payload
 from tastemaker.events.payloads import (
@@ -32,7 +31,7 @@ ID_PREFIX_LENGTH = 6
 
 
 async def create_campaign(
-    session: AsyncSession,
+    session: Transaction,
     user: CurrentUser,
     *,
     name: str,
@@ -56,7 +55,7 @@ async def create_campaign(
     return await get_campaign(session, user, str(campaign_id))
 
 
-async def get_campaign(session: AsyncSession, user: CurrentUser, reference: str) -> Campaign:
+async def get_campaign(session: Transaction, user: CurrentUser, reference: str) -> Campaign:
     """By id, by the start of an id, or by name. Raises NotFound, Conflict when it is ambiguous."""
     try:
         found = await queries.find_campaign(session, user.user_id, CampaignId(UUID(reference)))
@@ -71,27 +70,27 @@ async def get_campaign(session: AsyncSession, user: CurrentUser, reference: str)
     return matches[0]
 
 
-async def ensure_campaign(session: AsyncSession, user: CurrentUser, *, name: str) -> Campaign:
+async def ensure_campaign(session: Transaction, user: CurrentUser, *, name: str) -> Campaign:
     """The campaign of that name, made where there is none."""
     found = await queries.find_campaign_by_name(session, user.user_id, clean_line(name))
     return found or await create_campaign(session, user, name=name)
 
 
 async def rename_campaign(
-    session: AsyncSession, user: CurrentUser, campaign: Campaign, *, name: str
+    session: Transaction, user: CurrentUser, campaign: Campaign, *, name: str
 ) -> Campaign:
     """Raises InvalidInput, NotFound."""
     return await _change(session, user, campaign, name=_name(name), description=campaign.description)
 
 
 async def describe_campaign(
-    session: AsyncSession, user: CurrentUser, campaign: Campaign, *, description: str | None
+    session: Transaction, user: CurrentUser, campaign: Campaign, *, description: str | None
 ) -> Campaign:
     """An empty text takes the description away. Raises InvalidInput, NotFound."""
     return await _change(session, user, campaign, name=campaign.name, description=_description(description))
 
 
-async def archive_campaign(session: AsyncSession, user: CurrentUser, campaign: Campaign) -> Campaign:
+async def archive_campaign(session: Transaction, user: CurrentUser, campaign: Campaign) -> Campaign:
     """Put away: it takes no search and no longer counts against the plan.
 
     Raises Conflict while one of its searches runs, and when it is archived already.
@@ -105,7 +104,7 @@ async def archive_campaign(session: AsyncSession, user: CurrentUser, campaign: C
     return await get_campaign(session, user, str(campaign.id))
 
 
-async def restore_campaign(session: AsyncSession, user: CurrentUser, campaign: Campaign) -> Campaign:
+async def restore_campaign(session: Transaction, user: CurrentUser, campaign: Campaign) -> Campaign:
     """Out of the archive, counted again. Raises Conflict when it is not archived, LimitReached."""
     await lock_usage(session, user.user_id)
     restored = await queries.restore(session, user.user_id, campaign.id)
@@ -119,7 +118,7 @@ async def restore_campaign(session: AsyncSession, user: CurrentUser, campaign: C
 
 
 async def take_search(
-    session: AsyncSession, user_id: ExternalUserId, campaign: Campaign, *, search_type: SearchType
+    session: Transaction, user_id: ExternalUserId, campaign: Campaign, *, search_type: SearchType
 ) -> None:
     """The campaign is active from now on. Raises Conflict when it is archived, gone, or of the other type."""
     locked = await queries.lock(session, user_id, campaign.id)
@@ -135,7 +134,7 @@ async def take_search(
         await _tell(session, event, user_id, campaign.id, moment, source=Source.USER_ACTION)
 
 
-async def complete_if_idle(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
+async def complete_if_idle(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
     """Completed, once none of its searches is left running."""
     moment = await queries.complete_if_idle(session, user_id, campaign_id)
     if moment is not None:
@@ -145,7 +144,7 @@ async def complete_if_idle(session: AsyncSession, user_id: ExternalUserId, campa
 
 
 async def _change(
-    session: AsyncSession, user: CurrentUser, campaign: Campaign, *, name: str, description: str | None
+    session: Transaction, user: CurrentUser, campaign: Campaign, *, name: str, description: str | None
 ) -> Campaign:
     if (name, description) == (campaign.name, campaign.description):
         return campaign
@@ -158,7 +157,7 @@ async def _change(
 
 
 async def _tell(
-    session: AsyncSession,
+    session: Transaction,
     event: Payload,
     user_id: ExternalUserId,
     campaign_id: CampaignId,
@@ -177,14 +176,14 @@ async def _tell(
     )
 
 
-async def _why_not_archived(session: AsyncSession, user: CurrentUser, campaign: Campaign) -> str:
+async def _why_not_archived(session: Transaction, user: CurrentUser, campaign: Campaign) -> str:
     locked = await queries.lock(session, user.user_id, campaign.id)
     if locked is not None and locked[0] is CampaignStatus.ACTIVE:
         return f"A search of the campaign {campaign.name!r} is running. Cancel it, or wait for its end."
     return f"The campaign {campaign.name!r} is archived already."
 
 
-async def _by_prefix(session: AsyncSession, user: CurrentUser, reference: str) -> list[Campaign]:
+async def _by_prefix(session: Transaction, user: CurrentUser, reference: str) -> list[Campaign]:
     prefix = reference.strip().lower()
     if len(prefix) < ID_PREFIX_LENGTH or not set(prefix) <= set("0123456789abcdef-"):
         return []

@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.catalog.types import Provenance
 from tastemaker.db.messages import Later, Message, in_one_message
+from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Creator, Post
 
 KEEP_CREATORS = text("""
@@ -177,7 +177,7 @@ async def upsert(
 
 
 async def list_newer(
-    session: AsyncSession, creators: Sequence[Creator], posts: Sequence[Post], since: datetime
+    session: Transaction, creators: Sequence[Creator], posts: Sequence[Post], since: datetime
 ) -> CatalogIds:
     """Those of whom the catalog was told at that moment or later."""
     platforms = [*{one.platform.value for one in creators}]

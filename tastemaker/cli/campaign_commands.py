@@ -3,8 +3,6 @@
 import sys
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.campaigns import service
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.cli import screen
@@ -14,6 +12,7 @@ from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, in_session
 from tastemaker.core.errors import InvalidInput
 from tastemaker.db.engine import in_transaction, session_scope
+from tastemaker.db.transaction import Transaction
 from tastemaker.searches.maintenance import delete_campaign, erase_next_batch
 
 
@@ -106,12 +105,12 @@ def _all_of(campaign: Campaign) -> str:
 def _change(
     reference: str,
     done: str,
-    change: Callable[[Session, AsyncSession, Campaign], Awaitable[Campaign]],
+    change: Callable[[Session, Transaction, Campaign], Awaitable[Campaign]],
     *,
     as_json: bool,
 ) -> None:
     async def work(session: Session) -> None:
-        async def transaction(writing: AsyncSession) -> Campaign:
+        async def transaction(writing: Transaction) -> Campaign:
             campaign = await service.get_campaign(writing, session.user, reference)
             return await change(session, writing, campaign)
 

@@ -5,8 +5,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.accounts.service import get_current_user
 from tastemaker.cli import screen
 from tastemaker.cli.listing_commands import show_table
@@ -23,6 +21,7 @@ from tastemaker.core.ids import ExternalUserId, new_id
 from tastemaker.core.money import MICROS, dollars, parse_dollars
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import AdminAction
 from tastemaker.events.service import record
@@ -110,13 +109,13 @@ async def show_budgets(session: Session, wanted: Wanted, *, as_json: bool) -> No
         screen.show(f"{who}: {dollars(so_far)} spent this month, {limit}.")
 
 
-async def _set(writing: AsyncSession, session: Session, key: ConfigKey[Decimal], amount: str) -> None:
+async def _set(writing: Transaction, session: Session, key: ConfigKey[Decimal], amount: str) -> None:
     value = Decimal(_typed(amount))
     value = value if value < 0 else value / MICROS
     await set_value(writing, key.name, f"{value:f}", actor=_actor(session))
 
 
-async def _set_own(writing: AsyncSession, session: Session, user_id: ExternalUserId, amount: str) -> None:
+async def _set_own(writing: Transaction, session: Session, user_id: ExternalUserId, amount: str) -> None:
     """Also told by an event of the user's."""
     before = await find_own_budget(writing, user_id)
     after = None if amount.strip().lower() == AS_EACH else _typed(amount)

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.cli import screen
 from tastemaker.cli.listing_commands import show_table
@@ -17,6 +15,7 @@ from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.core.ids import CampaignId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction, session_scope
+from tastemaker.db.transaction import Transaction
 from tastemaker.searches.exclusions import names, service
 from tastemaker.searches.exclusions.names import CreatorName, ensure_key
 from tastemaker.searches.exclusions.queries import list_exclusions, list_suppressions
@@ -43,7 +42,7 @@ class Place:
 
     campaign: str | None
 
-    async def id(self, session: Session, opened: AsyncSession) -> CampaignId | None:
+    async def id(self, session: Session, opened: Transaction) -> CampaignId | None:
         if self.campaign is None:
             return None
         return (await get_campaign(opened, session.user, self.campaign)).id

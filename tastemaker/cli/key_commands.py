@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.accounts import api_key_queries, api_keys
 from tastemaker.accounts.api_key_queries import StoredKey
 from tastemaker.accounts.current_user import CurrentUser
@@ -21,6 +19,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import in_transaction, session_scope
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.transaction import Transaction
 
 COLUMNS = (
     Column(title="Key", least=15),
@@ -73,7 +72,7 @@ def revoke(reference: str, *, user: str | None, as_json: bool) -> None:
     async def work(session: Session) -> None:
         owner = await _owner(session, user)
 
-        async def transaction(writing: AsyncSession) -> StoredKey:
+        async def transaction(writing: Transaction) -> StoredKey:
             key = await api_keys.get_key(writing, owner, reference)
             return await api_keys.revoke_key(writing, owner, key, actor=session.user.user_id)
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.cli.progress import Trouble
 from tastemaker.core.ids import ExternalUserId, SearchId
+from tastemaker.db.transaction import Transaction
 
 SILENT_SECONDS = 8.0
 """A call that takes longer is worth a word: most take one second, the slowest provider's seventy."""
@@ -28,7 +28,7 @@ LIST_TROUBLED = text("""
 
 
 async def list_troubled(
-    session: AsyncSession, user_id: ExternalUserId, search_ids: Sequence[SearchId]
+    session: Transaction, user_id: ExternalUserId, search_ids: Sequence[SearchId]
 ) -> Mapping[SearchId, Trouble]:
     asked = {"user_id": user_id, "search_ids": list(search_ids), "silent": SILENT_SECONDS}
     rows = await session.execute(LIST_TROUBLED, asked)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.cli import report, screen
 from tastemaker.cli.csv_file import write_csv
@@ -17,6 +16,7 @@ from tastemaker.cli.references import Meant, find_meant
 from tastemaker.cli.session import Session
 from tastemaker.core.ids import SearchId
 from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import Transaction
 from tastemaker.searches.queries import list_runs
 from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, ResultPosition, Sort
 from tastemaker.searches.results.queries import ResultsPage, count_results, list_results
@@ -91,7 +91,7 @@ async def _show(session: Session, meant: Meant, question: Question, *, found: in
 
 
 async def _cut_off(
-    reading: AsyncSession, session: Session, searches: Sequence[Search]
+    reading: Transaction, session: Session, searches: Sequence[Search]
 ) -> dict[SearchId, list[Run]]:
     """The keywords of the searches that did not bring everything: what each gave, and why it ended."""
     return {

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.cli.states import short_id
 from tastemaker.core.errors import NotFound
+from tastemaker.db.transaction import Transaction
 from tastemaker.searches.queries import list_searches
 from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, Columns, columns_of
 from tastemaker.searches.service import get_search
@@ -42,7 +41,7 @@ class Meant:
         return CAMPAIGN_COLUMNS if self.campaign else columns_of([self.searches[0].platform])
 
 
-async def find_meant(session: AsyncSession, user: CurrentUser, reference: str) -> Meant:
+async def find_meant(session: Transaction, user: CurrentUser, reference: str) -> Meant:
     """Raises NotFound, Conflict when it is ambiguous."""
     try:
         return Meant(None, [await get_search(session, user, reference)])

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from psycopg.rows import dict_row
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.declaration import ConfigKey
 from tastemaker.config_store.values import Value, parse_value
@@ -17,6 +16,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database
 from tastemaker.db.enums import ValueType
 from tastemaker.db.reading import read_all
+from tastemaker.db.transaction import Transaction
 
 LIST = text("""
     SELECT category, key, value, value_type, is_hot_reloadable = 'true' AS is_hot, updated_at
@@ -85,18 +85,18 @@ class Change:
     actor: str | None
 
 
-async def list_values(session: AsyncSession) -> list[StoredValue]:
+async def list_values(session: Transaction) -> list[StoredValue]:
     """By category and key."""
     rows = (await session.execute(LIST)).mappings()
     return [StoredValue(**{**row, "value_type": ValueType(row["value_type"])}) for row in rows]
 
 
-async def find_value(session: AsyncSession, category: str, key: str) -> str | None:
+async def find_value(session: Transaction, category: str, key: str) -> str | None:
     """As it was written."""
     return (await session.execute(FIND, {"category": category, "key": key})).scalar_one_or_none()
 
 
-async def set_value(session: AsyncSession, key: ConfigKey[Any], value: str) -> bool:
+async def set_value(session: Transaction, key: ConfigKey[Any], value: str) -> bool:
     """False: it had that value already."""
     written = await session.execute(
         SET,
@@ -112,17 +112,17 @@ async def set_value(session: AsyncSession, key: ConfigKey[Any], value: str) -> b
     return written.first() is not None
 
 
-async def unset_value(session: AsyncSession, category: str, key: str) -> bool:
+async def unset_value(session: Transaction, category: str, key: str) -> bool:
     """False: there was no such row."""
     return (await session.execute(UNSET, {"category": category, "key": key})).first() is not None
 
 
-async def act_as(session: AsyncSession, actor: str) -> None:
+async def act_as(session: Transaction, actor: str) -> None:
     """Whom the transaction's changes are written down as done by."""
     await session.execute(ACT_AS, {"actor": actor})
 
 
-async def declare_keys(session: AsyncSession, keys: Iterable[ConfigKey[Any]]) -> None:
+async def declare_keys(session: Transaction, keys: Iterable[ConfigKey[Any]]) -> None:
     """Let the database refuse what this code could not read, whoever writes it."""
     await session.execute(DECLARE, [_declaration(key) for key in keys])
 
@@ -132,7 +132,7 @@ def declare_keys_at_once(connection: Connection, keys: Iterable[ConfigKey[Any]])
     connection.execute(DECLARE, [_declaration(key) for key in keys])
 
 
-async def list_changes(session: AsyncSession, name: str | None, *, limit: int) -> list[Change]:
+async def list_changes(session: Transaction, name: str | None, *, limit: int) -> list[Change]:
     """The latest first; of one key where named."""
     rows = await session.execute(HISTORY, {"name": name, "limit": limit})
     return [Change(**row) for row in rows.mappings()]

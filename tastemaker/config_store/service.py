@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.config_store import keys as _declarations  # noqa: F401 - declares every key
 from tastemaker.config_store import queries
 from tastemaker.config_store.declaration import DECLARED, ConfigKey
 from tastemaker.config_store.queries import StoredValue
 from tastemaker.core.errors import InvalidInput, NotFound
+from tastemaker.db.transaction import Transaction
 
 T = TypeVar("T")
 
@@ -40,13 +39,13 @@ def find_key(name: str) -> ConfigKey[Any]:
     raise NotFound(f"Nothing reads a key {name[:80]!r}.{hint}")
 
 
-async def list_settings(session: AsyncSession) -> list[Setting]:
+async def list_settings(session: Transaction) -> list[Setting]:
     """Every declared key, by name."""
     stored = {(one.category, one.key): one for one in await queries.list_values(session)}
     return [_setting(key, stored.get(place)) for place, key in sorted(DECLARED.items())]
 
 
-async def current_value(session: AsyncSession, key: ConfigKey[T]) -> T:
+async def current_value(session: Transaction, key: ConfigKey[T]) -> T:
     """For a verb that has a session and no `Configuration`; the default where the row cannot be read."""
     stored = await queries.find_value(session, key.category, key.key)
     if stored is None:
@@ -57,12 +56,12 @@ async def current_value(session: AsyncSession, key: ConfigKey[T]) -> T:
         return key.default
 
 
-async def list_unused(session: AsyncSession) -> Sequence[StoredValue]:
+async def list_unused(session: Transaction) -> Sequence[StoredValue]:
     """Rows that nothing reads: left by an older version, or brought along by adoption."""
     return [one for one in await queries.list_values(session) if (one.category, one.key) not in DECLARED]
 
 
-async def set_value(session: AsyncSession, name: str, value: str, *, actor: str) -> Setting:
+async def set_value(session: Transaction, name: str, value: str, *, actor: str) -> Setting:
     """Raises NotFound, InvalidInput. The event of the change is written by the database, as for plain SQL."""
     key = find_key(name)
     written = key.write(key.parse(value))
@@ -71,7 +70,7 @@ async def set_value(session: AsyncSession, name: str, value: str, *, actor: str)
     return Setting(key=key, value=written, is_default=False)
 
 
-async def unset_value(session: AsyncSession, name: str, *, actor: str) -> Setting | None:
+async def unset_value(session: Transaction, name: str, *, actor: str) -> Setting | None:
     """Back to the default; None for a key that nothing reads. Raises NotFound, InvalidInput without a row."""
     category, _, key = name.strip().partition(".")
     await queries.act_as(session, actor)

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 
 from tastemaker.core.clock import monotonic
 from tastemaker.db.claims import Claim, claims_json
-from tastemaker.db.engine import CLAIM
 from tastemaker.db.migrations import ledger, preflight, session
 from tastemaker.db.migrations.privileges import prepare_privileges
 from tastemaker.db.migrations.steps import NAMES, take_steps
+from tastemaker.db.transaction import CLAIM
 
 HEAD: Final = max(NAMES)
 """The number of the last step that this code knows."""

@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.enums import ProcessingStatus
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.recorded import COLUMNS, RecordedEvent
 from tastemaker.events.subscribers import Subscriber, wishes
 
@@ -123,7 +123,7 @@ class Delivery:
         return {"event_id": self.event_id, "event_timestamp": self.event_timestamp.replace(tzinfo=None)}
 
 
-async def hand_out(session: AsyncSession, subscribers: Sequence[Subscriber], *, batch: int) -> int:
+async def hand_out(session: Transaction, subscribers: Sequence[Subscriber], *, batch: int) -> int:
     """Make the deliveries of up to `batch` new events; how many events that were."""
     pairs = wishes(subscribers)
     rows = await session.execute(
@@ -138,7 +138,7 @@ async def hand_out(session: AsyncSession, subscribers: Sequence[Subscriber], *, 
 
 
 async def claim(
-    session: AsyncSession, subscribers: Sequence[str], *, batch: int, lease: float
+    session: Transaction, subscribers: Sequence[str], *, batch: int, lease: float
 ) -> list[Delivery]:
     """Take up to `batch` that are due, the longest waiting first; counted before anything runs."""
     await session.execute(WITHOUT_WAITING_FOR_THE_DISK)
@@ -147,7 +147,7 @@ async def claim(
 
 
 async def rescue(
-    session: AsyncSession, subscribers: Sequence[str], *, max_attempts: int
+    session: Transaction, subscribers: Sequence[str], *, max_attempts: int
 ) -> list[tuple[Delivery, ProcessingStatus]]:
     """Hand back what dead dispatchers held; what has killed `max_attempts` of them is given up."""
     rows = await session.execute(RESCUE, {"subscribers": list(subscribers), "max_attempts": max_attempts})
@@ -158,19 +158,19 @@ async def rescue(
     return found
 
 
-async def hold(session: AsyncSession, delivery: Delivery) -> bool:
+async def hold(session: Transaction, delivery: Delivery) -> bool:
     """Whether it is still ours; for the rest of the transaction it stays so."""
     asked = {"event_id": delivery.event_id, "subscriber": delivery.subscriber, "attempt": delivery.attempt}
     return (await session.execute(HOLD, asked)).first() is not None
 
 
-async def find_event(session: AsyncSession, delivery: Delivery) -> RecordedEvent | None:
+async def find_event(session: Transaction, delivery: Delivery) -> RecordedEvent | None:
     row = (await session.execute(FIND, delivery.key)).mappings().first()
     return None if row is None else RecordedEvent(**row)
 
 
 async def settle(
-    session: AsyncSession,
+    session: Transaction,
     delivery: Delivery,
     status: ProcessingStatus,
     *,
@@ -192,7 +192,7 @@ async def settle(
     return True
 
 
-async def summarise(session: AsyncSession, delivery: Delivery) -> None:
+async def summarise(session: Transaction, delivery: Delivery) -> None:
     """The event's own status is that of all its deliveries.
 
     The lock comes first, so that of two deliveries that end together the later one sees both.

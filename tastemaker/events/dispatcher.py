@@ -10,8 +10,6 @@ import math
 import random
 from dataclasses import dataclass, field
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.core.waiting import call_off, first_of
@@ -19,6 +17,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
 from tastemaker.db.enums import ProcessingStatus
 from tastemaker.db.listening import woken
+from tastemaker.db.transaction import Transaction
 from tastemaker.events import delivery_queries as queries
 from tastemaker.events.context import caused_by
 from tastemaker.events.delivery_queries import Delivery
@@ -95,7 +94,7 @@ async def hand_out_all(database: Database, subscribers: Subscribers, *, batch: i
     total = 0
     while True:
 
-        async def work(session: AsyncSession) -> int:
+        async def work(session: Transaction) -> int:
             return await queries.hand_out(session, list(subscribers.values()), batch=batch)
 
         handed = await in_transaction(database, SYSTEM, work)
@@ -127,7 +126,7 @@ async def _look_for_work(database: Database, state: _State) -> None:
 
 
 async def _rescue(database: Database, state: _State) -> None:
-    async def work(session: AsyncSession) -> None:
+    async def work(session: Transaction) -> None:
         names, most = list(state.subscribers), state.settings.max_attempts
         for delivery, status in await queries.rescue(session, names, max_attempts=most):
             log.warning(
@@ -143,7 +142,7 @@ async def _rescue(database: Database, state: _State) -> None:
 async def _claim(database: Database, state: _State, *, batch: int) -> list[Delivery]:
     names, lease = list(state.subscribers), state.settings.lease
 
-    async def work(session: AsyncSession) -> list[Delivery]:
+    async def work(session: Transaction) -> list[Delivery]:
         return await queries.claim(session, names, batch=batch, lease=lease)
 
     return await in_transaction(database, SYSTEM, work)
@@ -152,7 +151,7 @@ async def _claim(database: Database, state: _State, *, batch: int) -> list[Deliv
 async def _deliver(database: Database, state: _State, delivery: Delivery) -> None:
     """One attempt. Its failure is its own: neither the event's other subscribers nor other events wait."""
 
-    async def work(session: AsyncSession) -> None:
+    async def work(session: Transaction) -> None:
         if not await queries.hold(session, delivery):
             log.warning("event %s for %s is not ours any more", delivery.event_id, delivery.subscriber)
             return
@@ -169,7 +168,7 @@ async def _deliver(database: Database, state: _State, delivery: Delivery) -> Non
         await _failed(database, state, delivery, f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
 
 
-async def _hear(session: AsyncSession, state: _State, delivery: Delivery) -> None:
+async def _hear(session: Transaction, state: _State, delivery: Delivery) -> None:
     event = await queries.find_event(session, delivery)
     if event is None:
         raise EventGone("The event is not in the log any more.")
@@ -185,7 +184,7 @@ async def _failed(database: Database, state: _State, delivery: Delivery, error: 
     given_up = delivery.attempt >= state.settings.max_attempts
     status = ProcessingStatus.FAILED if given_up else ProcessingStatus.PENDING
 
-    async def work(session: AsyncSession) -> None:
+    async def work(session: Transaction) -> None:
         await queries.settle(session, delivery, status, error=error, delay=delay_after(delivery.attempt))
 
     await in_transaction(database, SYSTEM, work)
@@ -210,7 +209,7 @@ async def _finish(database: Database, state: _State) -> None:
 
 
 async def _hand_back(database: Database, delivery: Delivery) -> None:
-    async def work(session: AsyncSession) -> None:
+    async def work(session: Transaction) -> None:
         await queries.settle(session, delivery, ProcessingStatus.PENDING, error="The dispatcher was stopped.")
 
     await in_transaction(database, SYSTEM, work)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.logging import get_logger
+from tastemaker.db.transaction import Transaction
 
 MOST_COUNTED: Final = 10_000
 """Beyond it the number says no more than that it is too large."""
@@ -47,7 +47,7 @@ class Lag:
         return self.seconds > WARN_AFTER_SECONDS
 
 
-async def find_lag(session: AsyncSession) -> Lag:
+async def find_lag(session: Transaction) -> Lag:
     """Over all tenants: for the system's claim."""
     row = (await session.execute(LAG, {"most": MOST_COUNTED})).mappings().one()
     return Lag(
@@ -58,7 +58,7 @@ async def find_lag(session: AsyncSession) -> Lag:
     )
 
 
-async def check_lag(session: AsyncSession) -> Lag:
+async def check_lag(session: Transaction) -> Lag:
     """For the schedule: warns in the log when delivery is behind, or something was given up."""
     lag = await find_lag(session)
     if lag.is_behind:

@@ -5,9 +5,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.engine import driver_connection
+from tastemaker.db.transaction import Transaction
 
 _KEY: Final = """
         INSERT INTO event_keys (idempotency_key, event_id, "timestamp")
@@ -87,7 +87,7 @@ LEADS_TO = text("""
 """)
 
 
-async def append(session: AsyncSession, event: Mapping[str, Any]) -> UUID | None:
+async def append(session: Transaction, event: Mapping[str, Any]) -> UUID | None:
     """The new event's id; None when its key was used before."""
     connection = await driver_connection(session)
     async with connection.cursor() as cursor:
@@ -96,7 +96,7 @@ async def append(session: AsyncSession, event: Mapping[str, Any]) -> UUID | None
     return None if row is None else row[0]
 
 
-async def append_many(session: AsyncSession, events: Sequence[Mapping[str, Any]]) -> list[UUID | None]:
+async def append_many(session: Transaction, events: Sequence[Mapping[str, Any]]) -> list[UUID | None]:
     """As `append`, in one pipeline; in the order given."""
     if not events:
         return []
@@ -112,7 +112,7 @@ async def append_many(session: AsyncSession, events: Sequence[Mapping[str, Any]]
                 return written
 
 
-async def leads_to(session: AsyncSession, *, causation_id: str, event_id: str) -> bool:
+async def leads_to(session: Transaction, *, causation_id: str, event_id: str) -> bool:
     """Whether the chain of causes that begins at `causation_id` comes by `event_id`."""
     found = await session.scalar(LEADS_TO, {"causation_id": causation_id, "event_id": event_id})
     return bool(found)

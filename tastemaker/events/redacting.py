@@ -5,7 +5,8 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.db.transaction import Transaction
 
 REDACT: Final = text(
     "SELECT redact_events(CAST(:events AS uuid[]), CAST(:fields AS text[]), :reason, :actor)"
@@ -13,7 +14,7 @@ REDACT: Final = text(
 
 
 async def redact(
-    session: AsyncSession, events: Sequence[UUID], *, fields: Sequence[str], reason: str, actor: str
+    session: Transaction, events: Sequence[UUID], *, fields: Sequence[str], reason: str, actor: str
 ) -> int:
     """Blank top-level `fields` of the events' data, and drop them from their metadata; how many had any.
 

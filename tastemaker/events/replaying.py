@@ -12,9 +12,9 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.errors import Conflict, InvalidInput
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import all_names
 from tastemaker.events.subscribers import Subscribers, wishes
 
@@ -97,7 +97,7 @@ WAKE: Final = text("NOTIFY events")
 
 
 async def replay(
-    session: AsyncSession, selection: Selection, *, enabled: bool, subscribers: Subscribers
+    session: Transaction, selection: Selection, *, enabled: bool, subscribers: Subscribers
 ) -> int:
     """Make the deliveries due that `selection` meets; how many those were.
 
@@ -117,7 +117,7 @@ async def replay(
     return count
 
 
-async def _replay(session: AsyncSession, selection: Selection, subscribers: Subscribers) -> int:
+async def _replay(session: Transaction, selection: Selection, subscribers: Subscribers) -> int:
     asked = {
         "event_id": selection.event_id,
         "types": _names(selection.event_types),

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import orjson
 from pydantic_core import PydanticSerializationError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.core.ids import ExternalUserId, new_id
+from tastemaker.db.transaction import Transaction
 from tastemaker.events import queries
 from tastemaker.events.context import LONGEST_CHAIN, Cause, current_cause
 from tastemaker.events.names import Source, all_names
@@ -51,7 +51,7 @@ class NewEvent:
 
 
 async def record(  # noqa: PLR0913 - everything after the source is optional
-    session: AsyncSession,
+    session: Transaction,
     payload: Payload,
     *,
     aggregate_id: str,
@@ -86,7 +86,7 @@ async def record(  # noqa: PLR0913 - everything after the source is optional
     return await queries.append(session, row)
 
 
-async def record_many(session: AsyncSession, events: Sequence[NewEvent]) -> list[UUID | None]:
+async def record_many(session: Transaction, events: Sequence[NewEvent]) -> list[UUID | None]:
     """As `record`, for many at once: their ids in the same order, None for each that was known already."""
     cause = current_cause()
     rows = [_row(event, cause) for event in events]
@@ -157,7 +157,7 @@ def _metadata(event: NewEvent, cause: Cause) -> str | None:
 
 
 async def _refuse_cycles(
-    session: AsyncSession, events: Sequence[NewEvent], rows: Sequence[Mapping[str, Any]]
+    session: Transaction, events: Sequence[NewEvent], rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Only who gives an id beforehand can name it as a cause before it is there."""
     if all(event.event_id is None for event in events):

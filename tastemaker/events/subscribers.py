@@ -4,13 +4,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import EventType, all_names
 from tastemaker.events.payload_base import Payload
 from tastemaker.events.recorded import RecordedEvent
 
-Handle = Callable[[AsyncSession, RecordedEvent], Awaitable[None]]
+Handle = Callable[[Transaction, RecordedEvent], Awaitable[None]]
 """Runs in the delivery's transaction, by the system's claim. A network call is a job's, or the outbox's."""
 
 

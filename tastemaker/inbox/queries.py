@@ -6,10 +6,10 @@ from datetime import datetime
 
 import orjson
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import InboxStatus
+from tastemaker.db.transaction import Transaction
 from tastemaker.inbox.sources import InboxId
 
 INSERT = text("""
@@ -83,7 +83,7 @@ class InboxMessage(InboxEntry):
 
 
 async def insert(
-    session: AsyncSession,
+    session: Transaction,
     *,
     source: str,
     message_id: str,
@@ -107,37 +107,35 @@ async def insert(
     return None if found is None else InboxId(found)
 
 
-async def find_message(session: AsyncSession, message: InboxId) -> InboxMessage | None:
+async def find_message(session: Transaction, message: InboxId) -> InboxMessage | None:
     return _message((await session.execute(FIND, {"id": message})).mappings().first())
 
 
-async def lock_message(session: AsyncSession, message: InboxId) -> InboxMessage | None:
+async def lock_message(session: Transaction, message: InboxId) -> InboxMessage | None:
     return _message((await session.execute(LOCK, {"id": message})).mappings().first())
 
 
 async def list_messages(
-    session: AsyncSession, *, status: InboxStatus | None, source: str | None, limit: int
+    session: Transaction, *, status: InboxStatus | None, source: str | None, limit: int
 ) -> list[InboxEntry]:
     """The newest first."""
     rows = await session.execute(LIST, {"status": status, "source": source, "limit": limit})
     return [InboxEntry(**{**row, "status": InboxStatus(row["status"])}) for row in rows.mappings()]
 
 
-async def mark_processed(
-    session: AsyncSession, message: InboxId, *, tenant_id: ExternalUserId | None
-) -> None:
+async def mark_processed(session: Transaction, message: InboxId, *, tenant_id: ExternalUserId | None) -> None:
     await session.execute(PROCESSED, {"id": message, "tenant_id": tenant_id})
 
 
-async def mark_failed(session: AsyncSession, message: InboxId, *, error: str) -> None:
+async def mark_failed(session: Transaction, message: InboxId, *, error: str) -> None:
     await session.execute(FAILED, {"id": message, "error": error})
 
 
-async def reopen(session: AsyncSession, message: InboxId) -> None:
+async def reopen(session: Transaction, message: InboxId) -> None:
     await session.execute(REOPEN, {"id": message})
 
 
-async def prune(session: AsyncSession, *, days: int, batch: int) -> int:
+async def prune(session: Transaction, *, days: int, batch: int) -> int:
     """Delete what came longer ago; how many rows that were."""
     rows = await session.execute(PRUNE, {"days": days, "batch": batch})
     return len(rows.all())

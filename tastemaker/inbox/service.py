@@ -4,13 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.core.errors import AppError, Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.text import clean_line
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.inbox import queries
 from tastemaker.inbox.queries import InboxMessage
 from tastemaker.inbox.sources import InboxId, InboxSource, source_named
@@ -32,7 +31,7 @@ _SECRET_WORDS: Final = (
     "apikey",
 )
 
-Handle = Callable[[AsyncSession, InboxMessage], Awaitable[ExternalUserId | None]]
+Handle = Callable[[Transaction, InboxMessage], Awaitable[ExternalUserId | None]]
 """Writes a message's effect; whom it was about, where that is known."""
 
 
@@ -43,7 +42,7 @@ class MessageTooLarge(InvalidInput):
 
 
 async def receive(
-    session: AsyncSession,
+    session: Transaction,
     *,
     source: InboxSource,
     message_id: str,
@@ -82,7 +81,7 @@ async def process(database: Database, message: InboxId, handle: Handle) -> bool:
     Raises Conflict for a message whose sender was not verified.
     """
 
-    async def work(session: AsyncSession) -> bool:
+    async def work(session: Transaction) -> bool:
         found = await queries.lock_message(session, message)
         if found is None or found.processed_at is not None:
             return False
@@ -100,7 +99,7 @@ async def process(database: Database, message: InboxId, handle: Handle) -> bool:
         raise
 
 
-async def get_message(session: AsyncSession, message: InboxId) -> InboxMessage:
+async def get_message(session: Transaction, message: InboxId) -> InboxMessage:
     """Raises NotFound."""
     found = await queries.find_message(session, message)
     if found is None:
@@ -108,7 +107,7 @@ async def get_message(session: AsyncSession, message: InboxId) -> InboxMessage:
     return found
 
 
-async def replay(session: AsyncSession, message: InboxId) -> InboxMessage:
+async def replay(session: Transaction, message: InboxId) -> InboxMessage:
     """Have it processed once more, whatever came of it. Raises NotFound, Conflict, InvalidInput."""
     found = await queries.lock_message(session, message)
     if found is None:
@@ -121,7 +120,7 @@ async def replay(session: AsyncSession, message: InboxId) -> InboxMessage:
     return await get_message(session, message)
 
 
-async def prune(session: AsyncSession, *, days: int = KEPT_DAYS, batch: int = 10_000) -> int:
+async def prune(session: Transaction, *, days: int = KEPT_DAYS, batch: int = 10_000) -> int:
     """Delete what came more than `days` ago, `batch` at most; how many that were."""
     return await queries.prune(session, days=days, batch=batch)
 

@@ -4,13 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NewType
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.core.errors import InvalidInput
+from tastemaker.db.transaction import Transaction
 
 InboxId = NewType("InboxId", int)
 
-Announce = Callable[[AsyncSession, InboxId], Awaitable[object]]
+Announce = Callable[[Transaction, InboxId], Awaitable[object]]
 """Publishes the job that will process the message, in the transaction that keeps it."""
 
 

@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import JobId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database
 from tastemaker.db.reading import write_all
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.queries import SUCCESSOR_WAITS
 from tastemaker.jobs.types import ClaimedJob
 
@@ -220,7 +220,7 @@ def in_turn(wished: Mapping[str, Any], *, served: Collection[str], after: str | 
 
 
 async def rescue(
-    session: AsyncSession,
+    session: Transaction,
     *,
     job_types: Sequence[str],
     lease: float,
@@ -244,12 +244,12 @@ async def rescue(
     return rows.mappings().all()
 
 
-async def promote(session: AsyncSession) -> None:
+async def promote(session: Transaction) -> None:
     """What waited for its time and need not any more is ready."""
     await session.execute(PROMOTE)
 
 
-async def park(session: AsyncSession, known: Collection[str]) -> list[str]:
+async def park(session: Transaction, known: Collection[str]) -> list[str]:
     """Set aside what stands in front and is of a type that nobody here knows, and take back what is known.
 
     The types that were set aside, one name for each job.

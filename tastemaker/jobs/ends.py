@@ -1,16 +1,16 @@
 """The events of a job's end, written with it."""
 
 from sqlalchemy import RowMapping
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import JobId
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.service import NewEvent, record_many
 from tastemaker.events.system_payloads import JobCompleted, JobFailed
 from tastemaker.jobs.types import ClaimedJob
 
 
-async def record_end(session: AsyncSession, job: ClaimedJob, payload: JobCompleted | JobFailed) -> None:
+async def record_end(session: Transaction, job: ClaimedJob, payload: JobCompleted | JobFailed) -> None:
     await record_many(session, [end_event(job, payload)])
 
 

@@ -7,13 +7,13 @@ from typing import Final
 
 import psycopg
 from pydantic import ValidationError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.keys import DEFAULT_RETRY_DELAY, JOB_TIMEOUT
 from tastemaker.core.logging import get_logger
 from tastemaker.core.text import storable
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction, is_victim
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.context import caused_by
 from tastemaker.events.system_payloads import JobFailed
 from tastemaker.jobs import queries
@@ -85,7 +85,7 @@ async def _failed(
     error = storable(error)[:MOST_OF_AN_ERROR]
     delay = _retry_delay(state.config[DEFAULT_RETRY_DELAY].total_seconds(), job.retry_count)
 
-    async def work(session: AsyncSession) -> None:
+    async def work(session: Transaction) -> None:
         status = await queries.fail(session, job, error=error, delay=delay, final=final)
         if status == "failed":
             await give_up(session, state.handlers, job, error)
@@ -98,7 +98,7 @@ def _retry_delay(first: float, failures: int) -> float:
     return min(LONGEST_RETRY_SECONDS, first * 2.0**failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
-async def give_up(session: AsyncSession, handlers: Handlers, job: ClaimedJob, error: str) -> None:
+async def give_up(session: Transaction, handlers: Handlers, job: ClaimedJob, error: str) -> None:
     """Tell whoever registered the type. That this breaks must not keep the other jobs from their worker."""
     await record_end(session, job, JobFailed(job_type=job.job_type, attempt=job.attempt, error=error[:500]))
     registered = handlers[job.job_type]

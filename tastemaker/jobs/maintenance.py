@@ -3,12 +3,11 @@
 from collections import Counter
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs import claim_queries
 from tastemaker.jobs.ends import lost_job
 from tastemaker.jobs.execution import give_up
@@ -33,7 +32,7 @@ async def tend(database: Database, state: WorkerState) -> None:
         return
     state.tends_next = monotonic() + min(TEND_SECONDS, state.settings.poll)
 
-    async def work(session: AsyncSession) -> None:
+    async def work(session: Transaction) -> None:
         await _rescue(session, state)
         await claim_queries.promote(session)
         if state.settings.only is None and monotonic() >= state.parks_next:
@@ -43,7 +42,7 @@ async def tend(database: Database, state: WorkerState) -> None:
     await in_transaction(database, SYSTEM, work)
 
 
-async def _rescue(session: AsyncSession, state: WorkerState) -> None:
+async def _rescue(session: Transaction, state: WorkerState) -> None:
     settings = state.settings
     lost = await claim_queries.rescue(
         session, job_types=list(state.handlers), lease=settings.lease, grace=settings.grace
@@ -54,7 +53,7 @@ async def _rescue(session: AsyncSession, state: WorkerState) -> None:
             await give_up(session, state.handlers, lost_job(job), job["error"])
 
 
-async def _park(session: AsyncSession, state: WorkerState) -> None:
+async def _park(session: Transaction, state: WorkerState) -> None:
     parked = await claim_queries.park(session, {*state.handlers, *registered_types()})
     for job_type, count in Counter(parked).items():
         log.warning(

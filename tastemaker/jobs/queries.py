@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, JobId
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.queries import append_together
 from tastemaker.jobs.types import ClaimedJob
 
@@ -88,7 +88,7 @@ HOLDS = text("""
 
 
 async def enqueue(  # noqa: PLR0913 - everything beyond the payload is optional
-    session: AsyncSession,
+    session: Transaction,
     job_type: str,
     payload: Mapping[str, Any],
     *,
@@ -121,7 +121,7 @@ async def enqueue(  # noqa: PLR0913 - everything beyond the payload is optional
     return JobId(found) if found else None
 
 
-async def renew(session: AsyncSession, held: Sequence[ClaimedJob], *, lease: float) -> set[JobId]:
+async def renew(session: Transaction, held: Sequence[ClaimedJob], *, lease: float) -> set[JobId]:
     """Prolong the leases of `held`; those missing from the answer are somebody else's by now."""
     rows = await session.execute(
         RENEW, {"ids": [job.id for job in held], "attempts": [job.attempt for job in held], "lease": lease}
@@ -130,7 +130,7 @@ async def renew(session: AsyncSession, held: Sequence[ClaimedJob], *, lease: flo
 
 
 async def complete(
-    session: AsyncSession, ended: Sequence[tuple[ClaimedJob, Mapping[str, Any] | None]]
+    session: Transaction, ended: Sequence[tuple[ClaimedJob, Mapping[str, Any] | None]]
 ) -> set[JobId]:
     """Those that were still ours; nothing changed of the others."""
     rows = await session.execute(COMPLETE, ends(ended))
@@ -146,15 +146,13 @@ def ends(ended: Sequence[tuple[ClaimedJob, Mapping[str, Any] | None]]) -> dict[s
     }
 
 
-async def again(session: AsyncSession, job: ClaimedJob, *, delay: float) -> bool:
+async def again(session: Transaction, job: ClaimedJob, *, delay: float) -> bool:
     """Back to the queue, due after `delay`. False: it was not ours any more."""
     rows = await session.execute(AGAIN, {"id": job.id, "attempt": job.attempt, "delay": delay})
     return rows.first() is not None
 
 
-async def fail(
-    session: AsyncSession, job: ClaimedJob, *, error: str, delay: float, final: bool
-) -> str | None:
+async def fail(session: Transaction, job: ClaimedJob, *, error: str, delay: float, final: bool) -> str | None:
     """Count a failure: `pending` again after `delay` (or `cancelled`), or `failed` for good.
 
     None: not ours any more.
@@ -165,12 +163,12 @@ async def fail(
     return rows.scalar_one_or_none()
 
 
-async def progressed(session: AsyncSession, job: ClaimedJob) -> bool:
+async def progressed(session: Transaction, job: ClaimedJob) -> bool:
     """A job that got ahead has not failed: forget its failures. False: it is not ours any more."""
     rows = await session.execute(PROGRESSED, {"id": job.id, "attempt": job.attempt})
     return rows.first() is not None
 
 
-async def holds(session: AsyncSession, job: ClaimedJob) -> bool:
+async def holds(session: Transaction, job: ClaimedJob) -> bool:
     """Whether the job is still in the hands of who claimed it so."""
     return await session.scalar(HOLDS, {"id": job.id, "attempt": job.attempt}) is not None

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.enums import JobStatus
+from tastemaker.db.transaction import Transaction
 
 _COLUMNS = """id, job_type, status, priority, attempt, retry_count, max_retries, progress, scheduled_for,
            waits_for, started_at, completed_at, failed_at, created_at, error, tenant_id, correlation_id,
@@ -79,7 +79,7 @@ class StoredJob:
 
 
 async def list_jobs(
-    session: AsyncSession, *, status: JobStatus | None, job_type: str | None, limit: int
+    session: Transaction, *, status: JobStatus | None, job_type: str | None, limit: int
 ) -> list[StoredJob]:
     """The newest first, but what waits in the order in which it goes. `failed` is the dead-letter view."""
     if status is JobStatus.PENDING:
@@ -89,12 +89,12 @@ async def list_jobs(
     return [_job(row) for row in rows.mappings()]
 
 
-async def list_jobs_by_prefix(session: AsyncSession, prefix: str) -> list[StoredJob]:
+async def list_jobs_by_prefix(session: Transaction, prefix: str) -> list[StoredJob]:
     """At most two: enough to know whether the start of an id says which one is meant."""
     return [_job(row) for row in (await session.execute(FIND, {"prefix": prefix})).mappings()]
 
 
-async def retry_failed(session: AsyncSession, *, job_id: UUID | None, job_type: str | None) -> int:
+async def retry_failed(session: Transaction, *, job_id: UUID | None, job_type: str | None) -> int:
     """Put jobs that were given up back into the queue, with all their attempts; how many.
 
     One whose key is waiting already stays where it is: its work will be done.
@@ -102,7 +102,7 @@ async def retry_failed(session: AsyncSession, *, job_id: UUID | None, job_type: 
     return len((await session.execute(RETRY, {"id": job_id, "job_type": job_type})).all())
 
 
-async def cancel_job(session: AsyncSession, job_id: UUID) -> bool:
+async def cancel_job(session: Transaction, job_id: UUID) -> bool:
     """False: it had ended. One that runs is stopped by its worker's next heartbeat, and settles nothing."""
     return (await session.execute(CANCEL, {"id": job_id})).first() is not None
 

@@ -14,12 +14,12 @@ from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.errors import NotFound
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import JobType
 
@@ -117,7 +117,7 @@ async def run_schedules(
 async def declare(database: Database, schedules: Sequence[Schedule]) -> None:
     """A new schedule is due at once; a changed cadence holds from now on."""
 
-    async def work(session: AsyncSession) -> None:
+    async def work(session: Transaction) -> None:
         for schedule in schedules:
             await session.execute(DECLARE, {"name": schedule.name, "every": schedule.every})
 
@@ -128,7 +128,7 @@ async def run_next(database: Database, schedules: Sequence[Schedule]) -> str | N
     """Publish the job of one schedule that is due; its name, or None when none is."""
     by_name = {schedule.name: schedule for schedule in schedules}
 
-    async def work(session: AsyncSession) -> str | None:
+    async def work(session: Transaction) -> str | None:
         name = (await session.execute(TAKE_DUE, {"names": list(by_name)})).scalar_one_or_none()
         if name is not None:
             await _publish(session, by_name[name])
@@ -137,7 +137,7 @@ async def run_next(database: Database, schedules: Sequence[Schedule]) -> str | N
     return await in_transaction(database, SYSTEM, work)
 
 
-async def run_now(session: AsyncSession, name: str) -> UUID | None:
+async def run_now(session: Transaction, name: str) -> UUID | None:
     """Publish a schedule's job out of turn; None when one waits already. Raises NotFound."""
     schedule = _scheduled.get(name)
     if schedule is None:
@@ -148,13 +148,13 @@ async def run_now(session: AsyncSession, name: str) -> UUID | None:
     return await _publish(session, schedule)
 
 
-async def list_standings(session: AsyncSession) -> list[Standing]:
+async def list_standings(session: Transaction) -> list[Standing]:
     """Every schedule this code knows, by name."""
     rows: dict[str, Any] = {row["name"]: row for row in (await session.execute(LIST)).mappings()}
     return [_standing(schedule, rows.get(schedule.name, {})) for schedule in known_schedules()]
 
 
-async def _publish(session: AsyncSession, schedule: Schedule) -> UUID | None:
+async def _publish(session: Transaction, schedule: Schedule) -> UUID | None:
     key = f"schedule:{schedule.name}"
     job_id = await publish(session, schedule.job, Nothing(), dedupe_key=key, lock_key=key, correlation_id=key)
     await session.execute(MOVE_ON, {"name": schedule.name, "job_id": job_id})

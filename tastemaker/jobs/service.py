@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Final
 
 import orjson
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId, JobId
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.context import current_cause
 from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.types import LEASE_SECONDS, JobType, Payload
@@ -23,7 +23,7 @@ class PayloadTooLarge(InvalidInput):
 
 
 async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
-    session: AsyncSession,
+    session: Transaction,
     job_type: JobType[Payload],
     payload: Payload,
     *,
@@ -61,9 +61,7 @@ async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
     )
 
 
-async def take_from_the_dead(
-    session: AsyncSession, job_type: JobType[Payload], *, correlation_id: str
-) -> int:
+async def take_from_the_dead(session: Transaction, job_type: JobType[Payload], *, correlation_id: str) -> int:
     """Hand back at once what workers hold of this chain that show no presence; how many jobs that were.
 
     One that is given up by this is told to nobody: the caller publishes anew what has to go on.

@@ -7,12 +7,12 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.transaction import Transaction
 
 Payload = TypeVar("Payload", bound=BaseModel)
 
@@ -105,7 +105,7 @@ class Again:
 Answer = Done | Again
 
 Handler = Callable[[JobContext, Any], Awaitable[Answer]]
-GivenUp = Callable[[AsyncSession, Any], Awaitable[None]]
+GivenUp = Callable[[Transaction, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.queries import find_current_user
@@ -19,6 +18,7 @@ from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import UserDeleted
 from tastemaker.events.service import record
@@ -43,7 +43,7 @@ ERASE_USER = JobType(name="erase_user", payload=EraseUser, priority=200, max_ret
 """A promise to a person who has left is tried for two weeks and more before an operator has to help."""
 
 
-async def delete_user(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def delete_user(session: Transaction, user_id: ExternalUserId) -> None:
     """Stop what runs, close every way in, and publish the erasing. The session has the system's claim.
 
     A page that is being kept is waited for. Raises NotFound.
@@ -81,19 +81,19 @@ async def erase_some_of(database: Database, user_id: ExternalUserId) -> bool:
 
 
 async def _find_next(
-    session: AsyncSession, *, user_id: ExternalUserId
+    session: Transaction, *, user_id: ExternalUserId
 ) -> tuple[CurrentUser | None, tuple[CampaignId, bool] | None]:
     user = await find_current_user(session, user_id)
     return user, await queries.find_next_campaign(session, user_id)
 
 
-async def _begin(session: AsyncSession, *, user: CurrentUser, campaign_id: CampaignId) -> None:
+async def _begin(session: Transaction, *, user: CurrentUser, campaign_id: CampaignId) -> None:
     campaign = await find_campaign(session, user.user_id, campaign_id)
     if campaign is not None:
         await delete_campaign(session, user, campaign)
 
 
-async def _erase_rest(session: AsyncSession, *, user_id: ExternalUserId) -> bool:
+async def _erase_rest(session: Transaction, *, user_id: ExternalUserId) -> bool:
     """Whether the user is gone now."""
     if await queries.erase_batch(session, user_id):
         return False
@@ -102,7 +102,7 @@ async def _erase_rest(session: AsyncSession, *, user_id: ExternalUserId) -> bool
     return await queries.delete_user(session, user_id)
 
 
-async def _stop(session: AsyncSession, user_id: ExternalUserId) -> bool:
+async def _stop(session: Transaction, user_id: ExternalUserId) -> bool:
     """Searches first: a page that is being kept holds its search, and then the user. False: no such user."""
     for search_id in await queries.list_open_searches(session, user_id):
         await end_search(session, user_id, search_id, EndReason.CANCELLED, source=Source.ADMIN_ACTION)

@@ -6,9 +6,9 @@ Nobody else's rows are named. What was paid stays in the books, under nobody's n
 from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
+from tastemaker.db.transaction import Transaction
 
 NOBODY: Final = "deleted"
 """Whose a deleted user's calls and spending are from then on: together, and no person's."""
@@ -95,33 +95,31 @@ DELETE_USER = text("""
 """)
 
 
-async def lock_user(session: AsyncSession, user_id: ExternalUserId) -> bool:
+async def lock_user(session: Transaction, user_id: ExternalUserId) -> bool:
     """Whoever inserts something of the user's waits from then on. False: there is no such user."""
     return await session.scalar(LOCK_USER, {"user_id": user_id}) is not None
 
 
-async def list_open_searches(session: AsyncSession, user_id: ExternalUserId) -> list[SearchId]:
+async def list_open_searches(session: Transaction, user_id: ExternalUserId) -> list[SearchId]:
     rows = await session.execute(LIST_OPEN_SEARCHES, {"user_id": user_id, "batch": BATCH})
     return [SearchId(row) for row in rows.scalars()]
 
 
-async def revoke_keys(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def revoke_keys(session: Transaction, user_id: ExternalUserId) -> None:
     await session.execute(REVOKE_KEYS, {"user_id": user_id})
 
 
-async def find_next_campaign(
-    session: AsyncSession, user_id: ExternalUserId
-) -> tuple[CampaignId, bool] | None:
+async def find_next_campaign(session: Transaction, user_id: ExternalUserId) -> tuple[CampaignId, bool] | None:
     """One that is left, those half gone first, and whether it is."""
     row = (await session.execute(NEXT_CAMPAIGN, {"user_id": user_id})).mappings().first()
     return None if row is None else (CampaignId(row["id"]), row["is_deleting"])
 
 
-async def count_campaigns(session: AsyncSession, user_id: ExternalUserId) -> int:
+async def count_campaigns(session: Transaction, user_id: ExternalUserId) -> int:
     return int(await session.scalar(COUNT_CAMPAIGNS, {"user_id": user_id}) or 0)
 
 
-async def erase_batch(session: AsyncSession, user_id: ExternalUserId) -> int:
+async def erase_batch(session: Transaction, user_id: ExternalUserId) -> int:
     """Rows that went, of the first kind of which there are any; 0: only the user is left."""
     parameters: dict[str, object] = {"user_id": user_id, "batch": BATCH}
     for statement in IN_ORDER:
@@ -134,6 +132,6 @@ async def erase_batch(session: AsyncSession, user_id: ExternalUserId) -> int:
     return int(await session.scalar(REDACT_EVENTS, redaction) or 0)
 
 
-async def delete_user(session: AsyncSession, user_id: ExternalUserId) -> bool:
+async def delete_user(session: Transaction, user_id: ExternalUserId) -> bool:
     """The row itself and what hangs on it. False while a campaign or a search of the user's is there."""
     return (await session.execute(DELETE_USER, {"user_id": user_id})).first() is not None

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns import queries as campaign_queries
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import NAME_LENGTH, ensure_campaign, get_campaign
 from tastemaker.core.text import clean_line
+from tastemaker.db.transaction import Transaction
 from tastemaker.searches import queries
 from tastemaker.searches.service import resume_search, start_search
 from tastemaker.searches.types import Search, SearchRequest
@@ -31,7 +30,7 @@ class StartedSearches:
 
 
 async def start_or_continue(
-    session: AsyncSession,
+    session: Transaction,
     user: CurrentUser,
     requests: Sequence[SearchRequest],
     *,
@@ -69,7 +68,7 @@ def default_name(keywords: Sequence[str], today: date) -> str:
 
 
 async def _unfinished(
-    session: AsyncSession,
+    session: Transaction,
     user: CurrentUser,
     requests: Sequence[SearchRequest],
     campaign_name: str | None,
@@ -92,7 +91,7 @@ async def _unfinished(
     return [one for one in found if one.created_at == found[0].created_at]
 
 
-async def _siblings(session: AsyncSession, user: CurrentUser, search: Search) -> list[Search]:
+async def _siblings(session: Transaction, user: CurrentUser, search: Search) -> list[Search]:
     """Those that were asked for together: in one transaction, so at one time."""
     in_campaign = await queries.list_searches(
         session, user.user_id, campaign_id=search.campaign_id, limit=MOST_SEARCHES

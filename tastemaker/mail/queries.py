@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import (
@@ -23,6 +22,7 @@ from tastemaker.db.enums import (
     TrialStatus,
     UnsubscriptionSource,
 )
+from tastemaker.db.transaction import Transaction
 from tastemaker.mail.kinds import CampaignFacts, Facts
 
 SCHEDULE = text("""
@@ -138,7 +138,7 @@ class StoredStatuses:
 
 
 async def schedule(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     email: EmailType,
     key: str,
@@ -156,27 +156,27 @@ async def schedule(
 
 
 async def set_status(
-    session: AsyncSession, user_id: ExternalUserId, email: EmailType, key: str, status: EmailStatus
+    session: Transaction, user_id: ExternalUserId, email: EmailType, key: str, status: EmailStatus
 ) -> None:
     """Unless the type has another e-mail by now, or this one failed after it was taken back."""
     await session.execute(SET_STATUS, {**_of(user_id, email, key), "status": status})
 
 
 async def cancel(
-    session: AsyncSession, user_id: ExternalUserId, email: EmailType, *, status: EmailStatus
+    session: Transaction, user_id: ExternalUserId, email: EmailType, *, status: EmailStatus
 ) -> bool:
     """False: its status does not say that it is scheduled."""
     values = {"user_id": user_id, "email": email, "status": status}
     return (await session.execute(CANCEL, values)).first() is not None
 
 
-async def cancel_jobs(session: AsyncSession, user_id: ExternalUserId, emails: Sequence[EmailType]) -> None:
+async def cancel_jobs(session: Transaction, user_id: ExternalUserId, emails: Sequence[EmailType]) -> None:
     """All that wait of these types: the status knows the latest of each alone."""
     await session.execute(CANCEL_JOBS, {"user_id": user_id, "emails": list(emails)})
 
 
 async def list_unsent(
-    session: AsyncSession, user_id: ExternalUserId, emails: Sequence[EmailType]
+    session: Transaction, user_id: ExternalUserId, emails: Sequence[EmailType]
 ) -> list[str]:
     """Keys of what waits in the outbox of these types."""
     rows = await session.execute(LIST_UNSENT, {"user_id": user_id, "emails": list(emails)})
@@ -184,7 +184,7 @@ async def list_unsent(
 
 
 async def lock_scheduled(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     email: EmailType,
     key: str,
@@ -201,12 +201,12 @@ async def lock_scheduled(
     return is_late
 
 
-async def is_late(session: AsyncSession, *, due: datetime, latest: timedelta) -> bool:
+async def is_late(session: Transaction, *, due: datetime, latest: timedelta) -> bool:
     return bool((await session.execute(IS_LATE, {"due": due, "latest": latest})).scalar_one())
 
 
 async def find_facts(
-    session: AsyncSession, user_id: ExternalUserId, email: EmailType, subject: str | None
+    session: Transaction, user_id: ExternalUserId, email: EmailType, subject: str | None
 ) -> Facts | None:
     row = (await session.execute(FIND_FACTS, {"user_id": user_id})).mappings().first()
     if row is None:
@@ -227,17 +227,17 @@ async def find_facts(
     )
 
 
-async def unsubscribe(session: AsyncSession, user_id: ExternalUserId, source: UnsubscriptionSource) -> bool:
+async def unsubscribe(session: Transaction, user_id: ExternalUserId, source: UnsubscriptionSource) -> bool:
     """False: they had, or there is no such user."""
     values = {"user_id": user_id, "source": source}
     return (await session.execute(UNSUBSCRIBE, values)).first() is not None
 
 
-async def resubscribe(session: AsyncSession, user_id: ExternalUserId) -> bool:
+async def resubscribe(session: Transaction, user_id: ExternalUserId) -> bool:
     return (await session.execute(RESUBSCRIBE, {"user_id": user_id})).first() is not None
 
 
-async def find_statuses(session: AsyncSession, user_id: ExternalUserId) -> StoredStatuses | None:
+async def find_statuses(session: Transaction, user_id: ExternalUserId) -> StoredStatuses | None:
     row = (await session.execute(LIST_STATUSES, {"user_id": user_id})).mappings().first()
     if row is None:
         return None
@@ -248,20 +248,20 @@ async def find_statuses(session: AsyncSession, user_id: ExternalUserId) -> Store
     )
 
 
-async def list_due(session: AsyncSession, user_id: ExternalUserId) -> dict[str, datetime]:
+async def list_due(session: Transaction, user_id: ExternalUserId) -> dict[str, datetime]:
     """By the job's key: when each e-mail that waits is due."""
     rows = await session.execute(LIST_DUE, {"user_id": user_id})
     return {row.dedupe_key: row.scheduled_for for row in rows}
 
 
-async def list_sendings(session: AsyncSession, user_id: ExternalUserId) -> dict[str, tuple[str, str | None]]:
+async def list_sendings(session: Transaction, user_id: ExternalUserId) -> dict[str, tuple[str, str | None]]:
     """By key: what the outbox says of it, and why."""
     rows = await session.execute(LIST_SENDINGS, {"user_id": user_id})
     return {row.dedupe_key: (row.status, row.error) for row in rows}
 
 
 async def _find_campaign(
-    session: AsyncSession, user_id: ExternalUserId, campaign_id: str
+    session: Transaction, user_id: ExternalUserId, campaign_id: str
 ) -> CampaignFacts | None:
     row = (await session.execute(FIND_CAMPAIGN, {"user_id": user_id, "id": campaign_id})).mappings().first()
     if row is None:
@@ -315,13 +315,13 @@ class LeftEmail:
     outbox: OutboxStatus | None
 
 
-async def list_waiting(session: AsyncSession, *, after: str, batch: int) -> list[ExternalUserId]:
+async def list_waiting(session: Transaction, *, after: str, batch: int) -> list[ExternalUserId]:
     """Users for whom something is scheduled, in the order of their ids."""
     rows = await session.execute(LIST_WAITING, {"after": after, "batch": batch})
     return [ExternalUserId(user_id) for user_id in rows.scalars()]
 
 
-async def list_left(session: AsyncSession, user_ids: Sequence[ExternalUserId]) -> list[LeftEmail]:
+async def list_left(session: Transaction, user_ids: Sequence[ExternalUserId]) -> list[LeftEmail]:
     """Of these users, in one look: what no job and no message of the outbox will bring to an end."""
     rows = await session.execute(LIST_LEFT, {"user_ids": list(user_ids)})
     return [

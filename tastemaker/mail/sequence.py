@@ -4,8 +4,6 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.config_store.declaration import ConfigKey
 from tastemaker.config_store.keys import (
     ABANDONMENT_DELAY,
@@ -16,6 +14,7 @@ from tastemaker.config_store.keys import (
 from tastemaker.config_store.service import current_value
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.enums import EmailStatus, EmailType
+from tastemaker.db.transaction import Transaction
 from tastemaker.mail.service import cancel_emails, schedule_email
 
 TRIAL: Final = (EmailType.TRIAL_DAY2, EmailType.TRIAL_DAY5)
@@ -27,40 +26,40 @@ AT_TRIAL_START: Final = (
 )
 
 
-async def on_sign_up(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def on_sign_up(session: Transaction, user_id: ExternalUserId) -> None:
     await _schedule(session, user_id, AT_SIGN_UP)
 
 
-async def on_onboarding_completed(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def on_onboarding_completed(session: Transaction, user_id: ExternalUserId) -> None:
     await cancel_emails(
         session, user_id, [EmailType.ABANDONMENT], reason="The user has completed onboarding."
     )
 
 
-async def on_trial_started(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def on_trial_started(session: Transaction, user_id: ExternalUserId) -> None:
     await _schedule(session, user_id, AT_TRIAL_START)
 
 
-async def on_trial_ended(session: AsyncSession, user_id: ExternalUserId, *, is_converted: bool) -> None:
+async def on_trial_ended(session: Transaction, user_id: ExternalUserId, *, is_converted: bool) -> None:
     """Converted into a subscription, or over without one."""
     await cancel_emails(session, user_id, TRIAL, reason="The trial has ended.")
     if not is_converted:
         await schedule_email(session, user_id, EmailType.TRIAL_EXPIRY)
 
 
-async def on_trial_cancelled(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def on_trial_cancelled(session: Transaction, user_id: ExternalUserId) -> None:
     await cancel_emails(session, user_id, TRIAL, reason="The user has cancelled the trial.")
 
 
 async def on_subscription_started(
-    session: AsyncSession, user_id: ExternalUserId, subscription_id: str
+    session: Transaction, user_id: ExternalUserId, subscription_id: str
 ) -> None:
     """Each subscription is welcomed once, and nobody is reminded of a trial any more."""
     await cancel_emails(session, user_id, (*TRIAL, EmailType.TRIAL_EXPIRY), reason="The user has subscribed.")
     await schedule_email(session, user_id, EmailType.SUBSCRIPTION_WELCOME, subject=subscription_id)
 
 
-async def on_subscription_cancelled(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def on_subscription_cancelled(session: Transaction, user_id: ExternalUserId) -> None:
     await cancel_emails(
         session,
         user_id,
@@ -71,7 +70,7 @@ async def on_subscription_cancelled(session: AsyncSession, user_id: ExternalUser
 
 
 async def on_campaign_finished(
-    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId, *, occasion: str
+    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId, *, occasion: str
 ) -> None:
     """`occasion` tells the times apart at which the same campaign is finished."""
     await schedule_email(
@@ -79,17 +78,17 @@ async def on_campaign_finished(
     )
 
 
-async def on_export_ready(session: AsyncSession, user_id: ExternalUserId, export_id: UUID) -> None:
+async def on_export_ready(session: Transaction, user_id: ExternalUserId, export_id: UUID) -> None:
     await schedule_email(session, user_id, EmailType.EXPORT_READY, subject=str(export_id))
 
 
-async def on_user_deleted(session: AsyncSession, user_id: ExternalUserId) -> None:
+async def on_user_deleted(session: Transaction, user_id: ExternalUserId) -> None:
     """Before the rows go: nothing that waits is sent any more."""
     await cancel_emails(session, user_id, EmailType, reason="The user was deleted.")
 
 
 async def _schedule(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     emails: tuple[tuple[EmailType, ConfigKey[timedelta]], ...],
 ) -> None:

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import EMAIL_ENABLED, EMAIL_LATEST
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import EmailStatus, EmailType, OutboxStatus, UnsubscriptionSource
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import JobType
 from tastemaker.mail import queries
@@ -82,7 +82,7 @@ STATUS_AFTER: Final = {
 """The original's words know no doubt: the outbox says which failures are `unknown`."""
 
 
-async def settled(session: AsyncSession, message: OutgoingMessage, status: OutboxStatus) -> None:
+async def settled(session: Transaction, message: OutgoingMessage, status: OutboxStatus) -> None:
     """The outbox's end of an e-mail is the user's status of it."""
     body = EmailBody.model_validate(message.body)
     user_id, key = ExternalUserId(body.user_id), message.dedupe_key
@@ -110,7 +110,7 @@ def refusal_of(kind: Kind, facts: Facts | None, mailer: "Mailer") -> str | None:
 
 
 async def schedule_email(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     email: EmailType,
     *,
@@ -141,7 +141,7 @@ async def schedule_email(
 
 
 async def cancel_emails(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     emails: Iterable[EmailType],
     *,
@@ -157,7 +157,7 @@ async def cancel_emails(
 
 
 async def hand_over(
-    session: AsyncSession, message: SendEmail, *, mailer: "Mailer", config: Configuration
+    session: Transaction, message: SendEmail, *, mailer: "Mailer", config: Configuration
 ) -> str | None:
     """Put what is due into the outbox, once. Why not, where its reason is gone: then it is cancelled."""
     user_id, email = ExternalUserId(message.user_id), message.email
@@ -188,13 +188,13 @@ async def hand_over(
     return None
 
 
-async def give_up(session: AsyncSession, message: SendEmail) -> None:
+async def give_up(session: Transaction, message: SendEmail) -> None:
     """Its job has failed for good, and it never came to the outbox."""
     user_id = ExternalUserId(message.user_id)
     await queries.set_status(session, user_id, message.email, message.key, EmailStatus.FAILED)
 
 
-async def settle_left(session: AsyncSession, user_ids: Sequence[ExternalUserId]) -> int:
+async def settle_left(session: Transaction, user_ids: Sequence[ExternalUserId]) -> int:
     """Give those that nothing carries any more the status that is true; how many that were.
 
     A job that an operator cancelled leaves one behind, and an end that could not be told.
@@ -230,7 +230,7 @@ class UserEmails:
     emails: tuple[EmailState, ...]
 
 
-async def get_user_emails(session: AsyncSession, user_id: ExternalUserId) -> UserEmails:
+async def get_user_emails(session: Transaction, user_id: ExternalUserId) -> UserEmails:
     """Of every type, in the order in which a user meets them. Raises NotFound."""
     stored = await queries.find_statuses(session, user_id)
     if stored is None:

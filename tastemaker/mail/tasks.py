@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
 from tastemaker.jobs.types import Answer, Done, JobContext, JobType
@@ -34,7 +33,7 @@ async def settle(context: JobContext, _: Nothing) -> Answer:
     settled, after = 0, ""
     while not context.stopping.is_set():
 
-        async def work(session: AsyncSession, after: str = after) -> tuple[int, Sequence[str]]:
+        async def work(session: Transaction, after: str = after) -> tuple[int, Sequence[str]]:
             waiting = await list_waiting(session, after=after, batch=BATCH)
             return await settle_left(session, waiting), waiting
 
@@ -52,7 +51,7 @@ async def send(context: JobContext, message: SendEmail) -> Answer:
     """Harmless when it runs twice: the outbox has one message of a key."""
     mailer = context.resource(Mailer)
 
-    async def work(session: AsyncSession) -> str | None:
+    async def work(session: Transaction) -> str | None:
         return await hand_over(session, message, mailer=mailer, config=context.config)
 
     refusal = await in_transaction(context.database, SYSTEM, work)

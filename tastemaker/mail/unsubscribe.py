@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.private_files import ensure_secret, find_secret
 from tastemaker.core.settings import Settings
 from tastemaker.db.enums import UnsubscriptionSource
+from tastemaker.db.transaction import Transaction
 from tastemaker.mail import queries
 from tastemaker.mail.kinds import KINDS
 from tastemaker.mail.service import cancel_emails
@@ -64,9 +63,7 @@ def mail_key(settings: Settings) -> MailKey:
     return find_mail_key(settings) or MailKey(ensure_secret(settings.home / FILE).encode())
 
 
-async def unsubscribe(
-    session: AsyncSession, user_id: ExternalUserId, *, source: UnsubscriptionSource
-) -> bool:
+async def unsubscribe(session: Transaction, user_id: ExternalUserId, *, source: UnsubscriptionSource) -> bool:
     """No marketing from now on; what of it was scheduled is cancelled. False: it was so before."""
     is_new = await queries.unsubscribe(session, user_id, source)
     marketing = [kind.type for kind in KINDS.values() if kind.is_marketing]
@@ -74,7 +71,7 @@ async def unsubscribe(
     return is_new
 
 
-async def unsubscribe_by_link(session: AsyncSession, key: MailKey, token: str) -> ExternalUserId:
+async def unsubscribe_by_link(session: Transaction, key: MailKey, token: str) -> ExternalUserId:
     """What the link in an e-mail does; harmless any number of times. The session carries the system's claim.
 
     Whoever holds the link is not known otherwise, so nothing about the user may be shown. Raises UnknownLink.
@@ -84,7 +81,7 @@ async def unsubscribe_by_link(session: AsyncSession, key: MailKey, token: str) -
     return user_id
 
 
-async def resubscribe(session: AsyncSession, user_id: ExternalUserId) -> bool:
+async def resubscribe(session: Transaction, user_id: ExternalUserId) -> bool:
     """Marketing again. False: it was never refused."""
     return await queries.resubscribe(session, user_id)
 

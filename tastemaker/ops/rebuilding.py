@@ -10,12 +10,11 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.enums import SearchStatus
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Aggregate, Source
 from tastemaker.events.payload_base import Payload
 from tastemaker.events.payloads import SearchSnapshot, SubscriptionSnapshot
@@ -67,7 +66,7 @@ async def compare_states(database: Database) -> Comparison:
     """Over all tenants, 500 rows in a transaction."""
     found = Comparison()
 
-    async def compare(_: AsyncSession, kind: _Kind, rows: Histories) -> None:
+    async def compare(_: Transaction, kind: _Kind, rows: Histories) -> None:
         found.compared[kind.name] += len(rows)
         for row, history in rows:
             _compare(found, kind, row, history)
@@ -81,7 +80,7 @@ async def write_snapshots(database: Database, *, actor: str) -> int:
     """A snapshot event for each search and subscription without history; how many those were."""
     written = 0
 
-    async def write(session: AsyncSession, kind: _Kind, rows: Histories) -> None:
+    async def write(session: Transaction, kind: _Kind, rows: Histories) -> None:
         nonlocal written
         new = [_snapshot(kind, row, actor) for row, history in rows if not history]
         written += sum(found is not None for found in await record_many(session, new))
@@ -92,14 +91,14 @@ async def write_snapshots(database: Database, *, actor: str) -> int:
 
 
 Histories = Sequence[tuple[Row, Sequence[RecordedEvent]]]
-Step = Callable[[AsyncSession, _Kind, Histories], Awaitable[None]]
+Step = Callable[[Transaction, _Kind, Histories], Awaitable[None]]
 
 
 async def _walk(database: Database, kind: _Kind, step: Step) -> None:
     after: UUID | None = None
     while True:
 
-        async def work(session: AsyncSession, after: UUID | None = after) -> Sequence[Row]:
+        async def work(session: Transaction, after: UUID | None = after) -> Sequence[Row]:
             rows = await kind.list_rows(session, after=after)
             names = [kind.name_of(row) for row in rows]
             histories = await queries.list_histories(session, names, kind.events)

@@ -6,8 +6,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.recorded import COLUMNS, RecordedEvent
 
 BATCH: Final = 500
@@ -37,19 +37,19 @@ LIST_HISTORY: Final = text(f"""
 """)  # noqa: S608 - of our own words
 
 
-async def list_searches(session: AsyncSession, *, after: UUID | None) -> Sequence[Mapping[str, Any]]:
+async def list_searches(session: Transaction, *, after: UUID | None) -> Sequence[Mapping[str, Any]]:
     """Locked for the transaction, so that no page moves them while their events are read."""
     rows = await session.execute(LIST_SEARCHES, {"after": after, "batch": BATCH})
     return [dict(row) for row in rows.mappings()]
 
 
-async def list_subscriptions(session: AsyncSession, *, after: UUID | None) -> Sequence[Mapping[str, Any]]:
+async def list_subscriptions(session: Transaction, *, after: UUID | None) -> Sequence[Mapping[str, Any]]:
     rows = await session.execute(LIST_SUBSCRIPTIONS, {"after": after, "batch": BATCH})
     return [{name: _aware(value) for name, value in row.items()} for row in rows.mappings()]
 
 
 async def list_histories(
-    session: AsyncSession, aggregates: Sequence[str], kinds: Sequence[str]
+    session: Transaction, aggregates: Sequence[str], kinds: Sequence[str]
 ) -> dict[str, list[RecordedEvent]]:
     """By aggregate id, in the order of writing."""
     rows = await session.execute(LIST_HISTORY, {"aggregates": list(aggregates), "kinds": list(kinds)})

@@ -6,10 +6,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.lag import Lag, check_lag
 from tastemaker.inbox import service as inbox
 from tastemaker.jobs.registry import handles
@@ -38,7 +37,7 @@ PRUNED: Final[Mapping[str, Prune]] = {
 async def check_event_lag(context: JobContext, _: Nothing) -> Answer:
     """Warn in the log when delivery is behind; the result is what was found."""
 
-    async def work(session: AsyncSession) -> Lag:
+    async def work(session: Transaction) -> Lag:
         return await check_lag(session)
 
     return Done(asdict(await in_transaction(context.database, SYSTEM, work)))

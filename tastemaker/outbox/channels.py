@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NewType
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import OutboxStatus
+from tastemaker.db.transaction import Transaction
 
 OutboxId = NewType("OutboxId", int)
 
@@ -74,7 +73,7 @@ Outcome = Sent | Refused | NotSent | MaybeSent
 Sender = Callable[[OutgoingMessage], Awaitable[Outcome]]
 """Sends one message, in no transaction; what it raises counts as MaybeSent. It never retries by itself."""
 
-Settled = Callable[[AsyncSession, OutgoingMessage, OutboxStatus], Awaitable[None]]
+Settled = Callable[[Transaction, OutgoingMessage, OutboxStatus], Awaitable[None]]
 """Told in the transaction that settles a message: sent, failed, unknown or cancelled."""
 
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import OutboxStatus
+from tastemaker.db.transaction import Transaction
 from tastemaker.outbox.channels import Channel, Guarantee, OutboxId, OutgoingMessage
 
 INSERT = text("""
@@ -131,7 +131,7 @@ class StoredMessage:
 
 
 async def insert(
-    session: AsyncSession,
+    session: Transaction,
     *,
     channel: Channel,
     body: bytes,
@@ -153,15 +153,13 @@ async def insert(
     return None if found is None else OutboxId(found)
 
 
-async def claim(
-    session: AsyncSession, channel: Channel, *, batch: int, lease: float
-) -> list[OutgoingMessage]:
+async def claim(session: Transaction, channel: Channel, *, batch: int, lease: float) -> list[OutgoingMessage]:
     """Take up to `batch` that are due, the longest waiting first. Committed before anything is sent."""
     rows = await session.execute(CLAIM, {"channel": channel.name, "batch": batch, "lease": lease})
     return [_outgoing(row) for row in rows.mappings()]
 
 
-async def rescue(session: AsyncSession, channel: Channel) -> list[tuple[OutgoingMessage, OutboxStatus]]:
+async def rescue(session: Transaction, channel: Channel) -> list[tuple[OutgoingMessage, OutboxStatus]]:
     """What dead relays held, and what has become of it: sent again, given up, or unknown."""
     rows = await session.execute(
         RESCUE,
@@ -175,7 +173,7 @@ async def rescue(session: AsyncSession, channel: Channel) -> list[tuple[Outgoing
 
 
 async def settle(
-    session: AsyncSession,
+    session: Transaction,
     message: OutgoingMessage,
     status: OutboxStatus,
     *,
@@ -189,14 +187,14 @@ async def settle(
     return row.first() is not None
 
 
-async def move(session: AsyncSession, message: OutboxId, status: OutboxStatus, *, error: str | None) -> None:
+async def move(session: Transaction, message: OutboxId, status: OutboxStatus, *, error: str | None) -> None:
     """By an operator's hand, whatever it was before."""
     await session.execute(MOVE, {"id": message, "status": status, "error": error})
     await session.execute(NOTIFY)
 
 
 async def cancel(
-    session: AsyncSession, channel: Channel, dedupe_keys: Sequence[str], *, reason: str
+    session: Transaction, channel: Channel, dedupe_keys: Sequence[str], *, reason: str
 ) -> set[str]:
     """Those that waited still; what a relay has in its hands is on its way."""
     rows = await session.execute(
@@ -206,23 +204,23 @@ async def cancel(
 
 
 async def list_messages(
-    session: AsyncSession, *, status: OutboxStatus | None, channel: str | None, limit: int
+    session: Transaction, *, status: OutboxStatus | None, channel: str | None, limit: int
 ) -> list[StoredMessage]:
     rows = await session.execute(LIST, {"status": status, "channel": channel, "limit": limit})
     return [_stored(row) for row in rows.mappings()]
 
 
-async def find_message(session: AsyncSession, message: OutboxId) -> StoredMessage | None:
+async def find_message(session: Transaction, message: OutboxId) -> StoredMessage | None:
     row = (await session.execute(FIND, {"id": message})).mappings().first()
     return None if row is None else _stored(row)
 
 
-async def lock_message(session: AsyncSession, message: OutboxId) -> StoredMessage | None:
+async def lock_message(session: Transaction, message: OutboxId) -> StoredMessage | None:
     row = (await session.execute(LOCK, {"id": message})).mappings().first()
     return None if row is None else _stored(row)
 
 
-async def prune(session: AsyncSession, *, days: int, batch: int) -> int:
+async def prune(session: Transaction, *, days: int, batch: int) -> int:
     """Delete what is over and older; how many rows that were."""
     rows = await session.execute(PRUNE, {"days": days, "batch": batch})
     return len(rows.all())

@@ -10,8 +10,6 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.core.waiting import call_off, first_of
@@ -19,6 +17,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_victim
 from tastemaker.db.enums import OutboxStatus
 from tastemaker.db.listening import woken
+from tastemaker.db.transaction import Transaction
 from tastemaker.outbox import queries
 from tastemaker.outbox.channels import (
     Channel,
@@ -107,7 +106,7 @@ async def _look_for_messages(database: Database, senders: Senders, state: _State
 
 
 async def _claim(database: Database, channel: Channel, state: _State, *, batch: int) -> list[OutgoingMessage]:
-    async def work(session: AsyncSession) -> list[OutgoingMessage]:
+    async def work(session: Transaction) -> list[OutgoingMessage]:
         for message, status in await queries.rescue(session, channel):
             log.warning("message %s was left by a dead relay, now %s", message.id, status)
             await _tell(session, channel, message, status)
@@ -158,7 +157,7 @@ async def _settle_once(
 ) -> None:
     status = ending(channel, outcome, attempt=message.attempt)
 
-    async def work(session: AsyncSession) -> None:
+    async def work(session: Transaction) -> None:
         ours = await queries.settle(
             session,
             message,
@@ -196,7 +195,7 @@ def _delay(outcome: Outcome, attempt: int) -> float:
 
 
 async def _tell(
-    session: AsyncSession, channel: Channel, message: OutgoingMessage, status: OutboxStatus
+    session: Transaction, channel: Channel, message: OutgoingMessage, status: OutboxStatus
 ) -> None:
     """Tell the channel of an end. That this breaks must not undo what is known of the message."""
     if channel.settled is None or status is OutboxStatus.PENDING:

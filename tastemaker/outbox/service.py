@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import OutboxStatus
+from tastemaker.db.transaction import Transaction
 from tastemaker.outbox import queries
 from tastemaker.outbox.channels import Channel, Guarantee, OutboxId, channel_named
 from tastemaker.outbox.queries import StoredMessage
@@ -28,7 +28,7 @@ class MessageTooLarge(InvalidInput):
 
 
 async def put(
-    session: AsyncSession,
+    session: Transaction,
     *,
     channel: Channel,
     body: Mapping[str, Any],
@@ -53,13 +53,13 @@ async def put(
 
 
 async def take_back(
-    session: AsyncSession, channel: Channel, dedupe_keys: Sequence[str], *, reason: str
+    session: Transaction, channel: Channel, dedupe_keys: Sequence[str], *, reason: str
 ) -> set[str]:
     """Cancel those of the keys that still wait; which these were. What is being sent is not stopped."""
     return await queries.cancel(session, channel, dedupe_keys, reason=reason)
 
 
-async def get_message(session: AsyncSession, message: OutboxId) -> StoredMessage:
+async def get_message(session: Transaction, message: OutboxId) -> StoredMessage:
     """Raises NotFound."""
     found = await queries.find_message(session, message)
     if found is None:
@@ -67,7 +67,7 @@ async def get_message(session: AsyncSession, message: OutboxId) -> StoredMessage
     return found
 
 
-async def retry(session: AsyncSession, message: OutboxId, *, may_double: bool = False) -> StoredMessage:
+async def retry(session: Transaction, message: OutboxId, *, may_double: bool = False) -> StoredMessage:
     """Let it go once more. `may_double`: although it may have arrived.
 
     Raises NotFound, Conflict where it waits or was sent, or may have arrived at a receiver that takes twice.
@@ -87,7 +87,7 @@ async def retry(session: AsyncSession, message: OutboxId, *, may_double: bool = 
     return await get_message(session, message)
 
 
-async def resolve(session: AsyncSession, message: OutboxId, *, was_sent: bool) -> StoredMessage:
+async def resolve(session: Transaction, message: OutboxId, *, was_sent: bool) -> StoredMessage:
     """Decide about an unknown message. Raises NotFound, Conflict where it is not unknown."""
     found = await _lock(session, message)
     if found.status is not OutboxStatus.UNKNOWN:
@@ -102,12 +102,12 @@ async def resolve(session: AsyncSession, message: OutboxId, *, was_sent: bool) -
     return await get_message(session, message)
 
 
-async def prune(session: AsyncSession, *, days: int = KEPT_DAYS, batch: int = 10_000) -> int:
+async def prune(session: Transaction, *, days: int = KEPT_DAYS, batch: int = 10_000) -> int:
     """Delete what is over for so many days, `batch` at most; what is unknown stays until it is decided."""
     return await queries.prune(session, days=days, batch=batch)
 
 
-async def _lock(session: AsyncSession, message: OutboxId) -> StoredMessage:
+async def _lock(session: Transaction, message: OutboxId) -> StoredMessage:
     found = await queries.lock_message(session, message)
     if found is None:
         raise _missing(message)

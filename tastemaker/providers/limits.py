@@ -11,8 +11,6 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.config_store.declaration import ConfigKey
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import (
@@ -27,6 +25,7 @@ from tastemaker.config_store.keys import (
 )
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.money import MICROS
+from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Capability, Cost, DailyQuota, Declaration, ErrorKind, ProviderError
 from tastemaker.ratelimit import service
 from tastemaker.ratelimit.budget import UNLIMITED, Budget
@@ -70,7 +69,7 @@ def limiter_of(declaration: Declaration) -> str:
 
 
 async def acquire(
-    session: AsyncSession,
+    session: Transaction,
     declaration: Declaration,
     config: Configuration,
     capability: Capability,
@@ -98,13 +97,13 @@ async def acquire(
     return decision.after
 
 
-async def record_success(session: AsyncSession, declaration: Declaration) -> None:
+async def record_success(session: Transaction, declaration: Declaration) -> None:
     """The provider answered."""
     await service.succeeded(session, limiter_of(declaration))
 
 
 async def record_failure(
-    session: AsyncSession,
+    session: Transaction,
     declaration: Declaration,
     config: Configuration,
     capability: Capability,

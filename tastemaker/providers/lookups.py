@@ -12,7 +12,6 @@ from uuid import UUID
 
 import httpx
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import KEEP_PROFILES_FOR
@@ -20,6 +19,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.providers import limits
 from tastemaker.providers.base import (
     Capability,
@@ -74,7 +74,7 @@ class LookUp:
     query: ProfileQuery
     config: Configuration
     max_age: timedelta
-    presentable: Callable[[AsyncSession, Page], Awaitable[Page | None]]
+    presentable: Callable[[Transaction, Page], Awaitable[Page | None]]
 
     @property
     def declaration(self) -> Declaration:
@@ -122,7 +122,7 @@ async def ask(adapter: ProfileLookup, http: httpx.AsyncClient, query: ProfileQue
         raise ProviderError(ErrorKind.GARBAGE, message, final=False, cost=cost) from error
 
 
-async def _find(session: AsyncSession, *, asked: LookUp) -> PaidPage | None:
+async def _find(session: Transaction, *, asked: LookUp) -> PaidPage | None:
     if not asked.max_age or not asked.keep:
         return None
     return await find_page(session, asked.declaration, asked.query, younger_than=asked.max_age)
@@ -139,7 +139,7 @@ async def _enter(database: Database, asked: LookUp) -> tuple[UUID, float]:
         ) from None
 
 
-async def _begin(session: AsyncSession, *, asked: LookUp) -> tuple[UUID, float]:
+async def _begin(session: Transaction, *, asked: LookUp) -> tuple[UUID, float]:
     declared = asked.declaration
     pause = await limits.acquire(session, declared, asked.config, Capability.PROFILE, user_id=asked.user_id)
     price = declared.price_of(Capability.PROFILE)
@@ -157,7 +157,7 @@ async def _begin(session: AsyncSession, *, asked: LookUp) -> tuple[UUID, float]:
     return UUID(str(row.scalar_one())), pause
 
 
-async def _settle_page(session: AsyncSession, *, asked: LookUp, call_id: UUID, page: Page) -> datetime:
+async def _settle_page(session: Transaction, *, asked: LookUp, call_id: UUID, page: Page) -> datetime:
     """Kept for whoever asks for it within its time. When that was, by the database."""
     await _settle(session, user_id=asked.user_id, call_id=call_id, cost=page.cost, status="charged")
     await limits.record_success(session, asked.declaration)
@@ -166,11 +166,11 @@ async def _settle_page(session: AsyncSession, *, asked: LookUp, call_id: UUID, p
         presentable = await asked.presentable(session, page)
         if presentable is not None and presentable.creators:
             await keep_for_others(session, asked.declaration, asked.query, None, presentable, keep=asked.keep)
-    return (await session.execute(NOW)).scalar_one()  # type: ignore[no-any-return]  # a moment
+    return (await session.execute(NOW)).scalar_one()
 
 
 async def _settle_failure(
-    session: AsyncSession, *, asked: LookUp, call_id: UUID, error: ProviderError
+    session: Transaction, *, asked: LookUp, call_id: UUID, error: ProviderError
 ) -> None:
     kind = error.kind.value
     await _settle(
@@ -180,7 +180,7 @@ async def _settle_failure(
 
 
 async def _settle(
-    session: AsyncSession,
+    session: Transaction,
     *,
     user_id: ExternalUserId,
     call_id: UUID,

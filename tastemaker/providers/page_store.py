@@ -13,11 +13,11 @@ from typing import Final
 import orjson
 from pydantic import TypeAdapter
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import RunId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.messages import in_one_message
+from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Cost, Declaration, KeywordQuery, Page, ProfileQuery
 
 FORM: Final = 2
@@ -93,7 +93,7 @@ def digest_of(query: KeywordQuery | ProfileQuery, cursor: str | None, *, contact
 
 
 async def find_page(
-    session: AsyncSession,
+    session: Transaction,
     declaration: Declaration,
     query: KeywordQuery | ProfileQuery,
     cursor: str | None = None,
@@ -113,7 +113,7 @@ async def find_page(
 
 
 async def is_on_its_way(
-    session: AsyncSession, digest: bytes, *, provider: str, gate: str, run_id: RunId, seconds: float
+    session: Transaction, digest: bytes, *, provider: str, gate: str, run_id: RunId, seconds: float
 ) -> bool:
     """Whether another run asks for the page, or it has just come.
 
@@ -127,13 +127,13 @@ async def is_on_its_way(
     return row is not None and bool(row["is_on_its_way"])
 
 
-async def lock_for_keeping(session: AsyncSession) -> None:
+async def lock_for_keeping(session: Transaction) -> None:
     """Nobody is forgotten before this transaction ends: who was before can be left out of what it keeps."""
     await session.execute(KEEPING)
 
 
 async def keep_for_others(
-    session: AsyncSession,
+    session: Transaction,
     declaration: Declaration,
     query: KeywordQuery | ProfileQuery,
     cursor: str | None,
@@ -159,12 +159,12 @@ async def keep_for_others(
     )
 
 
-async def forget_expired(session: AsyncSession) -> int:
+async def forget_expired(session: Transaction) -> int:
     """How many pages may not be used any more, and are gone."""
     return int((await session.execute(FORGET_EXPIRED)).scalar_one())
 
 
-async def forget_creator(session: AsyncSession, platform: Platform, stable_id: str) -> int:
+async def forget_creator(session: Transaction, platform: Platform, stable_id: str) -> int:
     """Every page that mentions the creator is gone; how many they were.
 
     So are all samples of answers that nobody understood: they may be about anybody.

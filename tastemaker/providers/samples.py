@@ -13,11 +13,11 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.redaction import REDACTED, redacted_text
 from tastemaker.providers.base import ErrorKind, ProviderError
 from tastemaker.providers.http import ReceivedBody, receiving
@@ -86,12 +86,12 @@ async def sampled(
             raise
 
 
-async def forget_samples(session: AsyncSession) -> int:
+async def forget_samples(session: Transaction) -> int:
     """How many have been there long enough, and are gone."""
     return int((await session.execute(FORGET)).scalar_one())
 
 
-async def list_samples(session: AsyncSession, *, provider: str | None, limit: int) -> list[Sample]:
+async def list_samples(session: Transaction, *, provider: str | None, limit: int) -> list[Sample]:
     """The newest first. Needs the system's claim."""
     rows = await session.execute(LIST, {"provider": provider, "limit": limit})
     return [Sample(**row) for row in rows.mappings()]
@@ -113,7 +113,7 @@ def _without_a_part(told: str, secret: str) -> str:
     return told[: len(told) - longest]
 
 
-async def _kept(database: Database, keep: Callable[[AsyncSession], Awaitable[UUID | None]]) -> UUID | None:
+async def _kept(database: Database, keep: Callable[[Transaction], Awaitable[UUID | None]]) -> UUID | None:
     """A sample is never worth the failure that it is about."""
     try:
         return await in_transaction(database, SYSTEM, keep)
@@ -123,7 +123,7 @@ async def _kept(database: Database, keep: Callable[[AsyncSession], Awaitable[UUI
 
 
 async def _keep(
-    session: AsyncSession, *, provider: str, operation: str, said: str, received: ReceivedBody
+    session: Transaction, *, provider: str, operation: str, said: str, received: ReceivedBody
 ) -> UUID | None:
     row = await session.execute(
         KEEP,

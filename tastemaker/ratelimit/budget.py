@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.money import dollars
+from tastemaker.db.transaction import Transaction
 from tastemaker.ratelimit.limiter import Wait
 
 UNLIMITED = -1
@@ -76,7 +76,7 @@ NEXT_MONTH = text("""
 
 
 async def refuse_over_budget(
-    session: AsyncSession,
+    session: Transaction,
     budget: Budget,
     user_id: ExternalUserId,
     search_id: UUID | None,
@@ -101,18 +101,18 @@ async def refuse_over_budget(
     return None
 
 
-async def find_spent(session: AsyncSession, user_id: ExternalUserId, search_id: UUID | None = None) -> Spent:
+async def find_spent(session: Transaction, user_id: ExternalUserId, search_id: UUID | None = None) -> Spent:
     row = (await session.execute(SPENT, {"user_id": user_id, "search_id": search_id})).mappings().one()
     return Spent(everybody=int(row["everybody"]), own=int(row["own"]), search=int(row["search"]))
 
 
-async def find_own_budget(session: AsyncSession, user_id: ExternalUserId) -> int | None:
+async def find_own_budget(session: Transaction, user_id: ExternalUserId) -> int | None:
     """In millionths of a US dollar, -1 for no limit; None where the user has what every user has."""
     found: int | None = await session.scalar(OWN_BUDGET, {"user_id": user_id})
     return found
 
 
-async def set_own_budget(session: AsyncSession, user_id: ExternalUserId, micros_usd: int | None) -> bool:
+async def set_own_budget(session: Transaction, user_id: ExternalUserId, micros_usd: int | None) -> bool:
     """The same, from now on; False where there is no such user."""
     if micros_usd is None:
         return await session.scalar(FORGET_OWN_BUDGET, {"user_id": user_id}) is not None
@@ -120,11 +120,11 @@ async def set_own_budget(session: AsyncSession, user_id: ExternalUserId, micros_
     return await session.scalar(SET_OWN_BUDGET, given) is not None
 
 
-async def lock_spending(session: AsyncSession, user_id: ExternalUserId, search_id: UUID | None) -> Spent:
+async def lock_spending(session: Transaction, user_id: ExternalUserId, search_id: UUID | None) -> Spent:
     """The same, and nobody else decides by it before the transaction ends, at whichever gate."""
     await session.execute(LOCK_SPENDING)
     return await find_spent(session, user_id, search_id)
 
 
-async def seconds_until_next_month(session: AsyncSession) -> float:
+async def seconds_until_next_month(session: Transaction) -> float:
     return float((await session.execute(NEXT_MONTH)).scalar_one())

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from tastemaker.db.transaction import Transaction
 from tastemaker.ratelimit.limiter import Limiter
 
 LOCK_GATE = text("""
@@ -113,7 +113,7 @@ ABANDON_LOST = text("""
 """)
 
 
-async def lock_limiter(session: AsyncSession, name: str, *, deadline: float) -> Limiter:
+async def lock_limiter(session: Transaction, name: str, *, deadline: float) -> Limiter:
     """The gate, made where there is none; nobody else decides about it before the transaction ends.
 
     Calls that began longer than `deadline` seconds ago are nobody's any more.
@@ -124,7 +124,7 @@ async def lock_limiter(session: AsyncSession, name: str, *, deadline: float) -> 
     return Limiter(**row, under_way=counted.scalar_one())
 
 
-async def save_limiter(session: AsyncSession, gate: Limiter) -> None:
+async def save_limiter(session: Transaction, gate: Limiter) -> None:
     await session.execute(
         SAVE_GATE,
         {
@@ -140,7 +140,7 @@ async def save_limiter(session: AsyncSession, gate: Limiter) -> None:
     )
 
 
-async def hold(session: AsyncSession, name: str, *, seconds: float, reason: str) -> tuple[datetime, bool]:
+async def hold(session: Transaction, name: str, *, seconds: float, reason: str) -> tuple[datetime, bool]:
     """Nobody calls for so long; a longer pause that is running stays. Until when, and whether it is new."""
     row = await session.execute(HOLD, {"name": name, "seconds": seconds, "reason": reason})
     until, is_new = row.one()
@@ -148,7 +148,7 @@ async def hold(session: AsyncSession, name: str, *, seconds: float, reason: str)
 
 
 async def open_breaker(
-    session: AsyncSession, name: str, *, seconds: float, reason: str
+    session: Transaction, name: str, *, seconds: float, reason: str
 ) -> tuple[datetime, bool]:
     """Nobody calls for so long, then one tries. Until when, and whether it is new."""
     row = await session.execute(REST, {"name": name, "seconds": seconds, "reason": reason})
@@ -156,32 +156,32 @@ async def open_breaker(
     return until, is_new
 
 
-async def close_breakers(session: AsyncSession) -> None:
+async def close_breakers(session: Transaction) -> None:
     """At every gate; what a provider asked for itself stays."""
     await session.execute(END_RESTS)
 
 
-async def clear_failures(session: AsyncSession, name: str) -> None:
+async def clear_failures(session: Transaction, name: str) -> None:
     """A call succeeded: forget the failures."""
     await session.execute(CALM, {"name": name})
 
 
-async def release(session: AsyncSession, name: str) -> bool:
+async def release(session: Transaction, name: str) -> bool:
     """No pause and no failures any more; False where there is no such gate."""
     return (await session.execute(RELEASE, {"name": name})).first() is not None
 
 
-async def abandon_lost(session: AsyncSession, *, older_than: float) -> int:
+async def abandon_lost(session: Transaction, *, older_than: float) -> int:
     """Calls that began longer than so many seconds ago and were never settled: their processes are dead."""
     return int((await session.execute(ABANDON_LOST, {"seconds": older_than})).scalar_one())
 
 
-async def list_limiters(session: AsyncSession) -> list[Limiter]:
+async def list_limiters(session: Transaction) -> list[Limiter]:
     return [Limiter(**row) for row in (await session.execute(LIST_GATES)).mappings()]
 
 
 async def take_quota(
-    session: AsyncSession, *, gate: str, quota: str, window_start: datetime, amount: int, allowed: int
+    session: Transaction, *, gate: str, quota: str, window_start: datetime, amount: int, allowed: int
 ) -> bool:
     """False: less than `amount` is left of the `allowed` units of the window, and nothing was taken."""
     taken = await session.execute(
@@ -198,22 +198,22 @@ async def take_quota(
 
 
 async def refund_quota(
-    session: AsyncSession, *, gate: str, quota: str, window_start: datetime, amount: int
+    session: Transaction, *, gate: str, quota: str, window_start: datetime, amount: int
 ) -> None:
     parameters = {"gate": gate, "quota": quota, "window_start": window_start, "amount": amount}
     await session.execute(GIVE_QUOTA_BACK, parameters)
 
 
-async def read_now(session: AsyncSession) -> datetime:
+async def read_now(session: Transaction) -> datetime:
     """By the database's clock, which days are counted by."""
-    return (await session.execute(READ_NOW)).scalar_one()  # type: ignore[no-any-return]  # a moment
+    return (await session.execute(READ_NOW)).scalar_one()
 
 
-async def list_quotas(session: AsyncSession) -> list[Mapping[str, Any]]:
+async def list_quotas(session: Transaction) -> list[Mapping[str, Any]]:
     """What was used of each quota in the windows of the last two days."""
     return [dict(row) for row in (await session.execute(LIST_QUOTAS)).mappings()]
 
 
-async def forget_quotas(session: AsyncSession, *, days: int) -> int:
+async def forget_quotas(session: Transaction, *, days: int) -> int:
     """Windows older than that are gone; how many they were."""
     return int((await session.execute(FORGET_QUOTAS, {"days": days})).scalar_one())

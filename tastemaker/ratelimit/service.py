@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.core.clock import day_of
 from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.service import record
 from tastemaker.events.system_payloads import ProviderPaused
@@ -36,7 +35,7 @@ class _UsedUpError(Exception):
 
 
 async def admit(
-    session: AsyncSession,
+    session: Transaction,
     name: str,
     limits: Limits,
     *,
@@ -66,7 +65,7 @@ async def admit(
     return decision
 
 
-async def refund_quotas(session: AsyncSession, name: str, quotas: tuple[Quota, ...]) -> None:
+async def refund_quotas(session: Transaction, name: str, quotas: tuple[Quota, ...]) -> None:
     """The call never went out, so the provider has counted nothing."""
     if not quotas:
         return
@@ -78,12 +77,12 @@ async def refund_quotas(session: AsyncSession, name: str, quotas: tuple[Quota, .
         )
 
 
-async def succeeded(session: AsyncSession, name: str) -> None:
+async def succeeded(session: Transaction, name: str) -> None:
     """The provider answered: a run of failures is over."""
     await queries.clear_failures(session, name)
 
 
-async def failed(session: AsyncSession, name: str, limits: Limits) -> None:
+async def failed(session: Transaction, name: str, limits: Limits) -> None:
     """The provider is in trouble: unreachable, too slow, an error of its own. A rest from it is told."""
     gate = await queries.lock_limiter(session, name, deadline=limits.deadline)
     after = after_failure(gate, limits)
@@ -93,7 +92,7 @@ async def failed(session: AsyncSession, name: str, limits: Limits) -> None:
 
 
 async def pause_calls(
-    session: AsyncSession, name: str, *, seconds: float, reason: str, is_told: bool = False
+    session: Transaction, name: str, *, seconds: float, reason: str, is_told: bool = False
 ) -> None:
     """The provider asked for a pause: everybody's calls wait, not only the caller's.
 
@@ -104,19 +103,19 @@ async def pause_calls(
         await _tell(session, name, reason, until)
 
 
-async def open_breaker(session: AsyncSession, name: str, *, seconds: float, reason: str) -> None:
+async def open_breaker(session: Transaction, name: str, *, seconds: float, reason: str) -> None:
     """There is nothing to be had for now: after so long one call tries again. Told once by an event."""
     until, is_new = await queries.open_breaker(session, name, seconds=seconds, reason=reason)
     if is_new:
         await _tell(session, name, reason, until)
 
 
-async def close_breakers(session: AsyncSession) -> None:
+async def close_breakers(session: Transaction) -> None:
     """A person says that it is worth a try: the rests that we took ourselves are over."""
     await queries.close_breakers(session)
 
 
-async def _take(session: AsyncSession, gate: Limiter, quotas: tuple[Quota, ...]) -> Wait | None:
+async def _take(session: Transaction, gate: Limiter, quotas: tuple[Quota, ...]) -> Wait | None:
     """All of them or none: what was taken of the first is given back when the second is used up."""
     if not quotas:
         return None
@@ -129,7 +128,7 @@ async def _take(session: AsyncSession, gate: Limiter, quotas: tuple[Quota, ...])
     return None
 
 
-async def _take_one(session: AsyncSession, gate: Limiter, quota: Quota) -> None:
+async def _take_one(session: Transaction, gate: Limiter, quota: Quota) -> None:
     day = day_of(gate.now, quota.zone)
     taken = await queries.take_quota(
         session,
@@ -144,7 +143,7 @@ async def _take_one(session: AsyncSession, gate: Limiter, quota: Quota) -> None:
         raise _UsedUpError(Wait((day.ends - gate.now).total_seconds(), told, is_used_up=True))
 
 
-async def _tell(session: AsyncSession, name: str, reason: str, until: datetime) -> None:
+async def _tell(session: Transaction, name: str, reason: str, until: datetime) -> None:
     await record(
         session,
         ProviderPaused(reason=reason, until=until),

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.authentication import Access, access
 from tastemaker.campaigns.service import get_campaign
@@ -16,6 +15,7 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.transaction import Transaction
 from tastemaker.searches import queries, service
 from tastemaker.searches.cost_queries import CostGrouping, list_costs
 from tastemaker.searches.history_queries import list_search_history
@@ -103,7 +103,7 @@ async def start(caller: Writing, wanted: NewSearch) -> Response:
     """Start one search for each platform, all or none."""
     source, platforms = _choose(caller.services.live, wanted)
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         user = await caller.user(session)
         campaign = await get_campaign(session, user, str(wanted.campaign_id))
         started = []
@@ -134,7 +134,7 @@ async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> R
 async def show(caller: Reading, search_id: UUID) -> Response:
     """One search, with what each of its keywords gave."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         search = await service.get_search(session, await caller.user(session), str(search_id))
         runs = await queries.list_runs(session, search.user_id, search.id)
         return answer(search_with_runs(search, runs))
@@ -146,7 +146,7 @@ async def show(caller: Reading, search_id: UUID) -> Response:
 async def cancel(caller: Writing, search_id: UUID) -> Response:
     """Stop within a page. What was found stays. 409 where it has ended already."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         user = await caller.user(session)
         search = await service.get_search(session, user, str(search_id))
         return answer(search_document(await service.cancel_search(session, user, search)))
@@ -158,7 +158,7 @@ async def cancel(caller: Writing, search_id: UUID) -> Response:
 async def results(caller: Reading, search_id: UUID, asked: AskedResults) -> Response:
     """The creators found, also while the search runs. Read on with the same filters and order."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         search = await service.get_search(session, await caller.user(session), str(search_id))
         return answer(await _read_results(session, search.user_id, [SearchId(search.id)], asked))
 
@@ -169,7 +169,7 @@ async def results(caller: Reading, search_id: UUID, asked: AskedResults) -> Resp
 async def campaign_results(caller: Reading, campaign_id: UUID, asked: AskedResults) -> Response:
     """The creators that the campaign's searches found, also while they run."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         user = await caller.user(session)
         campaign = await get_campaign(session, user, str(campaign_id))
         searches = await list_searches(session, user.user_id, campaign_id=campaign.id, limit=MOST_SEARCHES)
@@ -183,7 +183,7 @@ async def campaign_results(caller: Reading, campaign_id: UUID, asked: AskedResul
 async def delete_with_searches(caller: CampaignWriting, campaign_id: UUID) -> Response:
     """Delete a campaign with all that is in it: gone at once, while a worker erases the rows."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         user = await caller.user(session)
         await delete_campaign(session, user, await get_campaign(session, user, str(campaign_id)))
         return Answer(b"", status=204)
@@ -201,7 +201,7 @@ async def show_costs(
 ) -> Response:
     """What was spent with which provider, the dearest first."""
 
-    async def work(session: AsyncSession) -> Answer:
+    async def work(session: Transaction) -> Answer:
         rows = await list_costs(
             session,
             CostGrouping(by),
@@ -216,7 +216,7 @@ async def show_costs(
 
 
 async def _read_results(
-    session: AsyncSession, user_id: ExternalUserId, searches: Sequence[SearchId], asked: ResultsQuery
+    session: Transaction, user_id: ExternalUserId, searches: Sequence[SearchId], asked: ResultsQuery
 ) -> ResultsDocument:
     page = await list_results(
         session,

@@ -3,10 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
+from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Declaration, KeywordQuery
 from tastemaker.providers.page_store import find_page
 from tastemaker.searches.cost_queries import find_yield
@@ -33,7 +32,7 @@ class CostEstimate:
 
 
 async def estimate_cost(
-    session: AsyncSession, user_id: ExternalUserId, request: SearchRequest, declaration: Declaration
+    session: Transaction, user_id: ExternalUserId, request: SearchRequest, declaration: Declaration
 ) -> CostEstimate:
     """By what a page brought in the user's own searches on the platform. Nothing is asked for."""
     known = await find_yield(session, user_id, request.platform)
@@ -57,7 +56,7 @@ async def estimate_cost(
 
 
 async def _count_paid(
-    session: AsyncSession, request: SearchRequest, declaration: Declaration, *, most: int
+    session: Transaction, request: SearchRequest, declaration: Declaration, *, most: int
 ) -> int:
     """Pages of these keywords that earlier calls brought and that may be used again, in their order."""
     if not declaration.policy.reusable:

@@ -6,10 +6,10 @@ from datetime import date
 from enum import StrEnum
 
 from sqlalchemy import RowMapping, TextClause, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
+from tastemaker.db.transaction import Transaction
 
 
 class CostGrouping(StrEnum):
@@ -86,7 +86,7 @@ class CostLine:
 
 
 async def list_costs(
-    session: AsyncSession,
+    session: Transaction,
     by: CostGrouping,
     *,
     user_id: ExternalUserId | None = None,
@@ -99,13 +99,13 @@ async def list_costs(
     return [_cost_line(row) for row in (await session.execute(_sums(by), asked)).mappings()]
 
 
-async def find_yield(session: AsyncSession, user_id: ExternalUserId, platform: Platform) -> float | None:
+async def find_yield(session: Transaction, user_id: ExternalUserId, platform: Platform) -> float | None:
     """New creators a page brought in this user's last searches there; None where there was none.
 
     The target cuts the last page of a search, which would count for much where there were few pages.
     """
     asked = {"user_id": user_id, "platform": platform.value}
-    return (await session.execute(YIELD, asked)).scalar_one()  # type: ignore[no-any-return]  # a float or NULL
+    return (await session.execute(YIELD, asked)).scalar_one()
 
 
 def _sums(by: CostGrouping) -> TextClause:

@@ -11,7 +11,6 @@ from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.billing.plan_limits import give_campaign_back, lock_usage
@@ -23,6 +22,7 @@ from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.enums import CampaignStatus
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import CampaignDeleted, CreatorMerged
 from tastemaker.events.service import record, record_many
@@ -111,12 +111,12 @@ async def sweep(context: JobContext, _: Nothing) -> Answer:
     )
 
 
-async def _end_overdue(session: AsyncSession, *, user_id: ExternalUserId, search_id: SearchId) -> None:
+async def _end_overdue(session: Transaction, *, user_id: ExternalUserId, search_id: SearchId) -> None:
     if await maintenance_queries.lock_overdue(session, user_id, search_id):
         await end_search(session, user_id, search_id, EndReason.TIMEOUT)
 
 
-async def _resume_deletion(session: AsyncSession, *, user_id: ExternalUserId, what: CampaignId) -> None:
+async def _resume_deletion(session: Transaction, *, user_id: ExternalUserId, what: CampaignId) -> None:
     await publish_deletion(session, user_id, what)
 
 
@@ -142,7 +142,7 @@ async def expire_batch(database: Database) -> dict[str, int]:
     return await in_transaction(database, SYSTEM, partial(expire_some, limit=BATCH))
 
 
-async def delete_campaign(session: AsyncSession, user: CurrentUser, campaign: Campaign) -> None:
+async def delete_campaign(session: Transaction, user: CurrentUser, campaign: Campaign) -> None:
     """Stop its running searches, hide it, and publish the erasing. Raises NotFound."""
     await _stop_searches(session, user.user_id, campaign.id)
     await lock_usage(session, user.user_id)
@@ -163,7 +163,7 @@ async def delete_campaign(session: AsyncSession, user: CurrentUser, campaign: Ca
     await publish_deletion(session, user.user_id, campaign.id)
 
 
-async def publish_deletion(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
+async def publish_deletion(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
     await publish(
         session,
         ERASE_CAMPAIGN,
@@ -183,7 +183,7 @@ async def erase_next_batch(
 
 
 async def _erase_next_batch(
-    session: AsyncSession, *, user_id: ExternalUserId, campaign_id: CampaignId
+    session: Transaction, *, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> int | None:
     if not await maintenance_queries.is_deleting(session, user_id, campaign_id):
         return None
@@ -195,14 +195,14 @@ async def _erase_next_batch(
     return None
 
 
-async def _stop_searches(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
+async def _stop_searches(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
     """All are locked before the first is ended: a page takes its search before its campaign, so do we."""
     for search_id in await maintenance_queries.lock_open_searches(session, user_id, campaign_id):
         await end_search(session, user_id, search_id, EndReason.CANCELLED, source=Source.USER_ACTION)
         await maintenance_queries.cancel_messages(session, user_id, search_id)
 
 
-async def publish_merges(session: AsyncSession, user_id: ExternalUserId, surrogates: Sequence[int]) -> None:
+async def publish_merges(session: Transaction, user_id: ExternalUserId, surrogates: Sequence[int]) -> None:
     """A page has shown these handles with ids. In the page's own transaction."""
     if surrogates:
         await publish(session, MERGE_CREATORS, MergeCreators(surrogates=tuple(surrogates)), tenant_id=user_id)
@@ -219,7 +219,7 @@ async def merge_creators(context: JobContext, message: MergeCreators) -> Answer:
     return Done({"merged": merged})
 
 
-async def merge(session: AsyncSession, surrogate_id: int) -> bool:
+async def merge(session: Transaction, surrogate_id: int) -> bool:
     """By the system's claim. False: it is merged already, or several accounts bore its handle."""
     pair = await merging_queries.lock_pair(session, surrogate_id)
     if pair is None:

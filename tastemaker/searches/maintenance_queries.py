@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
+from tastemaker.db.transaction import Transaction
 
 LIST_OVERDUE = text("""
     SELECT user_id, id FROM scraping_jobs
@@ -53,19 +53,19 @@ LIST_INCOMPLETE_DELETIONS = text("""
 """)
 
 
-async def list_overdue(session: AsyncSession, *, limit: int) -> Sequence[tuple[ExternalUserId, SearchId]]:
+async def list_overdue(session: Transaction, *, limit: int) -> Sequence[tuple[ExternalUserId, SearchId]]:
     """Searches whose time is over; one that is parked has its time still before it."""
     rows = await session.execute(LIST_OVERDUE, {"limit": limit})
     return [(ExternalUserId(user_id), SearchId(search_id)) for user_id, search_id in rows]
 
 
-async def lock_overdue(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> bool:
+async def lock_overdue(session: Transaction, user_id: ExternalUserId, search_id: SearchId) -> bool:
     """Whether it still is, now that nobody else may change it."""
     return await session.scalar(IS_OVERDUE, {"user_id": user_id, "search_id": search_id}) is not None
 
 
 async def list_unpublished(
-    session: AsyncSession, *, most: int, limit: int
+    session: Transaction, *, most: int, limit: int
 ) -> Sequence[tuple[ExternalUserId, SearchId]]:
     """Searches of which fewer keywords have a message than may be worked on at once."""
     rows = await session.execute(LIST_UNPUBLISHED, {"most": most, "limit": limit})
@@ -73,7 +73,7 @@ async def list_unpublished(
 
 
 async def list_incomplete_deletions(
-    session: AsyncSession, *, limit: int
+    session: Transaction, *, limit: int
 ) -> Sequence[tuple[ExternalUserId, CampaignId]]:
     """Campaigns on their way out of which no message speaks."""
     rows = await session.execute(LIST_INCOMPLETE_DELETIONS, {"limit": limit})
@@ -136,7 +136,7 @@ BLANK_RESULTS = text("""
 """)
 
 
-async def expire_some(session: AsyncSession, *, limit: int) -> dict[str, int]:
+async def expire_some(session: Transaction, *, limit: int) -> dict[str, int]:
     """At most `limit` of each kind; how many there were."""
     asked = {"limit": limit}
     steps = {
@@ -250,28 +250,28 @@ IS_DELETING = text("""
 
 
 async def lock_open_searches(
-    session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId
+    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> Sequence[SearchId]:
     """A page that is being kept is waited for."""
     rows = await session.execute(LOCK_OPEN_SEARCHES, {"user_id": user_id, "campaign_id": campaign_id})
     return [SearchId(row) for row in rows.scalars()]
 
 
-async def count_searches(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> int:
+async def count_searches(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> int:
     parameters = {"user_id": user_id, "campaign_id": campaign_id}
     return int(await session.scalar(COUNT_SEARCHES, parameters) or 0)
 
 
-async def cancel_messages(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> None:
+async def cancel_messages(session: Transaction, user_id: ExternalUserId, search_id: SearchId) -> None:
     await session.execute(CANCEL_MESSAGES, {"user_id": user_id, "search_id": str(search_id)})
 
 
-async def is_deleting(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> bool:
+async def is_deleting(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> bool:
     parameters = {"user_id": user_id, "campaign_id": campaign_id}
     return await session.scalar(IS_DELETING, parameters) is not None
 
 
-async def erase_batch(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> int:
+async def erase_batch(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> int:
     """Rows deleted: of the first kind of which there are any. 0: nothing hangs on the campaign any more."""
     for statement, batch in IN_ORDER:
         parameters = {"user_id": user_id, "campaign_id": campaign_id, "batch": batch}
@@ -281,6 +281,6 @@ async def erase_batch(session: AsyncSession, user_id: ExternalUserId, campaign_i
     return 0
 
 
-async def delete_campaign(session: AsyncSession, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
+async def delete_campaign(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
     """The row itself, once nothing hangs on it."""
     await session.execute(DELETE_CAMPAIGN, {"user_id": user_id, "campaign_id": campaign_id})

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncSession
+
+from tastemaker.db.transaction import Transaction
 
 FIND = text("""
     SELECT s.id AS surrogate_id, s.platform, s.stable_id AS surrogate, r.id AS account_id, r.stable_id
@@ -171,7 +172,7 @@ class MergedCreators:
     charges: int
 
 
-async def lock_pair(session: AsyncSession, surrogate_id: int) -> MergePair | None:
+async def lock_pair(session: Transaction, surrogate_id: int) -> MergePair | None:
     """With every search that holds the surrogate. None: it is gone, or whose it is cannot be told."""
     if await _find(session, surrogate_id) is None:
         return None
@@ -182,7 +183,7 @@ async def lock_pair(session: AsyncSession, surrogate_id: int) -> MergePair | Non
     return await _find(session, surrogate_id)
 
 
-async def merge_rows(session: AsyncSession, pair: MergePair) -> MergedCreators:
+async def merge_rows(session: Transaction, pair: MergePair) -> MergedCreators:
     parameters = {
         "surrogate_id": pair.surrogate_id,
         "account_id": pair.account_id,
@@ -200,6 +201,6 @@ async def merge_rows(session: AsyncSession, pair: MergePair) -> MergedCreators:
     return MergedCreators(searches, int(charges))
 
 
-async def _find(session: AsyncSession, surrogate_id: int) -> MergePair | None:
+async def _find(session: Transaction, surrogate_id: int) -> MergePair | None:
     row = (await session.execute(FIND, {"id": surrogate_id})).mappings().first()
     return MergePair(**row) if row else None

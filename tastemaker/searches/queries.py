@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
+from tastemaker.db.transaction import Transaction
 from tastemaker.searches.types import Ending, EndReason, Outcome, Run, Search, SearchRequest, Status
 
 
@@ -170,7 +170,7 @@ def search_params(request: SearchRequest, source: str) -> dict[str, Any]:
 
 
 async def insert_search(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     campaign_id: CampaignId,
     request: SearchRequest,
@@ -198,7 +198,7 @@ async def insert_search(
 
 
 async def list_unpublished_runs(
-    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, *, most: int, counts_running: bool
+    session: Transaction, user_id: ExternalUserId, search_id: SearchId, *, most: int, counts_running: bool
 ) -> list[tuple[RunId, Platform, str | None]]:
     """Open runs without a message, with platform and source: so many that `most` of the search have one.
 
@@ -209,20 +209,18 @@ async def list_unpublished_runs(
     return [(RunId(run_id), Platform.parse(platform), source) for run_id, platform, source in rows]
 
 
-async def find_search(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> Search | None:
+async def find_search(session: Transaction, user_id: ExternalUserId, search_id: SearchId) -> Search | None:
     found = await _list(session, FIND, user_id=user_id, search_id=search_id, limit=1)
     return found[0] if found else None
 
 
-async def list_searches_by_prefix(
-    session: AsyncSession, user_id: ExternalUserId, prefix: str
-) -> list[Search]:
+async def list_searches_by_prefix(session: Transaction, user_id: ExternalUserId, prefix: str) -> list[Search]:
     """At most two: enough to know whether the start of an id says which one is meant."""
     return await _list(session, FIND_BY_PREFIX, user_id=user_id, prefix=prefix, limit=2)
 
 
 async def list_searches(
-    session: AsyncSession, user_id: ExternalUserId, *, campaign_id: CampaignId | None = None, limit: int
+    session: Transaction, user_id: ExternalUserId, *, campaign_id: CampaignId | None = None, limit: int
 ) -> list[Search]:
     """Newest first; of one campaign where given."""
     if campaign_id is None:
@@ -231,7 +229,7 @@ async def list_searches(
 
 
 async def find_unfinished(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     campaign_id: CampaignId | None,
     request: SearchRequest,
@@ -254,13 +252,13 @@ async def find_unfinished(
     return found[0] if found else None
 
 
-async def list_runs(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> list[Run]:
+async def list_runs(session: Transaction, user_id: ExternalUserId, search_id: SearchId) -> list[Run]:
     rows = await session.execute(LIST_RUNS, {"user_id": user_id, "search_id": search_id})
     return [_run(row) for row in rows.mappings()]
 
 
 async def find_end_state(
-    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId
+    session: Transaction, user_id: ExternalUserId, search_id: SearchId
 ) -> EndState | None:
     """What the search came to; None while one of its runs is open."""
     rows = await session.execute(END_STATE, {"user_id": user_id, "search_id": search_id})
@@ -274,18 +272,18 @@ async def find_end_state(
     )
 
 
-async def lock_search(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> None:
+async def lock_search(session: Transaction, user_id: ExternalUserId, search_id: SearchId) -> None:
     """A page that is being kept is waited for; the next one waits for us."""
     await session.execute(LOCK, {"user_id": user_id, "search_id": search_id})
 
 
-async def wake_messages(session: AsyncSession, user_id: ExternalUserId, search_id: SearchId) -> None:
+async def wake_messages(session: Transaction, user_id: ExternalUserId, search_id: SearchId) -> None:
     """Messages of the search that wait for a later time are due now."""
     await session.execute(WAKE_MESSAGES, {"user_id": user_id, "search_id": search_id})
 
 
 async def end_runs(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     search_id: SearchId,
     reason: EndReason,
@@ -306,7 +304,7 @@ async def end_runs(
 
 
 async def finish(
-    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, ending: Ending
+    session: Transaction, user_id: ExternalUserId, search_id: SearchId, ending: Ending
 ) -> RowMapping | None:
     """End the search; None when it had ended already."""
     parameters = {"user_id": user_id, "search_id": search_id}
@@ -325,7 +323,7 @@ async def finish(
 
 
 async def unpark(
-    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId
+    session: Transaction, user_id: ExternalUserId, search_id: SearchId
 ) -> tuple[str, datetime] | None:
     """Parked no longer; whoever fetches the next page gives it the whole time limit again.
 
@@ -335,7 +333,7 @@ async def unpark(
     return (row[0], row[1]) if row else None
 
 
-async def _list(session: AsyncSession, statement: Any, **parameters: object) -> list[Search]:  # noqa: ANN401 - a text clause
+async def _list(session: Transaction, statement: Any, **parameters: object) -> list[Search]:  # noqa: ANN401 - a text clause
     rows = await session.execute(statement, parameters)
     return [_search(row) for row in rows.mappings()]
 

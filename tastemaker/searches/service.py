@@ -4,7 +4,6 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import RowMapping
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.billing.plan_limits import refuse_without_allowance
@@ -14,6 +13,7 @@ from tastemaker.core.errors import Conflict, NotFound
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId, new_id
 from tastemaker.core.platforms import Platform
 from tastemaker.db.enums import SearchType
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import SearchFinished, SearchResumed, SearchSnapshot, SearchStarted
 from tastemaker.events.service import NewEvent, record
@@ -45,7 +45,7 @@ MOST_RUNS_AT_ONCE = 5
 
 
 async def start_search(
-    session: AsyncSession, user: CurrentUser, campaign: Campaign, request: SearchRequest, *, source: str
+    session: Transaction, user: CurrentUser, campaign: Campaign, request: SearchRequest, *, source: str
 ) -> Search:
     """Insert the search and its runs and publish one message per run. `source` is `sandbox` or `live`.
 
@@ -72,7 +72,7 @@ async def start_search(
 
 
 async def publish_runs(
-    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, *, counts_running: bool = True
+    session: Transaction, user_id: ExternalUserId, search_id: SearchId, *, counts_running: bool = True
 ) -> int:
     """`Continue run R` for as many open runs as may be worked on at once; how many messages that were.
 
@@ -96,7 +96,7 @@ async def publish_runs(
     return len(due)
 
 
-async def get_search(session: AsyncSession, user: CurrentUser, reference: str) -> Search:
+async def get_search(session: Transaction, user: CurrentUser, reference: str) -> Search:
     """By id or by the start of one. Raises NotFound, Conflict when it is ambiguous."""
     try:
         found = await queries.find_search(session, user.user_id, SearchId(UUID(reference)))
@@ -110,7 +110,7 @@ async def get_search(session: AsyncSession, user: CurrentUser, reference: str) -
     return matches[0]
 
 
-async def resume_search(session: AsyncSession, user: CurrentUser, search: Search) -> Search:
+async def resume_search(session: Transaction, user: CurrentUser, search: Search) -> Search:
     """Go on with an unfinished search now: also one that is parked, or whose message was lost.
 
     Its time-out clock starts anew: nobody worked on it in the nights between.
@@ -138,7 +138,7 @@ async def resume_search(session: AsyncSession, user: CurrentUser, search: Search
     return await get_search(session, user, str(search.id))
 
 
-async def cancel_search(session: AsyncSession, user: CurrentUser, search: Search) -> Search:
+async def cancel_search(session: Transaction, user: CurrentUser, search: Search) -> Search:
     """Stop within a page; what was found stays. Raises Conflict when it has ended."""
     reason, by_user = EndReason.CANCELLED, Source.USER_ACTION
     if await end_search(session, user.user_id, search.id, reason, source=by_user) is None:
@@ -147,7 +147,7 @@ async def cancel_search(session: AsyncSession, user: CurrentUser, search: Search
 
 
 async def end_run(
-    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, run_id: RunId, reason: EndReason
+    session: Transaction, user_id: ExternalUserId, search_id: SearchId, run_id: RunId, reason: EndReason
 ) -> None:
     """One keyword has ended: the search too where it was the last, else the next one's turn has come."""
     await queries.end_runs(session, user_id, search_id, reason, run_id=run_id)
@@ -156,7 +156,7 @@ async def end_run(
 
 
 async def end_search(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     search_id: SearchId,
     reason: EndReason,
@@ -170,7 +170,7 @@ async def end_search(
 
 
 async def finish_if_done(
-    session: AsyncSession, user_id: ExternalUserId, search_id: SearchId, *, source: Source
+    session: Transaction, user_id: ExternalUserId, search_id: SearchId, *, source: Source
 ) -> Ending | None:
     """End the search when no run is open: a fact about rows, decided while the search is locked."""
     state = await queries.find_end_state(session, user_id, search_id)
@@ -198,7 +198,7 @@ async def finish_if_done(
     return ending
 
 
-async def _by_prefix(session: AsyncSession, user: CurrentUser, reference: str) -> list[Search]:
+async def _by_prefix(session: Transaction, user: CurrentUser, reference: str) -> list[Search]:
     prefix = reference.strip().lower()
     if len(prefix) < ID_PREFIX_LENGTH or not set(prefix) <= set("0123456789abcdef-"):
         return []

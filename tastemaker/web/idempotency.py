@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+import psycopg
 from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.errors import Conflict, InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.transaction import Transaction
 
 WAIT_AT_MOST = text("SET LOCAL lock_timeout = '8s'")
 WAIT_AS_EVER = text("SET LOCAL lock_timeout TO DEFAULT")
@@ -63,7 +63,7 @@ class StoredAnswer:
     body: bytes | None
 
 
-async def claim(session: AsyncSession, user_id: ExternalUserId, key: str, digest: bytes) -> bool:
+async def claim(session: Transaction, user_id: ExternalUserId, key: str, digest: bytes) -> bool:
     """False: the key is known. Waits for who has written it and not yet committed, eight seconds at most."""
     await session.execute(WAIT_AT_MOST)
     row = await session.execute(CLAIM, {"tenant_id": user_id, "key": key, "digest": digest})
@@ -71,7 +71,7 @@ async def claim(session: AsyncSession, user_id: ExternalUserId, key: str, digest
     return row.first() is not None
 
 
-async def find(session: AsyncSession, user_id: ExternalUserId, key: str) -> StoredAnswer | None:
+async def find(session: Transaction, user_id: ExternalUserId, key: str) -> StoredAnswer | None:
     row = (await session.execute(FIND, {"tenant_id": user_id, "key": key})).mappings().first()
     if row is None:
         return None
@@ -80,13 +80,13 @@ async def find(session: AsyncSession, user_id: ExternalUserId, key: str) -> Stor
 
 
 async def keep(
-    session: AsyncSession, user_id: ExternalUserId, key: str, status: int, location: str | None, body: bytes
+    session: Transaction, user_id: ExternalUserId, key: str, status: int, location: str | None, body: bytes
 ) -> None:
     parameters = {"tenant_id": user_id, "key": key, "status": status, "location": location, "body": body}
     await session.execute(KEEP, parameters)
 
 
-async def prune(session: AsyncSession, *, days: int = KEPT_DAYS, batch: int) -> int:
+async def prune(session: Transaction, *, days: int = KEPT_DAYS, batch: int) -> int:
     """Delete what was answered longer ago; how many rows that were."""
     return len((await session.execute(PRUNE, {"days": days, "batch": batch})).all())
 
@@ -117,7 +117,7 @@ class Answer:
     is_replayed: bool = False
 
 
-Work = Callable[[AsyncSession], Awaitable[Answer]]
+Work = Callable[[Transaction], Awaitable[Answer]]
 
 
 def answer(document: BaseModel | dict[str, Any], *, status: int = 200, location: str | None = None) -> Answer:
@@ -138,7 +138,7 @@ async def once(request: Request, database: Database, user_id: ExternalUserId, wo
         raise InvalidInput(f"An {HEADER} has 1 to {LONGEST_KEY} plain characters.")
     digest = await _digest(request)
 
-    async def transaction(session: AsyncSession) -> Answer:
+    async def transaction(session: Transaction) -> Answer:
         if not await claim(session, user_id, key, digest):
             return await _known(session, user_id, key, digest)
         done = await work(session)
@@ -147,8 +147,8 @@ async def once(request: Request, database: Database, user_id: ExternalUserId, wo
 
     try:
         return respond(await in_transaction(database, Tenant(user_id), transaction))
-    except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+    except psycopg.OperationalError as error:
+        if error.sqlstate != LOCK_NOT_AVAILABLE:
             raise
         raise StillRunning("The same request is being worked on; ask again in a moment.") from None
 
@@ -160,7 +160,7 @@ def respond(done: Answer) -> Response:
     return Response(done.body, done.status, headers, "application/json")
 
 
-async def _known(session: AsyncSession, user_id: ExternalUserId, key: str, digest: bytes) -> Answer:
+async def _known(session: Transaction, user_id: ExternalUserId, key: str, digest: bytes) -> Answer:
     stored = await find(session, user_id, key)
     if stored is None or stored.status is None:
         raise StillRunning("The same request is being worked on; ask again in a moment.")

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 import orjson
+import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -116,11 +117,7 @@ async def _database_trouble(_request: Request, error: Exception) -> Response:
 
 
 def _is_lost(error: Exception) -> bool:
-    original = getattr(error, "orig", None) or error
-    names = {base.__name__ for base in type(original).__mro__}
-    return bool(names & {"OperationalError", "InterfaceError", "PoolTimeout", "PoolClosed"}) or isinstance(
-        original, OSError
-    )
+    return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, OSError))
 
 
 def _words(name: str) -> str:

@@ -9,8 +9,8 @@ from sqlalchemy import TextClause
 
 from tastemaker.catalog import queries
 from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.bridge import in_the_drivers_form
 from tastemaker.db.claims import Tenant, claims_json
-from tastemaker.db.statements import in_the_drivers_form
 
 CREATORS = [{"platform": "TikTok", "stable_id": str(number), "handle": f"u{number}"} for number in range(3)]
 POSTS = [{"platform": "TikTok", "post_id": str(number), "creator_id": str(number)} for number in range(3)]

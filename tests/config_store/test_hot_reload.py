@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy.exc import ProgrammingError
 
 from tastemaker.config_store.hot_reload import Configuration, live_configuration, load_configuration
 from tastemaker.config_store.keys import STANDARD_JOB_TIMEOUT, YOUTUBE_CONTACTS_CONFIRMED
@@ -227,7 +226,7 @@ async def test_only_an_adoption_keeps_what_is_out_of_bounds_and_only_it_is_silen
 
 
 async def test_a_tenant_writes_nothing(database: Database) -> None:
-    with pytest.raises(ProgrammingError, match="row-level security"):
+    with pytest.raises(psycopg.ProgrammingError, match="row-level security"):
         async with session_scope(database, Tenant(ExternalUserId("anna"))) as session:
             await set_value(session, YOUTUBE_CONTACTS_CONFIRMED.name, "true", actor="anna")
 

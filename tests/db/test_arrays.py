@@ -5,8 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, driver_connection, session_scope
+from tastemaker.db.pool import Database, lend
 
 MAX_BIGINT = 2**63 - 1
 
@@ -28,20 +27,18 @@ MAX_BIGINT = 2**63 - 1
     ],
 )
 async def test_an_array_arrives_as_it_was_sent(database: Database, kind: str, sent: list[Any]) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        connection = await driver_connection(session)
+    async with lend(database) as connection:
         cursor = await connection.execute(f"SELECT CAST(%s AS {kind})", (sent,))
         assert await cursor.fetchone() == (sent,)
 
 
 async def test_an_array_is_found_by_its_type_without_a_cast(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        connection = await driver_connection(session)
+    async with lend(database) as connection:
         cursor = await connection.execute("SELECT 'b' = ANY(%s), 2 = ANY(%s)", (["a", "b"], [1, 2]))
         assert await cursor.fetchone() == (True, True)
 
 
 async def test_a_zero_byte_is_refused_before_it_is_sent(database: Database) -> None:
     with pytest.raises(psycopg.DataError):
-        async with session_scope(database, SYSTEM) as session:
-            await (await driver_connection(session)).execute("SELECT CAST(%s AS text[])", (["a\0b"],))
+        async with lend(database) as connection:
+            await connection.execute("SELECT CAST(%s AS text[])", (["a\0b"],))

@@ -5,16 +5,12 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row, scalar_row
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
 from tastemaker.core.ids import ExternalUserId
@@ -22,15 +18,8 @@ from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db import embedded
 from tastemaker.db.access import APP_ROLE, database_access
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import (
-    Database,
-    NoConnectionFree,
-    Pool,
-    open_database,
-    session_scope,
-    take_connection,
-)
 from tastemaker.db.migrate import migrate
+from tastemaker.db.pool import Database, NoConnectionFree, Pool, lend, open_database
 from tastemaker.db.profiles import (
     BUDGET,
     LISTENING,
@@ -42,7 +31,8 @@ from tastemaker.db.profiles import (
     pool_profile,
     processes_within_budget,
 )
-from tastemaker.db.reading import read_all, read_one
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import read_many, read_one, transaction
 from tastemaker.worker import run_worker_process
 
 ALICE = Tenant(ExternalUserId("alice"))
@@ -50,11 +40,16 @@ LISTENERS = """
     SELECT query FROM pg_stat_activity
     WHERE datname = current_database() AND query ~* '^LISTEN' AND pid <> pg_backend_pid()
 """
-INSERT_USER = "INSERT INTO users (user_id, created_at) VALUES ('alice', :given)"
-INSERT_CREATOR = """
+ONE = statement("SELECT 1", int)
+SLEEP = statement("SELECT pg_sleep(%(seconds)s)")
+INSERT_USER = statement(
+    "INSERT INTO users (user_id, created_at) VALUES ('alice', timezone('UTC', %(given)s::timestamptz))"
+)
+INSERT_CREATOR = statement("""
     INSERT INTO creators (platform, stable_id, source, policy, fetched_at, first_seen_at)
-    VALUES ('TikTok', '1', 'x', 'x', :given, :given)
-"""
+    VALUES ('TikTok', '1', 'x', 'x', %(given)s, %(given)s)
+""")
+CREATED_AT = statement("SELECT created_at FROM users", datetime)
 NEW_YORK = "America/New_York"
 AN_INSTANT = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 """In the night in which Europe's clocks change."""
@@ -133,16 +128,16 @@ async def test_who_waits_too_long_is_told_so(app_url: str) -> None:
     async with open_database(app_url, PoolProfile(max_size=1, wait=0.2)) as database:
         async with database.pool.connection():
             with pytest.raises(NoConnectionFree, match="in use"):
-                async with session_scope(database, ALICE) as session:
-                    await session.execute(text("SELECT 1"))
+                async with transaction(database, ALICE) as tx:
+                    await tx.run(ONE)
             with pytest.raises(NoConnectionFree, match="in use"):
-                await read_all(database, ALICE, "SELECT 1", row=scalar_row)
-        assert await read_all(database, ALICE, "SELECT 1", row=scalar_row) == [1]
+                await read_many(database, ALICE, ONE)
+        assert await read_many(database, ALICE, ONE) == [1]
 
 
 async def test_a_pool_never_grows_past_its_size(app_url: str) -> None:
     async with open_database(app_url, PoolProfile(max_size=3)) as database:
-        busy = [read_all(database, ALICE, "SELECT pg_sleep(0.05)", row=scalar_row) for _ in range(12)]
+        busy = [read_many(database, ALICE, SLEEP, seconds=0.05) for _ in range(12)]
         await asyncio.gather(*busy)
         assert database.pool.get_stats()["pool_size"] <= 3
 
@@ -152,8 +147,8 @@ async def test_every_session_has_its_limits(database: Database) -> None:
         "statement_timeout", "idle_in_transaction_session_timeout", "client_connection_check_interval",
         "TimeZone",
     )  # fmt: skip
-    async with session_scope(database, ALICE) as session:
-        values = [await session.scalar(text(f"SHOW {name}")) for name in names]
+    async with transaction(database, ALICE) as tx:
+        values = [await tx.one(statement(f"SHOW {name}", str)) for name in names]
     assert values == ["30s", "15s", "1s", "UTC"]
 
 
@@ -182,11 +177,11 @@ async def abroad(app_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 async def test_our_sessions_are_in_utc_wherever_they_start(abroad: Database) -> None:
-    async with session_scope(abroad, SYSTEM) as session:
-        assert await session.scalar(text("SHOW timezone")) == "UTC"
-        await session.execute(text("INSERT INTO users (user_id) VALUES ('alice')"))
-        drift = text("SELECT created_at - (now() AT TIME ZONE 'UTC') FROM users")
-        assert await session.scalar(drift) == timedelta(0)
+    async with transaction(abroad, SYSTEM) as tx:
+        assert await tx.one(statement("SHOW timezone", str)) == "UTC"
+        await tx.run(statement("INSERT INTO users (user_id) VALUES ('alice')"))
+        drift = statement("SELECT created_at - (now() AT TIME ZONE 'UTC') AS drift FROM users", timedelta)
+        assert await tx.one(drift) == timedelta(0)
 
 
 @pytest.mark.parametrize("zone", ["UTC", NEW_YORK, "Asia/Kathmandu", "Pacific/Kiritimati"])
@@ -194,26 +189,25 @@ async def test_our_sessions_are_in_utc_wherever_they_start(abroad: Database) -> 
 async def test_an_instant_is_the_same_from_every_zone(
     zone: str, reader_zone: str, database: Database
 ) -> None:
-    """Both kinds of column: the value is given in one zone and read by a session in another."""
-    given = AN_INSTANT.astimezone(ZoneInfo(zone))
-    async with session_scope(database, SYSTEM) as session:
-        await session.execute(text(INSERT_USER), {"given": given})
-        await session.execute(text(INSERT_CREATOR), {"given": given})
-    async with session_scope(database, SYSTEM) as session:
-        await session.execute(text(f"SET LOCAL timezone = '{reader_zone}'"))
-        assert await session.scalar(text("SELECT created_at FROM users")) == AN_INSTANT
-        assert await session.scalar(text("SELECT fetched_at FROM creators")) == AN_INSTANT
-        changed = await session.scalar(text("SELECT updated_at FROM users"))
-    assert changed is not None
+    """Both kinds of column, written and read by sessions that were moved to some zone."""
+    given = AN_INSTANT.astimezone(timezone(timedelta(hours=-7)))
+    async with transaction(database, SYSTEM) as tx:
+        await tx.run(statement(f"SET LOCAL timezone = '{zone}'"))
+        await tx.run(INSERT_USER, given=given)
+        await tx.run(INSERT_CREATOR, given=given)
+    async with transaction(database, SYSTEM) as tx:
+        await tx.run(statement(f"SET LOCAL timezone = '{reader_zone}'"))
+        assert await tx.one(CREATED_AT) == AN_INSTANT
+        assert await tx.one(statement("SELECT fetched_at FROM creators", datetime)) == AN_INSTANT
+        changed = await tx.only(statement("SELECT updated_at FROM users", datetime))
     assert changed.tzinfo is UTC
-    row = await read_one(database, SYSTEM, "SELECT created_at FROM users", row=dict_row)
-    assert row == {"created_at": AN_INSTANT}
+    assert await read_one(database, SYSTEM, CREATED_AT) == AN_INSTANT
 
 
 @pytest.mark.slow
 async def test_idle_connections_are_closed(app_url: str) -> None:
     async with open_database(app_url, PoolProfile(min_size=0, max_size=4, max_idle=1)) as database:
-        busy = [read_all(database, ALICE, "SELECT pg_sleep(0.2)", row=scalar_row) for _ in range(4)]
+        busy = [read_many(database, ALICE, SLEEP, seconds=0.2) for _ in range(4)]
         await asyncio.gather(*busy)
         assert database.pool.get_stats()["pool_size"] >= 2
         for _ in range(100):
@@ -245,7 +239,8 @@ async def test_a_server_that_is_gone_is_not_called_busy() -> None:
     await pool.open()
     try:
         with pytest.raises(DatabaseUnavailable, match=r"out of reach: .*refused") as raised:
-            await take_connection(pool)
+            async with lend(Database("", pool, prepares=True)):
+                pass
     finally:
         await pool.close()
     assert not isinstance(raised.value, NoConnectionFree)
@@ -266,7 +261,7 @@ async def test_the_whole_budget_fits_sixty_connections(tmp_path: Path) -> None:
                     for _ in range(LOCAL.max_size):
                         await opened.enter_async_context(database.pool.connection())
                     with pytest.raises(NoConnectionFree):
-                        await read_all(database, ALICE, "SELECT 1", row=scalar_row)
+                        await read_many(database, ALICE, ONE)
             for use in ("listen", "operations", "migrations"):
                 for _ in range(BUDGET[use]):
                     await opened.enter_async_context(await psycopg.AsyncConnection.connect(url))
@@ -284,10 +279,10 @@ async def test_connections_that_the_server_closed_are_replaced(app_url: str, adm
         await psycopg.AsyncConnection.connect(admin_url, autocommit=True) as admin,
     ):
         for _ in range(6):
-            with pytest.raises(DBAPIError):
-                async with session_scope(database, SYSTEM) as session:
-                    pid = await session.scalar(text("SELECT pg_backend_pid()"))
+            with pytest.raises(psycopg.Error):
+                async with transaction(database, SYSTEM) as tx:
+                    pid = await tx.one(statement("SELECT pg_backend_pid()", int))
                     await admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-                    await session.execute(text("SELECT 1"))
-        async with session_scope(database, SYSTEM) as session:
-            assert await session.scalar(text("SELECT 1")) == 1
+                    await tx.run(ONE)
+        async with transaction(database, SYSTEM) as tx:
+            assert await tx.one(ONE) == 1

@@ -11,10 +11,10 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, open_database, session_scope
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.dispatcher import DispatcherSettings, run_dispatcher
 from tastemaker.events.names import EventType, Source
 from tastemaker.events.payloads import CampaignCreated
@@ -37,7 +37,7 @@ def make_effects(admin_url: str) -> None:
         admin.execute(EFFECTS)
 
 
-async def hear(session: AsyncSession, event: RecordedEvent, name: str = "heard") -> None:
+async def hear(session: Transaction, event: RecordedEvent, name: str = "heard") -> None:
     await session.execute(
         text("INSERT INTO effects VALUES (:id, :name, :about)"),
         {"id": event.id, "name": name, "about": event.aggregate_id},
@@ -45,7 +45,7 @@ async def hear(session: AsyncSession, event: RecordedEvent, name: str = "heard")
 
 
 def subscriber(name: str, *types: EventType, handle: Handle | None = None) -> Subscriber:
-    async def named(session: AsyncSession, event: RecordedEvent) -> None:
+    async def named(session: Transaction, event: RecordedEvent) -> None:
         await hear(session, event, name)
 
     return Subscriber(name, frozenset(types or (EventType.CAMPAIGN_CREATED,)), handle or named)
@@ -92,7 +92,7 @@ async def dispatching(
         await task
 
 
-async def _slow(session: AsyncSession, event: RecordedEvent) -> None:
+async def _slow(session: Transaction, event: RecordedEvent) -> None:
     await hear(session, event, "slow")
     await asyncio.sleep(0.02)
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import InvalidInput
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.transaction import Transaction
 from tastemaker.events import delivery_queries
 from tastemaker.events.context import LONGEST_CHAIN, current_cause
 from tastemaker.events.dispatcher import delay_after
@@ -74,7 +74,7 @@ async def test_an_event_of_an_older_name_reaches_who_wants_the_new_one(
         )
     read: list[object] = []
 
-    async def look(_: AsyncSession, event: RecordedEvent) -> None:
+    async def look(_: Transaction, event: RecordedEvent) -> None:
         read.append(event.payload)
 
     async with dispatching(database, of(subscriber("new", EventType.USER_REGISTERED, handle=look))):
@@ -102,7 +102,7 @@ async def test_without_being_woken_it_looks_for_itself(
     async def never(*_: object) -> AsyncIterator[None]:
         yield
 
-    async def last(session: AsyncSession, event: RecordedEvent) -> None:
+    async def last(session: Transaction, event: RecordedEvent) -> None:
         await hear(session, event)
         await asyncio.sleep(0.03)
 
@@ -137,7 +137,7 @@ async def test_many_dispatchers_deliver_each_once(database: Database) -> None:
 async def test_a_failure_is_undone_and_tried_again(database: Database) -> None:
     calls: list[str] = []
 
-    async def twice(session: AsyncSession, event: RecordedEvent) -> None:
+    async def twice(session: Transaction, event: RecordedEvent) -> None:
         await hear(session, event)
         calls.append(event.aggregate_id)
         if len(calls) == 1:
@@ -152,7 +152,7 @@ async def test_a_failure_is_undone_and_tried_again(database: Database) -> None:
     assert await ask(database, "SELECT retry_count, error FROM events") == [(1, None)]
 
 
-async def _broken(session: AsyncSession, event: RecordedEvent) -> None:
+async def _broken(session: Transaction, event: RecordedEvent) -> None:
     await hear(session, event)
     raise RuntimeError("always")
 
@@ -244,7 +244,7 @@ async def test_a_dead_dispatchers_deliveries_come_back_and_the_deadly_one_ends(d
 
 
 async def test_who_takes_too_long_is_stopped_and_undone(database: Database) -> None:
-    async def endless(session: AsyncSession, event: RecordedEvent) -> None:
+    async def endless(session: Transaction, event: RecordedEvent) -> None:
         await hear(session, event)
         await asyncio.sleep(3600)
 
@@ -259,7 +259,7 @@ async def test_who_takes_too_long_is_stopped_and_undone(database: Database) -> N
 async def test_told_to_stop_it_undoes_what_does_not_end_and_hands_it_back(database: Database) -> None:
     begun = asyncio.Event()
 
-    async def endless(session: AsyncSession, event: RecordedEvent) -> None:
+    async def endless(session: Transaction, event: RecordedEvent) -> None:
         await hear(session, event)
         begun.set()
         await asyncio.sleep(3600)
@@ -273,7 +273,7 @@ async def test_told_to_stop_it_undoes_what_does_not_end_and_hands_it_back(databa
 
 
 async def test_what_a_subscriber_records_knows_its_cause(database: Database) -> None:
-    async def tell(session: AsyncSession, event: RecordedEvent) -> None:
+    async def tell(session: Transaction, event: RecordedEvent) -> None:
         assert current_cause().causation_id == str(event.id)
         await record(session, UserRegistered(plan="free"), aggregate_id="u", source=Source.USER_ACTION)
 
@@ -289,7 +289,7 @@ async def test_what_a_subscriber_records_knows_its_cause(database: Database) -> 
 
 
 async def test_a_circle_of_subscribers_ends(database: Database) -> None:
-    async def round_again(session: AsyncSession, event: RecordedEvent) -> None:
+    async def round_again(session: Transaction, event: RecordedEvent) -> None:
         again = CampaignCreated(name="x", search_type="keyword")
         await record(session, again, aggregate_id=f"{event.seq}", source=Source.SYSTEM_AUTOMATION)
 
@@ -308,7 +308,7 @@ def test_attempts_wait_twice_as_long_each_time_up_to_a_quarter_of_an_hour() -> N
 
 def test_a_subscribers_name_is_its_own() -> None:
     @subscribes(UserRegistered, name="test_registered_once")
-    async def first(session: AsyncSession, event: RecordedEvent) -> None: ...
+    async def first(session: Transaction, event: RecordedEvent) -> None: ...
 
     assert known_subscribers()["test_registered_once"].handle is first
     with pytest.raises(ValueError, match="test_registered_once"):

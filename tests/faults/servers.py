@@ -8,15 +8,15 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 from psycopg import errors
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.billing.tasks import FIND_ENDED_TRIALS
 from tastemaker.core.clock import monotonic
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import ATTEMPTS, in_transaction, session_scope
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.service import publish
 from tastemaker.searches.service import cancel_search
@@ -46,7 +46,7 @@ async def frozen_with_a_lock(site: Site, seed: int) -> Result:
     acknowledged = await site.stored()
     await holder.rollback()
     while True:
-        with suppress(DBAPIError):  # a statement has its limit too; whoever asked asks again
+        with suppress(psycopg.Error):  # a statement has its limit too; whoever asked asks again
             async with session_scope(site.database, site.user.claim) as session:
                 await cancel_search(session, site.user, await site.bench.reload(search))
             break
@@ -256,7 +256,7 @@ async def victims(site: Site, seed: int) -> Result:
     pauses = [chance.uniform(0, 0.02) for _ in range(40)]
 
     async def add(order: tuple[int, int], pause: float) -> None:
-        async def work(session: AsyncSession) -> None:
+        async def work(session: Transaction) -> None:
             await session.execute(ADD, {"id": order[0]})
             await asyncio.sleep(pause)
             await session.execute(ADD, {"id": order[1]})
@@ -274,13 +274,13 @@ async def victims(site: Site, seed: int) -> Result:
     )
     attempts: list[float] = []
 
-    async def never(session: AsyncSession) -> None:
+    async def never(session: Transaction) -> None:
         attempts.append(monotonic())
         await session.execute(FAIL)
 
     try:
         await in_transaction(site.database, SYSTEM, never)
-    except DBAPIError as error:
+    except psycopg.Error as error:
         expect(isinstance(error.orig, errors.SerializationFailure), f"told {error.orig!r}")
     else:
         expect(holds=False, promise="a failure that does not end was not told")

@@ -2,16 +2,16 @@
 
 import asyncio
 
+import psycopg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.errors import AppError, Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import InboxStatus
+from tastemaker.db.transaction import Transaction
 from tastemaker.inbox import queries, service, sources
 from tastemaker.inbox.queries import InboxMessage
 from tastemaker.inbox.sources import InboxId, InboxSource
@@ -19,7 +19,7 @@ from tastemaker.inbox.sources import InboxId, InboxSource
 RAW = b'{"b": 1, "a": "\xc3\xa9", "b": 2}\r\n\x00\xff'
 
 
-async def _announce(session: AsyncSession, message: InboxId) -> None:
+async def _announce(session: Transaction, message: InboxId) -> None:
     await session.execute(
         text("INSERT INTO background_jobs (job_type, payload) VALUES ('announced', jsonb_build_array(:id))"),
         {"id": message},
@@ -75,7 +75,7 @@ async def test_the_effect_is_written_once_however_often_it_is_processed(database
     (kept,) = await messages(database)
     effects: list[bytes] = []
 
-    async def handle(session: AsyncSession, message: InboxMessage) -> ExternalUserId:
+    async def handle(session: Transaction, message: InboxMessage) -> ExternalUserId:
         effects.append(message.raw)
         await asyncio.sleep(0.05)
         return ExternalUserId("alice")
@@ -91,14 +91,14 @@ async def test_a_failure_undoes_the_effect_and_is_noted_without_anybodys_data(da
     await received(database)
     (kept,) = await messages(database)
 
-    async def break_down(session: AsyncSession, message: InboxMessage) -> None:
+    async def break_down(session: Transaction, message: InboxMessage) -> None:
         await _announce(session, message.id)
         raise ValueError("somebody@example.com")
 
-    async def refuse(session: AsyncSession, message: InboxMessage) -> None:
+    async def refuse(session: Transaction, message: InboxMessage) -> None:
         raise AppError("The customer is not known yet.")
 
-    async def fine(session: AsyncSession, message: InboxMessage) -> None:
+    async def fine(session: Transaction, message: InboxMessage) -> None:
         pass
 
     with pytest.raises(ValueError, match="somebody"):
@@ -119,7 +119,7 @@ async def test_a_replay_announces_it_again_and_it_is_processed_again(database: D
     await received(database)
     (kept,) = await messages(database)
 
-    async def fine(session: AsyncSession, message: InboxMessage) -> None:
+    async def fine(session: Transaction, message: InboxMessage) -> None:
         pass
 
     assert await service.process(database, kept.id, fine)
@@ -136,7 +136,7 @@ async def test_what_was_not_verified_has_no_effect(database: Database) -> None:
     await received(database, verified=False)
     (kept,) = await messages(database)
 
-    async def never(session: AsyncSession, message: InboxMessage) -> None:
+    async def never(session: Transaction, message: InboxMessage) -> None:
         raise AssertionError("it was handled")
 
     with pytest.raises(Conflict, match="not verified"):
@@ -186,7 +186,7 @@ async def test_what_nobody_would_send_is_refused(
 
 async def test_what_came_in_cannot_be_altered(database: Database) -> None:
     await received(database)
-    with pytest.raises(DBAPIError, match="permission denied"):
+    with pytest.raises(psycopg.Error, match="permission denied"):
         async with session_scope(database, SYSTEM) as session:
             await session.execute(text("UPDATE inbox_messages SET raw = 'x'"))
 

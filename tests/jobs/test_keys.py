@@ -4,16 +4,16 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
 from tests.jobs.notes import NOTE, Note, claimed, until, working
 
-GoBack = Callable[[AsyncSession, ClaimedJob], Awaitable[object]]
+GoBack = Callable[[Transaction, ClaimedJob], Awaitable[object]]
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, open_database, session_scope
 from tastemaker.db.profiles import LOCAL
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.types import Answer, Done, JobContext
 from tests.jobs.notes import QUICK, Note, column, publish_words, until, working
 
@@ -53,7 +53,7 @@ async def test_a_worker_that_cannot_listen_keeps_what_it_works_on(database: Data
 
 
 async def test_a_handler_that_breaks_while_giving_up_holds_up_nobody(database: Database) -> None:
-    async def broken(session: AsyncSession, note: Note) -> None:
+    async def broken(session: Transaction, note: Note) -> None:
         await session.execute(text("SELECT 1 / 0"))
 
     await publish_words(database, ["poison"])

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.queries import insert_user
 from tastemaker.config_store.hot_reload import Configuration
@@ -13,6 +12,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.db.enums import EmailType
+from tastemaker.db.transaction import Transaction
 from tastemaker.mail.compose import read_mailbox
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.service import SendEmail, hand_over
@@ -66,7 +66,7 @@ async def happens(
 ) -> Any:  # noqa: ANN401 - what the verb answers
     """As the user themselves, in one transaction."""
 
-    async def work(session: AsyncSession) -> object:
+    async def work(session: Transaction) -> object:
         return await verb(session, user_id, *given, **named)
 
     return await in_transaction(database, Tenant(user_id), work)
@@ -128,7 +128,7 @@ async def fall_due(
     if due is not None:
         message = message.model_copy(update={"due": due})
 
-    async def work(session: AsyncSession) -> str | None:
+    async def work(session: Transaction) -> str | None:
         return await hand_over(session, message, mailer=by or mailer(), config=config)
 
     return await in_transaction(database, SYSTEM, work)

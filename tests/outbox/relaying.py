@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import OutboxStatus
+from tastemaker.db.transaction import Transaction
 from tastemaker.outbox import channels
 from tastemaker.outbox.channels import Channel, Guarantee, OutboxId, Outcome, OutgoingMessage, Sent
 from tastemaker.outbox.relay import RelaySettings, run_relay
@@ -21,7 +21,7 @@ QUICK = RelaySettings(poll=0.05, grace=0.2, stop_within=0.5, settle_within=5.0)
 told: list[tuple[str, OutboxStatus]] = []
 
 
-async def _hear(session: AsyncSession, message: OutgoingMessage, status: OutboxStatus) -> None:
+async def _hear(session: Transaction, message: OutgoingMessage, status: OutboxStatus) -> None:
     told.append((message.dedupe_key, status))
 
 

@@ -7,12 +7,12 @@ from typing import TypeVar
 import psycopg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.ratelimit import queries, service
 from tastemaker.ratelimit.budget import UNLIMITED, Budget, find_spent
 from tastemaker.ratelimit.limiter import Limits, Permit, Wait
@@ -31,7 +31,7 @@ CALL = text("""
 SETTLE = text("UPDATE provider_calls SET status = :status, micros_usd = :micros WHERE id = :id")
 
 
-async def system(database: Database, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
+async def system(database: Database, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
     return await in_transaction(database, SYSTEM, work)
 
 
@@ -46,7 +46,7 @@ async def ask(
 ) -> Permit | Wait:
     """Ask and, when let through, write the call into the ledger, as a runner does."""
 
-    async def work(session: AsyncSession) -> Permit | Wait:
+    async def work(session: Transaction) -> Permit | Wait:
         decision = await admit(
             session, "one", limits, user_id=user_id, micros_usd=micros, quotas=quotas, budget=budget
         )
@@ -58,7 +58,7 @@ async def ask(
 
 
 async def settle(database: Database, *, status: str = "charged", micros: int = 0) -> None:
-    async def work(session: AsyncSession) -> None:
+    async def work(session: Transaction) -> None:
         rows = await session.execute(text("SELECT id FROM provider_calls WHERE status = 'estimated' LIMIT 1"))
         await session.execute(SETTLE, {"id": rows.scalar_one(), "status": status, "micros": micros})
 
@@ -199,7 +199,7 @@ async def test_pauses_and_rests_are_each_told_once(database: Database) -> None:
     for _ in range(FAST.trips_after + 1):
         await system(database, lambda session: service.failed(session, "two", FAST))
 
-    async def told(session: AsyncSession) -> list[tuple[str, str]]:
+    async def told(session: Transaction) -> list[tuple[str, str]]:
         rows = await session.execute(
             text(
                 "SELECT aggregate_id, event_data ->> 'reason' FROM events"

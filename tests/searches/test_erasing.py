@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.campaigns.queries import Campaign, list_campaigns
 from tastemaker.campaigns.service import archive_campaign, get_campaign
 from tastemaker.core.errors import Conflict, NotFound
 from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import Transaction
 from tastemaker.searches import maintenance_queries
 from tastemaker.searches.history_queries import list_search_history
 from tastemaker.searches.maintenance import delete_campaign, erase_next_batch
@@ -94,7 +94,7 @@ async def test_an_archived_campaign_is_not_given_back_twice(bench: Bench) -> Non
         await bench.finish(await bench.start("chess"))
     campaign = await the_campaign(bench)
 
-    async def put_away(session: AsyncSession) -> None:
+    async def put_away(session: Transaction) -> None:
         await archive_campaign(session, bench.user, campaign)
 
     async with session_scope(bench.database, bench.user.claim) as session:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy.exc import DBAPIError
 
 from tastemaker.campaigns.service import create_campaign, get_campaign
 from tastemaker.core.errors import InvalidInput, NotFound
@@ -139,7 +139,7 @@ async def test_only_an_administrator_suppresses_and_no_tenant_writes_the_list(be
     with pytest.raises(AdministratorRequired):
         async with session_scope(bench.database, SYSTEM) as session:
             await service.suppress(session, stranger, KEY, name_creator("youtube", "creator1"))
-    with pytest.raises(DBAPIError, match="row-level security"):
+    with pytest.raises(psycopg.Error, match="row-level security"):
         async with session_scope(bench.database, bench.user.claim) as session:
             await service.suppress(session, bench.user, KEY, name_creator("youtube", "creator1"))
 

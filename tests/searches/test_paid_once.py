@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.keys import REUSE_PAGES_FOR
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import KeywordQuery
 from tastemaker.providers.limits import limiter_of
 from tastemaker.providers.page_store import question
@@ -95,7 +95,7 @@ async def test_a_page_that_was_paid_for_survives_the_death_of_its_worker(
     deaths = iter([RuntimeError("killed")])
 
     async def dying(
-        session: AsyncSession, fetched: FetchedPage, *, next_call: PlannedCall | None, is_last: bool
+        session: Transaction, fetched: FetchedPage, *, next_call: PlannedCall | None, is_last: bool
     ) -> Kept:
         if (death := next(deaths, None)) is not None:
             raise death

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import httpx
 import psycopg
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from tastemaker.db.engine import session_scope
 from tastemaker.providers.base import ErrorKind, KeywordQuery, Page, ProviderError
@@ -50,14 +49,14 @@ async def test_what_has_ended_never_opens_again(bench: Bench, table: str, end: s
     await bench.start("chess")
     await write(bench.database, f"UPDATE {table} SET status = '{end}'")  # noqa: S608 - of this file's words
     for after in {*OPEN, *ENDS} - {end}:
-        with pytest.raises(IntegrityError, match=f"{end} never becomes {after}"):
+        with pytest.raises(psycopg.IntegrityError, match=f"{end} never becomes {after}"):
             await write(bench.database, f"UPDATE {table} SET status = '{after}'")  # noqa: S608 - of this file's words
 
 
 async def test_a_run_only_goes_forward(bench: Bench) -> None:
     await bench.start("chess")
     await write(bench.database, "UPDATE scraping_runs SET status = 'processing'")
-    with pytest.raises(IntegrityError, match="processing never becomes pending"):
+    with pytest.raises(psycopg.IntegrityError, match="processing never becomes pending"):
         await write(bench.database, "UPDATE scraping_runs SET status = 'pending'")
 
 
@@ -72,7 +71,7 @@ async def test_a_campaign_skips_no_step(bench: Bench, before: str, after: str) -
     if before == "draft":
         for step in ("archived", "draft"):
             await write(bench.database, "UPDATE campaigns SET status = :step", step=step)
-    with pytest.raises(IntegrityError, match=f"{before} never becomes {after}"):
+    with pytest.raises(psycopg.IntegrityError, match=f"{before} never becomes {after}"):
         await write(bench.database, "UPDATE campaigns SET status = :after", after=after)
 
 

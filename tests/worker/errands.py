@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import in_transaction, open_database
 from tastemaker.db.profiles import PoolProfile
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.dispatcher import DispatcherSettings, run_dispatcher
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import CampaignCreated
@@ -52,7 +52,7 @@ ERRAND: Final = JobType(name="errand", payload=Errand, max_retries=1000)
 
 
 async def run_errand(context: JobContext, errand: Errand) -> Answer:
-    async def work(session: AsyncSession) -> None:
+    async def work(session: Transaction) -> None:
         key = f"{errand.chain}-{errand.number}"
         payload = CampaignCreated(name=key, search_type="keyword")
         if await record(session, payload, aggregate_id=key, source=Source.SYSTEM_AUTOMATION) is None:
@@ -67,7 +67,7 @@ async def run_errand(context: JobContext, errand: Errand) -> Answer:
     return Done({"number": errand.number})
 
 
-async def echo(session: AsyncSession, event: RecordedEvent) -> None:
+async def echo(session: Transaction, event: RecordedEvent) -> None:
     await put(session, channel=ECHO, body={"key": event.aggregate_id}, dedupe_key=str(event.id))
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import JobId
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.claim_queries import claimed_job
 from tastemaker.jobs.types import ClaimedJob
 
@@ -134,7 +134,7 @@ class Standing:
 
 
 async def announce(
-    session: AsyncSession,
+    session: Transaction,
     callbacks: Mapping[str, str],
     *,
     window: int,
@@ -155,7 +155,7 @@ async def announce(
 
 
 async def claim_one(
-    session: AsyncSession,
+    session: Transaction,
     job_id: JobId,
     attempt: int,
     *,
@@ -169,18 +169,18 @@ async def claim_one(
     return None if row is None else claimed_job(row)
 
 
-async def find_standing(session: AsyncSession, job_id: JobId) -> Standing | None:
+async def find_standing(session: Transaction, job_id: JobId) -> Standing | None:
     row = (await session.execute(STANDING, {"id": job_id})).mappings().first()
     return None if row is None else Standing(**row)
 
 
-async def postpone(session: AsyncSession, job_id: JobId, attempt: int, *, delay: float) -> None:
+async def postpone(session: Transaction, job_id: JobId, attempt: int, *, delay: float) -> None:
     """Not now: a new time, and so a new message."""
     await session.execute(POSTPONE, {"id": job_id, "attempt": attempt, "delay": delay})
 
 
 async def fail_delivery(
-    session: AsyncSession, job_id: JobId, attempt: int, *, error: str, delay: float
+    session: Transaction, job_id: JobId, attempt: int, *, error: str, delay: float
 ) -> tuple[ClaimedJob, bool] | None:
     """The job that could not be delivered, and whether that was its last retry; None: it went on."""
     parameters = {"id": job_id, "attempt": attempt, "error": error, "delay": delay}
@@ -188,7 +188,7 @@ async def fail_delivery(
     return None if row is None else (claimed_job(row), row["status"] == "failed")
 
 
-async def redrive(session: AsyncSession, job_types: Collection[str], *, after: float, window: int) -> int:
+async def redrive(session: Transaction, job_types: Collection[str], *, after: float, window: int) -> int:
     """A new message for what is due for so long that its call got lost; how many.
 
     Each time it is waited for twice as long, up to 45 minutes: QStash itself may be trying still.
@@ -197,6 +197,6 @@ async def redrive(session: AsyncSession, job_types: Collection[str], *, after: f
     return len((await session.execute(REDRIVE, parameters)).all())
 
 
-async def prune_tokens(session: AsyncSession, *, batch: int) -> int:
+async def prune_tokens(session: Transaction, *, batch: int) -> int:
     """Forget calls whose tokens are long invalid: there is one for every job. How many rows that were."""
     return len((await session.execute(PRUNE_TOKENS, {"batch": batch})).all())

@@ -10,9 +10,9 @@ from typing import Any, Final
 import httpx
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.db.enums import OutboxStatus
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.transports.qstash import Callback, QStash
 from tastemaker.outbox.channels import (
     Channel,
@@ -41,7 +41,7 @@ NOTE_MESSAGE_ID = text("""
 """)
 
 
-async def _note_message_id(session: AsyncSession, message: OutgoingMessage, status: OutboxStatus) -> None:
+async def _note_message_id(session: Transaction, message: OutgoingMessage, status: OutboxStatus) -> None:
     """A search names the last message that carries it."""
     if status is OutboxStatus.SENT:
         await session.execute(NOTE_MESSAGE_ID, {"id": message.id})

@@ -14,14 +14,14 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+import psycopg
 
 from tastemaker.core.ids import JobId
 from tastemaker.core.logging import get_logger
 from tastemaker.core.text import storable
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.inbox import queries as inbox_queries
 from tastemaker.inbox import service as inbox
 from tastemaker.inbox.sources import InboxId, InboxSource, declare
@@ -94,7 +94,7 @@ class Deliveries:
     ) -> ClaimedJob | Reply:
         """The token is used up in the transaction that takes the job, so neither is without the other."""
 
-        async def work(session: AsyncSession) -> ClaimedJob | Reply:
+        async def work(session: Transaction) -> ClaimedJob | Reply:
             is_new = await inbox.receive(
                 session, source=DELIVERIES, message_id=token_id, headers=headers, raw=raw, verified=True
             )
@@ -112,7 +112,7 @@ class Deliveries:
 
         try:
             return await in_transaction(self.database, SYSTEM, work)
-        except IntegrityError:
+        except psycopg.IntegrityError:
             return _later("Another job of its key began in this instant.", seconds=1)
 
     def _begin(self, job: ClaimedJob) -> asyncio.Task[None]:
@@ -148,7 +148,7 @@ class Deliveries:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return _never("This is no failure that QStash tells of.")
 
-        async def work(session: AsyncSession) -> bool:
+        async def work(session: Transaction) -> bool:
             return await inbox.receive(
                 session,
                 source=FAILURES,
@@ -162,7 +162,7 @@ class Deliveries:
         return Reply(200, "Noted." if is_new else "Known already.")
 
 
-async def _why_not(session: AsyncSession, callback: Callback, delivery: Delivery) -> Reply:
+async def _why_not(session: Transaction, callback: Callback, delivery: Delivery) -> Reply:
     standing = await ledger.find_standing(session, delivery.job_id)
     if standing is None:
         return Reply(200, "There is no such job any more.")
@@ -178,12 +178,12 @@ async def _why_not(session: AsyncSession, callback: Callback, delivery: Delivery
     return _later("This process does not run such jobs.", seconds=15)
 
 
-async def _use_up(session: AsyncSession, message: InboxId) -> None:
+async def _use_up(session: Transaction, message: InboxId) -> None:
     """A delivery's effect is written with it: nothing is left to process."""
     await inbox_queries.mark_processed(session, message, tenant_id=None)
 
 
-async def _take_failure(session: AsyncSession, message: InboxId) -> None:
+async def _take_failure(session: Transaction, message: InboxId) -> None:
     """In the transaction that keeps the news: the job goes again, or has failed if it was the last retry."""
     found = await inbox.get_message(session, message)
     told = _failure(found.raw)

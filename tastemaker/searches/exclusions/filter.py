@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.core.platforms import Platform
 from tastemaker.db.enums import ExclusionKind
+from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Creator, Page
 from tastemaker.searches.exclusions import queries
 from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey, fold_handle
@@ -22,7 +21,7 @@ class FilteredPage:
 
 
 async def filter_page(
-    session: AsyncSession,
+    session: Transaction,
     state: RunState,
     search: LockedSearch,
     page: Page,
@@ -38,7 +37,7 @@ async def filter_page(
 
 
 async def filter_for_reuse(
-    session: AsyncSession, page: Page, platform: Platform, key: SuppressionKey | None
+    session: Transaction, page: Page, platform: Platform, key: SuppressionKey | None
 ) -> Page | None:
     """The page as it may be kept for others: None where the suppressed cannot be told for want of the key."""
     if await queries.has_other_key(session, key.id if key else NO_KEY_ID):
@@ -47,7 +46,7 @@ async def filter_for_reuse(
 
 
 async def _without_suppressed(
-    session: AsyncSession, page: Page, platform: Platform, key: SuppressionKey
+    session: Transaction, page: Page, platform: Platform, key: SuppressionKey
 ) -> Page:
     """The page as if the suppressed had never been on it."""
     names = {creator.stable_id: _digests(key, platform, creator) for creator in page.creators}
@@ -63,7 +62,7 @@ async def _without_suppressed(
 
 
 async def _without_excluded(
-    session: AsyncSession, state: RunState, creators: Sequence[Creator], platform: Platform
+    session: Transaction, state: RunState, creators: Sequence[Creator], platform: Platform
 ) -> Sequence[Creator]:
     excluded = await queries.list_excluded(
         session,

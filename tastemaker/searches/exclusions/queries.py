@@ -6,12 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.enums import ExclusionKind
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.transaction import Transaction
 
 _LIST = "exclusions"
 
@@ -106,7 +106,7 @@ HAS_OTHER_KEY = text("SELECT 1 FROM suppressions WHERE key_id <> :key_id LIMIT 1
 
 
 async def add(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     campaign_id: CampaignId | None,
     given: Sequence[tuple[Platform, ExclusionKind, str]],
@@ -129,7 +129,7 @@ async def add(
 
 
 async def remove(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     campaign_id: CampaignId | None,
     platform: Platform,
@@ -142,7 +142,7 @@ async def remove(
 
 
 async def list_exclusions(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     campaign_id: CampaignId | None,
     *,
@@ -166,7 +166,7 @@ async def list_exclusions(
 
 
 async def list_excluded(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     search_id: SearchId,
     platform: Platform,
@@ -188,12 +188,12 @@ async def list_excluded(
     return {(kind, value) for kind, value in rows}
 
 
-async def list_suppressed(session: AsyncSession, digests: Sequence[str]) -> set[str]:
+async def list_suppressed(session: Transaction, digests: Sequence[str]) -> set[str]:
     return set((await session.execute(LIST_SUPPRESSED, {"digests": list(digests)})).scalars())
 
 
 async def add_suppression(
-    session: AsyncSession,
+    session: Transaction,
     digest: str,
     *,
     key_id: str,
@@ -206,16 +206,16 @@ async def add_suppression(
     return (await session.execute(ADD_SUPPRESSION, {"digest": digest, **values})).first() is not None
 
 
-async def remove_suppression(session: AsyncSession, digest: str) -> bool:
+async def remove_suppression(session: Transaction, digest: str) -> bool:
     return (await session.execute(REMOVE_SUPPRESSION, {"digest": digest})).first() is not None
 
 
-async def list_suppressions(session: AsyncSession, *, limit: int) -> Sequence[Suppression]:
+async def list_suppressions(session: Transaction, *, limit: int) -> Sequence[Suppression]:
     rows = await session.execute(LIST_SUPPRESSIONS, {"limit": checked_limit(limit)})
     return [Suppression(**row) for row in rows.mappings()]
 
 
-async def has_other_key(session: AsyncSession, key_id: str) -> bool:
+async def has_other_key(session: Transaction, key_id: str) -> bool:
     """Whether somebody was suppressed under another key."""
     return await session.scalar(HAS_OTHER_KEY, {"key_id": key_id}) is not None
 
@@ -282,7 +282,7 @@ class KnownCreator:
 
 
 async def find_known_creators(
-    session: AsyncSession, platform: Platform, *, kind: str, value: str
+    session: Transaction, platform: Platform, *, kind: str, value: str
 ) -> Sequence[KnownCreator]:
     """Creators of the catalog that go, or went, by this."""
     rows = await session.execute(FIND, {"platform": platform.value, "kind": kind, "value": value})
@@ -290,7 +290,7 @@ async def find_known_creators(
 
 
 async def erase_creator(
-    session: AsyncSession, platform: Platform, known: KnownCreator, *, digest: str
+    session: Transaction, platform: Platform, known: KnownCreator, *, digest: str
 ) -> Sequence[RowMapping]:
     """Out of results, claims, posts and catalog; a charge stays as a number.
 

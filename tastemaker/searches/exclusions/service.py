@@ -7,12 +7,11 @@ in anybody's results; who is there already is taken out.
 from collections.abc import Sequence
 from typing import ClassVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.errors import AppError, ExitCode, NotFound
 from tastemaker.core.ids import CampaignId, new_id
 from tastemaker.db.enums import ExclusionKind
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import (
     CreatorSuppressed,
@@ -42,7 +41,7 @@ class WrongSuppressionKey(AppError):
 
 
 async def exclude(
-    session: AsyncSession,
+    session: Transaction,
     user: CurrentUser,
     people: Sequence[CreatorName],
     *,
@@ -60,7 +59,7 @@ async def exclude(
 
 
 async def remove_exclusion(
-    session: AsyncSession, user: CurrentUser, one: CreatorName, *, campaign_id: CampaignId | None = None
+    session: Transaction, user: CurrentUser, one: CreatorName, *, campaign_id: CampaignId | None = None
 ) -> None:
     """Off the list. Raises NotFound."""
     if not await queries.remove(session, user.user_id, campaign_id, one.platform, one.kind, one.value):
@@ -69,7 +68,7 @@ async def remove_exclusion(
 
 
 async def suppress(
-    session: AsyncSession,
+    session: Transaction,
     user: CurrentUser,
     key: SuppressionKey,
     one: CreatorName,
@@ -109,7 +108,7 @@ async def suppress(
 
 
 async def lift_suppression(
-    session: AsyncSession, user: CurrentUser, key: SuppressionKey, one: CreatorName
+    session: Transaction, user: CurrentUser, key: SuppressionKey, one: CreatorName
 ) -> None:
     """Only of this one name. Raises AdministratorRequired, NotFound."""
     _require_administrator(user)
@@ -123,7 +122,7 @@ def _require_administrator(user: CurrentUser) -> None:
         raise AdministratorRequired("Only an administrator suppresses people.")
 
 
-async def _record(session: AsyncSession, user: CurrentUser, event: ExclusionsChanged) -> None:
+async def _record(session: Transaction, user: CurrentUser, event: ExclusionsChanged) -> None:
     await record(
         session,
         event,
@@ -135,7 +134,7 @@ async def _record(session: AsyncSession, user: CurrentUser, event: ExclusionsCha
 
 
 async def _record_by_digest(
-    session: AsyncSession,
+    session: Transaction,
     event: CreatorSuppressed | SuppressionLifted,
     key: SuppressionKey,
     one: CreatorName,

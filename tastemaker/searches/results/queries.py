@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.transaction import Transaction
 from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, ResultPosition, Sort
 
 
@@ -130,7 +130,7 @@ LIST_OF_ONE = text(
 
 
 async def list_results(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     search_ids: Sequence[SearchId],
     *,
@@ -156,7 +156,7 @@ async def list_results(
 
 
 async def count_results(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     search_ids: Sequence[SearchId],
     *,
@@ -186,7 +186,7 @@ async def stream_results(
 
 
 async def _list_of_one(
-    session: AsyncSession,
+    session: Transaction,
     user_id: ExternalUserId,
     search_id: SearchId,
     earlier: Sequence[SearchId],

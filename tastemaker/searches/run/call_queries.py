@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.ids import new_id
 from tastemaker.db.messages import Message, in_one_message
+from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Cost
 from tastemaker.searches.run.queries import RunState
 
@@ -55,7 +55,7 @@ class PlannedCall:
 
 
 async def begin_call(
-    session: AsyncSession, state: RunState, call: PlannedCall, *, unsettled: UUID | None = None
+    session: Transaction, state: RunState, call: PlannedCall, *, unsettled: UUID | None = None
 ) -> UUID:
     """The ledger's row of the page about to be fetched; one left by a dead process is `abandoned`.
 
@@ -89,7 +89,7 @@ async def write_call(
 
 
 async def settle_call(
-    session: AsyncSession,
+    session: Transaction,
     state: RunState,
     call_id: UUID,
     cost: Cost,
@@ -111,6 +111,6 @@ async def settle_call(
     )
 
 
-async def abandon_call(session: AsyncSession, state: RunState, call_id: UUID) -> None:
+async def abandon_call(session: Transaction, state: RunState, call_id: UUID) -> None:
     """Nobody waits for its answer: it may have been charged, and its page is not kept."""
     await session.execute(ABANDON_CALL, {"user_id": state.user_id, "call_id": call_id})

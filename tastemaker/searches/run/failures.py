@@ -6,10 +6,9 @@ What was found before is kept in every case.
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import LONGEST_PARKING, PARK_ON_QUOTA
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payload_base import Payload
 from tastemaker.events.payloads import ProviderMalformed, SearchParked
@@ -40,7 +39,7 @@ PARK_FROM_SECONDS = 120.0
 MAX_PARK = timedelta(days=2)
 
 
-async def postpone(session: AsyncSession, *, state: RunState, wait: Throttled) -> Answer:
+async def postpone(session: Transaction, *, state: RunState, wait: Throttled) -> Answer:
     """A short pause is taken by the message, a long one parks the search; nothing has failed."""
     if wait.seconds <= PARK_FROM_SECONDS:
         return Again(wait.seconds + spread(wait.seconds))
@@ -49,7 +48,7 @@ async def postpone(session: AsyncSession, *, state: RunState, wait: Throttled) -
 
 
 async def provider_failed(
-    session: AsyncSession,
+    session: Transaction,
     *,
     job: ClaimedJob,
     state: RunState,
@@ -87,7 +86,7 @@ async def provider_failed(
     return await park(session, state, seconds=min(delay, MAX_PARK.total_seconds()), reason=str(error))
 
 
-async def park(session: AsyncSession, state: RunState, *, seconds: float, reason: str) -> Answer:
+async def park(session: Transaction, state: RunState, *, seconds: float, reason: str) -> Answer:
     """The search waits, and says why; the message comes again when it may go on."""
     seconds = max(seconds, 1.0)
     parking = await queries.park(session, state, seconds=seconds, reason=reason)
@@ -99,7 +98,7 @@ async def park(session: AsyncSession, state: RunState, *, seconds: float, reason
     return Again(seconds)
 
 
-async def record_event(session: AsyncSession, event: Payload, state: RunState, *, once: str) -> None:
+async def record_event(session: Transaction, event: Payload, state: RunState, *, once: str) -> None:
     """An event of the search; one with the same `once` is told already."""
     await record(
         session,
@@ -118,7 +117,7 @@ def event_identifier(state: RunState, moment: datetime) -> str:
 
 
 async def _wait_for_quota(
-    session: AsyncSession, state: RunState, error: ProviderError, config: Configuration
+    session: Transaction, state: RunState, error: ProviderError, config: Configuration
 ) -> Answer:
     """Park until it is there again, unless it never will be, comes too late, or the operator says no."""
     seconds = error.retry_after or NO_CREDITS_SECONDS
@@ -130,7 +129,7 @@ async def _wait_for_quota(
 
 
 async def _record_malformed(
-    session: AsyncSession, state: RunState, error: ProviderError, access: ProviderAccess, *, attempts: int
+    session: Transaction, state: RunState, error: ProviderError, access: ProviderAccess, *, attempts: int
 ) -> None:
     malformed = ProviderMalformed(
         run_id=state.run_id,
@@ -143,7 +142,7 @@ async def _record_malformed(
     await record_event(session, malformed, state, once=str(state.run_id))
 
 
-async def _end_run(session: AsyncSession, state: RunState, reason: EndReason) -> None:
+async def _end_run(session: Transaction, state: RunState, reason: EndReason) -> None:
     await end_run(session, state.user_id, state.search_id, state.run_id, reason)
 
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tastemaker.billing.plan_limits import Charge, charge, plan_charge
 from tastemaker.catalog.queries import NO_IDS, list_newer, upsert
 from tastemaker.catalog.types import Provenance
 from tastemaker.core.platforms import Platform
 from tastemaker.db.messages import in_one_message
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Creator, Declaration, Page, Post
 from tastemaker.searches.exclusions.filter import FilteredPage, filter_page
@@ -96,7 +95,7 @@ class _Learnt:
 
 
 async def keep_page(
-    session: AsyncSession,
+    session: Transaction,
     fetched: FetchedPage,
     *,
     next_call: call_queries.PlannedCall | None = None,
@@ -198,7 +197,7 @@ def _is_current(search: LockedSearch, run: LockedRun, state: RunState) -> bool:
 
 
 async def _learn_and_accept(
-    session: AsyncSession, fetched: FetchedPage, opened: queries.OpenPage, filtered: FilteredPage
+    session: Transaction, fetched: FetchedPage, opened: queries.OpenPage, filtered: FilteredPage
 ) -> tuple[_Learnt, _Accepted]:
     """Everything the page told goes into the catalog, whoever of it enters the search.
 
@@ -277,7 +276,7 @@ def _most_barren_pages(page: Page, filtered: FilteredPage) -> int:
     return MAX_BARREN_PAGES_OF_OTHERS if somebody_was_left_out else MAX_BARREN_PAGES
 
 
-async def _end(session: AsyncSession, state: RunState, reason: EndReason) -> None:
+async def _end(session: Transaction, state: RunState, reason: EndReason) -> None:
     """Target and plan end the whole search; the other reasons end this keyword."""
     if reason in {EndReason.TARGET_REACHED, EndReason.PLAN_LIMIT}:
         await end_search(session, state.user_id, state.search_id, reason)

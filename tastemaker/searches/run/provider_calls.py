@@ -14,7 +14,6 @@ from typing import Final
 from uuid import UUID
 
 import httpx
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import REUSE_PAGES_FOR, SEARCH_INSTAGRAM, SEARCH_TIKTOK, SEARCH_YOUTUBE
@@ -22,6 +21,7 @@ from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.db.transaction import Transaction
 from tastemaker.providers import limits
 from tastemaker.providers.base import (
     Capability,
@@ -110,7 +110,7 @@ class ProviderAccess:
         return cost if self.gate else replace(cost, micros_usd=0)
 
 
-async def find_paid(session: AsyncSession, access: ProviderAccess, state: RunState) -> PaidPage | None:
+async def find_paid(session: Transaction, access: ProviderAccess, state: RunState) -> PaidPage | None:
     """The page as somebody's call brought it, where that is fresh enough and may answer others."""
     if not access.reuse_for:
         return None
@@ -169,7 +169,7 @@ def spread(seconds: float) -> float:
     return random.uniform(0, min(max(seconds, SPREAD_SECONDS), LONGEST_SPREAD_SECONDS))  # noqa: S311 - jitter, not a secret
 
 
-async def _enter(session: AsyncSession, *, access: ProviderAccess, state: RunState) -> tuple[UUID, float]:
+async def _enter(session: Transaction, *, access: ProviderAccess, state: RunState) -> tuple[UUID, float]:
     """The call's row in the ledger, and how long to wait before it goes out: seconds at most."""
     declared, capability = access.declaration, Capability.KEYWORD_SEARCH
     gate, digest = (
@@ -195,7 +195,7 @@ async def _enter(session: AsyncSession, *, access: ProviderAccess, state: RunSta
 
 
 async def _settle(
-    session: AsyncSession, *, access: ProviderAccess, state: RunState, call_id: UUID, page: Page
+    session: Transaction, *, access: ProviderAccess, state: RunState, call_id: UUID, page: Page
 ) -> None:
     """Paid for, and kept for whoever asks the same: also for this run, should its process die now."""
     await call_queries.settle_call(session, state, call_id, page.cost, status="charged")
@@ -204,7 +204,7 @@ async def _settle(
         await _keep(session, access, state, page)
 
 
-async def _keep(session: AsyncSession, access: ProviderAccess, state: RunState, page: Page) -> None:
+async def _keep(session: Transaction, access: ProviderAccess, state: RunState, page: Page) -> None:
     await lock_for_keeping(session)
     kept = await filter_for_reuse(session, page, access.platform, access.key)
     if kept is not None:
@@ -214,7 +214,7 @@ async def _keep(session: AsyncSession, access: ProviderAccess, state: RunState, 
 
 
 async def _settle_failure(
-    session: AsyncSession, *, access: ProviderAccess, state: RunState, call_id: UUID, error: ProviderError
+    session: Transaction, *, access: ProviderAccess, state: RunState, call_id: UUID, error: ProviderError
 ) -> None:
     await call_queries.settle_call(
         session, state, call_id, error.cost, status="failed", error_kind=error.kind.value

@@ -13,12 +13,12 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.billing.plan_limits import ask_what_is_left, ask_whether_unlimited
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.messages import Message, in_one_message
+from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.queries import HOLDS, PROGRESSED
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.providers.base import Cost
@@ -231,7 +231,7 @@ class OpenPage:
 
 
 async def find_run_state(
-    session: AsyncSession, user_id: ExternalUserId, run_id: RunId, *, key_id: str = NO_KEY_ID
+    session: Transaction, user_id: ExternalUserId, run_id: RunId, *, key_id: str = NO_KEY_ID
 ) -> RunState | None:
     """Where the run stands; None when it, or its search, has ended."""
     asked = {"user_id": user_id, "run_id": run_id, "key_id": key_id}
@@ -254,7 +254,7 @@ async def find_run_state(
     )
 
 
-async def begin_search(session: AsyncSession, state: RunState, *, time_limit: timedelta) -> datetime | None:
+async def begin_search(session: Transaction, state: RunState, *, time_limit: timedelta) -> datetime | None:
     """When; None where another keyword has pending it."""
     moment: datetime | None = await session.scalar(
         BEGIN_SEARCH, {**_ids(state), "timeout": time_limit.total_seconds()}
@@ -262,7 +262,7 @@ async def begin_search(session: AsyncSession, state: RunState, *, time_limit: ti
     return moment
 
 
-async def is_next_wanted(session: AsyncSession, state: RunState, job: ClaimedJob, *, found: int) -> bool:
+async def is_next_wanted(session: Transaction, state: RunState, job: ClaimedJob, *, found: int) -> bool:
     """Whether the run is ours still, and search and plan have room now for more than those `found`."""
     async with in_one_message(session) as message:
         held = await message.ask(HOLDS, {"id": job.id, "attempt": job.attempt})
@@ -274,7 +274,7 @@ async def is_next_wanted(session: AsyncSession, state: RunState, job: ClaimedJob
 
 
 async def open_page(
-    session: AsyncSession,
+    session: Transaction,
     state: RunState,
     call_id: UUID | None,
     cost: Cost,
@@ -342,7 +342,7 @@ async def advance(message: Message, state: RunState, step: Step) -> None:
 
 
 async def count_failure(
-    session: AsyncSession, state: RunState, *, error_kind: str, error: str, counts: bool = True
+    session: Transaction, state: RunState, *, error_kind: str, error: str, counts: bool = True
 ) -> int | None:
     """Failures in a row of this run; None when somebody else has moved it meanwhile."""
     said = {"counts": counts, "error_kind": error_kind, "error": error}
@@ -350,7 +350,7 @@ async def count_failure(
     return row.scalar_one_or_none()
 
 
-async def park(session: AsyncSession, state: RunState, *, seconds: float, reason: str) -> Parking | None:
+async def park(session: Transaction, state: RunState, *, seconds: float, reason: str) -> Parking | None:
     """The search waits; its time-out clock stands still, once however many runs park it."""
     rows = await session.execute(PARK, {**_ids(state), "seconds": seconds, "reason": reason})
     row = rows.mappings().first()

@@ -13,8 +13,6 @@ from uuid import UUID
 
 import httpx
 import psycopg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import (
@@ -29,6 +27,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.core.waiting import call_off
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_full
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.payloads import SearchProcessing
 from tastemaker.jobs.types import Again, Answer, Done, JobContext
 from tastemaker.providers.base import Page, Provider, ProviderError
@@ -117,7 +116,7 @@ async def continue_run(
 async def wait_for_provider(context: JobContext, message: ContinueRun, *, seconds: float) -> Answer:
     """Nobody here can ask for the page: another worker may, until the search has run out of time."""
 
-    async def look(session: AsyncSession) -> Answer:
+    async def look(session: Transaction) -> Answer:
         state = await queries.find_run_state(session, ExternalUserId(message.user_id), RunId(message.run_id))
         if state is None:
             return Done()
@@ -129,7 +128,7 @@ async def wait_for_provider(context: JobContext, message: ContinueRun, *, second
     return await in_transaction(context.database, Tenant(ExternalUserId(message.user_id)), look)
 
 
-async def give_up_run(session: AsyncSession, message: ContinueRun) -> None:
+async def give_up_run(session: Transaction, message: ContinueRun) -> None:
     """The message failed for good: the run ends, so that its search does; what it found is kept."""
     state = await queries.find_run_state(session, ExternalUserId(message.user_id), RunId(message.run_id))
     if state is None:
@@ -151,7 +150,7 @@ async def _one_page_or_wait_for_space(
 ) -> PendingPage | Answer | None:
     try:
         return await _one_page(context, message, access, pending, slice_ends=slice_ends)
-    except (DBAPIError, psycopg.Error) as error:
+    except psycopg.Error as error:
         if not is_full(error):
             raise
         log.warning("the database's disk is full, run %s waits", message.run_id)
@@ -161,7 +160,7 @@ async def _one_page_or_wait_for_space(
     return Again(SPACE_SECONDS)
 
 
-async def _park_for_space(session: AsyncSession, *, message: ContinueRun) -> None:
+async def _park_for_space(session: Transaction, *, message: ContinueRun) -> None:
     state = await queries.find_run_state(session, ExternalUserId(message.user_id), RunId(message.run_id))
     if state is not None:
         await park(session, state, seconds=SPACE_SECONDS, reason="The database's disk is full.")
@@ -247,7 +246,7 @@ async def _keep_and_ask_ahead(
 
 
 async def _begin_next(
-    session: AsyncSession, *, fetched: FetchedPage, access: ProviderAccess
+    session: Transaction, *, fetched: FetchedPage, access: ProviderAccess
 ) -> PendingPage | None:
     """None where nobody wants it: somebody else has the run by now, or has ended or filled its search."""
     found = len(fetched.page.creators)
@@ -274,7 +273,7 @@ async def _begin_first(
 
 
 async def _keep(
-    session: AsyncSession, *, fetched: FetchedPage, access: ProviderAccess, may_go_on: bool
+    session: Transaction, *, fetched: FetchedPage, access: ProviderAccess, may_go_on: bool
 ) -> PendingPage | Answer | None:
     """The page is kept and the next one pending in one transaction: a round of trips less for each page."""
     next_call = access.call if may_go_on else None
@@ -300,7 +299,7 @@ async def _fetch_sampled(database: Database, access: ProviderAccess, state: RunS
 
 
 async def _begin(
-    session: AsyncSession,
+    session: Transaction,
     *,
     message: ContinueRun,
     access: ProviderAccess,
@@ -329,14 +328,14 @@ async def _begin(
 
 
 async def _begin_call(
-    session: AsyncSession, state: RunState, access: ProviderAccess, *, unsettled: UUID | None = None
+    session: Transaction, state: RunState, access: ProviderAccess, *, unsettled: UUID | None = None
 ) -> PendingPage:
     if access.call is None:
         return PendingPage(state, None, await find_paid(session, access, state))
     return PendingPage(state, await call_queries.begin_call(session, state, access.call, unsettled=unsettled))
 
 
-async def _begin_search(session: AsyncSession, state: RunState, *, time_limit: timedelta) -> None:
+async def _begin_search(session: Transaction, state: RunState, *, time_limit: timedelta) -> None:
     moment = await queries.begin_search(session, state, time_limit=time_limit)
     if moment is not None:
         await record_event(session, SearchProcessing(), state, once=event_identifier(state, moment))

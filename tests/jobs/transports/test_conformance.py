@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import JobStatus
+from tastemaker.db.transaction import Transaction
 from tastemaker.events.context import current_cause
 from tastemaker.jobs import reading_queries
 from tastemaker.jobs.service import publish
@@ -63,7 +63,7 @@ class Heard:
             return Again(0.05)
         return Done({"said": note.word.upper(), "attempt": context.job.attempt})
 
-    async def forget(self, session: AsyncSession, note: Note) -> None:
+    async def forget(self, session: Transaction, note: Note) -> None:
         self.given_up.append(note.word)
 
     @property
