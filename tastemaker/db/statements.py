@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cache, lru_cache
 from itertools import chain, product
 from types import MappingProxyType, NoneType, UnionType
-from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from psycopg.rows import RowMaker
 
@@ -56,14 +56,22 @@ class Statement(Generic[Row]):
         return _row_maker(row, columns)
 
 
+@overload
+def statement(sql: str) -> Statement[None]: ...
+
+
+@overload
+def statement(sql: str, row: type[Row], *, not_null: str = "", nullable: bool = False) -> Statement[Row]: ...
+
+
 def statement(
     sql: str,
-    row: type[Row] = NoneType,  # type: ignore[assignment]  # without a type there are no rows
+    row: Any = NoneType,
     *,
     not_null: str = "",
     nullable: bool = False,
-) -> Statement[Row]:
-    """A statement. `not_null`: names of columns, separated by spaces."""
+) -> Statement[Any]:
+    """A statement; without `row` it returns no rows. `not_null`: names of columns, separated by spaces."""
     return Statement(sql, row, frozenset(not_null.split()), nullable)
 
 
