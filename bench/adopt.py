@@ -9,12 +9,12 @@ import json
 from time import perf_counter
 
 import psycopg
-from tests.ops.adopt.original_product import State, build
 
 from bench.measuring import arguments, server
-from tastemaker.adopt.plan import Options
+from tastemaker.adopt.plan_queries import Options
 from tastemaker.adopt.service import adopt, look
 from tastemaker.db.embedded import Server
+from tests.adopt.original_product import State, build
 
 LOAD = (
     """

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from psycopg import Connection, sql
 
-from tastemaker.adopt.counts import Counts
-from tastemaker.adopt.satellites import SATELLITES
+from tastemaker.adopt.ledger_queries import Counts
+from tastemaker.adopt.people_queries import SATELLITES
 
 _CHARGES: Final = """
 WITH batch AS MATERIALIZED (

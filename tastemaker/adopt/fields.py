@@ -1,22 +1,69 @@
-"""The values of an account and of its post, wherever the shapes of the original put them."""
+"""The values of an account and of its post, wherever the shapes of the original put them.
+
+Counts are numbers, digits as text, or "42.5K subscribers".
+"""
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from tastemaker.adopt.amounts import amount
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Creator, Post
+
+LARGEST: Final = 2**63 - 1
+
+_TEXT: Final = re.compile(
+    r"\s*(\d[\d,. \u00a0\u202f]{0,40})\s*(k|m|b|thousand|million|billion)?(?![a-z])", re.IGNORECASE
+)
+
+_FACTORS: Final = {"k": 10**3, "t": 10**3, "m": 10**6, "b": 10**9}
+
+_THOUSANDS: Final = re.compile(r"\d{1,3}([,. \u00a0\u202f]\d{3})+")
 
 Json = Any
 
 LONGEST_KEY: Final = 255
+
 _EMAIL: Final = re.compile(r"[^\s@<>\"',;:]{1,64}@[^\s@<>\"',;:]{1,180}\.[A-Za-z]{2,24}")
+
 _TIKTOK_VIDEO: Final = re.compile(r"/(?:video|photo)/(\d{5,25})")
+
 _MILLISECONDS_FROM: Final = 10**11
+
 _LATEST_SECOND: Final = 4_102_444_800  # the year 2100: anything later is no time of a post
+
+
+def amount(value: object) -> int | None:
+    """What it says; None for what is unknown, negative, or no count at all."""
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value if 0 <= value <= LARGEST else None
+    if isinstance(value, float):
+        return _whole(Decimal(str(value)))
+    return _spoken(value) if isinstance(value, str) else None
+
+
+def _spoken(text: str) -> int | None:
+    matched = _TEXT.match(text)
+    if matched is None:
+        return None
+    digits, unit = matched[1].strip(" ,.\u00a0\u202f"), (matched[2] or "").lower()[:1]
+    if _THOUSANDS.fullmatch(digits) and not (unit and "." in digits):
+        digits = re.sub(r"\D", "", digits)
+    try:
+        return _whole(Decimal(digits.replace(",", "").replace(" ", "")) * _FACTORS.get(unit, 1))
+    except InvalidOperation:
+        return None
+
+
+def _whole(number: Decimal) -> int | None:
+    if not number.is_finite() or number < 0 or number > LARGEST:
+        return None
+    return int(number)
 
 
 def first_text(*values: Json) -> str:

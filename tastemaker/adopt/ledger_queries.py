@@ -1,6 +1,7 @@
 """The adoption's own record, in the schema that holds the original: what was asked, how far each step is.
 
-A step's batch and its record are one transaction, so whoever is killed goes on where the record says.
+A step's batch and its record are one transaction, so an adoption that was killed continues where the
+record says.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any, Final
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
-from tastemaker.adopt.counts import Counts, added
+Counts = Mapping[str, Any]
 
 _CREATE: Final = """
 CREATE TABLE {schema}.adoption (
@@ -40,7 +41,9 @@ COMMENT ON TABLE {schema}.adoption_rejected IS 'Rows of the original that stayed
 """
 
 _READ: Final = "SELECT started_at, finished_at, options, report FROM {schema}.adoption"
+
 _STEP: Final = "SELECT total, place, done, counts FROM adoption_steps WHERE name = %(name)s"
+
 _RECORD: Final = """
 INSERT INTO adoption_steps (name, total, place, done, counts, seconds)
 VALUES (%(name)s, %(total)s, %(place)s, %(done)s, %(counts)s, %(seconds)s)
@@ -65,6 +68,20 @@ class Progress:
     place: int = 0
     done: bool = False
     counts: Counts | None = None
+
+
+def added(one: Counts, other: Counts) -> dict[str, Any]:
+    """Number by number; whatever is no number is taken from `other`."""
+    result = dict(one)
+    for name, value in other.items():
+        known = result.get(name)
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            result[name] = added(known, value)
+        elif isinstance(known, int) and isinstance(value, int):
+            result[name] = known + value
+        else:
+            result[name] = value
+    return result
 
 
 def free_schema(connection: Connection[Any], wanted: str) -> str:

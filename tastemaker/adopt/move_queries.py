@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from psycopg import Connection, sql
 
-from tastemaker.adopt.counts import Counts
+from tastemaker.adopt.ledger_queries import Counts
 
 _RELATIONS: Final = """
 SELECT c.oid::regclass::text, quote_ident(c.relname), c.relkind::text, c.relforcerowsecurity FROM pg_class c

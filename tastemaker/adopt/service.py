@@ -15,12 +15,16 @@ from tastemaker.adopt import (
     move_queries,
     tables_queries,
 )
-from tastemaker.adopt.census_queries import read_census, read_server
 from tastemaker.adopt.ledger_queries import Adoption
-from tastemaker.adopt.original import AdoptionRefused, Census, refuse_what_is_not_the_original
-from tastemaker.adopt.plan import WORDS_SHOWN, Options, Plan, make_plan
-from tastemaker.adopt.reading_ahead import Ahead, reading_ahead
-from tastemaker.adopt.session_queries import connected, lock_out_others, work_as_owner
+from tastemaker.adopt.original_queries import (
+    AdoptionRefused,
+    Census,
+    read_census,
+    read_server,
+    refuse_what_is_not_the_original,
+)
+from tastemaker.adopt.plan_queries import WORDS_SHOWN, Options, Plan, make_plan
+from tastemaker.adopt.session_queries import Ahead, connected, lock_out_others, reading_ahead, work_as_owner
 from tastemaker.adopt.steps import AdoptionFailed, Step, Work, steps
 from tastemaker.config_store.migrate import migrate_and_declare
 from tastemaker.core.clock import monotonic, utc_now

@@ -1,9 +1,14 @@
-"""The one direct connection of an adoption, the lock that lets one adopter work, and whose rights it has."""
+"""The direct connections of an adoption: their rights, the lock against a second one, and reading ahead.
+
+One batch of pages is read ahead in a thread of its own while the last one is written. That changes nothing,
+and a kill only loses it; a batch and its record stay one transaction.
+"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import Connection, sql
@@ -15,12 +20,37 @@ from tastemaker.db.migrations.roles import EXTENSIONS_SCHEMA, OWNER
 from tastemaker.db.migrations.session import reason_of
 
 _LOCK_KEY: Final = 0x7461_7374_656D_6164  # "tastemad"
+
 _PATIENCE_SECONDS: Final = 5.0
+
 _POLL_SECONDS: Final = 0.1
+
+Read = TypeVar("Read")
 
 
 class AdoptionRunning(Conflict):
     """Somebody else is adopting this database now."""
+
+
+class Ahead:
+    """One batch ahead, never more: two of them have to fit into memory."""
+
+    def __init__(self, connection: Connection[Any], thread: ThreadPoolExecutor) -> None:
+        self._connection = connection
+        self._thread = thread
+        self._begun: dict[tuple[object, int], Future[Any]] = {}
+
+    def take(self, read: Callable[[Connection[Any], int], Read], number: int, *, last: int) -> Read:
+        """What `read` says of this batch; the next one is begun, unless it is the last."""
+        begun = self._begun.pop((read, number), None) or self._begin(read, number)
+        found: Read = begun.result()
+        self._begun.clear()
+        if number < last:
+            self._begun[read, number + 1] = self._begin(read, number + 1)
+        return found
+
+    def _begin(self, read: Callable[[Connection[Any], int], Read], number: int) -> Future[Read]:
+        return self._thread.submit(read, self._connection, number)
 
 
 @contextmanager
@@ -75,3 +105,13 @@ def work_as_owner(connection: Connection[Any], schema: str) -> None:
     connection.execute("SELECT set_config('request.jwt.claims', %s, false)", (claims_json(SYSTEM),))
     # What is carried over was set long ago: it is no change of today's that the log should tell of.
     connection.execute("SELECT set_config('tastemaker.carrying_over', 'on', false)")
+
+
+@contextmanager
+def reading_ahead(url: str, schema: str) -> Iterator[Ahead]:
+    with connected(url, read_only=True) as connection, ThreadPoolExecutor(1) as thread:
+        work_as_owner(connection, schema)
+        try:
+            yield Ahead(connection, thread)
+        finally:
+            thread.shutdown(cancel_futures=True)

@@ -12,16 +12,13 @@ from typing import Any, Final
 from psycopg import Connection
 
 from tastemaker.adopt import (
-    census_queries,
     closing_queries,
-    copy_queries,
     creators_queries,
+    original_queries,
     people_queries,
     rows_queries,
-    source_queries,
     tables_queries,
 )
-from tastemaker.adopt.counts import Counts
 from tastemaker.adopt.gathering import (
     SURROGATE,
     Gathered,
@@ -33,10 +30,11 @@ from tastemaker.adopt.gathering import (
     identities_in,
     read_pages,
 )
-from tastemaker.adopt.original import Census
-from tastemaker.adopt.reading_ahead import Ahead
-from tastemaker.adopt.satellites import SATELLITES
-from tastemaker.adopt.settings_rows import throttles_among
+from tastemaker.adopt.ledger_queries import Counts
+from tastemaker.adopt.original_queries import Census
+from tastemaker.adopt.people_queries import SATELLITES
+from tastemaker.adopt.session_queries import Ahead
+from tastemaker.adopt.tables_queries import throttles_among
 from tastemaker.core.errors import DatabaseUnavailable
 
 PEOPLE_AT_ONCE: Final = 20_000
@@ -124,28 +122,28 @@ def steps() -> Iterator[Step]:
 
 def read_moved_census(connection: Connection[Any], schema: str) -> Census:
     """The tables as they stand in the adoption's schema."""
-    tables = census_queries.read_tables(connection, schema)
+    tables = original_queries.read_tables(connection, schema)
     return Census(database="", tables=tables, has_our_ledger=False, adoption_schema=schema)
 
 
-def _copying(copy: copy_queries.Copy) -> Step:
+def _copying(copy: rows_queries.Copy) -> Step:
     def batch(work: Work, after: int, upto: int) -> Counts:
-        return copy_queries.copy_batch(work.connection, copy, after=after, upto=upto, moment=work.moment)
+        return rows_queries.copy_batch(work.connection, copy, after=after, upto=upto, moment=work.moment)
 
     def total(work: Work) -> int:
-        return copy_queries.count_queue(work.connection, copy.name)
+        return rows_queries.count_queue(work.connection, copy.name)
 
     return Step(name=copy.name, what="copy with mapped words", batch=batch, total=total, at_once=ROWS_AT_ONCE)
 
 
 def _look(work: Work, _after: int, _upto: int) -> Counts:
     census = read_moved_census(work.connection, work.schema)
-    source_queries.create_source_views(work.connection, census, schema=work.schema)
+    original_queries.create_source_views(work.connection, census, schema=work.schema)
     counts: dict[str, Any] = dict(tables_queries.record_words(work.connection))
     counts |= people_queries.list_people(work.connection, with_orphans=work.with_orphans)
     counts |= people_queries.reject_stray_satellites(work.connection)
     for copy in (*rows_queries.BEFORE_CREATORS, *rows_queries.AFTER_CREATORS):
-        copy_queries.queue_rows(work.connection, copy.name, copy.order)
+        rows_queries.queue_rows(work.connection, copy.name, copy.order)
     creators_queries.queue_pages(work.connection)
     return counts
 

@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 from rich.text import Text
 
-from tastemaker.adopt.plan import Options, Plan
+from tastemaker.adopt.plan_queries import Options, Plan
 from tastemaker.adopt.service import Looked, adopt, look, plan_document
 from tastemaker.cli import screen
 from tastemaker.cli.output_path import refuse_unwritable

@@ -18,10 +18,9 @@ from tastemaker.config_store.migrate import migrate_and_declare
 from tastemaker.core.errors import Conflict, DatabaseUnavailable, InvalidInput
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db import embedded
-from tastemaker.db.access import database_access
+from tastemaker.db.access import RoleWithoutRights, database_access, find_schema_version
 from tastemaker.db.migrate import HEAD, Step
 from tastemaker.db.migrate import history as steps_of
-from tastemaker.ops.schema_queries import RoleWithoutRights, find_schema_version
 
 STEP = re.compile(r"\d{4}")
 TITLES = {

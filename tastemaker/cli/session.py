@@ -11,9 +11,14 @@ import psycopg
 from tastemaker.cli.log_file import logging_to_file
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.settings import Settings, get_settings
-from tastemaker.db.access import Access, database_access
+from tastemaker.db.access import (
+    Access,
+    RoleWithoutRights,
+    database_access,
+    find_schema_version,
+    needed_version,
+)
 from tastemaker.db.reasons import reason_of
-from tastemaker.ops.schema_queries import RoleWithoutRights, find_schema_version, needed_version
 
 if TYPE_CHECKING:
     from tastemaker.accounts.current_user import CurrentUser

@@ -1,10 +1,11 @@
-"""Which database, and as whom: the embedded server, or the one that DATABASE_URL names."""
+"""Which database, as which role, and at which step of its schema: embedded, or where DATABASE_URL points."""
 
 import hashlib
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,10 +14,11 @@ from pydantic import SecretStr
 
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.settings import Settings
-from tastemaker.db import embedded
+from tastemaker.db import embedded, migrations
 from tastemaker.db.reasons import reason_of
 
 APP_ROLE = "tastemaker_app"
+SCHEMA_VERSION = "SELECT version_num FROM public.alembic_version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,10 @@ class Access:
     direct_url: str | None = None
 
 
+class RoleWithoutRights(DatabaseUnavailable):
+    """The database lets this role in, and then shows it nothing."""
+
+
 @contextmanager
 def database_access(settings: Settings) -> Iterator[Access]:
     """Keeps the embedded server running while the block lasts. Raises DatabaseUnavailable."""
@@ -47,6 +53,29 @@ def database_access(settings: Settings) -> Iterator[Access]:
             app_password=embedded.app_password(settings.home),
             embedded=True,
         )
+
+
+def needed_version() -> str:
+    """The last step that this program knows, by file names: `tastemaker.db.migrate.HEAD` without Alembic."""
+    return max(path.stem[:4] for path in Path(migrations.__path__[0], "versions").glob("[0-9]*.py"))
+
+
+def find_schema_version(url: str) -> str | None:
+    """None before the first migration.
+
+    Raises psycopg.OperationalError when nobody answers or lets us in, RoleWithoutRights.
+    """
+    with psycopg.connect(url, connect_timeout=10, autocommit=True) as connection:
+        try:
+            row = connection.execute(SCHEMA_VERSION).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return None
+        except psycopg.errors.InsufficientPrivilege:
+            raise RoleWithoutRights(
+                f"The role {connection.info.user} has no rights in this database. Set DATABASE_URL to a "
+                f"login of the role {APP_ROLE}; if it is one, `tastemaker db migrate` gives it its rights."
+            ) from None
+    return row[0] if row else None
 
 
 def _external(settings: Settings) -> Access:

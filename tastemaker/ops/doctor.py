@@ -16,11 +16,16 @@ import psycopg
 from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
-from tastemaker.db.access import Access, database_access
+from tastemaker.db.access import (
+    Access,
+    RoleWithoutRights,
+    database_access,
+    find_schema_version,
+    needed_version,
+)
 from tastemaker.mail.mailer import mailer_of
 from tastemaker.mail.transports import FolderTransport, SmtpTransport
 from tastemaker.ops.doctor_queries import DatabaseFacts, read_facts
-from tastemaker.ops.schema_queries import RoleWithoutRights, find_schema_version, needed_version
 from tastemaker.providers.base import Adapter, Capability
 from tastemaker.providers.registry import Registry, load_registry
 

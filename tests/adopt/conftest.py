@@ -7,12 +7,12 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.rows import dict_row
-from tests.ops.adopt.hostile_rows import fill
-from tests.ops.adopt.original_product import STATES, build
 
-from tastemaker.adopt.plan import Options, Plan
+from tastemaker.adopt.plan_queries import Options, Plan
 from tastemaker.adopt.service import Adopted, adopt, look
 from tastemaker.db.embedded import Server
+from tests.adopt.hostile_rows import fill
+from tests.adopt.original_product import STATES, build
 
 MakeOriginal = Callable[[str], str]
 

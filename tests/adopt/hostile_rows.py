@@ -9,7 +9,8 @@ from uuid import UUID
 
 from psycopg import Connection
 from psycopg.types.json import Jsonb
-from tests.ops.adopt.original_product import State, insert
+
+from tests.adopt.original_product import State, insert
 
 LONG = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=10_000))  # noqa: S311 - always the same
 ODD = "Zoë 王 \u202eevil\u202c \u200d👩‍🎤 \t\n\\u0041 'quoted\" -- ; DROP TABLE users; %s {} $1"

@@ -5,13 +5,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.ops.adopt.conftest import AdoptedDatabase
-from tests.ops.adopt.hostile_rows import LONG, ODD, uid
-from tests.ops.adopt.original_product import STATES
 
-from tastemaker.adopt.plan import Options
+from tastemaker.adopt.plan_queries import Options
 from tastemaker.adopt.service import adopt, look
 from tastemaker.db.embedded import Server
+from tests.adopt.conftest import AdoptedDatabase
+from tests.adopt.hostile_rows import LONG, ODD, uid
+from tests.adopt.original_product import STATES
 from tests.migrations.catalog import schema_of
 
 Rows = Callable[..., list[dict[str, Any]]]

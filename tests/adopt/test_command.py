@@ -6,10 +6,10 @@ from pathlib import Path
 import psycopg
 import pytest
 import typer
-from tests.ops.adopt.conftest import MakeOriginal
 
 from tastemaker.cli.program import run
 from tastemaker.core.errors import ExitCode
+from tests.adopt.conftest import MakeOriginal
 
 
 def test_it_plans_works_and_reports(

@@ -5,11 +5,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.ops.adopt.conftest import MakeOriginal
 
-from tastemaker.adopt.plan import Options
+from tastemaker.adopt.plan_queries import Options
 from tastemaker.adopt.service import adopt, look
 from tastemaker.adopt.session_queries import connected
+from tests.adopt.conftest import MakeOriginal
 
 TRAP = """
 CREATE FUNCTION {name}({arguments}) RETURNS {result} LANGUAGE plpgsql AS $$

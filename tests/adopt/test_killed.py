@@ -7,16 +7,16 @@ import textwrap
 import time
 
 import pytest
-from tests.ops.adopt.conftest import MakeOriginal
-from tests.ops.adopt.test_robustness import OURS, UNSTABLE, digest
 
-from tastemaker.adopt.plan import Options
+from tastemaker.adopt.plan_queries import Options
 from tastemaker.adopt.service import adopt, look
+from tests.adopt.conftest import MakeOriginal
+from tests.adopt.test_robustness import OURS, UNSTABLE, digest
 
 ADOPTING = textwrap.dedent(
     """
     import sys
-    from tastemaker.adopt.plan import Options
+    from tastemaker.adopt.plan_queries import Options
     from tastemaker.adopt.service import adopt
 
     def tell(*told):

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.ops.adopt.hostile_rows import fill, uid
-from tests.ops.adopt.original_product import STATES, build
 
-from tastemaker.adopt.plan import Options
+from tastemaker.adopt.plan_queries import Options
 from tastemaker.adopt.service import adopt, look
 from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.db import embedded
 from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import open_database, session_scope
 from tastemaker.searches.results.queries import list_results
+from tests.adopt.hostile_rows import fill, uid
+from tests.adopt.original_product import STATES, build
 
 
 @pytest.mark.slow

@@ -7,13 +7,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.ops.adopt.hostile_rows import tiktok, youtube
 
-from tastemaker.adopt.amounts import amount
-from tastemaker.adopt.settings_rows import FIT, throttles_among
+from tastemaker.adopt.fields import amount
 from tastemaker.adopt.shapes import Item, Sighting, Unreadable, read_element, read_page
-from tastemaker.adopt.words import FIELDS
+from tastemaker.adopt.tables_queries import FIELDS, FIT, throttles_among
 from tastemaker.core.platforms import Platform
+from tests.adopt.hostile_rows import tiktok, youtube
 
 
 @pytest.mark.parametrize(

@@ -10,19 +10,18 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.ops.adopt.conftest import MakeOriginal
-from tests.ops.adopt.original_product import STATES, State, build
 
 from tastemaker.adopt import service
-from tastemaker.adopt.census_queries import read_census
-from tastemaker.adopt.original import AdoptionRefused
-from tastemaker.adopt.plan import Options
+from tastemaker.adopt.original_queries import AdoptionRefused, read_census
+from tastemaker.adopt.plan_queries import Options
 from tastemaker.adopt.service import adopt, look
 from tastemaker.adopt.session_queries import AdoptionRunning, connected, lock_out_others
 from tastemaker.adopt.steps import AdoptionFailed
 from tastemaker.core.errors import AppError
 from tastemaker.db.embedded import Server
 from tastemaker.db.migrate import migrate
+from tests.adopt.conftest import MakeOriginal
+from tests.adopt.original_product import STATES, State, build
 
 MakeDatabase = Callable[[str | None], str]
 

@@ -13,9 +13,9 @@ from psycopg.conninfo import make_conninfo
 
 from tastemaker.core.errors import ExitCode
 from tastemaker.db import embedded
+from tastemaker.db.access import needed_version
 from tastemaker.db.embedded import Server
 from tastemaker.db.migrate import HEAD
-from tastemaker.ops.schema_queries import needed_version
 from tastemaker.sandbox.faults import Faults
 from tests.cli.conftest import CommandLine
 from tests.cli.launching import launched

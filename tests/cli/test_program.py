@@ -230,7 +230,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail() -> str:
         raise error
 
-    monkeypatch.setattr("tastemaker.ops.schema_queries.needed_version", fail)
+    monkeypatch.setattr("tastemaker.db.access.needed_version", fail)
 
 
 def paths() -> list[str]:

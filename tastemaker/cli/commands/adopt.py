@@ -38,7 +38,7 @@ def adopt(
     as_json: Json = False,
 ) -> None:
     """Bring the original product's database over: nothing in it is deleted, every row is accounted for."""
-    from tastemaker.adopt.plan import Options
+    from tastemaker.adopt.plan_queries import Options
     from tastemaker.cli.adopting import adopt_database
 
     options = Options(with_orphans=orphans is Orphans.USERS, fit_settings=settings is TestEra.FIT)

@@ -8,7 +8,7 @@ def version(*, as_json: Json = False) -> None:
     import platform
 
     import tastemaker
-    from tastemaker.ops.schema_queries import needed_version
+    from tastemaker.db.access import needed_version
 
     facts = {
         "tastemaker": tastemaker.__version__,

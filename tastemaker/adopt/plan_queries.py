@@ -1,4 +1,4 @@
-"""Questions a plan asks of the original where it stands, in one read-only transaction."""
+"""The plan of an adoption: its questions about the original, in one read-only transaction, and its steps."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,11 +8,9 @@ from typing import Any, Final
 from psycopg import Connection, sql
 
 from tastemaker.adopt.gathering import Key, Page, handles_without_id, read_pages
-from tastemaker.adopt.original import TABLES, Census
-from tastemaker.adopt.settings_rows import Throttle, throttles_among
-from tastemaker.adopt.source_queries import sources_in_public
-from tastemaker.adopt.tables_queries import THROTTLE_ROWS, words_in
-from tastemaker.adopt.words import FIELDS
+from tastemaker.adopt.original_queries import TABLES, Census, sources_in_public
+from tastemaker.adopt.steps import steps
+from tastemaker.adopt.tables_queries import FIELDS, THROTTLE_ROWS, Throttle, throttles_among, words_in
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 
@@ -46,6 +44,8 @@ SELECT s.id, s.job_id, j.platform, s.creators::text
 FROM source_scraping_results s LEFT JOIN source_scraping_jobs j ON j.id = s.job_id
 """
 
+WORDS_SHOWN: Final = 50
+
 
 @dataclass(slots=True)
 class Creators:
@@ -56,6 +56,53 @@ class Creators:
     accounts: int = 0
     shapes: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`with_orphans`: owners without a user get one. `fit_settings`: test-era limits give way to ours."""
+
+    with_orphans: bool = True
+    fit_settings: bool = False
+
+    def as_document(self) -> dict[str, Any]:
+        return {
+            "orphans": "users" if self.with_orphans else "leave",
+            "settings": "fit" if self.fit_settings else "keep",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`rows` are concerned; `chosen` is what happens unless the option says otherwise."""
+
+    question: str
+    option: str
+    chosen: str
+    rows: int
+    details: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    name: str
+    what: str
+    lock: str
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    database: str
+    schema: str
+    state: tuple[str, ...]
+    rows: dict[str, int]
+    steps: tuple[PlannedStep, ...]
+    words: list[dict[str, Any]]
+    creators: dict[str, Any]
+    duplicates: dict[str, int]
+    orphans: list[dict[str, Any]]
+    decisions: tuple[Decision, ...]
 
 
 def count_rows(connection: Connection[Any], census: Census) -> dict[str, int]:
@@ -166,3 +213,83 @@ def _platform(word: str | None) -> Platform | None:
         return Platform.parse(mapped) if mapped else None
     except InvalidInput:
         return None
+
+
+def make_plan(
+    connection: Connection[Any], census: Census, options: Options, *, schema: str, moment: datetime
+) -> Plan:
+    """Reads only; the connection is inside a transaction, so that every number is of one moment."""
+    rows = count_rows(connection, census)
+    orphans, owners = survey_orphans(connection, census)
+    throttles = survey_throttles(connection, census)
+    creators = survey_creators(connection, census, moment=moment)
+    chosen = options.as_document()
+    return Plan(
+        database=census.database,
+        schema=schema,
+        state=tuple(_state(census)),
+        rows=rows,
+        steps=tuple(_steps(census, rows, schema)),
+        words=survey_words(connection, census, most=WORDS_SHOWN),
+        creators={
+            "pages": creators.pages, "elements": creators.elements, "accounts": creators.accounts,
+            "shapes": dict(sorted(creators.shapes.items())), "rejected_elements": dict(creators.rejected),
+        },
+        duplicates=survey_duplicates(connection, census),
+        orphans=owners,
+        decisions=(
+            Decision(
+                "Campaigns and searches whose owner has no user: make the user, or leave them in the schema?",
+                "--orphans users|leave", chosen["orphans"], sum(orphans.values()),
+                tuple(f"{count:,} {table}" for table, count in orphans.items() if count),
+            ),
+            Decision(
+                "Settings that allow less than a fresh installation: keep them, or take ours?",
+                "--settings keep|fit", chosen["settings"], len(throttles),
+                tuple(f"{one.key} = {one.value}, ours {one.fit}" for one in throttles),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _state(census: Census) -> list[str]:
+    """What was recognised, as sentences."""
+    wide, five = "user_profiles" in census.tables, "users" in census.tables
+    said = [
+        "users are in user_profiles and in the five tables" if wide and five
+        else "users are in user_profiles only" if wide else "users are in the five tables"
+    ]  # fmt: skip
+    said += [f"the ledger {name} is another tool's" for name in census.foreign_ledgers]
+    said += [
+        f"{table} does not hold one row a user: user_id is not unique"
+        for table in ("user_subscriptions", "user_billing", "user_usage", "user_system_data")
+        if table in census.tables and (table, "user_id") not in census.unique
+    ]
+    said += [
+        f"{table} has times with a zone; they become UTC"
+        for table, columns in sorted(census.tables.items())
+        if table in TABLES and "timestamp with time zone" in columns.values()
+    ]
+    said += [f"the policy {policy} steps aside with its table" for policy in census.policies]
+    said += [
+        f"the role {role} may make objects in public, and so put functions in the way of ours: revoke that"
+        for role in census.makers
+    ]
+    said += [f"the table {table} is not copied" for table in names_of_others(census)]
+    if census.sessions:
+        said.append(f"{census.sessions} other sessions are connected; stop the original before adopting")
+    return said
+
+
+def _steps(census: Census, rows: dict[str, int], schema: str) -> list[PlannedStep]:
+    moving = PlannedStep(
+        "move", f"everything in public steps aside into the schema {schema}; no row is changed",
+        "ACCESS EXCLUSIVE on every table for a moment; given up and tried again after half a second",
+        sum(rows.values()),
+    )  # fmt: skip
+    building = PlannedStep(
+        "build", "our schema, from its whole history, in public", "none on the original", None
+    )
+    copying = [PlannedStep(step.name, step.what, step.lock, rows.get(step.name)) for step in steps()]
+    del census
+    return [moving, building, *copying]
