@@ -1,31 +1,27 @@
-"""Does the log tell the truth? Every search and subscription is rebuilt from its events and compared.
+"""Checks the event log: rebuilds every search and subscription from its events and compares it with its row.
 
-Nothing is changed, but that `write_snapshots` gives a beginning to what has no history: what was adopted, or
-written before there were events.
+Nothing is changed, except that `write_snapshots` records a first event for what has none: adopted rows, or
+rows that are older than the log.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Final
 from uuid import UUID
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction
-from tastemaker.db.enums import SearchStatus
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.events.names import Aggregate, Source
 from tastemaker.events.payload_base import Payload
-from tastemaker.events.payloads import SearchSnapshot, SubscriptionSnapshot
 from tastemaker.events.recorded import RecordedEvent
 from tastemaker.events.service import NewEvent, record_many
 from tastemaker.events.states import SearchState, SubscriptionState, fold_search, fold_subscription
 from tastemaker.events.upcasting import UnreadablePayload
 from tastemaker.ops import rebuilding_queries as queries
-
-Row = Mapping[str, Any]
-State = SearchState | SubscriptionState
+from tastemaker.ops.rebuilding_queries import Stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +46,26 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """What is rebuilt: its rows, which events are its own, and both as a state."""
+    """One kind of state: its rows, the events of it, and how they make it."""
 
     name: str
     events: tuple[str, ...]
-    list_rows: Callable[..., Awaitable[Sequence[Row]]]
-    name_of: Callable[[Row], str]
-    stored: Callable[[Row], State]
-    fold: Callable[[Iterable[Payload]], State | None]
-    snapshot: Callable[[Row], Payload]
-    user: Callable[[Row], str]
+    list_rows: Callable[..., Awaitable[Sequence[Stored]]]
+    fold: Callable[[Iterable[Payload]], SearchState | SubscriptionState | None]
+
+
+Histories = Sequence[tuple[Stored, Sequence[RecordedEvent]]]
+Step = Callable[[Transaction, _Kind, Histories], Awaitable[None]]
+
+KINDS: Final = (
+    _Kind(name="job", events=(Aggregate.JOB.value,), list_rows=queries.list_searches, fold=fold_search),
+    _Kind(
+        name="subscription",
+        events=(Aggregate.USER.value, Aggregate.TRIAL.value, Aggregate.SUBSCRIPTION.value),
+        list_rows=queries.list_subscriptions,
+        fold=fold_subscription,
+    ),
+)
 
 
 async def compare_states(database: Database) -> Comparison:
@@ -80,129 +86,66 @@ async def write_snapshots(database: Database, *, actor: str) -> int:
     """A snapshot event for each search and subscription without history; how many those were."""
     written = 0
 
-    async def write(session: Transaction, kind: _Kind, rows: Histories) -> None:
+    async def write(tx: Transaction, _: _Kind, rows: Histories) -> None:
         nonlocal written
-        new = [_snapshot(kind, row, actor) for row, history in rows if not history]
-        written += sum(found is not None for found in await record_many(session, new))
+        new = [_snapshot(row, actor) for row, history in rows if not history]
+        written += sum(found is not None for found in await record_many(tx, new))
 
     for kind in KINDS:
         await _walk(database, kind, write)
     return written
 
 
-Histories = Sequence[tuple[Row, Sequence[RecordedEvent]]]
-Step = Callable[[Transaction, _Kind, Histories], Awaitable[None]]
-
-
 async def _walk(database: Database, kind: _Kind, step: Step) -> None:
     after: UUID | None = None
     while True:
 
-        async def work(session: Transaction, after: UUID | None = after) -> Sequence[Row]:
-            rows = await kind.list_rows(session, after=after)
-            names = [kind.name_of(row) for row in rows]
-            histories = await queries.list_histories(session, names, kind.events)
-            pairs = [(row, histories.get(name, [])) for row, name in zip(rows, names, strict=True)]
-            await step(session, kind, pairs)
+        async def work(tx: Transaction, after: UUID | None = after) -> Sequence[Stored]:
+            rows = await kind.list_rows(tx, after=after)
+            histories = await queries.list_histories(tx, [row.aggregate_id for row in rows], kind.events)
+            await step(tx, kind, [(row, histories.get(row.aggregate_id, [])) for row in rows])
             return rows
 
         rows = await in_transaction(database, SYSTEM, work)
         if len(rows) < queries.BATCH:
             return
-        after = rows[-1]["id"]
+        after = rows[-1].id
 
 
-def _compare(found: Comparison, kind: _Kind, row: Row, history: Sequence[RecordedEvent]) -> None:
-    name, stored = kind.name_of(row), kind.stored(row)
+def _compare(found: Comparison, kind: _Kind, row: Stored, history: Sequence[RecordedEvent]) -> None:
+    def differ(what: str, rebuilt: object, stored: object) -> None:
+        found.differences.append(
+            Difference(
+                aggregate=kind.name,
+                aggregate_id=row.aggregate_id,
+                field=what,
+                rebuilt=rebuilt,
+                stored=stored,
+            )
+        )
+
     if not history:
-        found.unrecorded.append(f"{kind.name} {name}")
+        found.unrecorded.append(f"{kind.name} {row.aggregate_id}")
         return
     try:
         rebuilt = kind.fold([event.payload for event in history])
     except UnreadablePayload as error:
-        found.differences.append(_difference(kind, name, "history", str(error), "readable"))
+        differ("history", str(error), "readable")
         return
     if rebuilt is None:
-        found.differences.append(_difference(kind, name, "history", "no beginning", "a snapshot is needed"))
+        differ("history", "no beginning", "a snapshot is needed")
         return
-    for each in fields(stored):
-        told, kept = getattr(rebuilt, each.name), getattr(stored, each.name)
+    for each in fields(row.state):
+        told, kept = getattr(rebuilt, each.name), getattr(row.state, each.name)
         if told != kept:
-            found.differences.append(_difference(kind, name, each.name, told, kept))
+            differ(each.name, told, kept)
 
 
-def _difference(kind: _Kind, name: str, what: str, rebuilt: object, stored: object) -> Difference:
-    return Difference(aggregate=kind.name, aggregate_id=name, field=what, rebuilt=rebuilt, stored=stored)
-
-
-def _snapshot(kind: _Kind, row: Row, actor: str) -> NewEvent:
+def _snapshot(row: Stored, actor: str) -> NewEvent:
     return NewEvent(
-        payload=kind.snapshot(row),
-        aggregate_id=kind.name_of(row),
+        payload=row.snapshot,
+        aggregate_id=row.aggregate_id,
         source=Source.SYSTEM_AUTOMATION,
-        tenant_id=ExternalUserId(kind.user(row)),
+        tenant_id=ExternalUserId(row.tenant_id),
         metadata={"actor": actor},
     )
-
-
-def _stored_search(row: Row) -> SearchState:
-    is_open = SearchStatus(row["status"]).is_open
-    return SearchState(
-        platform=row["platform"],
-        target=row["target_results"],
-        status=row["status"],
-        outcome=None if is_open else row["outcome"],
-        stored=None if is_open else row["processed_results"],
-        pages=None if is_open else row["processed_runs"],
-    )
-
-
-def _stored_subscription(row: Row) -> SubscriptionState:
-    return SubscriptionState(
-        plan=row["current_plan"],
-        status=row["subscription_status"],
-        trial_status=row["trial_status"],
-        trial_ends_at=row["trial_end_date"],
-        renews_at=row["subscription_renewal_date"],
-        cancels_at=row["subscription_cancel_date"],
-    )
-
-
-def _search_snapshot(row: Row) -> Payload:
-    return SearchSnapshot(
-        campaign_id=row["campaign_id"],
-        platform=row["platform"],
-        target=row["target_results"],
-        status=row["status"],
-        outcome=row["outcome"],
-        stored=row["processed_results"],
-        pages=row["processed_runs"],
-    )
-
-
-def _subscription_snapshot(row: Row) -> Payload:
-    return SubscriptionSnapshot(**asdict(_stored_subscription(row)))
-
-
-KINDS: Final = (
-    _Kind(
-        name="job",
-        events=(Aggregate.JOB.value,),
-        list_rows=queries.list_searches,
-        name_of=lambda row: str(row["id"]),
-        stored=_stored_search,
-        fold=fold_search,
-        snapshot=_search_snapshot,
-        user=lambda row: str(row["user_id"]),
-    ),
-    _Kind(
-        name="subscription",
-        events=(Aggregate.USER.value, Aggregate.TRIAL.value, Aggregate.SUBSCRIPTION.value),
-        list_rows=queries.list_subscriptions,
-        name_of=lambda row: str(row["tenant_id"]),
-        stored=_stored_subscription,
-        fold=fold_subscription,
-        snapshot=_subscription_snapshot,
-        user=lambda row: str(row["tenant_id"]),
-    ),
-)

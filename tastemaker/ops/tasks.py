@@ -7,9 +7,8 @@ from functools import partial
 from typing import Final
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import in_transaction
-from tastemaker.db.transaction import Transaction
-from tastemaker.events.lag import Lag, check_lag
+from tastemaker.db.transaction import in_transaction
+from tastemaker.events.lag import check_lag
 from tastemaker.inbox import service as inbox
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
@@ -36,11 +35,7 @@ PRUNED: Final[Mapping[str, Prune]] = {
 @handles(CHECK_EVENT_LAG)
 async def check_event_lag(context: JobContext, _: Nothing) -> Answer:
     """Warn in the log when delivery is behind; the result is what was found."""
-
-    async def work(session: Transaction) -> Lag:
-        return await check_lag(session)
-
-    return Done(asdict(await in_transaction(context.database, SYSTEM, work)))
+    return Done(asdict(await in_transaction(context.database, SYSTEM, check_lag)))
 
 
 @handles(PRUNE_MESSAGES)

@@ -2,11 +2,12 @@
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.events.names import EventType, Source
 from tastemaker.events.payloads import (
     Payload,
@@ -63,9 +64,9 @@ def bench(database: Database, user: CurrentUser) -> Bench:
     return Bench(database, user)
 
 
-async def change(database: Database, statement: str) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await session.execute(text(statement))
+async def change(database: Database, sql: str) -> None:
+    async with transaction(database, SYSTEM) as tx:
+        await tx.run(statement(sql))
 
 
 async def test_searches_are_what_their_events_say(bench: Bench) -> None:
@@ -77,8 +78,8 @@ async def test_searches_are_what_their_events_say(bench: Bench) -> None:
     async with working(bench.database, ScriptedProvider(lambda *_: refusal)):
         await bench.finish(failed)
     cancelled, still_open = await bench.start("third"), await bench.start("fourth")
-    async with session_scope(bench.database, bench.user.claim) as session:
-        await cancel_search(session, bench.user, cancelled)
+    async with transaction(bench.database, bench.user.claim) as tx:
+        await cancel_search(tx, bench.user, cancelled)
     parked = await bench.start("fifth")
     busy = ProviderError(ErrorKind.QUOTA, "later", final=False, retry_after=3600)
     async with working(bench.database, ScriptedProvider(lambda *_: busy)):
@@ -102,9 +103,9 @@ async def test_a_subscription_is_what_its_events_say_at_every_step(
     database: Database, user: CurrentUser
 ) -> None:
     for payload, columns in LIFE:
-        async with session_scope(database, SYSTEM) as session:
-            await session.execute(text(f"UPDATE user_subscriptions SET {columns}"))  # noqa: S608 - the test's own
-            await record(session, payload, aggregate_id=user.user_id, source=Source.STRIPE_WEBHOOK)
+        async with transaction(database, SYSTEM) as tx:
+            await tx.run(statement(f"UPDATE user_subscriptions SET {columns}"))  # noqa: S608 - the test's own
+            await record(tx, payload, aggregate_id=user.user_id, source=Source.STRIPE_WEBHOOK)
         assert (await compare_states(database)).differences == []
     await change(database, "UPDATE user_subscriptions SET subscription_status = 'active'")
     [difference] = (await compare_states(database)).differences
@@ -137,8 +138,8 @@ async def test_a_history_without_a_beginning_or_that_cannot_be_read_is_named(
     bench: Bench, admin_url: str
 ) -> None:
     search = await bench.start("chess")
-    async with session_scope(bench.database, bench.user.claim) as session:
-        await cancel_search(session, bench.user, search)
+    async with transaction(bench.database, bench.user.claim) as tx:
+        await cancel_search(tx, bench.user, search)
     with psycopg.connect(admin_url) as admin:
         admin.execute("SET LOCAL tastemaker.events_door = 'archive'")
         admin.execute("DELETE FROM events WHERE event_type = 'search_started'")
