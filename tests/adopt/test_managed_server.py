@@ -10,7 +10,8 @@ from tastemaker.adopt.service import adopt, look
 from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.db import embedded
 from tastemaker.db.claims import Tenant
-from tastemaker.db.engine import open_database, session_scope
+from tastemaker.db.pool import open_database
+from tastemaker.db.transaction import transaction
 from tastemaker.searches.results.queries import list_results
 from tests.adopt.hostile_rows import fill, uid
 from tests.adopt.original_product import STATES, build
@@ -32,9 +33,9 @@ async def test_its_owner_adopts_and_the_application_reads(tmp_path: Path) -> Non
         app = psycopg.conninfo.make_conninfo(url, user="tastemaker_app", password="p")
         async with open_database(app) as database:
             tenant = ExternalUserId("user_1")
-            async with session_scope(database, Tenant(tenant)) as session:
-                page = await list_results(session, tenant, [SearchId(uid(301))], limit=10)
-                others = await list_results(session, tenant, [SearchId(uid(308))], limit=10)
+            async with transaction(database, Tenant(tenant)) as tx:
+                page = await list_results(tx, tenant, [SearchId(uid(301))], limit=10)
+                others = await list_results(tx, tenant, [SearchId(uid(308))], limit=10)
         assert [(found.handle, found.keyword) for found in page.creators] == [
             ("known", "yoga, flow"), ("unknown", "yoga, flow"),
         ]  # fmt: skip

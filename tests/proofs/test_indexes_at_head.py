@@ -10,8 +10,6 @@ from datetime import timedelta
 from typing import Any, LiteralString
 
 import pytest
-from psycopg.rows import tuple_row
-from sqlalchemy import text
 
 from tastemaker.accounts.queries import get_user_profile
 from tastemaker.admin.queries import search_users
@@ -20,9 +18,10 @@ from tastemaker.config_store.queries import list_reloadable
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import AggregateType, JobStatus
-from tastemaker.db.reading import read_all
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.events.history_queries import list_event_history
 from tastemaker.jobs.reading_queries import list_jobs
 from tastemaker.searches.history_queries import list_results_with_creator
@@ -41,9 +40,14 @@ class Proof:
     at_least: float = 2.0
 
 
-def asking(statement: LiteralString) -> Question:
-    """Asked by the product's own work."""
-    return lambda database: read_all(database, SYSTEM, statement, row=tuple_row)
+def asking(question: LiteralString) -> Question:
+    """Asked under the system's claim."""
+
+    async def ask(database: Database) -> None:
+        async with transaction(database, SYSTEM) as tx:
+            await tx.connection.execute(question)
+
+    return ask
 
 
 async def _profile(database: Database) -> None:
@@ -51,8 +55,8 @@ async def _profile(database: Database) -> None:
 
 
 async def _waiting_jobs(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        assert len(await list_jobs(session, status=JobStatus.PENDING, job_type=None, limit=5)) == 5
+    async with transaction(database, SYSTEM) as tx:
+        assert len(await list_jobs(tx, status=JobStatus.PENDING, job_type=None, limit=5)) == 5
 
 
 async def _trials(database: Database) -> None:
@@ -154,11 +158,11 @@ PROOFS = (
 )
 
 
-SAME_CUSTOMER = """
+SAME_CUSTOMER = statement("""
     INSERT INTO user_billing (user_id, stripe_customer_id)
     SELECT id, 'cus_4001' FROM users WHERE user_id = 'user_9' AND false
     ON CONFLICT (stripe_customer_id) DO NOTHING
-"""
+""")
 
 
 @pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.index)
@@ -176,11 +180,10 @@ async def test_the_index_serves_its_question(proof: Proof, proven_urls: tuple[st
 
 async def test_one_customer_is_one_user(proven_urls: tuple[str, str]) -> None:
     """What the UNIQUE index is for; reading by customer is the smaller partial index's work."""
-    async with watched(*proven_urls) as (database, heard), session_scope(database, SYSTEM) as session:
-        await session.execute(text(SAME_CUSTOMER))
+    async with watched(*proven_urls) as (database, heard), transaction(database, SYSTEM) as tx:
+        await tx.run(SAME_CUSTOMER)
         arbiters = [plan["Plan"].get("Conflict Arbiter Indexes") for plan in heard.plans]
         assert ["idx_user_billing_stripe_customer"] in arbiters
-        await session.rollback()
 
 
 async def _asked_warm(proof: Proof, database: Database, heard: Heard) -> int:

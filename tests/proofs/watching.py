@@ -13,7 +13,8 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from tastemaker.db.engine import Database, PoolProfile, open_database
+from tastemaker.db.pool import Database, open_database
+from tastemaker.db.profiles import PoolProfile
 
 SETTINGS = {
     "session_preload_libraries": "auto_explain",

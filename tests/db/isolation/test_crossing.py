@@ -227,7 +227,7 @@ def test_nobody_truncates_or_copies_past_the_policies(table: str, app: Connectio
 
 @contextmanager
 def claiming(connection: Connection, claim: str | None) -> Iterator[None]:
-    """A transaction on somebody's behalf, as `session_scope` opens it; it commits what it may."""
+    """A transaction on somebody's behalf, as `transaction` opens it; it commits what it may."""
     with connection.transaction():
         if claim is not None:
             connection.execute("SELECT set_config('request.jwt.claims', %s, true)", (claim,))

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.rows import scalar_row
-from sqlalchemy import text
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db import embedded
 from tastemaker.db.access import APP_ROLE
 from tastemaker.db.claims import SYSTEM, Claim, Tenant
-from tastemaker.db.engine import Database, driver_connection, open_database, session_scope
+from tastemaker.db.pool import Database, open_database
 from tastemaker.db.profiles import PoolProfile
-from tastemaker.db.reading import read_all
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import read_many, transaction
 from tests.db.isolation.conftest import Attacked
 from tests.db.isolation.planting import ALICE, BOB
 from tests.db.isolation.pooler import BINARY, FOLLOWS, MISSING, pgbouncer, pooled, version
@@ -25,7 +24,14 @@ from tests.db.isolation.test_sessions import HERS, hers_seen
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(BINARY is None, reason=MISSING)]
 
-USERS = "SELECT user_id FROM users ORDER BY user_id"
+USERS = statement("SELECT user_id FROM users ORDER BY user_id", str)
+USER = statement("SELECT user_id FROM users WHERE user_id = %(user_id)s", str)
+COUNT_USERS = statement("SELECT count(*) FROM users", int)
+BROKEN = statement("SELECT 1 / 0 AS broken", int)
+PID = statement("SELECT pg_backend_pid()", int)
+TIME_ZONE = statement("SELECT current_setting('TimeZone')", str)
+LOSE = statement("UPDATE users SET industry = 'lost'")
+NOTIFY = statement("NOTIFY background_jobs")
 WHO: dict[str, Claim] = {ALICE: Tenant(ExternalUserId(ALICE)), BOB: Tenant(ExternalUserId(BOB))}
 UNPREPARED = PoolProfile(min_size=1, max_size=8, prepared_statements=False)
 
@@ -51,17 +57,17 @@ def tables(attacked: Attacked) -> list[tuple[str, str]]:
 
 async def test_one_connection_serves_everybody_their_own(database: Database) -> None:
     async def look(name: str) -> None:
-        assert await read_all(database, WHO[name], USERS, row=scalar_row) == [name]
-        async with session_scope(database, WHO[name]) as session:
-            assert list((await session.execute(text(USERS))).scalars()) == [name]
-            assert list((await session.execute(text(USERS))).scalars()) == [name]
+        assert await read_many(database, WHO[name], USERS) == [name]
+        async with transaction(database, WHO[name]) as tx:
+            assert await tx.many(USERS) == [name]
+            assert await tx.many(USERS) == [name]
 
     async def fail(name: str) -> None:
         with pytest.raises(psycopg.errors.DivisionByZero):
-            await read_all(database, WHO[name], "SELECT 1 / 0 AS broken", row=scalar_row)
+            await read_many(database, WHO[name], BROKEN)
         with pytest.raises(RuntimeError):
-            async with session_scope(database, WHO[name]) as session:
-                await session.execute(text("UPDATE users SET industry = 'lost'"))
+            async with transaction(database, WHO[name]) as tx:
+                await tx.run(LOSE)
                 raise RuntimeError
 
     async def look_without() -> None:
@@ -74,34 +80,30 @@ async def test_one_connection_serves_everybody_their_own(database: Database) -> 
 
 
 async def test_all_share_one_server_connection(database: Database) -> None:
-    asked = "SELECT pg_backend_pid()"
-    answers = await asyncio.gather(*(read_all(database, SYSTEM, asked, row=scalar_row) for _ in range(20)))
+    answers = await asyncio.gather(*(read_many(database, SYSTEM, PID) for _ in range(20)))
     assert len({pid for answer in answers for pid in answer}) == 1
 
 
 async def test_nobody_keeps_the_connection_for_good(database: Database) -> None:
     """Thousands of reads by more callers than connections: each gets its turn."""
     for _ in range(100):
-        reads = (read_all(database, WHO[n], USERS, row=scalar_row) for n in [*WHO] * 15)
+        reads = (read_many(database, WHO[n], USERS) for n in [*WHO] * 15)
         answers = await asyncio.wait_for(asyncio.gather(*reads), 30)
         assert answers == [[ALICE], [BOB]] * 15
 
 
 async def test_statements_repeat_without_being_prepared(database: Database) -> None:
-    statement = "SELECT user_id FROM users WHERE user_id = %(user_id)s"
     for _ in range(12):
-        await asyncio.gather(
-            *(read_all(database, WHO[n], statement, {"user_id": n}, row=scalar_row) for n in WHO)
-        )
-    async with session_scope(database, SYSTEM) as session:
+        await asyncio.gather(*(read_many(database, WHO[n], USER, user_id=n) for n in WHO))
+    async with transaction(database, SYSTEM) as tx:
         for _ in range(12):
-            assert await session.scalar(text("SELECT count(*) FROM users")) == 2
+            assert await tx.only(COUNT_USERS) == 2
 
 
 async def test_only_a_newer_pooler_follows_prepared_statements(attacked: Attacked, pooler: Path) -> None:
     async def repeat(database: Database) -> None:
         for _ in range(20):
-            await read_all(database, SYSTEM, USERS, row=scalar_row)
+            await read_many(database, SYSTEM, USERS)
 
     lost = (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)
     prepared = PoolProfile(min_size=2, max_size=2)
@@ -111,23 +113,22 @@ async def test_only_a_newer_pooler_follows_prepared_statements(attacked: Attacke
 
 
 async def test_pipelines_copy_and_savepoints_work(database: Database) -> None:
-    async with session_scope(database, WHO[BOB]) as session:
-        driver = await driver_connection(session)
-        async with driver.pipeline():
-            cursors = [await driver.execute("SELECT user_id FROM users") for _ in range(5)]
+    async with transaction(database, WHO[BOB]) as tx:
+        async with tx.connection.pipeline():
+            cursors = [await tx.connection.execute("SELECT user_id FROM users") for _ in range(5)]
         assert [await cursor.fetchall() for cursor in cursors] == [[(BOB,)]] * 5
-        async with driver.cursor().copy("COPY (SELECT user_id FROM users) TO STDOUT") as copied:
+        async with tx.connection.cursor().copy("COPY (SELECT user_id FROM users) TO STDOUT") as copied:
             assert [row async for row in copied.rows()] == [(BOB,)]
-        async with session.begin_nested():
-            assert await session.scalar(text("SELECT count(*) FROM users")) == 1
+        async with tx.savepoint():
+            assert await tx.only(COUNT_USERS) == 1
 
 
 async def test_listening_goes_past_it(database: Database, attacked: Attacked) -> None:
     assert database.url == attacked.app_url
     async with await psycopg.AsyncConnection.connect(database.url, autocommit=True) as listener:
         await listener.execute("LISTEN background_jobs")
-        async with session_scope(database, SYSTEM) as session:
-            await session.execute(text("NOTIFY background_jobs"))
+        async with transaction(database, SYSTEM) as tx:
+            await tx.run(NOTIFY)
         assert [note.channel async for note in listener.notifies(timeout=10, stop_after=1)] == [
             "background_jobs"
         ]
@@ -138,12 +139,7 @@ async def test_utc_holds_when_the_environment_asks_for_another_zone(
 ) -> None:
     monkeypatch.setenv("PGTZ", "America/New_York")
     async with open_database(pooled(attacked.app_url, pooler), UNPREPARED) as database:
-        zones = await asyncio.gather(
-            *(
-                read_all(database, SYSTEM, "SELECT current_setting('TimeZone')", row=scalar_row)
-                for _ in range(10)
-            )
-        )
+        zones = await asyncio.gather(*(read_many(database, SYSTEM, TIME_ZONE) for _ in range(10)))
     assert zones == [["UTC"]] * 10
 
 
