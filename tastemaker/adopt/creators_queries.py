@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from psycopg import Connection, sql
 
-from tastemaker.adopt.gathering import Claim, Gathered, Key, Page, Readings
+from tastemaker.adopt.gathering import Gathered, Key, Readings, SearchClaim, SourcePage
 from tastemaker.core.platforms import Platform
 
 SOURCE: Final = "adoption"
@@ -205,10 +205,10 @@ def make_temporary_tables(connection: Connection[Any]) -> None:
     connection.execute(_TEMPORARY)
 
 
-def read_batch(connection: Connection[Any], batch: int, *, moment: datetime) -> list[Page]:
+def read_batch(connection: Connection[Any], batch: int, *, moment: datetime) -> list[SourcePage]:
     rows = connection.execute(_PAGES, {"batch": batch, "moment": moment})
     return [
-        Page(
+        SourcePage(
             id=page_id,
             job_id=job_id,
             owner=owner,
@@ -307,7 +307,7 @@ def _post_rows(gathered: Gathered) -> Iterator[tuple[Any, ...]]:
         )  # fmt: skip
 
 
-def _claim_row(claim: Claim) -> tuple[Any, ...]:
+def _claim_row(claim: SearchClaim) -> tuple[Any, ...]:
     page, latest = claim.page, claim.latest
     platform, stable_id = claim.key
     is_wrapped = latest.item.ordinal is None

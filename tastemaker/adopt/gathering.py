@@ -29,7 +29,7 @@ _MERGED: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class SourcePage:
     """A row of `scraping_results`. `job_id` is None where the search is unknown; then `owner` is too."""
 
     id: UUID
@@ -43,7 +43,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    page: Page
+    page: SourcePage
     item: Item
     sighting: Sighting
 
@@ -60,7 +60,7 @@ class Readings:
 
 
 @dataclass(slots=True)
-class Account:
+class AdoptedCreator:
     """A creator merged over time; handles with when they were seen first and last. Its id is its key's."""
 
     creator: Creator
@@ -71,11 +71,11 @@ class Account:
 
 
 @dataclass(slots=True)
-class Claim:
+class SearchClaim:
     """A creator of a search. `latest` is the element that described it last."""
 
     key: Key
-    page: Page
+    page: SourcePage
     position: int
     latest: Seen
     post: Post | None
@@ -83,13 +83,13 @@ class Claim:
 
 @dataclass(slots=True)
 class Gathered:
-    accounts: dict[Key, Account] = field(default_factory=dict)
+    accounts: dict[Key, AdoptedCreator] = field(default_factory=dict)
     posts: dict[Key, tuple[Post, datetime]] = field(default_factory=dict)
-    claims: list[Claim] = field(default_factory=list)
+    claims: list[SearchClaim] = field(default_factory=list)
     repeated: int = 0
 
 
-def read_pages(pages: Iterable[Page]) -> Readings:
+def read_pages(pages: Iterable[SourcePage]) -> Readings:
     readings = Readings()
     for page in pages:
         try:
@@ -108,7 +108,7 @@ def read_pages(pages: Iterable[Page]) -> Readings:
     return readings
 
 
-def identities_in(pages: Iterable[Page]) -> set[Named]:
+def identities_in(pages: Iterable[SourcePage]) -> set[Named]:
     """Of every element that tells both handle and id."""
     found: set[Named] = set()
     for page in pages:
@@ -142,7 +142,7 @@ def gather(readings: Readings, identities: Mapping[Key, str]) -> Gathered:
     return gathered
 
 
-def _reject(readings: Readings, page: Page, reason: str) -> None:
+def _reject(readings: Readings, page: SourcePage, reason: str) -> None:
     readings.rejected[reason] += 1
     readings.rejected_in.add((page.id, reason))
 
@@ -159,7 +159,7 @@ def _keep_account(gathered: Gathered, seen: Seen, key: Key) -> None:
     creator, at = seen.sighting.creator, seen.page.seen_at
     account = gathered.accounts.get(key)
     if account is None:
-        account = gathered.accounts[key] = Account(creator, at, at)
+        account = gathered.accounts[key] = AdoptedCreator(creator, at, at)
     else:
         account.creator = _merged(account.creator, creator)
         account.last_seen_at = at
@@ -189,14 +189,14 @@ def _keep_post(gathered: Gathered, seen: Seen, key: Key) -> None:
 
 def _claim(gathered: Gathered, keyed: Sequence[tuple[Seen, Key]]) -> None:
     """A page without a search keeps its creators too, each once in the page."""
-    claims: dict[tuple[UUID, Key], Claim] = {}
+    claims: dict[tuple[UUID, Key], SearchClaim] = {}
     positions: Counter[UUID] = Counter()
     for seen, key in keyed:
         group = seen.page.job_id or seen.page.id
         claim = claims.get((group, key))
         if claim is None:
             positions[group] += 1
-            claims[group, key] = Claim(key, seen.page, positions[group], seen, seen.sighting.post)
+            claims[group, key] = SearchClaim(key, seen.page, positions[group], seen, seen.sighting.post)
         else:
             claim.latest = seen
             claim.post = seen.sighting.post or claim.post

@@ -63,7 +63,7 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class StepProgress:
     total: int | None = None
     place: int = 0
     done: bool = False
@@ -121,9 +121,9 @@ def read_adoption(connection: Connection[Any], schema: str) -> Adoption:
     return Adoption(schema, *row)
 
 
-def read_step(connection: Connection[Any], name: str) -> Progress:
+def read_step(connection: Connection[Any], name: str) -> StepProgress:
     row = connection.execute(_STEP, {"name": name}).fetchone()
-    return Progress(*row) if row else Progress()
+    return StepProgress(*row) if row else StepProgress()
 
 
 def read_counts(connection: Connection[Any]) -> dict[str, Mapping[str, Any]]:
@@ -137,15 +137,15 @@ def record_step(
     connection: Connection[Any],
     name: str,
     *,
-    before: Progress,
+    before: StepProgress,
     total: int | None,
     place: int,
     done: bool,
     counts: Counts,
     seconds: float,
-) -> Progress:
+) -> StepProgress:
     """In the transaction of the work itself. `counts` are added to what was counted before."""
-    progress = Progress(total, place, done, added(before.counts or {}, counts))
+    progress = StepProgress(total, place, done, added(before.counts or {}, counts))
     connection.execute(
         _RECORD,
         {

@@ -166,7 +166,7 @@ class AdoptionRefused(DatabaseUnavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SourceColumn:
     name: str
     kind: str
     required: bool
@@ -190,9 +190,9 @@ class Census:
     sessions: int = 0
 
 
-def columns_of(table: str) -> tuple[Column, ...]:
+def columns_of(table: str) -> tuple[SourceColumn, ...]:
     words = (word.split(":") for word in TABLES[table].split())
-    return tuple(Column(name, kind.rstrip("!"), kind.endswith("!")) for name, kind in words)
+    return tuple(SourceColumn(name, kind.rstrip("!"), kind.endswith("!")) for name, kind in words)
 
 
 def refuse_what_is_not_the_original(census: Census) -> None:

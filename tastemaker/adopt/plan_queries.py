@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from psycopg import Connection, sql
 
-from tastemaker.adopt.gathering import Key, Page, handles_without_id, read_pages
+from tastemaker.adopt.gathering import Key, SourcePage, handles_without_id, read_pages
 from tastemaker.adopt.original_queries import TABLES, Census, sources_in_public
 from tastemaker.adopt.steps import steps
 from tastemaker.adopt.tables_queries import FIELDS, THROTTLE_ROWS, Throttle, throttles_among, words_in
@@ -194,9 +194,9 @@ def names_of_others(census: Census) -> list[str]:
     return sorted(set(census.tables) - set(TABLES))
 
 
-def _page(row: tuple[Any, ...], moment: datetime) -> Page:
+def _page(row: tuple[Any, ...], moment: datetime) -> SourcePage:
     page_id, job_id, platform, text = row
-    return Page(
+    return SourcePage(
         id=page_id,
         job_id=job_id,
         owner=None,

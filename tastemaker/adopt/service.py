@@ -25,7 +25,7 @@ from tastemaker.adopt.original_queries import (
 )
 from tastemaker.adopt.plan_queries import WORDS_SHOWN, Options, Plan, make_plan
 from tastemaker.adopt.session_queries import Ahead, connected, lock_out_others, reading_ahead, work_as_owner
-from tastemaker.adopt.steps import AdoptionFailed, Step, Work, steps
+from tastemaker.adopt.steps import AdoptionFailed, AdoptionStep, Work, steps
 from tastemaker.config_store.migrate import migrate_and_declare
 from tastemaker.core.clock import monotonic, utc_now
 from tastemaker.db.migrations import session as migration_session
@@ -156,9 +156,15 @@ def _move(connection: Connection[Any], schema: str, options: Options) -> None:
         connection.execute(sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(schema)))
         connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(OWNER)))
         ledger_queries.record_step(
-            connection, "move", before=ledger_queries.Progress(), total=1, place=1, done=True, counts=counts,
+            connection,
+            "move",
+            before=ledger_queries.StepProgress(),
+            total=1,
+            place=1,
+            done=True,
+            counts=counts,
             seconds=monotonic() - began,
-        )  # fmt: skip
+        )
 
 
 def _take_steps(connection: Connection[Any], ahead: Ahead, adoption: Adoption, tell: OnProgress) -> None:
@@ -175,7 +181,7 @@ def _take_steps(connection: Connection[Any], ahead: Ahead, adoption: Adoption, t
         _take(work, step, tell)
 
 
-def _take(work: Work, step: Step, tell: OnProgress) -> None:
+def _take(work: Work, step: AdoptionStep, tell: OnProgress) -> None:
     progress = ledger_queries.read_step(work.connection, step.name)
     total = step.total(work) if step.total else 1
     while not progress.done:

@@ -72,7 +72,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class AdoptionStep:
     """`batch` is given the places after which and up to which it works; places go from 1 to `total`."""
 
     name: str
@@ -83,38 +83,42 @@ class Step:
     lock: str = NO_LOCK
 
 
-def steps() -> Iterator[Step]:
-    yield Step(name="look", what="read which words, people and rows there are", batch=_look)
-    yield Step(name="subscription_plans", what="copy plans; unknown ones become inactive", batch=_plans)
-    yield Step(name="system_configurations", what="copy settings over the shipped ones", batch=_settings)
-    yield Step(
+def steps() -> Iterator[AdoptionStep]:
+    yield AdoptionStep(name="look", what="read which words, people and rows there are", batch=_look)
+    yield AdoptionStep(
+        name="subscription_plans", what="copy plans; unknown ones become inactive", batch=_plans
+    )
+    yield AdoptionStep(
+        name="system_configurations", what="copy settings over the shipped ones", batch=_settings
+    )
+    yield AdoptionStep(
         name="users", what="copy users, profiles without a user, and owners without either",
         batch=_users, total=_people, at_once=PEOPLE_AT_ONCE,
     )  # fmt: skip
     for satellite in SATELLITES:
-        yield Step(
+        yield AdoptionStep(
             name=satellite.table, what="copy, one row a user", batch=partial(_satellite, satellite),
             total=_people, at_once=PEOPLE_AT_ONCE,
         )  # fmt: skip
     for copy in rows_queries.BEFORE_CREATORS:
         yield _copying(copy)
-    yield Step(
+    yield AdoptionStep(
         name="identities",
         what="learn which id each handle belongs to",
         batch=_identities,
         total=_page_batches,
     )
-    yield Step(
+    yield AdoptionStep(
         name="scraping_results",
         what="creators into the catalog, claims and pages, each creator once a search",
         batch=_creators, total=_page_batches,
     )  # fmt: skip
     for copy in rows_queries.AFTER_CREATORS:
         yield _copying(copy)
-    yield Step(
+    yield AdoptionStep(
         name="verify", what="compare every value of the users, every id and every count", batch=_verify
     )
-    yield Step(
+    yield AdoptionStep(
         name="counters", what="count usage from what was found in the current period",
         batch=_counters, total=_people, at_once=PEOPLE_AT_ONCE,
     )  # fmt: skip
@@ -126,14 +130,16 @@ def read_moved_census(connection: Connection[Any], schema: str) -> Census:
     return Census(database="", tables=tables, has_our_ledger=False, adoption_schema=schema)
 
 
-def _copying(copy: rows_queries.Copy) -> Step:
+def _copying(copy: rows_queries.Copy) -> AdoptionStep:
     def batch(work: Work, after: int, upto: int) -> Counts:
         return rows_queries.copy_batch(work.connection, copy, after=after, upto=upto, moment=work.moment)
 
     def total(work: Work) -> int:
         return rows_queries.count_queue(work.connection, copy.name)
 
-    return Step(name=copy.name, what="copy with mapped words", batch=batch, total=total, at_once=ROWS_AT_ONCE)
+    return AdoptionStep(
+        name=copy.name, what="copy with mapped words", batch=batch, total=total, at_once=ROWS_AT_ONCE
+    )
 
 
 def _look(work: Work, _after: int, _upto: int) -> Counts:

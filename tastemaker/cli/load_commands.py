@@ -10,7 +10,7 @@ from tastemaker.cli.table import Column
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.settings import get_settings
 from tastemaker.db.access import Access, database_access
-from tastemaker.ops.load_queries import By, Statement, TableSize, list_sizes, list_statements
+from tastemaker.ops.load_queries import By, StatementStatistics, TableSize, list_sizes, list_statements
 
 SIZE_COLUMNS = (
     Column(title="Table", least=12, most=50),
@@ -58,6 +58,6 @@ def _size_row(table: TableSize) -> tuple[str, ...]:
     return (plain(name), *parts)
 
 
-def _statement_row(statement: Statement) -> tuple[str, ...]:
+def _statement_row(statement: StatementStatistics) -> tuple[str, ...]:
     words = plain(" ".join(statement.query.split()))
     return f"{statement.mean_ms:,.2f}", f"{statement.calls:,}", f"{statement.total_ms / 1000:,.1f}", words

@@ -54,7 +54,7 @@ class TableSize:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class StatementStatistics:
     """Since the counters were reset last; values stand as `$1`."""
 
     query: str
@@ -70,9 +70,12 @@ def list_sizes(admin_url: str, *, limit: int) -> list[TableSize]:
         return cursor.execute(SIZES, {"limit": limit}).fetchall()
 
 
-def list_statements(admin_url: str, *, by: By, limit: int) -> list[Statement]:
+def list_statements(admin_url: str, *, by: By, limit: int) -> list[StatementStatistics]:
     """The slowest first. Raises DatabaseUnavailable, and Conflict where the server does not count."""
-    with _connected(admin_url) as connection, connection.cursor(row_factory=class_row(Statement)) as cursor:
+    with (
+        _connected(admin_url) as connection,
+        connection.cursor(row_factory=class_row(StatementStatistics)) as cursor,
+    ):
         where = connection.execute(_WHERE_COUNTED).fetchone()
         if where is None:
             raise Conflict("Nothing counts statements here: pg_stat_statements is not installed.")

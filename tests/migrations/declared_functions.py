@@ -16,22 +16,22 @@ NOBODY: Final = "{}"
 MOMENT: Final = "moment timestamp without time zone"
 PLACE: Final = "after_at timestamp without time zone, after_id uuid, wanted integer"
 
-DOORS: Final = {
+SEARCH_FUNCTIONS: Final = {
     f"admin_search_users(needle text, {PLACE})": "enable_seqscan=off; jit=off",
     f"find_results_with_creator(wanted_platform text, wanted_name text, {PLACE})": "jit=off",
 }
-"""They see past row-level security and check the claim themselves; tests/db/isolation attacks every one."""
+"""They bypass row-level security and check the claim themselves; tests/db/isolation attacks each of them."""
 
-NOBODYS_DOORS: Final = ("find_api_key(wanted_prefix text)",)
-"""Asked before anybody is known; what they find is good only to who knows the rest of the secret."""
+KEY_FUNCTIONS: Final = ("find_api_key(wanted_prefix text)",)
+"""Called before the caller is known; the result is useful only to a caller who knows the rest of the key."""
 
 DEFINERS: Final = {
     "app_now()": EVERYBODY,
 }
 """They read one table each that the caller may not."""
 
-WRITING_DOORS: Final = ("redact_events(ids uuid[], fields text[], reason text, actor text)",)
-"""They change what the caller may not; they check the claim themselves and write down that they did."""
+WRITING_FUNCTIONS: Final = ("redact_events(ids uuid[], fields text[], reason text, actor text)",)
+"""They change what the caller may not, check the claim themselves and record the change."""
 
 READERS: Final = {
     "app_tenant()": "STABLE",
@@ -80,7 +80,7 @@ OF_TRIGGERS: Final = {
 }
 
 OF_THE_OWNERS_TRIGGERS: Final = ("erase_profile_backup()",)
-"""They change what the one who set them off may not read; nobody calls them."""
+"""They change rows that the user who fires them may not read; nobody calls them."""
 
 OF_THE_OLD_PROFILES: Final = {
     "compat.insert_user_profile()": ("VOLATILE", FIXED_WITH_PUBLIC),
@@ -213,11 +213,11 @@ def functions() -> set[str]:
     return {
         *(
             f"{it}: STABLE DEFINER OF door FOR {{app}} WITH {FIXED}; {custom}; {to}"
-            for it, to in DOORS.items()
+            for it, to in SEARCH_FUNCTIONS.items()
         ),
-        *(f"{it}: STABLE DEFINER OF door FOR {{app}} WITH {FIXED}" for it in NOBODYS_DOORS),
+        *(f"{it}: STABLE DEFINER OF door FOR {{app}} WITH {FIXED}" for it in KEY_FUNCTIONS),
         *(f"{it}: STABLE DEFINER OF owner FOR {who} WITH {FIXED}" for it, who in DEFINERS.items()),
-        *(f"{it}: VOLATILE DEFINER OF owner FOR {{app}} WITH {FIXED}" for it in WRITING_DOORS),
+        *(f"{it}: VOLATILE DEFINER OF owner FOR {{app}} WITH {FIXED}" for it in WRITING_FUNCTIONS),
         *(f"{it}: {kind} {owned} {EVERYBODY} WITH {FIXED}" for it, kind in READERS.items()),
         *(f"{it}: STABLE {owned} {NOBODY} WITH {FIXED_WITH_PUBLIC}" for it in VERIFIERS),
         *(f"{it}: VOLATILE {owned} {NOBODY} WITH {settings}" for it, settings in OF_TRIGGERS.items()),

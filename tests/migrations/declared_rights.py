@@ -80,7 +80,7 @@ READ_BY_REPORTS: Final = {
 }
 """No name, no address, no keyword, no payload."""
 
-READ_BY_DOORS: Final = {
+READ_BY_DEFINER_FUNCTIONS: Final = {
     "users": "business_name, created_at, email, full_name, id, is_admin, onboarding_step, search_text, "
     "user_id",
     "user_subscriptions": "current_plan, subscription_status, trial_status, user_id",
@@ -146,7 +146,7 @@ def policies() -> set[str]:
         *(_policy(table, "system ALL TO {app,owner}", SYSTEM, SYSTEM) for table in OF_THE_SYSTEM),
         *_of_the_owners(),
         *(_policy(table, "compat ALL TO {compat}", "true", "true") for table in BEHIND_THE_OLD_PROFILES),
-        *(_policy(table, "door SELECT TO {door}", "true") for table in READ_BY_DOORS),
+        *(_policy(table, "door SELECT TO {door}", "true") for table in READ_BY_DEFINER_FUNCTIONS),
         *(_policy(table, "reports SELECT TO {readonly}", "true") for table in READ_BY_REPORTS),
     }
 
@@ -163,7 +163,7 @@ def grants() -> set[str]:
         *_to("backup", {f"reports.{view}": "SELECT" for view in REPORTS}),
         *_to("readonly", {f"reports.{view}": "SELECT" for view in REPORTS}),
         *_to("readonly", {table: _reading(columns) for table, columns in READ_BY_REPORTS.items()}),
-        *_to("door", {table: _reading(columns) for table, columns in READ_BY_DOORS.items()}),
+        *_to("door", {table: _reading(columns) for table, columns in READ_BY_DEFINER_FUNCTIONS.items()}),
         *(
             f"schema {schema} to {role}: {may}"
             for schema, roles in SCHEMAS.items()

@@ -84,7 +84,7 @@ def test_no_role_of_ours_is_a_member_of_another_it_should_not_be(owner: Connecti
     assert set(rows) <= {("tastemaker_owner", "tastemaker_door")}
 
 
-def test_only_backup_and_doors_bypass_policies(owner: Connection) -> None:
+def test_only_backup_and_definer_functions_bypass_policies(owner: Connection) -> None:
     rows = owner.execute(
         "SELECT rolname FROM pg_roles WHERE rolname LIKE 'tastemaker%' AND (rolbypassrls OR rolsuper)"
         " ORDER BY rolname"

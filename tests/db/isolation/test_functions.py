@@ -1,4 +1,4 @@
-"""Views and functions that a tenant's code can reach, and what runs with somebody else's rights."""
+"""Views and functions that the application can reach, and functions that run with the rights of others."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -27,7 +27,7 @@ ARGUMENTS: Final[dict[str, Sequence[object]]] = {
     "timestamp with time zone": ["infinity", "-infinity"],
     "regclass": ["users", "user_profiles_backup"],
 }
-"""What each argument of a door is tried with; more for a type that is new."""
+"""The values that each argument is attacked with. Add some for a new type."""
 
 ARGUMENT_TYPES: Final = """
     SELECT coalesce(array_agg(format_type(t.type, NULL) ORDER BY t.place), '{}')
