@@ -1,7 +1,7 @@
 """The composition root: what the processes are made of, for `asgi`, `worker` and `cli` alike.
 
 The database, the providers (live, and the sandbox over its corpus), the transports of jobs and of outgoing
-messages. The slices' tasks are imported here, so that every handler, schedule and subscriber is registered.
+messages. A function imports what it composes: a command that reads a table needs no provider and no handler.
 """
 
 import asyncio
@@ -9,44 +9,23 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
-import tastemaker.accounts.service
-import tastemaker.billing.tasks
-import tastemaker.jobs.upkeep
-import tastemaker.journeys.account_deletion
-import tastemaker.mail.tasks
-import tastemaker.ops.tasks
-import tastemaker.providers.tasks  # noqa: F401 - their handlers and schedules register themselves
-from tastemaker.config_store.hot_reload import Configuration, load_configuration
-from tastemaker.config_store.keys import YOUTUBE_CONTACTS_CONFIRMED, YOUTUBE_DERIVED_CONFIRMED
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.db.access import Access
-from tastemaker.db.engine import Database, open_database
+from tastemaker.db.pool import Database, open_database
 from tastemaker.db.profiles import pool_profile
-from tastemaker.events.dispatcher import run_dispatcher
-from tastemaker.jobs.completion import Completing
-from tastemaker.jobs.registry import registered_handlers
-from tastemaker.jobs.schedules import run_schedules
-from tastemaker.jobs.transports.publishing import QSTASH, qstash_sender
-from tastemaker.jobs.transports.qstash import QStash
-from tastemaker.jobs.transports.qstash_callbacks import Deliveries
-from tastemaker.jobs.transports.qstash_dispatch import run_line
-from tastemaker.jobs.types import Resources
-from tastemaker.jobs.worker import worker_name
-from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
-from tastemaker.mail.mailer import Mailer, mailer_of
-from tastemaker.mail.sending import email_senders
-from tastemaker.outbox.relay import Senders, run_relay
-from tastemaker.providers.http import make_client
-from tastemaker.providers.registry import Registry, load_registry, sandbox_providers
-from tastemaker.sandbox.server import serve
-from tastemaker.searches.exclusions.names import find_key
-from tastemaker.searches.tasks import Sources
-from tastemaker.searches.types import LIVE, SANDBOX
+
+if TYPE_CHECKING:
+    from tastemaker.config_store.hot_reload import Configuration
+    from tastemaker.jobs.transports.qstash import QStash
+    from tastemaker.jobs.transports.qstash_callbacks import Deliveries
+    from tastemaker.jobs.types import Resources
+    from tastemaker.mail.mailer import Mailer
+    from tastemaker.outbox.relay import Senders
+    from tastemaker.providers.registry import Registry
+    from tastemaker.searches.tasks import Sources
 
 QSTASH_SECONDS: Final = 12.0
 
@@ -55,13 +34,13 @@ QSTASH_SECONDS: Final = 12.0
 class Equipment:
     """What a process that runs jobs needs: what its handlers use, and the senders of its relay."""
 
-    sources: Sources
-    mailer: Mailer
-    senders: Senders
+    sources: "Sources"
+    mailer: "Mailer"
+    senders: "Senders"
 
     @property
-    def resources(self) -> Resources:
-        return {Sources: self.sources, Mailer: self.mailer}
+    def resources(self) -> "Resources":
+        return {type(self.sources): self.sources, type(self.mailer): self.mailer}
 
     @property
     def served(self) -> dict[str, list[Platform]]:
@@ -79,8 +58,24 @@ async def connected(
         yield database
 
 
-async def live_registry(database: Database, settings: Settings) -> Registry:
+def register_tasks() -> None:
+    """Import the slices' tasks: each handler, schedule, subscriber and channel registers itself."""
+    import tastemaker.accounts.service
+    import tastemaker.billing.tasks
+    import tastemaker.jobs.upkeep
+    import tastemaker.journeys.account_deletion
+    import tastemaker.mail.tasks
+    import tastemaker.ops.tasks
+    import tastemaker.providers.tasks
+    import tastemaker.searches.tasks  # noqa: F401 - all of them, for what they register
+
+
+async def live_registry(database: Database, settings: Settings) -> "Registry":
     """The live providers under the operator's confirmations. Raises InvalidInput for an unknown provider."""
+    from tastemaker.config_store.hot_reload import load_configuration
+    from tastemaker.config_store.keys import YOUTUBE_CONTACTS_CONFIRMED, YOUTUBE_DERIVED_CONFIRMED
+    from tastemaker.providers.registry import load_registry
+
     config = await load_configuration(database)
     return load_registry(
         settings,
@@ -92,12 +87,20 @@ async def live_registry(database: Database, settings: Settings) -> Registry:
 @asynccontextmanager
 async def open_sources(
     database: Database, settings: Settings, *, live: bool, corpus: Path | None
-) -> AsyncIterator[Sources]:
+) -> AsyncIterator["Sources"]:
     """The providers that this process serves: the live ones, and the sandbox over the corpus if given."""
+    from tastemaker.providers.http import make_client
+    from tastemaker.providers.registry import sandbox_providers
+    from tastemaker.searches.exclusions.names import find_key
+    from tastemaker.searches.tasks import Sources
+    from tastemaker.searches.types import LIVE, SANDBOX
+
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(make_client())
         providers = {LIVE: (await live_registry(database, settings)).searches} if live else {}
         if corpus is not None:
+            from tastemaker.sandbox.server import serve
+
             providers[SANDBOX] = sandbox_providers(await stack.enter_async_context(serve(corpus)))
         yield Sources(http=http, providers=providers, key=find_key(settings))
 
@@ -105,6 +108,10 @@ async def open_sources(
 @asynccontextmanager
 async def equipped(database: Database, settings: Settings, *, corpus: Path) -> AsyncIterator[Equipment]:
     """For a process that runs every kind of job, from every source."""
+    from tastemaker.mail.mailer import mailer_of
+    from tastemaker.mail.sending import email_senders
+
+    register_tasks()
     mailer = mailer_of(settings)
     async with open_sources(database, settings, live=True, corpus=corpus) as sources:
         yield Equipment(sources, mailer, email_senders(database, mailer))
@@ -113,16 +120,26 @@ async def equipped(database: Database, settings: Settings, *, corpus: Path) -> A
 @asynccontextmanager
 async def qstash_deliveries(
     database: Database,
-    qstash: QStash,
+    qstash: "QStash",
     equipment: Equipment,
     *,
-    config: Configuration,
+    config: "Configuration",
     stopping: asyncio.Event,
-) -> AsyncIterator[Deliveries]:
+) -> AsyncIterator["Deliveries"]:
     """Announces waiting jobs to QStash and runs those that it calls with, for the time of the block.
 
     Where a part of it fails, `stopping` is set: calls are refused from then on, and QStash makes them again.
     """
+    import httpx
+
+    from tastemaker.jobs.completion import Completing
+    from tastemaker.jobs.registry import registered_handlers
+    from tastemaker.jobs.transports.publishing import QSTASH, qstash_sender
+    from tastemaker.jobs.transports.qstash_callbacks import Deliveries
+    from tastemaker.jobs.transports.qstash_dispatch import run_line
+    from tastemaker.jobs.worker import worker_name
+    from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
+
     state = WorkerState(
         name=worker_name(),
         handlers=registered_handlers(equipment.resources),
@@ -145,9 +162,13 @@ async def qstash_deliveries(
 
 
 async def run_beside(
-    jobs: Coroutine[Any, Any, None], database: Database, senders: Senders, *, stopping: asyncio.Event
+    jobs: Coroutine[Any, Any, None], database: Database, senders: "Senders", *, stopping: asyncio.Event
 ) -> None:
     """Runs `jobs` together with schedules, event deliveries and the outbox relay, until `stopping` is set."""
+    from tastemaker.events.dispatcher import run_dispatcher
+    from tastemaker.jobs.schedules import run_schedules
+    from tastemaker.outbox.relay import run_relay
+
     async with asyncio.TaskGroup() as parts:
         parts.create_task(jobs)
         parts.create_task(run_schedules(database, stopping=stopping))

@@ -6,13 +6,13 @@ Any number of workers may run, on any number of machines; each may be killed at 
 import asyncio
 
 from tastemaker.config_store.hot_reload import live_configuration
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 from tastemaker.jobs.registry import registered_handlers
 from tastemaker.jobs.types import Resources
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.outbox.relay import Senders
-from tastemaker.runtime import run_beside
+from tastemaker.runtime import register_tasks, run_beside
 
 
 async def run_worker_process(
@@ -27,6 +27,7 @@ async def run_worker_process(
 
     `resources` are what handlers need; `senders` are the channels that this process can use.
     """
+    register_tasks()
     async with live_configuration(database) as config:
         handlers = registered_handlers(resources)
         jobs = run_worker(database, handlers, stopping=stopping, config=config, settings=settings)

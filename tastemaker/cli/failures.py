@@ -17,7 +17,7 @@ from tastemaker.core.private_files import private_folder
 _EMAIL = re.compile(r"[^\s@\"'<>()\[\]{},;:=]+@[^\s@\"'<>()\[\]{},;:=]+\.[^\s@\"'<>()\[\]{},;:=]+")
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s/@]*@")
 _SECRET_PARAMETER = re.compile(r"(?i)\b((?:api[_-]?)?key|password|token|secret)=[^\s&'\"]+")
-_DATABASE_MODULES = ("psycopg", "psycopg_pool", "sqlalchemy")
+_DATABASE_MODULES = ("psycopg", "psycopg_pool")
 _LOST = {"OperationalError", "InterfaceError", "PoolTimeout", "PoolClosed", "AdminShutdown"}
 _KEPT_REPORTS = 20
 SHORTEST_SECRET = 8

@@ -1,13 +1,18 @@
 """The process itself: Ctrl-C and SIGTERM end it in one way, also while it loads and when it leaves.
 
-Nothing of ours is imported before the signals are in hand.
+Nothing of ours is imported before the signals are handled.
 """
 
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 INTERRUPTED = 130
 """`core.errors.ExitCode.INTERRUPTED`, known before that module is loaded."""
@@ -17,6 +22,8 @@ FAILED = 1
 
 STOPPED = b"Stopped.\n"
 STOPPED_DOCUMENT = b'{\n  "error": "Stopped.",\n  "kind": "interrupted",\n  "exit_code": 130\n}\n'
+
+SHOW_CURSOR = b"\x1b[?25h\n"
 
 Handler = Callable[[int, FrameType | None], object]
 
@@ -35,6 +42,28 @@ def main() -> None:
         _tell_stopped()
     _on_stop_signals(lambda *_: os._exit(status))
     sys.exit(status if let_go() else status or FAILED)
+
+
+@contextmanager
+def stop_signals(stopping: "asyncio.Event") -> Iterator[None]:
+    """Within the block the first signal sets the event; a second one ends the process at once."""
+
+    def stop() -> None:
+        if stopping.is_set():
+            os.write(sys.stderr.fileno(), SHOW_CURSOR if sys.stderr.isatty() else b"\n")
+            os._exit(INTERRUPTED)
+        stopping.set()
+
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 def _on_stop_signals(handler: Handler) -> None:

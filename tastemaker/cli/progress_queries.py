@@ -1,39 +1,50 @@
-"""Which searches are in trouble right now: something failed and is tried again, or nobody answers."""
+"""Which searches have trouble right now: something failed and is tried again, or a provider is silent."""
 
 from collections.abc import Mapping, Sequence
-
-from sqlalchemy import text
+from dataclasses import dataclass
 
 from tastemaker.cli.progress import Trouble
 from tastemaker.core.ids import ExternalUserId, SearchId
+from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 
 SILENT_SECONDS = 8.0
-"""A call that takes longer is worth a word: most take one second, the slowest provider's seventy."""
+"""A call that takes longer is shown: most take one second, the slowest provider's take seventy."""
 
-LIST_TROUBLED = text("""
+
+@dataclass(frozen=True, slots=True)
+class OpenSearch:
+    id: SearchId
+    has_failed: bool
+    is_silent: bool
+
+
+LIST_OPEN = statement(
+    """
     SELECT id,
            EXISTS (SELECT FROM scraping_runs
-                   WHERE tenant_id = :user_id AND job_id = scraping_jobs.id AND failures > 0
+                   WHERE tenant_id = %(user_id)s AND job_id = scraping_jobs.id AND failures > 0
                      AND status IN ('pending', 'processing'))
            OR EXISTS (SELECT FROM background_jobs
-                      WHERE tenant_id = :user_id AND correlation_id = scraping_jobs.id::text
+                      WHERE tenant_id = %(user_id)s AND correlation_id = scraping_jobs.id::text
                         AND status = 'pending' AND retry_count > 0) AS has_failed,
            EXISTS (SELECT FROM provider_calls
-                   WHERE tenant_id = :user_id AND job_id = scraping_jobs.id AND status = 'estimated'
-                     AND started_at < app_now() - make_interval(secs => :silent)) AS is_silent
+                   WHERE tenant_id = %(user_id)s AND job_id = scraping_jobs.id AND status = 'estimated'
+                     AND started_at < app_now() - make_interval(secs => %(silent)s)) AS is_silent
     FROM scraping_jobs
-    WHERE user_id = :user_id AND id = ANY(CAST(:search_ids AS uuid[])) AND status IN ('pending', 'processing')
-""")
+    WHERE user_id = %(user_id)s AND id = ANY(%(search_ids)s::uuid[]) AND status IN ('pending', 'processing')
+    """,
+    OpenSearch,
+    not_null="has_failed is_silent",
+)
 
 
 async def list_troubled(
-    session: Transaction, user_id: ExternalUserId, search_ids: Sequence[SearchId]
+    tx: Transaction, user_id: ExternalUserId, search_ids: Sequence[SearchId]
 ) -> Mapping[SearchId, Trouble]:
-    asked = {"user_id": user_id, "search_ids": list(search_ids), "silent": SILENT_SECONDS}
-    rows = await session.execute(LIST_TROUBLED, asked)
+    rows = await tx.many(LIST_OPEN, user_id=user_id, search_ids=list(search_ids), silent=SILENT_SECONDS)
     return {
-        SearchId(row.id): Trouble.AGAIN if row.has_failed else Trouble.SILENCE
+        row.id: Trouble.AGAIN if row.has_failed else Trouble.SILENCE
         for row in rows
         if row.has_failed or row.is_silent
     }

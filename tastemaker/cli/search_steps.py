@@ -2,34 +2,36 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from rich.text import Text
 
 from tastemaker.campaigns.queries import Campaign
-from tastemaker.cli import report, screen, states
-from tastemaker.cli.csv_file import Written, write_csv
-from tastemaker.cli.documents import creator_document, search_document
+from tastemaker.campaigns.service import get_campaign
+from tastemaker.cli import creators_table as report
+from tastemaker.cli import screen, states
+from tastemaker.cli.csv_file import Written, free_names, write_csv
 from tastemaker.cli.numbers import counted
-from tastemaker.cli.output_path import free_names
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.progress import progress
-from tastemaker.cli.search_command import Plan
+from tastemaker.cli.search import Plan
 from tastemaker.cli.searching import run_searches
 from tastemaker.cli.session import Session
-from tastemaker.cli.sources import needed_for
+from tastemaker.cli.sources import needed_for, prepared_corpus, refuse_without_key
+from tastemaker.cli.states import search_document
 from tastemaker.core.clock import utc_now
-from tastemaker.core.errors import AppError, ExitCode
+from tastemaker.core.errors import AppError, Conflict, ExitCode
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import in_transaction, session_scope
+from tastemaker.db.transaction import in_transaction, transaction
 from tastemaker.journeys.start_searches import start_or_continue
 from tastemaker.ratelimit.service import close_breakers
 from tastemaker.searches.results.export import columns_of
 from tastemaker.searches.results.queries import list_results, stream_results
-from tastemaker.searches.types import LIVE, Search
+from tastemaker.searches.service import get_search, resume_search
+from tastemaker.searches.types import LIVE, SANDBOX, Search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,31 @@ async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
         as_json=wish.as_json,
         notice=plan.notice,
         left_out=choice.left_out,
+    )
+    return await finish(session, begun)
+
+
+async def resume_and_finish(session: Session, reference: str, *, as_json: bool) -> ExitCode:
+    """Raises NotFound, Conflict when it has ended, InvalidInput when its provider's key is missing."""
+    async with transaction(session.database, session.user.claim) as tx:
+        search = await get_search(tx, session.user, reference)
+    is_sandbox = search.source == SANDBOX
+    if not is_sandbox:
+        refuse_without_key(session.settings, search.platform)
+    corpus = prepared_corpus(session.settings) if is_sandbox else None
+    async with transaction(session.database, session.user.claim) as tx:
+        search = await resume_search(tx, session.user, search)
+        if search.campaign_id is None:
+            raise Conflict(f"Search {states.short_id(search)} belongs to no campaign.")
+        campaign = await get_campaign(tx, session.user, str(search.campaign_id))
+    begun = Begun(
+        campaign=campaign,
+        searches=[search],
+        continued=[search],
+        source=search.source or LIVE,
+        corpus=corpus,
+        output=None,
+        as_json=as_json,
     )
     return await finish(session, begun)
 
@@ -131,8 +158,8 @@ async def _tell(
 ) -> ExitCode:
     ids = [search.id for search in searches]
     total = sum(search.stored for search in searches)
-    async with session_scope(session.database, session.user.claim) as reading:
-        page = await list_results(reading, session.user.user_id, ids, limit=report.SHOWN)
+    async with transaction(session.database, session.user.claim) as tx:
+        page = await list_results(tx, session.user.user_id, ids, limit=report.SHOWN)
     if page.creators:
         report.show_creators(page.creators, keywords=report.keyword_count(searches))
         report.show_more(total - len(page.creators), begun.reference, options="", total=total)
@@ -172,7 +199,7 @@ async def _tell_as_json(
     csv = {"path": written.path, "creators": written.creators} if written else None
     document = {**_document(session, begun, searches), "csv": csv, "exit_code": status}
     found = stream_results(session.database, session.user.user_id, [search.id for search in searches])
-    rows = (creator_document(creator) async for creator in found)
+    rows = (asdict(creator) async for creator in found)
     await screen.write_json_with_rows(document, "creators", rows)
     return status
 

@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tastemaker.cli.process import stop_signals
 from tastemaker.cli.progress import Progress, Standing, Trouble
 from tastemaker.cli.progress_queries import list_troubled
 from tastemaker.cli.session import Session
-from tastemaker.cli.signals import stop_signals
 from tastemaker.cli.states import is_settled
 from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.ids import SearchId
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.types import Handlers
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
@@ -102,6 +102,6 @@ async def _look(
 ) -> tuple[Sequence[Search], Mapping[SearchId, Trouble]]:
     """How they stand, and which of them meet with trouble."""
     ids = [search.id for search in searches]
-    async with session_scope(session.database, session.user.claim) as reading:
-        standing = [await get_search(reading, session.user, str(search_id)) for search_id in ids]
-        return standing, await list_troubled(reading, session.user.user_id, ids)
+    async with transaction(session.database, session.user.claim) as tx:
+        standing = [await get_search(tx, session.user, str(search_id)) for search_id in ids]
+        return standing, await list_troubled(tx, session.user.user_id, ids)

@@ -1,15 +1,23 @@
 """The one place where a command gets its database: started, at the schema's head, open as the local user."""
 
 import asyncio
+import inspect
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from functools import wraps
+from logging.handlers import RotatingFileHandler
+from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
 
-from tastemaker.cli.log_file import logging_to_file
+from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
+from tastemaker.accounts.service import ensure_local_user
+from tastemaker.cli.failures import redacted
 from tastemaker.core.errors import DatabaseUnavailable
+from tastemaker.core.logging import get_logger
+from tastemaker.core.private_files import private_folder
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db.access import (
     Access,
@@ -18,27 +26,46 @@ from tastemaker.db.access import (
     find_schema_version,
     needed_version,
 )
+from tastemaker.db.claims import Tenant
+from tastemaker.db.pool import Database
 from tastemaker.db.reasons import reason_of
+from tastemaker.db.transaction import transaction
+from tastemaker.runtime import connected
 
-if TYPE_CHECKING:
-    from tastemaker.accounts.current_user import CurrentUser
-    from tastemaker.db.engine import Database
-
+Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+LARGEST_LOG = 1_000_000
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a command works with. `where` says in a few words which database it is."""
+    """What a command works with. `where` names the database in a few words."""
 
     settings: Settings
     access: Access
-    database: "Database"
-    user: "CurrentUser"
+    database: Database
+    user: CurrentUser
 
     @property
     def where(self) -> str:
         return "the embedded database" if self.access.embedded else "the database of DATABASE_URL"
+
+
+def with_session(
+    work: Callable[Concatenate[Session, Parameters], Awaitable[Result]],
+) -> Callable[Parameters, Result]:
+    """Make a command of `work`, which takes a session before what was typed."""
+
+    @wraps(work)
+    def command(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
+        return in_session(lambda session: work(session, *arguments, **options))
+
+    signature = inspect.signature(work)
+    typed = list(signature.parameters.values())[1:]
+    command.__signature__ = signature.replace(parameters=typed)  # type: ignore[attr-defined]  # Typer reads it
+    return command
 
 
 def in_session(work: Callable[[Session], Awaitable[Result]]) -> Result:
@@ -78,14 +105,8 @@ def ensure_head(access: Access) -> None:
 async def open_session(
     settings: Settings, access: Access, work: Callable[[Session], Awaitable[Result]]
 ) -> Result:
-    from tastemaker.accounts.current_user import LOCAL_USER
-    from tastemaker.accounts.service import ensure_local_user
-    from tastemaker.db.claims import Tenant
-    from tastemaker.db.engine import session_scope
-    from tastemaker.runtime import connected
-
     async with connected(settings, access) as database:
-        async with session_scope(database, Tenant(LOCAL_USER)) as session:
+        async with transaction(database, Tenant(LOCAL_USER)) as session:
             user = await ensure_local_user(session)
         return await work(Session(settings, access, database, user))
 
@@ -115,3 +136,42 @@ def _migrate(admin_url: str, app_password: str | None) -> None:
         say(f"{what}: {counted(len(done.applied), 'step')}, {seconds(done.seconds)}.", style="dim")
     for sentence in done.weaker:
         say(sentence, style="yellow")
+
+
+@contextmanager
+def logging_to_file(settings: Settings) -> Iterator[None]:
+    """Warnings go to a file in the data directory, without secrets, unless --debug shows them."""
+    log = get_logger("tastemaker")
+    if log.handlers:
+        yield
+        return
+    handler = _handler(settings)
+    before = log.propagate, log.level
+    log.propagate = False
+    log.setLevel(logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.WARNING))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+        log.propagate, log.level = before
+
+
+def _handler(settings: Settings) -> logging.Handler:
+    """Where the directory cannot be written, nothing is logged."""
+    try:
+        folder = settings.home / "log"
+        private_folder(folder)
+        handler = RotatingFileHandler(
+            folder / "tastemaker.log", maxBytes=LARGEST_LOG, backupCount=1, encoding="utf-8", delay=True
+        )
+    except OSError:
+        return logging.NullHandler()
+    handler.setFormatter(_Redacting(LOG_FORMAT))
+    return handler
+
+
+class _Redacting(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))

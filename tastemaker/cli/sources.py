@@ -1,17 +1,30 @@
 """Where creators come from: the live platforms for which there is a key, or the sandbox; never both mixed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from rich.live import Live
+from rich.text import Text
+
+from tastemaker.cli.screen import notes, say
+from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
+from tastemaker.sandbox.corpus import active_corpus
+from tastemaker.sandbox.store import get_facts, reading
 from tastemaker.searches.types import LIVE, SANDBOX
 
 if TYPE_CHECKING:
     from tastemaker.cli.session import Session
     from tastemaker.providers.base import Declaration
+
+SECONDS_BETWEEN_LOOKS = 0.1
+BAR = 30
+Told = Callable[[int, int], None]
 
 Source = Literal["sandbox", "live"]
 
@@ -89,6 +102,39 @@ async def declarations(session: "Session", choice: Choice) -> dict[Platform, "De
     return {platform: provider.declaration for platform, provider in providers.items()}
 
 
+def prepared_corpus(settings: Settings) -> Path:
+    """The corpus to search: the active one, or the made-up one, which the first search makes."""
+    with corpus_progress("Making up the sandbox's creators, once") as told:
+        return active_corpus(settings.home, seed=settings.sandbox_seed, progress=told)
+
+
+def is_imported(corpus: Path) -> bool:
+    with reading(corpus) as connection:
+        return get_facts(connection).get("origin") != "synthetic"
+
+
+@contextmanager
+def corpus_progress(what: str) -> Iterator[Told]:
+    """A function to be told (done, all). Shows nothing before it is told something."""
+    console = notes()
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield _said_once(what)
+        return
+    with ExitStack() as stack:
+        live: Live | None = None
+        last = 0.0
+
+        def told(done: int, total: int) -> None:
+            nonlocal live, last
+            if live is None:
+                live = stack.enter_context(Live(console=console, auto_refresh=False, transient=True))
+            if done == total or monotonic() - last >= SECONDS_BETWEEN_LOOKS:
+                last = monotonic()
+                live.update(_bar(what, done, total), refresh=True)
+
+        yield told
+
+
 def _left_out(settings: Settings, platforms: Sequence[Platform]) -> str | None:
     if not platforms:
         return None
@@ -96,3 +142,22 @@ def _left_out(settings: Settings, platforms: Sequence[Platform]) -> str | None:
     need = "it needs" if len(platforms) == 1 else "they need"
     needed = " and ".join(dict.fromkeys(needed_for(settings, one) for one in platforms))
     return f"{names} {'is' if len(platforms) == 1 else 'are'} left out: {need} {needed}."
+
+
+def _bar(what: str, done: int, total: int) -> Text:
+    full = BAR * done // max(total, 1)
+    line = Text(f"{what}  ", no_wrap=True, overflow="ellipsis")
+    line.append("━" * full, style="cyan").append("─" * (BAR - full), style="dim")
+    return line.append(f"  {done:,} of {total:,}")
+
+
+def _said_once(what: str) -> Told:
+    said = False
+
+    def told(_done: int, total: int) -> None:
+        nonlocal said
+        if not said:
+            said = True
+            say(f"{what} ({total:,}).")
+
+    return told

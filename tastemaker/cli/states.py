@@ -1,7 +1,9 @@
 """What a search's state is called on the screen, and how its end is told."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from tastemaker.cli.numbers import counted, time_of_day
 from tastemaker.cli.plain_text import plain
@@ -40,6 +42,13 @@ _EXIT_CODES = {
 }
 
 _WORST_FIRST = (ExitCode.PROVIDER, ExitCode.QUOTA, ExitCode.LIMIT, ExitCode.FAILED)
+
+
+def search_document(search: Search) -> dict[str, Any]:
+    """A search in the JSON of `--json`."""
+    document = asdict(search)
+    del document["user_id"]
+    return document
 
 
 def short_id(search: Search) -> str:

@@ -19,7 +19,7 @@ def test_a_key_is_shown_changed_remembered_and_reset(cli: CommandLine) -> None:
     changed = cli("config", "set", NAME, "90m")
     assert said(changed.out) == f"{NAME} is 90m. A change takes effect within seconds."
     shown = said(cli("config", "get", NAME).out)
-    assert "Accepted: a duration from 10s to 7d. Read by searches.runner." in shown
+    assert "Accepted: a duration from 10s to 7d. A change takes effect within seconds." in shown
     setting = cli("config", "get", NAME, "--json").document["setting"]
     assert (setting["value"], setting["default"], setting["is_default"]) == ("90m", "1h", False)
 

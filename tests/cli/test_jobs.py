@@ -66,7 +66,7 @@ def test_what_cannot_be_is_one_sentence(cli: CommandLine) -> None:
         (("jobs", "retry", "--type", "prune_jbos"), ExitCode.NOT_FOUND, "no job of type 'prune_jbos'"),
         (("jobs", "show", "00000000"), ExitCode.NOT_FOUND, "no such job"),
         (("jobs", "cancel", "%"), ExitCode.NOT_FOUND, "no such job"),
-        (("jobs", "list", "--status", "dead"), ExitCode.USAGE, "'dead' is none of them"),
+        (("jobs", "list", "--status", "dead"), ExitCode.USAGE, "'dead' is none of: pending"),
         (("schedules", "run", "reset_usages"), ExitCode.NOT_FOUND, "no schedule 'reset_usages'"),
     ):
         told = cli(*arguments)

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from tastemaker.cli import failures
-from tastemaker.cli.help_page import EPILOG
+from tastemaker.cli.groups import ABOUT, EPILOG
 from tastemaker.cli.program import app, run
 from tastemaker.core.errors import AppError, DatabaseUnavailable, ExitCode, LimitReached
 from tests.cli.conftest import CommandLine
@@ -74,6 +74,11 @@ def test_every_command_takes_json_and_prints_one_document(cli: CommandLine) -> N
         told = cli(*path.split(), *arguments, "--json")
         assert isinstance(told.document, dict), path
         assert told.status == told.document.get("exit_code", told.status), path
+
+
+def test_the_program_shows_the_line_with_which_each_command_describes_itself() -> None:
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # Typer's own
+    assert {name: (one.help or "").split("\n")[0] for name, one in known.items()} == ABOUT
 
 
 def test_every_command_describes_itself_in_one_line() -> None:

@@ -195,7 +195,7 @@ def test_an_interrupt_while_preparing_is_told(cli: CommandLine, monkeypatch: pyt
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tastemaker.cli.search_command.prepared_corpus", interrupt)
+    monkeypatch.setattr("tastemaker.cli.search.prepared_corpus", interrupt)
     told = cli("search", "chess")
     assert (told.status, told.out, told.err) == (ExitCode.INTERRUPTED, "", "Stopped.\n")
     assert cli("search", "chess", "--json").document["exit_code"] == ExitCode.INTERRUPTED

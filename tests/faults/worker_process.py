@@ -15,7 +15,7 @@ from datetime import datetime, tzinfo
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from tastemaker.cli.signals import stop_signals
+from tastemaker.cli.process import stop_signals
 from tastemaker.core import clock
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-import tastemaker.worker  # noqa: F401 - registers them
 from tastemaker.config_store.values import write_duration
 from tastemaker.jobs.registry import registered_types
 from tastemaker.jobs.schedules import known_schedules
+from tastemaker.runtime import register_tasks
 from tests.rules.markdown import table_rows
 from tests.rules.source import ROOT
 
+register_tasks()
 JOBS, SCHEDULES = "docs/reference/jobs.md", "docs/reference/schedules.md"
 COLUMNS = 4
 

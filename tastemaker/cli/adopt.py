@@ -1,0 +1,199 @@
+"""`tastemaker db adopt`: the plan, the question, the work, the report."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
+from rich.text import Text
+
+from tastemaker.adopt import service
+from tastemaker.adopt.plan_queries import Options, Plan
+from tastemaker.adopt.service import Looked, look, plan_document
+from tastemaker.cli import screen
+from tastemaker.cli.csv_file import refuse_unwritable
+from tastemaker.cli.options import Json
+from tastemaker.cli.plain_text import plain
+from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
+from tastemaker.core.settings import get_settings
+from tastemaker.db.access import database_access
+
+WORDS_SHOWN: Final = 20
+
+
+class Orphans(StrEnum):
+    USERS = "users"
+    LEAVE = "leave"
+
+
+class TestEra(StrEnum):
+    KEEP = "keep"
+    FIT = "fit"
+
+
+def adopt(
+    database_url: Annotated[
+        str, typer.Argument(metavar="DATABASE_URL", help="The original's database, as its owner, directly.")
+    ],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write the plan or the report here, as JSON."),
+    ] = None,
+    orphans: Annotated[
+        Orphans,
+        typer.Option("--orphans", help="Owners without a user: make the user, or leave their rows aside."),
+    ] = Orphans.USERS,
+    settings: Annotated[
+        TestEra, typer.Option("--settings", help="Settings that throttle: keep them, or take fit ones.")
+    ] = TestEra.KEEP,
+    yes: Annotated[bool, typer.Option("--yes", help="Carry the plan out without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the original product's database over: nothing in it is deleted, every row is accounted for."""
+    options = Options(with_orphans=orphans is Orphans.USERS, fit_settings=settings is TestEra.FIT)
+    _adopt(database_url, options, dry_run=dry_run, report=report, yes=yes, as_json=as_json)
+
+
+def _adopt(
+    url: str, options: Options, *, dry_run: bool, report: Path | None, yes: bool, as_json: bool
+) -> None:
+    refuse_unwritable(report, overwrite=True)
+    found = look(url, options)
+    if found.plan is not None and not as_json:
+        _show_plan(found.plan)
+    if dry_run:
+        _tell(_looked_document(found), report, as_json=as_json)
+        return
+    if found.finished is None:
+        _ask(found, yes=yes, as_json=as_json)
+    password = _app_password(url)
+    done = service.adopt(
+        url, app_password=password, options=options, on_progress=None if as_json else _progress()
+    )
+    document = {"already_adopted": done.already, "schema": done.schema, "report": done.report}
+    if not as_json:
+        _show_report(done.report, already=done.already)
+    _tell(document, report, as_json=as_json)
+
+
+def _looked_document(found: Looked) -> Mapping[str, Any]:
+    if found.plan is not None:
+        return {"state": "original", "plan": plan_document(found.plan)}
+    adoption = found.finished or found.unfinished
+    state = "adopted" if found.finished else "unfinished"
+    return {"state": state, "schema": adoption.schema if adoption else None}
+
+
+def _ask(found: Looked, *, yes: bool, as_json: bool) -> None:
+    """Raises InvalidInput where nobody can be asked."""
+    if found.unfinished is not None and not as_json:
+        screen.say("An adoption was begun here and did not end; it goes on with the decisions made then.")
+    if yes:
+        return
+    if as_json:
+        raise InvalidInput("Say --yes to carry the plan out, or --dry-run to see it only.")
+    typer.confirm("Carry this out? The original must be stopped.", abort=True, err=True)
+
+
+def _app_password(url: str) -> str | None:
+    """What the application will connect with: derived from the administrator's, where the URL has one."""
+    if not conninfo_to_dict(url).get("password"):
+        return None
+    settings = get_settings().model_copy(update={"database_url": SecretStr(url), "database_admin_url": None})
+    with database_access(settings) as access:
+        if access.admin_url is None:
+            raise DatabaseUnavailable(
+                "Adoption makes roles and moves tables: connect as the database's owner with CREATEROLE."
+            )
+        return access.app_password
+
+
+def _tell(document: Mapping[str, Any], report: Path | None, *, as_json: bool) -> None:
+    if report is not None:
+        report.write_bytes(orjson.dumps(document, default=str, option=orjson.OPT_INDENT_2))
+    if as_json:
+        screen.write_json(document)
+    elif report is not None:
+        screen.say(f"Written to {report}.")
+    elif document.get("state") in {"adopted", "unfinished"}:
+        words = "already adopted" if document["state"] == "adopted" else "begun, not finished"
+        screen.show(f"The database is {words}; the original is in the schema {document['schema']}.")
+
+
+def _show_plan(plan: Plan) -> None:
+    _head(f"What stands in {plan.database}")
+    for sentence in plan.state:
+        screen.show(f"  {plain(sentence)}")
+    _head("What happens")
+    for step in plan.steps:
+        rows = "" if step.rows is None else f" ({step.rows:,} rows)"
+        screen.show(f"  {step.name}{rows}: {step.what}. Locks: {step.lock}.")
+    _head("Creators")
+    creators = plan.creators
+    entries, pages, accounts = (creators[name] for name in ("elements", "pages", "accounts"))
+    screen.show(f"  {entries:,} entries on {pages:,} pages are {accounts:,} accounts")
+    for reason, count in creators["rejected_elements"].items():
+        screen.show(f"  {count:,} stay aside: {reason}")
+    _head("Words")
+    _show_words(plan.words)
+    for table, users in plan.duplicates.items():
+        screen.show(
+            f"  {users:,} users have several rows in {table}: the one changed last stays, the others fill it"
+        )
+    _head("Decisions")
+    for decision in plan.decisions:
+        screen.show(
+            f"  {decision.question} {decision.rows:,} rows; {decision.option}, now: {decision.chosen}"
+        )
+        for detail in decision.details:
+            screen.show(Text(f"    {plain(detail)}", style="dim"))
+
+
+def _show_words(words: list[dict[str, Any]]) -> None:
+    ordered = sorted(words, key=lambda word: (word["mapped"] is not None, -word["rows"]))
+    for word in ordered[:WORDS_SHOWN]:
+        became = "has no place here" if word["mapped"] is None else f"becomes {word['mapped']}"
+        screen.show(
+            f"  {word['field']}: {plain(word['word'])[:60] or '(none)'} {became}, {word['rows']:,} rows"
+        )
+    if len(words) > WORDS_SHOWN:
+        screen.show(Text(f"  {len(words) - WORDS_SHOWN:,} more in the report (--report FILE)", style="dim"))
+
+
+def _progress() -> Any:  # noqa: ANN401 - a closure over the last step told
+    told: set[str] = set()
+
+    def tell(name: str, place: int, total: int) -> None:
+        if place >= total and name not in told:
+            told.add(name)
+            screen.say(f"{name}: done", style="dim")
+
+    return tell
+
+
+def _show_report(report: Mapping[str, Any], *, already: bool) -> None:
+    if already:
+        screen.show(
+            f"Already adopted; nothing was changed. The original is in the schema {report['schema']}."
+        )
+        return
+    _head("What arrived")
+    for table, rows in report["ours"].items():
+        screen.show(f"  {table}: {rows:,}")
+    _head("What stayed aside, and why")
+    for table, reasons in report["rejected"].items():
+        for reason, rows in reasons.items():
+            screen.show(f"  {table}: {rows:,}, {reason}")
+    if report["orphans"]:
+        screen.show(f"Users made for owners without one: {', '.join(map(plain, report['orphans']))}")
+    screen.show(f"Adopted. The original is untouched in the schema {report['schema']}.")
+
+
+def _head(title: str) -> None:
+    screen.show(Text(f"\n{title}", style="bold"))

@@ -1,0 +1,245 @@
+"""`tastemaker db …`: the server, the schema and how to reach them."""
+
+import re
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import quote, urlencode
+
+import psycopg
+import typer
+from psycopg.conninfo import conninfo_to_dict
+from rich.text import Text
+
+from tastemaker.cli import screen
+from tastemaker.cli.adopt import adopt
+from tastemaker.cli.db_load import sizes, slow
+from tastemaker.cli.db_shell import shell
+from tastemaker.cli.groups import group
+from tastemaker.cli.listing import show_table
+from tastemaker.cli.numbers import UNKNOWN, counted, moment, seconds, size
+from tastemaker.cli.options import Json
+from tastemaker.cli.table import Column
+from tastemaker.config_store.migrate import migrate_and_declare
+from tastemaker.core.errors import Conflict, DatabaseUnavailable, InvalidInput
+from tastemaker.core.settings import Settings, get_settings
+from tastemaker.db import embedded
+from tastemaker.db.access import RoleWithoutRights, database_access, find_schema_version
+from tastemaker.db.migrate import HEAD, Step
+from tastemaker.db.migrate import history as steps_of
+
+db_app = app = group("db")
+
+STEP = re.compile(r"\d{4}")
+TITLES = {
+    "postgresql": "PostgreSQL",
+    "url": "URL",
+    "pid": "Process",
+    "started_at": "Started",
+    "users": "In use by",
+}
+STEP_COLUMNS = (
+    Column(title="Step", least=4),
+    Column(title="Name", least=20, most=60),
+    Column(title="Taken (UTC)", least=16),
+)
+
+
+@app.command()
+def start(*, as_json: Json = False) -> None:
+    """Start the embedded server, and keep it until `db stop`."""
+    settings = _embedded_settings()
+    embedded.start(settings.home, bin_dir=settings.postgres_bin)
+    if as_json:
+        screen.write_json(_embedded_facts(settings))
+    else:
+        screen.show("The database runs. `tastemaker db stop` stops it.")
+
+
+@app.command()
+def stop(*, as_json: Json = False) -> None:
+    """Stop the embedded server, whoever uses it."""
+    stopped = embedded.stop(_embedded_settings().home)
+    if as_json:
+        screen.write_json({"stopped": stopped})
+    else:
+        screen.show("Stopped." if stopped else "It was not running.")
+
+
+@app.command()
+def status(*, as_json: Json = False) -> None:
+    """Show whether the database runs, where it is and how large; starts nothing."""
+    settings = get_settings()
+    facts = _embedded_facts(settings) if settings.database_url is None else _external_facts(settings)
+    if as_json:
+        screen.write_json(facts)
+        return
+    for name, value in facts.items():
+        shown = _words(name, value)
+        screen.show(Text.assemble((f"{TITLES.get(name, name.capitalize()):<12}", "dim"), shown), wraps=False)
+
+
+@app.command()
+def url(
+    *,
+    show_password: Annotated[
+        bool, typer.Option("--show-password", help="With the password, to connect with.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the address at which the application connects."""
+    settings = get_settings()
+    refuse_stopped(settings)
+    with database_access(settings) as access:
+        address = access.app_url
+    shown = address if show_password else without_password(address)
+    if as_json:
+        screen.write_json({"url": shown})
+    else:
+        screen.show(shown, wraps=False)
+
+
+@app.command()
+def migrate(
+    *,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="NNNN", help="Stop at this step; without it at the last.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the schema to the last step of its history, or to another."""
+    if to is not None and not STEP.fullmatch(to):
+        raise InvalidInput(f"A step is four digits, such as {HEAD}; {to[:20]!r} is none.")
+    with database_access(get_settings()) as access:
+        if access.admin_url is None:
+            raise DatabaseUnavailable(
+                "Migrations need the administrator. Set DATABASE_ADMIN_URL to a superuser's or the "
+                "database owner's URL."
+            )
+
+        def told(name: str, duration: float) -> None:
+            if not as_json:
+                screen.show(Text.assemble(f"{name}  ", (seconds(duration), "dim")))
+
+        done = migrate_and_declare(access.admin_url, app_password=access.app_password, to=to, on_step=told)
+    if as_json:
+        screen.write_json(asdict(done))
+        return
+    for sentence in done.weaker:
+        screen.say(sentence, style="yellow")
+    taken = (
+        f"{counted(len(done.applied), 'step')} in {seconds(done.seconds)}"
+        if done.applied
+        else "nothing to do"
+    )
+    screen.show(f"The schema is at {done.after}: {taken}.")
+
+
+@app.command()
+def history(*, as_json: Json = False) -> None:
+    """Show the steps of the schema's history, and when this database took them."""
+    with database_access(get_settings()) as access:
+        if access.admin_url is None:
+            raise DatabaseUnavailable("The history is the administrator's to read. Set DATABASE_ADMIN_URL.")
+        steps = steps_of(access.admin_url)
+    if as_json:
+        screen.write_json({"steps": [asdict(step) for step in steps]})
+    else:
+        show_table(STEP_COLUMNS, [_step_row(step) for step in steps])
+
+
+app.command()(shell)
+app.command()(sizes)
+app.command()(slow)
+app.command()(adopt)
+
+
+def _step_row(step: Step) -> tuple[str, str, str]:
+    words = step.name.removeprefix(f"{step.number}_").replace("_", " ")
+    return (step.number, words, moment(step.applied_at))
+
+
+def refuse_stopped(settings: Settings) -> None:
+    """Raises Conflict when there is no server to talk about."""
+    if settings.database_url is None and embedded.status(settings.home).state != "running":
+        raise Conflict("The embedded database is not running. `tastemaker db start` starts it.")
+
+
+def without_password(address: str) -> str:
+    """The same address for anybody's eyes."""
+    parts = conninfo_to_dict(address)
+    user, host, name = parts.pop("user", ""), parts.pop("host", ""), parts.pop("dbname", "")
+    parts.pop("password", None)
+    if "/" in str(host):  # a socket has no place in the middle of a URL
+        parts, host = {"host": host, **parts}, ""
+    elif "port" in parts:
+        host = f"{host}:{parts.pop('port')}"
+    query = urlencode({key: str(value) for key, value in parts.items()}, quote_via=quote)
+    signed_in = f"{quote(str(user), safe='')}@" if user else ""
+    return f"postgresql://{signed_in}{host}/{quote(str(name), safe='')}" + (f"?{query}" if query else "")
+
+
+def _embedded_settings() -> Settings:
+    settings = get_settings()
+    if settings.database_url is not None:
+        raise Conflict("DATABASE_URL names a PostgreSQL of your own; there is none for us to start or stop.")
+    return settings
+
+
+def _embedded_facts(settings: Settings) -> dict[str, object]:
+    now = embedded.status(settings.home)
+    schema = None
+    if now.state == "running":
+        with database_access(settings) as access, suppress(psycopg.OperationalError, RoleWithoutRights):
+            schema = find_schema_version(access.app_url)
+    return {
+        "database": "embedded",
+        "state": now.state,
+        "postgresql": now.version,
+        "schema": schema,
+        "kept": now.kept,
+        "users": now.users,
+        "pid": now.pid,
+        "started_at": now.started_at,
+        "size": now.size_bytes,
+        "folder": now.data_dir,
+    }
+
+
+def _external_facts(settings: Settings) -> dict[str, object]:
+    """Raises DatabaseUnavailable when it cannot be reached."""
+    with database_access(settings) as access:
+        try:
+            with psycopg.connect(access.app_url, connect_timeout=10) as connection:
+                version, name = connection.info.server_version, connection.info.dbname
+        except psycopg.OperationalError as error:
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise DatabaseUnavailable(f"PostgreSQL does not let us in: {lines[-1]}") from None
+        schema = find_schema_version(access.app_url)
+    return {
+        "database": "DATABASE_URL",
+        "state": "running",
+        "postgresql": f"{version // 10_000}.{version % 10_000}",
+        "schema": schema,
+        "url": without_password(access.app_url),
+        "name": name,
+    }
+
+
+def _words(name: str, value: object) -> str:
+    match name, value:
+        case _, None:
+            return UNKNOWN
+        case "size", int():
+            return size(value)
+        case "started_at", datetime():
+            return f"{moment(value)} UTC"
+        case "users", int():
+            return counted(value, "process", "processes")
+        case "kept", bool():
+            return "until `tastemaker db stop`" if value else "while somebody uses it"
+        case "state", "stale":
+            return "stale: the last server was killed; the next start recovers"
+        case _:
+            return str(value)

@@ -1,0 +1,244 @@
+"""`tastemaker jobs …` and `tastemaker schedules …`: the queue, and what is put into it again and again."""
+
+from typing import Annotated, Any
+
+import typer
+
+import tastemaker.runtime  # noqa: F401 - every type that a worker handles registers itself
+from tastemaker.cli import screen
+from tastemaker.cli.groups import group
+from tastemaker.cli.listing import Listing, answer
+from tastemaker.cli.numbers import UNKNOWN, counted, moment
+from tastemaker.cli.options import Json, Limit, word_of
+from tastemaker.cli.plain_text import plain
+from tastemaker.cli.session import Session, with_session
+from tastemaker.cli.table import Column
+from tastemaker.config_store.values import write_duration
+from tastemaker.core.errors import Conflict, InvalidInput, NotFound
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.enums import JobStatus
+from tastemaker.db.transaction import Transaction, transaction
+from tastemaker.jobs.reading_queries import (
+    StoredJob,
+    cancel_job,
+    list_jobs,
+    list_jobs_by_prefix,
+    retry_failed,
+)
+from tastemaker.jobs.registry import registered_types
+from tastemaker.jobs.schedules import Standing, list_standings, run_now
+from tastemaker.runtime import register_tasks
+
+jobs_app = group("jobs")
+schedules_app = group("schedules")
+
+Reference = Annotated[str, typer.Argument(metavar="JOB", help="An id, or the start of one.")]
+Type = Annotated[str | None, typer.Option("--type", metavar="NAME", help="Only jobs of this type.")]
+SHORTEST_REFERENCE = 6
+
+JOB_COLUMNS = (
+    Column(title="Job", least=8),
+    Column(title="Type", least=12),
+    Column(title="Status", least=10),
+    Column(title="Tried", right=True, rank=1),
+    Column(title="Due (UTC)", least=16, rank=2),
+    Column(title="Error", least=12, most=80, rank=3, style="dim"),
+)
+
+SCHEDULE_COLUMNS = (
+    Column(title="Schedule", least=16),
+    Column(title="Every", right=True),
+    Column(title="Last (UTC)", least=16),
+    Column(title="Next (UTC)", least=16),
+    Column(title="Meaning", least=20, most=110, rank=1),
+)
+
+
+def _job_row(job: StoredJob) -> tuple[str, ...]:
+    return (
+        str(job.id)[:8],
+        plain(job.job_type),
+        job.status.value,
+        str(job.attempt),
+        moment(job.scheduled_for),
+        plain(job.error or ""),
+    )
+
+
+def _job_document(job: StoredJob) -> dict[str, Any]:
+    return {
+        "id": str(job.id),
+        "type": job.job_type,
+        "status": job.status.value,
+        "priority": job.priority,
+        "attempt": job.attempt,
+        "retries": job.retry_count,
+        "max_retries": job.max_retries,
+        "progress": job.progress,
+        "due": job.scheduled_for.isoformat(),
+        "waits_for": job.waits_for,
+        "made": job.created_at.isoformat(),
+        "begun": job.started_at and job.started_at.isoformat(),
+        "completed": job.completed_at and job.completed_at.isoformat(),
+        "failed": job.failed_at and job.failed_at.isoformat(),
+        "error": job.error,
+        "user": job.tenant_id,
+        "correlation_id": job.correlation_id,
+        "payload": dict(job.payload),
+        "result": None if job.result is None else dict(job.result),
+    }
+
+
+def _schedule_row(standing: Standing) -> tuple[str, ...]:
+    schedule = standing.schedule
+    return (
+        schedule.name,
+        write_duration(schedule.every),
+        moment(standing.last_run_at),
+        moment(standing.next_run_at),
+        schedule.meaning,
+    )
+
+
+def _schedule_document(standing: Standing) -> dict[str, Any]:
+    schedule = standing.schedule
+    return {
+        "name": schedule.name,
+        "every_seconds": schedule.every.total_seconds(),
+        "job": schedule.job.name,
+        "meaning": schedule.meaning,
+        "last": standing.last_run_at and standing.last_run_at.isoformat(),
+        "next": standing.next_run_at and standing.next_run_at.isoformat(),
+        "last_job": standing.last_job_id and str(standing.last_job_id),
+    }
+
+
+JOBS = Listing("jobs", JOB_COLUMNS, _job_row, empty="There is no such job.", document=_job_document)
+SCHEDULES = Listing(
+    "schedules", SCHEDULE_COLUMNS, _schedule_row, empty="There is no schedule.", document=_schedule_document
+)
+
+
+@jobs_app.command("list")
+@with_session
+async def show_jobs(
+    session: Session,
+    *,
+    status: Annotated[
+        str | None,
+        typer.Option("--status", metavar="WORD", help="pending, processing, completed, failed or cancelled."),
+    ] = None,
+    job_type: Type = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """Show jobs, the newest first. Those that failed for good: --status failed."""
+    wanted = word_of(JobStatus, status)
+    async with transaction(session.database, SYSTEM) as tx:
+        jobs = await list_jobs(tx, status=wanted, job_type=job_type, limit=limit)
+    JOBS.show(jobs, as_json=as_json)
+    unknown = sorted({job.job_type for job in jobs} - _known_types())
+    if unknown and not as_json:
+        screen.say(f"No worker of this version handles {', '.join(map(plain, unknown))}.", style="yellow")
+
+
+@jobs_app.command("show")
+@with_session
+async def show_job(session: Session, job: Reference, *, as_json: Json = False) -> None:
+    """Show a job: what it carries, how often it was tried, and why it failed."""
+    async with transaction(session.database, SYSTEM) as tx:
+        found = await _find(tx, job)
+    if as_json:
+        screen.write_json({"job": _job_document(found)})
+        return
+    screen.show(f"{plain(found.job_type)} {found.id}")
+    done = UNKNOWN if found.progress is None else f"{found.progress:.0f} %"
+    screen.show(f"{found.status}, tried {counted(found.attempt, 'time')}, progress {done}")
+    made, due, begun = map(moment, (found.created_at, found.scheduled_for, found.started_at))
+    screen.show(f"Made {made}, due {due}, begun {begun}")
+    screen.show(f"Carries {plain(str(dict(found.payload)))}")
+    if found.result:
+        screen.show(f"Result {plain(str(dict(found.result)))}")
+    if found.error:
+        screen.say(plain(found.error), style="yellow")
+
+
+@jobs_app.command()
+@with_session
+async def retry(
+    session: Session,
+    job: Annotated[
+        str | None, typer.Argument(metavar="[JOB]", help="An id, or the start of one; none is all of a type.")
+    ] = None,
+    *,
+    job_type: Type = None,
+    as_json: Json = False,
+) -> None:
+    """Put a job that was given up back into the queue, or all of a type."""
+    if (job is None) == (job_type is None):
+        raise InvalidInput("Name one job, or a type with --type.")
+    async with transaction(session.database, SYSTEM) as tx:
+        found = None if job is None else await _find(tx, job)
+        if found is not None and found.status is not JobStatus.FAILED:
+            raise Conflict(f"This job is {found.status}; only one that was given up can be tried again.")
+        count = await retry_failed(tx, job_id=None if found is None else found.id, job_type=job_type)
+    if job_type is not None and count == 0 and job_type not in _known_types():
+        raise NotFound(f"There is no job of type {job_type[:60]!r}; `tastemaker jobs list` shows them.")
+    answer({"retried": count}, f"{counted(count, 'job')} back in the queue.", as_json=as_json)
+
+
+@jobs_app.command()
+@with_session
+async def cancel(session: Session, job: Reference, *, as_json: Json = False) -> None:
+    """Stop a job for good, whether it waits or runs."""
+    async with transaction(session.database, SYSTEM) as tx:
+        found = await _find(tx, job)
+        if not await cancel_job(tx, found.id):
+            raise Conflict(f"This job has ended: it is {found.status}.")
+    sentence = "Cancelled. Where it is running it is stopped within seconds."
+    answer({"cancelled": str(found.id)}, sentence, as_json=as_json)
+
+
+@schedules_app.command("list")
+@with_session
+async def show_schedules(session: Session, *, as_json: Json = False) -> None:
+    """Show every schedule: how often, when last, when next."""
+    register_tasks()
+    async with transaction(session.database, SYSTEM) as tx:
+        standings = await list_standings(tx)
+    SCHEDULES.show(standings, as_json=as_json)
+
+
+@schedules_app.command("run")
+@with_session
+async def run_schedule(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Which schedule.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Publish a schedule's job now; a worker does it."""
+    register_tasks()
+    async with transaction(session.database, SYSTEM) as tx:
+        job_id = await run_now(tx, name)
+    published = f"Published as job {job_id}; a worker (`tastemaker work`) does it."
+    sentence = published if job_id else "Its job is waiting already."
+    answer({"job": job_id and str(job_id)}, sentence, as_json=as_json)
+
+
+async def _find(tx: Transaction, reference: str) -> StoredJob:
+    """Raises NotFound, Conflict where it is ambiguous."""
+    prefix = reference.strip().lower()
+    if len(prefix) < SHORTEST_REFERENCE or not set(prefix) <= set("0123456789abcdef-"):
+        raise NotFound("There is no such job.")
+    found = await list_jobs_by_prefix(tx, prefix)
+    if len(found) > 1:
+        raise Conflict("More than one job's id starts like this.")
+    if not found:
+        raise NotFound("There is no such job.")
+    return found[0]
+
+
+def _known_types() -> set[str]:
+    register_tasks()
+    return set(registered_types())

@@ -1,0 +1,265 @@
+"""`tastemaker results` and `tastemaker export`: what was found, on the screen or in a file."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.campaigns.queries import Campaign
+from tastemaker.campaigns.service import get_campaign
+from tastemaker.cli import creators_table as report
+from tastemaker.cli import screen
+from tastemaker.cli.csv_file import STANDARD_OUTPUT, free_names, refuse_unwritable, write_csv
+from tastemaker.cli.groups import single
+from tastemaker.cli.numbers import counted
+from tastemaker.cli.options import Json
+from tastemaker.cli.plain_text import plain
+from tastemaker.cli.session import Session, in_session
+from tastemaker.cli.states import search_document, short_id
+from tastemaker.core.errors import InvalidInput, NotFound
+from tastemaker.core.ids import SearchId
+from tastemaker.db.transaction import Transaction, transaction
+from tastemaker.searches.queries import list_runs, list_searches
+from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, Columns, columns_of
+from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, ResultPosition, Sort, make_filter
+from tastemaker.searches.results.queries import ResultsPage, count_results, list_results
+from tastemaker.searches.service import get_search
+from tastemaker.searches.types import Outcome, Run, Search
+
+results_app = single()
+export_app = single()
+
+JSON_PAGE = 1000
+MOST_SEARCHES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Searches, oldest first, and the campaign where it was the campaign that was named."""
+
+    campaign: Campaign | None
+    searches: Sequence[Search]
+
+    @property
+    def name(self) -> str:
+        return self.campaign.name if self.campaign else short_id(self.searches[0])
+
+    @property
+    def file_name(self) -> str:
+        """`chess · 2026-11-23`, and for one search of it with the platform behind."""
+        if self.campaign:
+            return self.campaign.name
+        search = self.searches[0]
+        return f"{search.campaign_name or short_id(search)} {search.platform.value}"
+
+    @property
+    def columns(self) -> Columns:
+        return CAMPAIGN_COLUMNS if self.campaign else columns_of([self.searches[0].platform])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """`limit` None is 20 on the screen and everything in JSON."""
+
+    reference: str
+    sort: Sort
+    wanted: ResultFilter
+    limit: int | None
+    as_json: bool
+
+
+class Format(StrEnum):
+    CSV = "csv"
+
+
+Reference = Annotated[
+    str, typer.Argument(metavar="SEARCH|CAMPAIGN", help="An id, the start of one, or a campaign's name.")
+]
+
+
+@results_app.command()
+def results(
+    reference: Reference,
+    *,
+    sort: Annotated[
+        Sort, typer.Option("--sort", help="The largest first; position is the order of arrival.")
+    ] = Sort.POSITION,
+    min_followers: Annotated[
+        int | None, typer.Option("--min-followers", metavar="N", help="Only with at least so many.")
+    ] = None,
+    max_followers: Annotated[
+        int | None, typer.Option("--max-followers", metavar="N", help="Only with at most so many.")
+    ] = None,
+    has_email: Annotated[
+        bool, typer.Option("--has-email", help="Only those who show an e-mail address.")
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help="How many (default: 20; all with --json)."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the creators that a search or a campaign found."""
+    wanted = make_filter(min_followers=min_followers, max_followers=max_followers, has_email=has_email)
+    question = Question(reference=reference, sort=sort, wanted=wanted, limit=limit, as_json=as_json)
+    in_session(lambda session: _show_results(session, question))
+
+
+@export_app.command()
+def export(
+    reference: Reference,
+    *,
+    file_format: Annotated[  # noqa: ARG001 - there is one, and Typer has checked it
+        Format, typer.Option("--format", help="The kind of file.")
+    ] = Format.CSV,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to; - is standard output (default: a new file here).",
+        ),
+    ] = None,
+    bom: Annotated[bool, typer.Option("--bom", help="Begin with a byte order mark, for Excel.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the creators that a search or a campaign found into a file."""
+    if as_json and output == STANDARD_OUTPUT:
+        raise InvalidInput("With --json standard output is taken; name a file with -o.")
+    refuse_unwritable(output, overwrite=overwrite)
+
+    async def work(session: Session) -> None:
+        async with transaction(session.database, session.user.claim) as tx:
+            meant = await find_meant(tx, session.user, reference)
+        candidates = iter([output]) if output else free_names(meant.file_name, folder=Path.cwd())
+        ids = [search.id for search in meant.searches]
+        written = await write_csv(session, ids, meant.columns, candidates, bom=bom, overwrite=overwrite)
+        if as_json:
+            document = {"path": written.path, "creators": written.creators, "columns": list(meant.columns)}
+            screen.write_json(document)
+        elif written.path != STANDARD_OUTPUT:
+            report.show_written(written)
+
+    in_session(work)
+
+
+async def find_meant(session: Transaction, user: CurrentUser, reference: str) -> Meant:
+    """Raises NotFound, Conflict when it is ambiguous."""
+    try:
+        return Meant(None, [await get_search(session, user, reference)])
+    except NotFound:
+        pass
+    try:
+        campaign = await get_campaign(session, user, reference)
+    except NotFound:
+        raise NotFound(
+            f"There is no search or campaign {reference[:80]!r}. "
+            "`tastemaker searches list` and `tastemaker campaigns list` show them."
+        ) from None
+    searches = await list_searches(session, user.user_id, campaign_id=campaign.id, limit=MOST_SEARCHES)
+    return Meant(campaign, searches[::-1])
+
+
+async def _show_results(session: Session, question: Question) -> None:
+    async with transaction(session.database, session.user.claim) as tx:
+        meant = await find_meant(tx, session.user, question.reference)
+        ids = [search.id for search in meant.searches]
+        found = await count_results(tx, session.user.user_id, ids)
+        passing = await count_results(tx, session.user.user_id, ids, wanted=question.wanted)
+        cut_off = await _cut_off(tx, session, meant.searches)
+    if question.as_json:
+        await _write_document(session, meant, question, cut_off, found=found, passing=passing)
+    else:
+        await _show(session, meant, question, found=found, passing=passing)
+        for sentence in report.keyword_lines([run for runs in cut_off.values() for run in runs]):
+            screen.show(Text(sentence, style="yellow"))
+
+
+async def _show(session: Session, meant: Meant, question: Question, *, found: int, passing: int) -> None:
+    page = await _page(session, meant, question, limit=question.limit or report.SHOWN)
+    if page.creators:
+        report.show_creators(page.creators, keywords=report.keyword_count(meant.searches))
+        options = _options(question)
+        report.show_more(passing - len(page.creators), meant.name, options=options, total=passing)
+        report.show_policy_note(meant.searches, page.creators)
+    where = f"campaign “{plain(meant.name)}”" if meant.campaign else f"search {meant.name}"
+    share = f"{passing:,} of " if question.wanted != EVERYTHING else ""
+    screen.show(Text(f"{share}{counted(found, 'creator')} in {where}.", style="bold"))
+
+
+async def _cut_off(
+    tx: Transaction, session: Session, searches: Sequence[Search]
+) -> dict[SearchId, list[Run]]:
+    """The keywords of the searches that did not bring everything: what each gave, and why it ended."""
+    return {
+        search.id: await list_runs(tx, session.user.user_id, search.id)
+        for search in searches
+        if search.outcome not in {None, Outcome.FULL, Outcome.NOTHING_FOUND}
+    }
+
+
+async def _write_document(
+    session: Session,
+    meant: Meant,
+    question: Question,
+    cut_off: Mapping[SearchId, Sequence[Run]],
+    *,
+    found: int,
+    passing: int,
+) -> None:
+    async def rows() -> AsyncIterator[object]:
+        left = passing if question.limit is None else min(passing, question.limit)
+        after = None
+        while left > 0:
+            page = await _page(session, meant, question, limit=min(left, JSON_PAGE), after=after)
+            for creator in page.creators:
+                yield asdict(creator)
+            left, after = left - len(page.creators), page.next
+            if after is None:
+                return
+
+    document = {
+        "campaign": asdict(meant.campaign) if meant.campaign else None,
+        "searches": [
+            {**search_document(search), "runs": [asdict(run) for run in cut_off.get(search.id, ())]}
+            for search in meant.searches
+        ],
+        "found": found,
+        "passing": passing,
+    }
+    await screen.write_json_with_rows(document, "creators", rows())
+
+
+async def _page(
+    session: Session, meant: Meant, question: Question, *, limit: int, after: ResultPosition | None = None
+) -> ResultsPage:
+    async with transaction(session.database, session.user.claim) as tx:
+        return await list_results(
+            tx,
+            session.user.user_id,
+            [search.id for search in meant.searches],
+            wanted=question.wanted,
+            sort=question.sort,
+            after=after,
+            limit=limit,
+        )
+
+
+def _options(question: Question) -> str:
+    """The filters and the order, as they were typed."""
+    wanted = question.wanted
+    return "".join(
+        (
+            f" --sort {question.sort.value}" if question.sort is not Sort.POSITION else "",
+            f" --min-followers {wanted.min_followers}" if wanted.min_followers is not None else "",
+            f" --max-followers {wanted.max_followers}" if wanted.max_followers is not None else "",
+            " --has-email" if wanted.has_email else "",
+        )
+    )

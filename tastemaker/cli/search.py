@@ -1,0 +1,210 @@
+"""`tastemaker search` up to the moment when everything is ready: checked, estimated, prepared."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tastemaker.cli import screen
+from tastemaker.cli.csv_file import STANDARD_OUTPUT, refuse_unwritable
+from tastemaker.cli.groups import single
+from tastemaker.cli.listing import show_table
+from tastemaker.cli.options import Json
+from tastemaker.cli.session import Session, at_head, in_session, open_session
+from tastemaker.cli.sources import Choice, choose, declarations, is_imported, notice, prepared_corpus
+from tastemaker.cli.table import Column
+from tastemaker.core.errors import ExitCode, InvalidInput
+from tastemaker.core.money import dollars, parse_dollars
+from tastemaker.core.settings import Settings, get_settings
+from tastemaker.db.transaction import transaction
+from tastemaker.searches.cost_estimate import CostEstimate, estimate_cost
+from tastemaker.searches.types import SANDBOX, SearchRequest, make_request
+
+search_app = app = single()
+
+STOPPED = {"error": "Stopped.", "kind": "interrupted", "exit_code": ExitCode.INTERRUPTED}
+COLUMNS = (
+    Column(title="Platform", least=9),
+    Column(title="Pages", right=True),
+    Column(title="of them paid", right=True, rank=2),
+    Column(title="Calls", right=True),
+    Column(title="Units", right=True, rank=1),
+    Column(title="Cost", right=True, least=8),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What was typed."""
+
+    keywords: Sequence[str]
+    platform: str | None
+    target: int
+    campaign: str | None
+    region: str | None
+    sandbox: bool
+    output: Path | None
+    estimate: bool
+    max_cost: str | None
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What will be done. `corpus` is the sandbox's, None where the live platforms are searched."""
+
+    wish: Wish
+    choice: Choice
+    requests: Sequence[SearchRequest]
+    corpus: Path | None
+    notice: str | None
+
+
+@app.command()
+def search(  # noqa: PLR0913 - the options of a command
+    keywords: Annotated[
+        list[str], typer.Argument(metavar="KEYWORD...", help="What to search for; each is searched.")
+    ],
+    *,
+    platform: Annotated[
+        str | None,
+        typer.Option(
+            "--platform",
+            metavar="NAME",
+            help="youtube, tiktok, instagram or all. Without it: all there are keys for, or the sandbox's.",
+        ),
+    ] = None,
+    target: Annotated[
+        int, typer.Option("--target", metavar="N", help="How many creators at most, on each platform.")
+    ] = 100,
+    campaign: Annotated[
+        str | None,
+        typer.Option("--campaign", metavar="NAME", help="Where to keep them; made if it is not there."),
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", metavar="XX", help="A country, such as US, where it counts.")
+    ] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Search made-up creators although there are keys.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The CSV; without it a new one in this folder."),
+    ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say what it will probably cost, and ask for nothing.")
+    ] = False,
+    max_cost: Annotated[
+        str | None,
+        typer.Option("--max-cost", metavar="USD", help="What it may cost at most, on each platform."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Search for creators, show them, and write a CSV.
+
+    Asking again for the same continues a search that was interrupted.
+    """
+    return prepare(
+        Wish(
+            keywords=keywords,
+            platform=platform,
+            target=target,
+            campaign=campaign,
+            region=region,
+            sandbox=sandbox,
+            output=output,
+            estimate=estimate,
+            max_cost=max_cost,
+            as_json=as_json,
+        )
+    )
+
+
+def prepare(wish: Wish) -> ExitCode:
+    """Raises InvalidInput before anything is started; DatabaseUnavailable, LimitReached, Conflict."""
+    settings = get_settings()
+    choice = choose(settings, wish.platform, sandbox=wish.sandbox)
+    max_cost = None if wish.max_cost is None else parse_dollars(wish.max_cost)
+    requests = [
+        make_request(
+            platform=platform,
+            keywords=wish.keywords,
+            target=wish.target,
+            region=wish.region,
+            max_cost=max_cost,
+        )
+        for platform in choice.platforms
+    ]
+    if wish.estimate:
+        in_session(lambda session: _show_estimate(session, choice, requests, as_json=wish.as_json))
+        return ExitCode.OK
+    if wish.output == STANDARD_OUTPUT:
+        raise InvalidInput("A search writes its CSV into a file. `tastemaker export` can write it to -.")
+    refuse_unwritable(wish.output)
+    try:
+        return _prepare_and_run(settings, wish, choice, requests)
+    except KeyboardInterrupt:  # while preparing, or while telling: what was found is kept in either case
+        if wish.as_json:
+            screen.write_json(STOPPED)
+        else:
+            screen.say("Stopped.")
+        return ExitCode.INTERRUPTED
+
+
+def _prepare_and_run(
+    settings: Settings, wish: Wish, choice: Choice, requests: Sequence[SearchRequest]
+) -> ExitCode:
+    corpus = prepared_corpus(settings) if choice.source == SANDBOX else None
+    told = notice(choice, settings, is_imported=corpus is not None and is_imported(corpus))
+    if told and not wish.as_json:
+        screen.say(told, style="yellow")
+    plan = Plan(wish=wish, choice=choice, requests=requests, corpus=corpus, notice=told)
+    with at_head() as (_, access):
+        from tastemaker.cli.search_steps import begin_and_finish
+
+        return asyncio.run(open_session(settings, access, lambda session: begin_and_finish(session, plan)))
+
+
+async def _show_estimate(
+    session: Session, choice: Choice, requests: Sequence[SearchRequest], *, as_json: bool
+) -> None:
+    declared = await declarations(session, choice)
+    async with transaction(session.database, session.user.claim) as tx:
+        found = [
+            await estimate_cost(tx, session.user.user_id, request, declared[request.platform])
+            for request in requests
+        ]
+    total = sum(one.micros_usd for one in found)
+    is_free = choice.source == SANDBOX
+    if as_json:
+        screen.write_json(
+            {
+                "source": choice.source,
+                "estimates": [_document(one) for one in found],
+                "micros_usd": 0 if is_free else total,
+            }
+        )
+        return
+    show_table(COLUMNS, [_row(one) for one in found])
+    if is_free:
+        screen.show(f"The sandbox costs nothing; live it would be about {dollars(total)}.")
+    else:
+        screen.show(f"About {dollars(total)}. Nothing was asked for.")
+
+
+def _row(one: CostEstimate) -> tuple[str, ...]:
+    return (
+        one.platform.value,
+        f"{one.pages:,}",
+        f"{one.paid:,}",
+        f"{one.calls:,}",
+        f"{one.units:,}",
+        dollars(one.micros_usd),
+    )
+
+
+def _document(one: CostEstimate) -> dict[str, Any]:
+    return {**asdict(one), "platform": one.platform.value}

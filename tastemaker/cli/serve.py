@@ -1,0 +1,62 @@
+"""`tastemaker serve`: the web application until it is told to stop, with the jobs that QStash delivers."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from tastemaker.asgi import create_app, open_deliveries, open_services
+from tastemaker.cli import screen
+from tastemaker.cli.groups import single
+from tastemaker.cli.options import Json
+from tastemaker.cli.process import stop_signals
+from tastemaker.cli.session import at_head
+from tastemaker.cli.sources import prepared_corpus
+from tastemaker.core.settings import Settings
+from tastemaker.db.access import Access
+from tastemaker.jobs.transports.qstash import find_qstash
+from tastemaker.web.server import serving
+
+serve_app = app = single()
+
+
+@app.command()
+def serve(
+    *,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; 0.0.0.0 is everywhere.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 is a free one.")
+    ] = 8000,
+    proxies: Annotated[
+        str | None,
+        typer.Option("--proxies", metavar="ADDRESSES", help="Whose X-Forwarded headers are believed."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Serve the HTTP interface until Ctrl-C."""
+    with at_head() as (settings, access):
+        if find_qstash(settings) is not None:
+            prepared_corpus(settings)
+        asyncio.run(_serve(settings, access, host=host, port=port, proxies=proxies, as_json=as_json))
+
+
+async def _serve(
+    settings: Settings, access: Access, *, host: str, port: int, proxies: str | None, as_json: bool
+) -> None:
+    stopping = asyncio.Event()
+    with stop_signals(stopping):
+        async with (
+            open_services(settings, access) as services,
+            open_deliveries(services, settings, stopping=stopping) as deliveries,
+            serving(
+                create_app(services, deliveries), host=host, port=port, stopping=stopping, proxies=proxies
+            ) as url,
+        ):
+            if as_json:
+                screen.write_json({"url": url})
+            else:
+                jobs = " Jobs come from QStash." if deliveries else ""
+                screen.say(f"Serving on {url}.{jobs} Ctrl-C stops it.")
+            await stopping.wait()
