@@ -19,7 +19,7 @@ from tastemaker.db.engine import open_database, session_scope
 from tastemaker.db.profiles import PoolProfile
 from tastemaker.jobs import claim_queries
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Answer, Done, JobContext, JobType, Registered
+from tastemaker.jobs.types import Done, JobContext, JobResult, JobType, Registered
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 
@@ -120,7 +120,7 @@ class Ours:
 
     @contextlib.asynccontextmanager
     async def working(self, seen: Seen, pace: Pace) -> AsyncIterator[None]:
-        async def handle(_: JobContext, message: Probe) -> Answer:
+        async def handle(_: JobContext, message: Probe) -> JobResult:
             seen.note(message.probe)
             return Done()
 

@@ -62,7 +62,7 @@ def register_tasks() -> None:
     """Import the slices' tasks: each handler, schedule, subscriber and channel registers itself."""
     import tastemaker.accounts.service
     import tastemaker.billing.tasks
-    import tastemaker.jobs.upkeep
+    import tastemaker.jobs.maintenance
     import tastemaker.journeys.account_deletion
     import tastemaker.mail.tasks
     import tastemaker.ops.tasks
@@ -132,13 +132,11 @@ async def qstash_deliveries(
     """
     import httpx
 
-    from tastemaker.jobs.completion import Completing
+    from tastemaker.jobs.completion import BatchCompleter
     from tastemaker.jobs.registry import registered_handlers
-    from tastemaker.jobs.transports.publishing import QSTASH, qstash_sender
     from tastemaker.jobs.transports.qstash_callbacks import Deliveries
-    from tastemaker.jobs.transports.qstash_dispatch import run_line
-    from tastemaker.jobs.worker import worker_name
-    from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
+    from tastemaker.jobs.transports.qstash_dispatch import QSTASH, qstash_sender, run_qstash_dispatch
+    from tastemaker.jobs.worker_state import WorkerSettings, WorkerState, worker_name
 
     state = WorkerState(
         name=worker_name(),
@@ -146,12 +144,12 @@ async def qstash_deliveries(
         settings=WorkerSettings(),
         stopping=stopping,
         config=config,
-        completing=Completing(database),
+        completer=BatchCompleter(database),
     )
     deliveries = Deliveries(database, qstash, state)
     async with httpx.AsyncClient(timeout=QSTASH_SECONDS) as http:
         senders = {**equipment.senders, QSTASH: qstash_sender(qstash, http)}
-        dispatch = run_line(deliveries, stopping=stopping)
+        dispatch = run_qstash_dispatch(deliveries)
         task = asyncio.create_task(run_beside(dispatch, database, senders, stopping=stopping))
         task.add_done_callback(lambda _: stopping.set())
         try:
@@ -164,13 +162,18 @@ async def qstash_deliveries(
 async def run_beside(
     jobs: Coroutine[Any, Any, None], database: Database, senders: "Senders", *, stopping: asyncio.Event
 ) -> None:
-    """Runs `jobs` together with schedules, event deliveries and the outbox relay, until `stopping` is set."""
+    """Runs `jobs` together with schedules, event deliveries and the outbox relay, until `stopping` is set.
+
+    No dispatcher runs where nothing subscribes; `check_event_lag` closes new events then.
+    """
     from tastemaker.events.dispatcher import run_dispatcher
+    from tastemaker.events.subscribers import known_subscribers
     from tastemaker.jobs.schedules import run_schedules
     from tastemaker.outbox.relay import run_relay
 
     async with asyncio.TaskGroup() as parts:
         parts.create_task(jobs)
         parts.create_task(run_schedules(database, stopping=stopping))
-        parts.create_task(run_dispatcher(database, stopping=stopping))
+        if known_subscribers():
+            parts.create_task(run_dispatcher(database, stopping=stopping))
         parts.create_task(run_relay(database, senders, stopping=stopping))

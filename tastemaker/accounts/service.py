@@ -13,7 +13,7 @@ from tastemaker.events.names import Source
 from tastemaker.events.payloads import OnboardingCompleted, UserRegistered
 from tastemaker.events.service import record
 from tastemaker.jobs.registry import handles
-from tastemaker.jobs.types import Answer, Done, JobContext, JobType
+from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.mail.sequence import on_onboarding_completed, on_sign_up
 
 SELF_HOSTED = "self_hosted"
@@ -70,7 +70,7 @@ COMPLETE_ONBOARDING = JobType(name="complete_onboarding", payload=CompleteOnboar
 
 
 @handles(COMPLETE_ONBOARDING)
-async def handle_onboarding(context: JobContext, message: CompleteOnboarding) -> Answer:
+async def handle_onboarding(context: JobContext, message: CompleteOnboarding) -> JobResult:
     user_id = ExternalUserId(message.user_id)
 
     async def work(session: Transaction) -> bool:

@@ -21,7 +21,7 @@ from tastemaker.events.service import record
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Answer, Done, JobContext, JobType
+from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.mail.sequence import on_trial_ended
 
 BATCH: Final = 500
@@ -39,7 +39,7 @@ EXPIRE_TRIAL = JobType(name="expire_trial", payload=ExpireTrial)
 
 
 @handles(RESET_USAGE)
-async def reset_usage(context: JobContext, _: Nothing) -> Answer:
+async def reset_usage(context: JobContext, _: Nothing) -> JobResult:
     """Idempotent, and after downtime it goes straight to the period that is the current one."""
     total = 0
     while not context.stopping.is_set():
@@ -53,7 +53,7 @@ async def reset_usage(context: JobContext, _: Nothing) -> Answer:
 
 
 @handles(FIND_ENDED_TRIALS)
-async def find_ended_trials(context: JobContext, _: Nothing) -> Answer:
+async def find_ended_trials(context: JobContext, _: Nothing) -> JobResult:
     async def work(session: Transaction) -> int:
         ended = await queries.list_ended_trials(session, limit=BATCH)
         for user_id in ended:
@@ -70,7 +70,7 @@ async def find_ended_trials(context: JobContext, _: Nothing) -> Answer:
 
 
 @handles(EXPIRE_TRIAL)
-async def expire_trial(context: JobContext, message: ExpireTrial) -> Answer:
+async def expire_trial(context: JobContext, message: ExpireTrial) -> JobResult:
     """Converted where a subscription is active, else expired, on the free plan; with its one event."""
     user_id = ExternalUserId(message.user_id)
 
@@ -123,16 +123,16 @@ RECONCILE_FROM: Final = JobType(name="reconcile_billing_from", payload=Reconcile
 
 
 @handles(RECONCILE_BILLING)
-async def reconcile_billing(context: JobContext, _: Nothing) -> Answer:
+async def reconcile_billing(context: JobContext, _: Nothing) -> JobResult:
     return await _reconcile(context, FIRST)
 
 
 @handles(RECONCILE_FROM)
-async def reconcile_from(context: JobContext, message: ReconcileFrom) -> Answer:
+async def reconcile_from(context: JobContext, message: ReconcileFrom) -> JobResult:
     return await _reconcile(context, message.after)
 
 
-async def _reconcile(context: JobContext, after: UUID) -> Answer:
+async def _reconcile(context: JobContext, after: UUID) -> JobResult:
     """The result says how many users were looked at, and whose counters were corrected how often."""
     users = corrected = 0
     last: UUID | None = after

@@ -12,8 +12,7 @@ from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.core.text import clean_line
 from tastemaker.db.enums import CampaignStatus, SearchType
 from tastemaker.db.transaction import Transaction
-from tastemaker.events.names import Source
-from tastemaker.events.payload_base import Payload
+from tastemaker.events.names import Payload, Source
 from tastemaker.events.payloads import (
     CampaignActivated,
     CampaignArchived,

@@ -20,8 +20,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.enums import InboxStatus
 from tastemaker.db.transaction import transaction
 from tastemaker.inbox import queries, service
-from tastemaker.inbox.queries import InboxEntry, InboxMessage
-from tastemaker.inbox.sources import InboxId
+from tastemaker.inbox.queries import InboxEntry, InboxId, InboxMessage
 from tastemaker.runtime import register_tasks
 
 inbox_app = app = group("inbox")

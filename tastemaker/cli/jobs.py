@@ -18,7 +18,7 @@ from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.enums import JobStatus
 from tastemaker.db.transaction import Transaction, transaction
-from tastemaker.jobs.reading_queries import (
+from tastemaker.jobs.queries import (
     StoredJob,
     cancel_job,
     list_jobs,

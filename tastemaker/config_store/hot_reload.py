@@ -18,7 +18,6 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, session_scope
-from tastemaker.db.listening import woken
 
 T = TypeVar("T")
 
@@ -78,7 +77,7 @@ async def live_configuration(
         await declare_keys(session, DECLARED.values())
     configuration = await load_configuration(database)
     wake = asyncio.Event()
-    async with woken(database.url, CHANNEL, wake):
+    async with database.listener.subscribe(CHANNEL, wake.set):
         task = asyncio.create_task(_keep_fresh(database, configuration, wake, poll_seconds))
         try:
             yield configuration

@@ -1,6 +1,14 @@
 """What a loop does between two looks: wait for whichever event comes first, and end the tasks it began."""
 
 import asyncio
+from contextlib import suppress
+
+
+async def wait_for(event: asyncio.Event, *, within: float) -> None:
+    """Until the event is set, or so many seconds have passed."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            await event.wait()
 
 
 async def first_of(*events: asyncio.Event, within: float) -> None:
@@ -12,8 +20,12 @@ async def first_of(*events: asyncio.Event, within: float) -> None:
         await call_off(*waiters)
 
 
-async def call_off(*tasks: asyncio.Task[object]) -> None:
-    """Cancel them and wait until they have ended, however they do."""
+async def call_off(*tasks: asyncio.Task[object], within: float | None = None) -> None:
+    """Cancel them and wait until they have ended, however they do, at most `within` seconds."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        await asyncio.wait(tasks, timeout=within)
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                task.exception()  # retrieved, so that nobody warns of it

@@ -16,6 +16,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from tastemaker.core.errors import DatabaseUnavailable
+from tastemaker.db.listening import Listener
 from tastemaker.db.profiles import LOCAL, PoolProfile
 from tastemaker.db.reasons import reason_of
 
@@ -35,7 +36,7 @@ class NoConnectionFree(DatabaseUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An open database. `url` is direct and the application role's, for a process's LISTEN connection.
+    """An open database. `listener` owns the LISTEN connection; `url` is direct and the application role's.
 
     `prepares`: statements may be prepared and sent as pipelines, which a pooler between us may not follow.
     """
@@ -43,6 +44,10 @@ class Database:
     url: str = field(repr=False)
     pool: Pool
     prepares: bool
+    listener: Listener = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "listener", Listener(self.url))
 
 
 @asynccontextmanager

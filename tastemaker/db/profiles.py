@@ -31,10 +31,10 @@ WEB_WAIT: Final = 2.0
 
 SERVER_CONNECTIONS: Final = 60
 RESERVED_FOR_SUPERUSERS: Final = 3
-BUDGET: Final = MappingProxyType({"web": 10, "workers": 20, "listen": 10, "operations": 4, "migrations": 1})
+BUDGET: Final = MappingProxyType({"web": 10, "workers": 20, "listen": 4, "operations": 4, "migrations": 1})
 """Of a server with 60 connections, of which 57 can be used; the rest is for people and monitoring."""
-LISTENING: Final = MappingProxyType({"web": 1, "workers": 4})
-"""Connections by which a process hears, beside its pool: of configuration, jobs, events, the outbox."""
+LISTENING: Final = MappingProxyType({"web": 1, "workers": 1})
+"""LISTEN connections of a process, beside its pool: one, for configuration, jobs, events and outbox alike."""
 
 
 def pool_profile(settings: Settings, *, wait: float = LOCAL.wait) -> PoolProfile:

@@ -7,17 +7,18 @@ attempt is counted before, in a transaction of its own, so that an event that ki
 
 import asyncio
 import math
-import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
+from tastemaker.core.backoff import backoff
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
-from tastemaker.core.waiting import call_off, first_of
+from tastemaker.core.waiting import call_off
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.enums import ProcessingStatus
-from tastemaker.db.listening import woken
 from tastemaker.db.transaction import Transaction
+from tastemaker.db.work_loop import WorkLoop
 from tastemaker.events import delivery_queries as queries
 from tastemaker.events.context import caused_by
 from tastemaker.events.delivery_queries import Delivery
@@ -47,19 +48,22 @@ class DispatcherSettings:
     stop_within: float = 8.0
 
 
-@dataclass(slots=True)
-class _State:
+@dataclass(slots=True, kw_only=True)
+class _State(WorkLoop[Delivery]):
+    """`has_news`: events may have been recorded since they were last handed out."""
+
     subscribers: Subscribers
     settings: DispatcherSettings
-    stopping: asyncio.Event
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    freed: asyncio.Event = field(default_factory=asyncio.Event)
-    looked_at: float = -math.inf
-    running: dict[asyncio.Task[None], Delivery] = field(default_factory=dict)
+    has_news: bool = True
+    handed_out_at: float = -math.inf
 
     @property
     def free(self) -> int:
         return self.settings.concurrency - len(self.running)
+
+    def notify(self) -> None:
+        self.has_news = True
+        self.wake.set()
 
 
 class EventGone(Exception):
@@ -78,13 +82,11 @@ async def run_dispatcher(
     Any number may run. `subscribers` None are those of the modules that the process has imported.
     """
     known = known_subscribers() if subscribers is None else subscribers
-    state = _State(known, settings or DispatcherSettings(), stopping)
-    async with woken(database.url, CHANNEL, state.wake):
+    state = _State(subscribers=known, settings=settings or DispatcherSettings(), stopping=stopping)
+    async with database.listener.subscribe(CHANNEL, state.notify):
         try:
-            while not stopping.is_set():
-                await _look_for_work(database, state)
-                await first_of(state.wake, state.freed, state.stopping, within=state.settings.poll)
-            await _finish(database, state)
+            await state.run(partial(_look_for_work, database, state), poll=state.settings.poll)
+            await state.stop(partial(_hand_back, database), within=state.settings.stop_within)
         finally:
             await call_off(*state.running)
 
@@ -104,25 +106,19 @@ async def hand_out_all(database: Database, subscribers: Subscribers, *, batch: i
 
 
 async def _look_for_work(database: Database, state: _State) -> None:
-    """A lost database is waited for, not died of. A place that became free asks for deliveries only."""
-    is_time = state.wake.is_set() or monotonic() - state.looked_at >= state.settings.poll
-    state.wake.clear()
-    state.freed.clear()
-    try:
-        if is_time:
-            state.looked_at = monotonic()
-            await hand_out_all(database, state.subscribers, batch=state.settings.batch)
-            await _rescue(database, state)
-        while (free := state.free) > 0 and not state.stopping.is_set():
-            deliveries = await _claim(database, state, batch=free)
-            for delivery in deliveries:
-                task = asyncio.create_task(_deliver(database, state, delivery))
-                state.running[task] = delivery
-                task.add_done_callback(lambda done: _forget(state, done))
-            if len(deliveries) < free:
-                return
-    except DATABASE_TROUBLE as error:
-        log.warning("the database is out of reach, trying again: %s", type(error).__name__)
+    """A place that became free asks for deliveries only."""
+    if state.has_news or monotonic() - state.handed_out_at >= state.settings.poll:
+        state.has_news = False
+        state.handed_out_at = monotonic()
+        await hand_out_all(database, state.subscribers, batch=state.settings.batch)
+        await _rescue(database, state)
+    while (free := state.free) > 0 and not state.stopping.is_set():
+        deliveries = await _claim(database, state, batch=free)
+        for delivery in deliveries:
+            name = f"event {delivery.event_id} for {delivery.subscriber}"
+            state.start(delivery, _deliver(database, state, delivery), name=name)
+        if len(deliveries) < free:
+            return
 
 
 async def _rescue(database: Database, state: _State) -> None:
@@ -191,21 +187,8 @@ async def _failed(database: Database, state: _State, delivery: Delivery, error: 
 
 
 def delay_after(attempt: int) -> float:
-    """Seconds until the next: doubling, with jitter."""
-    return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-
-
-async def _finish(database: Database, state: _State) -> None:
-    """Give what runs its time; what does not end is undone and handed back."""
-    if state.running:
-        await asyncio.wait(list(state.running), timeout=state.settings.stop_within)
-    left = list(state.running.values())
-    await call_off(*state.running)
-    for delivery in left:
-        try:
-            await _hand_back(database, delivery)
-        except DATABASE_TROUBLE as error:
-            log.warning("event %s could not be handed back: %s", delivery.event_id, type(error).__name__)
+    """Seconds until the next attempt."""
+    return backoff(attempt - 1, first=FIRST_DELAY, longest=LONGEST_DELAY)
 
 
 async def _hand_back(database: Database, delivery: Delivery) -> None:
@@ -213,10 +196,3 @@ async def _hand_back(database: Database, delivery: Delivery) -> None:
         await queries.settle(session, delivery, ProcessingStatus.PENDING, error="The dispatcher was stopped.")
 
     await in_transaction(database, SYSTEM, work)
-
-
-def _forget(state: _State, task: asyncio.Task[None]) -> None:
-    state.running.pop(task, None)
-    state.freed.set()
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("a delivery could not be settled, its lease will run out: %s", type(error).__name__)

@@ -1,8 +1,13 @@
-"""The event log's vocabulary. The specification's names are ours; they are never changed, only added to."""
+"""The event log's vocabulary: event types, their former names, and the base of every payload model.
+
+The names are the specification's. They are never changed, only added to.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict
 
 from tastemaker.db.enums import AggregateType, SourceSystem
 
@@ -54,6 +59,19 @@ class EventType(StrEnum):
     JOB_FAILED = "job_failed"
     CONFIGURATION_CHANGED = "configuration_changed"
     PROVIDER_PAUSED = "provider_paused"
+
+
+class Payload(BaseModel):
+    """A version rises when a reader of the old form would misread the new one.
+
+    Version 1 of what the original product wrote under the same name is the original's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event_type: ClassVar[EventType]
+    aggregate: ClassVar[Aggregate]
+    version: ClassVar[int] = 1
 
 
 FORMER_NAMES: Final[Mapping[str, EventType]] = {

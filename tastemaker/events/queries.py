@@ -87,6 +87,11 @@ LEADS_TO = text("""
 """)
 
 
+REDACT: Final = text(
+    "SELECT redact_events(CAST(:events AS uuid[]), CAST(:fields AS text[]), :reason, :actor)"
+)
+
+
 async def append(session: Transaction, event: Mapping[str, Any]) -> UUID | None:
     """The new event's id; None when its key was used before."""
     connection = await driver_connection(session)
@@ -116,3 +121,17 @@ async def leads_to(session: Transaction, *, causation_id: str, event_id: str) ->
     """Whether the chain of causes that begins at `causation_id` comes by `event_id`."""
     found = await session.scalar(LEADS_TO, {"causation_id": causation_id, "event_id": event_id})
     return bool(found)
+
+
+async def redact(
+    session: Transaction, events: Sequence[UUID], *, fields: Sequence[str], reason: str, actor: str
+) -> int:
+    """Blank top-level `fields` of the events' data, and drop them from their metadata; how many had any.
+
+    Text becomes `[redacted]`, a list or an object empty, all else null. Needs the system's claim; `reason`
+    and `actor` (an id, not a name) are kept in the event `events_redacted` of the same transaction.
+    """
+    found = await session.scalar(
+        REDACT, {"events": list(events), "fields": list(fields), "reason": reason, "actor": actor}
+    )
+    return int(found or 0)

@@ -1,4 +1,4 @@
-"""Reading the log: by type and time, by correlation, one event with its deliveries, what was given up.
+"""Reading the log: by type and time, by correlation, by aggregate; one event's deliveries; dead letters.
 
 A tenant's statement names the tenant; None is the product itself, which sees everybody's.
 """
@@ -16,11 +16,12 @@ from tastemaker.db.claims import SYSTEM, Claim, Tenant
 from tastemaker.db.engine import Database
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.reading import read_all, read_one
-from tastemaker.events.names import all_names
+from tastemaker.events.names import Aggregate, all_names
 from tastemaker.events.recorded import COLUMNS, RecordedEvent
 
 _LIST: Final = "events"
 _FAILED: Final = "failed deliveries"
+_HISTORY: Final = "event history"
 MOST_OF_A_CORRELATION: Final = 10_000
 
 _BETWEEN: Final = """
@@ -82,6 +83,22 @@ LIST_FAILED: Final = """
     ORDER BY event_timestamp DESC, event_id DESC, subscriber
     LIMIT %(limit)s
 """
+
+
+_OF_AGGREGATE: Final = f"""
+    SELECT {COLUMNS} FROM events
+    WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = %(aggregate_type)s
+"""  # noqa: S608 - of our own words
+
+_HISTORY_PAGE: Final = """
+      AND ("timestamp", seq) < (coalesce(timezone('UTC', CAST(%(at)s AS timestamptz)), 'infinity'),
+                                coalesce(CAST(%(key)s AS bigint), 9223372036854775807))
+    ORDER BY "timestamp" DESC, seq DESC
+    LIMIT %(limit)s
+"""
+
+LIST_HISTORY_OF_TENANT: Final = f"{_OF_AGGREGATE} AND tenant_id = %(tenant)s {_HISTORY_PAGE}"
+LIST_HISTORY_OF_ANYBODY: Final = f"{_OF_AGGREGATE} {_HISTORY_PAGE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +191,32 @@ async def list_failed(
     asked = {"at": place and place.at, "key": place and place.key, "limit": checked_limit(limit) + 1}
     rows = await read_all(database, SYSTEM, LIST_FAILED, asked, row=class_row(StoredDelivery))
     return page_of(rows, limit, of=_FAILED, place=lambda one: Place(one.event_timestamp, one.event_id))
+
+
+async def list_event_history(
+    database: Database,
+    user_id: ExternalUserId | None,
+    aggregate_type: Aggregate,
+    aggregate_id: str,
+    *,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[RecordedEvent]:
+    """The tenant's own events of the aggregate; None is the product itself, which sees everybody's."""
+    place = read_cursor(after, of=_HISTORY)
+    asked = {
+        "aggregate_id": aggregate_id,
+        "aggregate_type": aggregate_type.value,
+        "tenant": user_id,
+        "at": place and place.at,
+        "key": place and place.key,
+        "limit": checked_limit(limit) + 1,
+    }
+    claim, statement = (
+        (SYSTEM, LIST_HISTORY_OF_ANYBODY) if user_id is None else (Tenant(user_id), LIST_HISTORY_OF_TENANT)
+    )
+    rows = await read_all(database, claim, statement, asked, row=class_row(RecordedEvent))
+    return page_of(rows, limit, of=_HISTORY, place=lambda event: Place(event.timestamp, event.seq))
 
 
 def trees_of(events: Sequence[RecordedEvent]) -> tuple[Caused, ...]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from tastemaker.events.payload_base import Payload
+from tastemaker.events.names import Payload
 from tastemaker.events.upcasting import read_payload
 
 COLUMNS: Final = """id, seq, aggregate_type, aggregate_id, event_type, event_version, event_data, metadata,

@@ -13,8 +13,7 @@ from tastemaker.core.ids import ExternalUserId, new_id
 from tastemaker.db.transaction import Transaction
 from tastemaker.events import queries
 from tastemaker.events.context import LONGEST_CHAIN, Cause, current_cause
-from tastemaker.events.names import Source, all_names
-from tastemaker.events.payload_base import Payload
+from tastemaker.events.names import Payload, Source, all_names
 from tastemaker.events.payloads import MOST_BYTES
 from tastemaker.events.redaction import checked_metadata
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tastemaker.db.enums import SearchStatus
-from tastemaker.events.payload_base import Payload
+from tastemaker.events.names import Payload
 from tastemaker.events.payloads import (
     SearchFinished,
     SearchParked,

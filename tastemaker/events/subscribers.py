@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tastemaker.db.transaction import Transaction
-from tastemaker.events.names import EventType, all_names
-from tastemaker.events.payload_base import Payload
+from tastemaker.events.names import EventType, Payload, all_names
 from tastemaker.events.recorded import RecordedEvent
 
 Handle = Callable[[Transaction, RecordedEvent], Awaitable[None]]

@@ -4,8 +4,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
-from tastemaker.events.names import Aggregate, EventType
-from tastemaker.events.payload_base import Payload
+from tastemaker.events.names import Aggregate, EventType, Payload
 
 
 class JobCompleted(Payload):

@@ -16,7 +16,6 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.waiting import first_of
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database
-from tastemaker.db.listening import woken
 from tastemaker.db.reading import read_all
 from tastemaker.events.names import CHANNEL, all_names
 from tastemaker.events.recorded import COLUMNS, RecordedEvent
@@ -83,7 +82,7 @@ async def tail(
     wanted = {name for event_type in types for name in all_names(event_type)}
     stopping, wake = stopping or asyncio.Event(), asyncio.Event()
     reader = await _at_the_end(database, user_id) if after is None else _Reader(after)
-    async with woken(database.url, CHANNEL, wake):
+    async with database.listener.subscribe(CHANNEL, wake.set):
         while not stopping.is_set():
             wake.clear()
             events = await _read(database, user_id, reader)

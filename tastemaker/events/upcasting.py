@@ -10,8 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from tastemaker.core.errors import AppError
-from tastemaker.events.names import EventType, find_type
-from tastemaker.events.payload_base import Payload
+from tastemaker.events.names import EventType, Payload, find_type
 from tastemaker.events.payloads import payload_models
 
 Data = Mapping[str, Any]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NewType
 
 import orjson
 from sqlalchemy import RowMapping, text
@@ -10,7 +11,8 @@ from sqlalchemy import RowMapping, text
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import InboxStatus
 from tastemaker.db.transaction import Transaction
-from tastemaker.inbox.sources import InboxId
+
+InboxId = NewType("InboxId", int)
 
 INSERT = text("""
     INSERT INTO inbox_messages (source, message_id, headers, raw, verified, tenant_id, received_at)

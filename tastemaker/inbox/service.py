@@ -1,7 +1,8 @@
-"""The inbox's verbs: keep what came, process it once in effect, and do it again by an operator's hand."""
+"""The inbox's sources and verbs: keep what came, process it once in effect, replay it for an operator."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from tastemaker.core.errors import AppError, Conflict, InvalidInput, NotFound
@@ -11,8 +12,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
 from tastemaker.db.transaction import Transaction
 from tastemaker.inbox import queries
-from tastemaker.inbox.queries import InboxMessage
-from tastemaker.inbox.sources import InboxId, InboxSource, source_named
+from tastemaker.inbox.queries import InboxId, InboxMessage
 
 KEPT_DAYS: Final = 35
 MOST_BYTES: Final = 1024 * 1024
@@ -35,10 +35,40 @@ Handle = Callable[[Transaction, InboxMessage], Awaitable[ExternalUserId | None]]
 """Writes a message's effect; whom it was about, where that is known."""
 
 
+Announce = Callable[[Transaction, InboxId], Awaitable[object]]
+"""Publishes the job that will process the message, in the transaction that keeps it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxSource:
+    name: str
+    meaning: str
+    announce: Announce
+
+
 class MessageTooLarge(InvalidInput):
     """Nobody we listen to sends so much."""
 
     status = 413
+
+
+_known: dict[str, InboxSource] = {}
+
+
+def declare(source: InboxSource) -> InboxSource:
+    """Make a source known to operators' commands. Raises ValueError when another has its name."""
+    if _known.setdefault(source.name, source) is not source:
+        raise ValueError(f"two sources are called {source.name!r}")
+    return source
+
+
+def source_named(name: str) -> InboxSource:
+    """Raises InvalidInput."""
+    if name not in _known:
+        raise InvalidInput(
+            f"There is no source {name[:50]!r}; known are: {', '.join(sorted(_known)) or 'none'}."
+        )
+    return _known[name]
 
 
 async def receive(

@@ -1,7 +1,6 @@
-"""A worker's turn: write down what has ended and take what comes next, in one transaction and one message.
+"""One claim: write the completions that gathered and take the next jobs, in one transaction and one message.
 
-So a job costs one wait for the disk, not two, and its place is never empty. A few turns may be under way:
-while one waits for the disk the server works on another.
+So a job costs one wait for the disk, not two, and its place is never empty. Tenants share the places fairly.
 """
 
 from collections import Counter
@@ -17,7 +16,12 @@ from tastemaker.db.engine import DATABASE_TROUBLE, Database
 from tastemaker.db.reading import write_all
 from tastemaker.jobs import claim_queries
 from tastemaker.jobs.claim_queries import CLAIM, CLAIM_FAIRLY, claimed_job
-from tastemaker.jobs.completion import Ending, settled_by, to_complete, write
+from tastemaker.jobs.completion import (
+    PendingCompletion,
+    completion_statements,
+    settle_completions,
+    write_completions,
+)
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.jobs.worker_state import WorkerState
 
@@ -26,62 +30,64 @@ ALONE_SECONDS: Final = 0.05
 log = get_logger(__name__)
 
 
-async def take_turn(
-    database: Database, state: WorkerState, endings: list[Ending], batch: int
+async def claim_batch(
+    database: Database, state: WorkerState, completions: list[PendingCompletion], batch: int
 ) -> list[ClaimedJob]:
-    """At most `batch` jobs: first of those who have less than their share of the places, then of everybody.
+    """At most `batch` jobs: first of tenants with less than their share of the places, then of all.
 
-    What cannot be done together is done apart: a result that cannot be kept, or a key that another worker
-    took in this instant, is nobody else's affair. A lost database is waited for, not died of.
+    When the transaction fails, the completions are written apart: a result that cannot be stored, or a lock
+    key that another worker took in this instant, must not fail the others. A lost database is waited for.
     """
     try:
-        jobs = await _write_and_claim(database, state, endings, batch)
+        jobs = await _write_and_claim(database, state, completions, batch)
     except (*DATABASE_TROUBLE, TypeError) as error:
-        await write(database, _taken_out(state, endings))
+        await write_completions(database, _taken_out(state, completions))
         if isinstance(error, psycopg.IntegrityError):
             log.debug("another worker took a job with the same lock key in this instant")
             state.looks_again = True
         elif not isinstance(error, (psycopg.DataError, TypeError)):
             log.warning("the queue cannot be read, trying again: %s", type(error).__name__)
-            state.is_crowded = False  # it is looked for at the next poll, not at once
+            state.is_crowded = False  # look again at the next poll, not at once
         return []
     if batch:
         state.is_crowded = len(jobs) == batch
-        _turn_the_round(state, jobs)
+        _advance_round(state, jobs)
     return jobs
 
 
 async def _write_and_claim(
-    database: Database, state: WorkerState, endings: list[Ending], batch: int
+    database: Database, state: WorkerState, completions: list[PendingCompletion], batch: int
 ) -> list[ClaimedJob]:
-    """The round goes on behind where it stands, then begins anew; then everybody's turn comes."""
+    """The round goes on behind where it stands, then begins anew; what is left of the batch is for all."""
     settings = state.settings
-    wished = claim_queries.wishes(state.claim_as, list(state.handlers), batch, settings.lease, settings.only)
-    served = _served(state, endings) if _is_round_due(state) else None
+    asked = claim_queries.claim_parameters(
+        state.claim_as, list(state.handlers), batch, settings.lease, settings.only
+    )
+    served = _served(state, completions) if _is_round_due(state) else None
     if not batch or served is None:
-        return await _exchange(database, state, endings, [(CLAIM, wished)] if batch else [])
+        return await _exchange(database, state, completions, [(CLAIM, asked)] if batch else [])
     stands_at = state.round_stands_at
-    on = claim_queries.in_turn(wished, served=served, after=stands_at)
-    jobs = await _exchange(database, state, endings, [(CLAIM_FAIRLY, on)])
+    on = claim_queries.fair_parameters(asked, served=served, after=stands_at)
+    jobs = await _exchange(database, state, completions, [(CLAIM_FAIRLY, on)])
     if not jobs and stands_at is not None:
-        again = claim_queries.in_turn(wished, served=served, after=None)
+        again = claim_queries.fair_parameters(asked, served=served, after=None)
         jobs = await _exchange(database, state, [], [(CLAIM_FAIRLY, again)])
-    # Whoever takes one job at a time knows only from the one before whether anybody else is there.
+    # A claim of one job knows only from the claim before whether other tenants wait.
     seen = {*served, *map(_tenant, jobs), stands_at} - {None}
     state.is_shared = len(seen) > 1
     if not state.is_shared:
         state.round_next = monotonic() + ALONE_SECONDS
     if len(jobs) < batch:
-        jobs += await _fill_up(database, state, {**wished, "batch": batch - len(jobs)}, has_some=bool(jobs))
+        jobs += await _fill_up(database, state, {**asked, "batch": batch - len(jobs)}, has_some=bool(jobs))
     return jobs
 
 
 async def _fill_up(
-    database: Database, state: WorkerState, wished: dict[str, Any], *, has_some: bool
+    database: Database, state: WorkerState, asked: dict[str, Any], *, has_some: bool
 ) -> list[ClaimedJob]:
-    """Of everybody's. Where that fails, those who are claimed already are run all the same."""
+    """Of all tenants. Where that fails, the jobs that are claimed already run all the same."""
     try:
-        return await _exchange(database, state, [], [(CLAIM, wished)])
+        return await _exchange(database, state, [], [(CLAIM, asked)])
     except DATABASE_TROUBLE:
         if not has_some:
             raise
@@ -90,40 +96,43 @@ async def _fill_up(
 
 
 async def _exchange(
-    database: Database, state: WorkerState, endings: list[Ending], claim: Sequence[tuple[Any, dict[str, Any]]]
+    database: Database,
+    state: WorkerState,
+    completions: list[PendingCompletion],
+    claim: Sequence[tuple[Any, dict[str, Any]]],
 ) -> list[ClaimedJob]:
-    answers = await write_all(database, SYSTEM, *to_complete(endings), *claim)
-    settled_by(_taken_out(state, endings), answers)
+    answers = await write_all(database, SYSTEM, *completion_statements(completions), *claim)
+    settle_completions(_taken_out(state, completions), answers)
     return [claimed_job(row) for row in answers[-1]] if claim else []
 
 
-def _taken_out(state: WorkerState, endings: list[Ending]) -> list[Ending]:
-    """From here on they leave their places by themselves, and are not written again."""
-    taken = endings[:]
-    endings.clear()
+def _taken_out(state: WorkerState, completions: list[PendingCompletion]) -> list[PendingCompletion]:
+    """They leave their places from here on, and are not written again."""
+    taken = completions[:]
+    completions.clear()
     state.leaving -= len(taken)
     return taken
 
 
 def _is_round_due(state: WorkerState) -> bool:
-    """While more waits than there are places, one job each of those below their share goes first.
+    """While more jobs wait than there are places, tenants below their share go first, one job each.
 
-    So whoever has thousands waiting delays nobody else for longer than one of them takes. Where there was
-    only one, nobody else is looked for during a moment.
+    So thousands of jobs of one tenant delay another for no longer than one of them takes. Where there was
+    only one tenant, no other is looked for during a moment.
     """
     return state.is_crowded and monotonic() >= state.round_next
 
 
-def _served(state: WorkerState, endings: Sequence[Ending]) -> list[str]:
-    """Who has his share of the places."""
-    ended = {ending.done.job.id for ending in endings}
+def _served(state: WorkerState, completions: Sequence[PendingCompletion]) -> list[str]:
+    """The tenants that have their share of the places."""
+    ended = {each.completed.job.id for each in completions}
     held = Counter(_tenant(job) for job in state.running.values() if job.id not in ended)
     share = state.places / (len(held) + 1)
     return [tenant for tenant, count in held.items() if count >= share]
 
 
-def _turn_the_round(state: WorkerState, jobs: Sequence[ClaimedJob]) -> None:
-    """The next round begins behind the last tenant who was served in this one."""
+def _advance_round(state: WorkerState, jobs: Sequence[ClaimedJob]) -> None:
+    """The next round begins behind the last tenant served in this one."""
     tenants = sorted(map(_tenant, jobs))
     stands_at = state.round_stands_at
     later = [tenant for tenant in tenants if stands_at is None or tenant > stands_at]
@@ -131,5 +140,5 @@ def _turn_the_round(state: WorkerState, jobs: Sequence[ClaimedJob]) -> None:
 
 
 def _tenant(job: ClaimedJob) -> str:
-    """Jobs of no tenant are one tenant more."""
+    """Jobs without a tenant count as one tenant more."""
     return job.tenant_id or ""

@@ -24,7 +24,7 @@ MOST_TENANTS = 500
 MOST_MOVED = 1000
 """How many jobs one statement moves into the ready ones, or out of them."""
 
-PRESENCE_CLASS = 1413829453
+HEARTBEAT_CLASS = 1413829453
 """First key of the advisory locks by which workers show that they are alive."""
 
 LOST = "The worker died while it held the job."
@@ -128,7 +128,7 @@ RESCUE = text(f"""
             OR (job.lease_until < app_now() + make_interval(secs => :lease - :grace)
                 AND job.worker IS NOT NULL AND NOT EXISTS (
                     SELECT FROM pg_locks held
-                    WHERE held.locktype = 'advisory' AND held.classid = :presence_class AND held.objsubid = 2
+                    WHERE held.locktype = 'advisory' AND held.classid = :heartbeat_class AND held.objsubid = 2
                       AND held.objid::bigint = hashtext(job.worker)::bigint & 4294967295
                       AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))
         FOR UPDATE SKIP LOCKED
@@ -189,12 +189,12 @@ async def claim(
     `worker` is the name under which it shows its presence; without one only the lease tells of its death.
     `only`: the correlation ids whose jobs may be taken; None is every one.
     """
-    asked = wishes(worker, job_types, batch, lease, only)
+    asked = claim_parameters(worker, job_types, batch, lease, only)
     (rows,) = await write_all(database, SYSTEM, (CLAIM, asked))
     return [claimed_job(row) for row in rows]
 
 
-def wishes(
+def claim_parameters(
     worker: str | None,
     job_types: Sequence[str],
     batch: int,
@@ -211,12 +211,14 @@ def wishes(
     }
 
 
-def in_turn(wished: Mapping[str, Any], *, served: Collection[str], after: str | None) -> dict[str, Any]:
+def fair_parameters(
+    asked: Mapping[str, Any], *, served: Collection[str], after: str | None
+) -> dict[str, Any]:
     """The parameters of CLAIM_FAIRLY: of tenants that are not `served` already, behind `after` in the round.
 
     None is the round's start.
     """
-    return {**wished, "served": list(served), "from": after or "", "behind": after}
+    return {**asked, "served": list(served), "from": after or "", "behind": after}
 
 
 async def rescue(
@@ -237,7 +239,7 @@ async def rescue(
             "job_types": list(job_types),
             "lease": lease,
             "grace": grace,
-            "presence_class": PRESENCE_CLASS,
+            "heartbeat_class": HEARTBEAT_CLASS,
             "of": correlation_id,
         },
     )

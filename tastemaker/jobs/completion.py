@@ -1,7 +1,7 @@
-"""Jobs that are done are written down together: while one statement is under way, the next ones gather.
+"""Completion: jobs whose handler is done are written together; while one statement runs, more gather.
 
-A worker of short jobs writes many ends in one transaction without waiting for any; one of long jobs writes
-each at once. A job holds its place until its end is committed.
+A worker of short jobs completes many in one transaction without waiting for any; one of long jobs completes
+each at once. A job holds its place until its completion is committed.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database
 from tastemaker.db.reading import write_all
-from tastemaker.events.service import all_together
-from tastemaker.events.system_payloads import JobCompleted
+from tastemaker.events.names import Source
+from tastemaker.events.service import NewEvent, all_together
+from tastemaker.events.system_payloads import JobCompleted, JobFailed
 from tastemaker.jobs import queries
-from tastemaker.jobs.ends import end_event
 from tastemaker.jobs.types import ClaimedJob
 
 MOST_AT_ONCE: Final = 500
@@ -27,55 +27,55 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class DoneJob:
-    """A job whose handler has answered. `is_told`: its end is an event."""
+class CompletedJob:
+    """A job whose handler is done. `records_event`: its completion is an event."""
 
     job: ClaimedJob
     result: Mapping[str, Any] | None
-    is_told: bool
+    records_event: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """A job that is done, and who waits for it to be written. False: it was not ours any more."""
+class PendingCompletion:
+    """A completion that waits to be written; `settled` is False when the job was not ours any more."""
 
-    done: DoneJob
+    completed: CompletedJob
     settled: asyncio.Future[bool]
 
 
 @dataclass(slots=True)
-class Completing:
-    """Of one worker. `wake` calls whoever takes what has gathered; without it, it is written here."""
+class BatchCompleter:
+    """Of one worker. `wake` calls its claim loop, which writes what gathered; otherwise a task here does."""
 
     database: Database
     wake: asyncio.Event | None = None
-    gathered: list[Ending] = field(default_factory=list)
+    gathered: list[PendingCompletion] = field(default_factory=list)
     _writer: asyncio.Task[None] | None = None
 
-    async def complete(self, done: DoneJob) -> bool:
+    async def complete(self, completed: CompletedJob) -> bool:
         """False: the job was not ours any more, and nothing changed."""
-        ending = Ending(done, asyncio.get_running_loop().create_future())
-        self.gathered.append(ending)
-        self._call()
-        return await ending.settled
+        pending = PendingCompletion(completed, asyncio.get_running_loop().create_future())
+        self.gathered.append(pending)
+        self._request_write()
+        return await pending.settled
 
-    def take(self) -> list[Ending]:
-        """What has gathered; it is the caller's to write."""
+    def take(self) -> list[PendingCompletion]:
+        """What has gathered; the caller writes it."""
         taken, self.gathered = self.gathered[:MOST_AT_ONCE], self.gathered[MOST_AT_ONCE:]
         return taken
 
     def write_here(self) -> None:
-        """Nobody takes any more what gathers."""
+        """From now on no claim loop takes what gathers."""
         self.wake = None
         if self.gathered:
-            self._call()
+            self._request_write()
 
     async def close(self) -> None:
         """Wait until what was gathered is written."""
         if self._writer is not None:
             await self._writer
 
-    def _call(self) -> None:
+    def _request_write(self) -> None:
         if self.wake is not None:
             self.wake.set()
         elif self._writer is None:
@@ -83,52 +83,69 @@ class Completing:
 
     async def _write(self) -> None:
         while self.gathered:
-            await write(self.database, self.take())
+            await write_completions(self.database, self.take())
         self._writer = None
 
 
-async def write(database: Database, endings: Sequence[Ending]) -> None:
-    """In one round trip, or else one by one: a result that cannot be kept is its job's failure alone."""
-    if not endings:
+async def write_completions(database: Database, completions: Sequence[PendingCompletion]) -> None:
+    """In one round trip, or else one by one: a result that cannot be stored is its own job's failure."""
+    if not completions:
         return
     try:
-        await _write_together(database, endings)
+        await _write_together(database, completions)
     except Exception as error:  # noqa: BLE001 - each is tried again by itself, and its job is told
-        log.debug("%d ends were not written together: %s", len(endings), type(error).__name__)
-        for ending in endings:
-            await _write_one(database, ending)
+        log.debug("%d completions were not written together: %s", len(completions), type(error).__name__)
+        for completion in completions:
+            await _write_one(database, completion)
 
 
-async def _write_together(database: Database, endings: Sequence[Ending]) -> None:
-    settled_by(endings, await write_all(database, SYSTEM, *to_complete(endings)))
+async def _write_together(database: Database, completions: Sequence[PendingCompletion]) -> None:
+    settle_completions(completions, await write_all(database, SYSTEM, *completion_statements(completions)))
 
 
-async def _write_one(database: Database, ending: Ending) -> None:
+async def _write_one(database: Database, completion: PendingCompletion) -> None:
     try:
-        await _write_together(database, [ending])
-    except Exception as error:  # noqa: BLE001 - it is raised where the job waits for its end
-        if not ending.settled.done():
-            ending.settled.set_exception(error)
+        await _write_together(database, [completion])
+    except Exception as error:  # noqa: BLE001 - it is raised where the job waits for its completion
+        if not completion.settled.done():
+            completion.settled.set_exception(error)
 
 
-def to_complete(endings: Sequence[Ending]) -> list[tuple[TextClause, dict[str, Any]]]:
-    """The statements that write these ends, with the events of those that are told."""
-    if not endings:
+def completion_statements(
+    completions: Sequence[PendingCompletion],
+) -> list[tuple[TextClause, dict[str, Any]]]:
+    """The statements that complete these jobs, and that record the events of those that record one."""
+    if not completions:
         return []
-    ended = [(ending.done.job, ending.done.result) for ending in endings]
-    told = [
+    ended = [(each.completed.job, each.completed.result) for each in completions]
+    recorded = [
         end_event(job, JobCompleted(job_type=job.job_type, attempt=job.attempt))
-        for job in (ending.done.job for ending in endings if ending.done.is_told)
+        for job in (each.completed.job for each in completions if each.completed.records_event)
     ]
-    complete = (queries.COMPLETE, queries.ends(ended))
-    return [complete, (queries.TELL_COMPLETED, all_together(told))] if told else [complete]
+    complete = (queries.COMPLETE, queries.complete_parameters(ended))
+    return [complete, (queries.RECORD_COMPLETED, all_together(recorded))] if recorded else [complete]
 
 
-def settled_by(endings: Sequence[Ending], answers: Sequence[Sequence[Mapping[str, Any]]]) -> None:
-    """Tell who waits, from the answers to `to_complete`."""
-    if not endings:
+def settle_completions(
+    completions: Sequence[PendingCompletion], results: Sequence[Sequence[Mapping[str, Any]]]
+) -> None:
+    """Tell those who wait, by the rows that `completion_statements` returned."""
+    if not completions:
         return
-    ours = {row["id"] for row in answers[0]}
-    for ending in endings:
-        if not ending.settled.done():
-            ending.settled.set_result(ending.done.job.id in ours)
+    ours = {row["id"] for row in results[0]}
+    for completion in completions:
+        if not completion.settled.done():
+            completion.settled.set_result(completion.completed.job.id in ours)
+
+
+def end_event(job: ClaimedJob, payload: JobCompleted | JobFailed) -> NewEvent:
+    """A job that was replayed can end again: each attempt has an end of its own."""
+    return NewEvent(
+        payload=payload,
+        aggregate_id=str(job.id),
+        identifier=f"{job.id}_{job.attempt}",
+        source=Source.SYSTEM_AUTOMATION,
+        tenant_id=job.tenant_id,
+        correlation_id=job.correlation_id or str(job.id),
+        causation_id=str(job.id),
+    )

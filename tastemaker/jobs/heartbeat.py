@@ -1,69 +1,60 @@
-"""How a worker is woken and how others see that it is alive: one connection outside the pool.
+"""The heartbeat of a worker: others see that it is alive, and its leases are renewed.
 
-The connection LISTENs and holds an advisory lock on the worker's name. When the process dies, the kernel
-closes the connection, the lock is gone, and the others need not wait for the lease. Where a direct
-connection is impossible nothing breaks: polling and leases remain, and the worker claims without its name,
-so that nobody takes its silence for its death.
+The process's LISTEN connection holds an advisory lock on the worker's name. When the process dies, the kernel
+closes the connection and the lock is gone: the others need not wait for the lease. Where a direct connection
+is impossible, polling and leases remain; the worker then claims without its name, so that a missing lock is
+not taken for its death.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-
-import psycopg
+from contextlib import asynccontextmanager
 
 from tastemaker.core.logging import get_logger
-from tastemaker.jobs.claim_queries import PRESENCE_CLASS
+from tastemaker.core.waiting import call_off
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import DATABASE_TROUBLE, Database, session_scope
+from tastemaker.db.listening import SessionLock
+from tastemaker.jobs import queries
+from tastemaker.jobs.claim_queries import HEARTBEAT_CLASS
+from tastemaker.jobs.worker_state import HAND_BACK_SECONDS, WorkerState
 
-RECONNECT_SECONDS = 1.0
-CONNECT_SECONDS = 10
+CHANNEL = "background_jobs"
 
 log = get_logger(__name__)
 
 
 @asynccontextmanager
-async def presence(
-    url: str, worker: str, *, wake: asyncio.Event, shown: asyncio.Event
-) -> AsyncIterator[None]:
-    """Sets `wake` whenever jobs were inserted; `shown` is set while the others can see the worker.
+async def heartbeat(database: Database, state: WorkerState) -> AsyncIterator[None]:
+    """Show that the worker is alive, wake it when jobs are inserted and renew leases, during the block.
 
-    The block begins once that was tried.
+    The block begins once listening was tried.
     """
-    ready = asyncio.Event()
-    task = asyncio.create_task(_listen_forever(url, worker, wake, shown, ready))
-    try:
-        await ready.wait()
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _listen_forever(
-    url: str, worker: str, wake: asyncio.Event, shown: asyncio.Event, ready: asyncio.Event
-) -> None:
-    while True:
+    lock = SessionLock(HEARTBEAT_CLASS, state.name)
+    async with database.listener.subscribe(CHANNEL, state.wake.set, lock=lock) as subscription:
+        state.visible = subscription.active
+        await subscription.tried.wait()
+        renewal = asyncio.create_task(renew_leases(database, state))
         try:
-            await _listen(url, worker, wake, shown, ready)
-        except (psycopg.Error, OSError) as error:
-            log.warning("no LISTEN connection, polling instead: %s", type(error).__name__)
-        shown.clear()
-        ready.set()
-        await asyncio.sleep(RECONNECT_SECONDS)
+            yield
+        finally:
+            await call_off(renewal, within=HAND_BACK_SECONDS)
 
 
-async def _listen(
-    url: str, worker: str, wake: asyncio.Event, shown: asyncio.Event, ready: asyncio.Event
-) -> None:
-    connection = await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS)
-    async with connection:
-        await connection.execute(
-            "SELECT pg_advisory_lock_shared(%s::int, hashtext(%s))", (PRESENCE_CLASS, worker)
-        )
-        await connection.execute("LISTEN background_jobs")
-        shown.set()
-        ready.set()
-        wake.set()
-        async for _ in connection.notifies():
-            wake.set()
+async def renew_leases(database: Database, state: WorkerState) -> None:
+    """Renew the leases of the running jobs, for ever; stop a job here that is another worker's by now."""
+    while True:
+        await asyncio.sleep(state.settings.heartbeat)
+        held = list(state.running.values())
+        if not held:
+            continue
+        try:
+            async with session_scope(database, SYSTEM) as session:
+                ours = await queries.renew(session, held, lease=state.settings.lease)
+        except DATABASE_TROUBLE as error:
+            log.warning("leases could not be renewed: %s", type(error).__name__)
+            continue
+        for task, job in list(state.running.items()):
+            if job in held and job.id not in ours:
+                log.warning("job %s was taken over or cancelled, stopping it here", job.id)
+                task.cancel()

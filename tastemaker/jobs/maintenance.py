@@ -1,36 +1,49 @@
-"""What a worker does before it takes jobs: tend the queue."""
+"""Maintenance of the queue: rescue what dead workers hold, promote what is due, park unknown types, prune.
+
+A worker maintains the queue before it claims; pruning is a scheduled job.
+"""
 
 from collections import Counter
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
+from tastemaker.config_store.keys import (
+    CANCELLED_JOBS_RETENTION,
+    COMPLETED_JOBS_RETENTION,
+    ERROR_JOBS_RETENTION,
+)
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.transaction import Transaction
-from tastemaker.jobs import claim_queries
-from tastemaker.jobs.ends import lost_job
-from tastemaker.jobs.execution import give_up
-from tastemaker.jobs.registry import registered_types
+from tastemaker.db.work_loop import prune_in_batches
+from tastemaker.jobs import claim_queries, queries
+from tastemaker.jobs.registry import handles, registered_types
+from tastemaker.jobs.retries import give_up
+from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
+from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.jobs.worker_state import WorkerState
 
-TEND_SECONDS: Final = 0.2
-"""How exactly the time of a job is kept."""
+MAINTAIN_SECONDS: Final = 0.2
+"""How precisely a job starts at its time."""
 
 PARK_SECONDS: Final = 5.0
-"""How often a worker looks for jobs of types that nobody knows: those it does not know stay in its way."""
+"""How often jobs of unknown types are parked: until then they stay in front of the others."""
+
+BATCH: Final = 5000
+
+PRUNE_JOBS = JobType(name="prune_jobs", payload=Nothing)
 
 log = get_logger(__name__)
 
 
-async def tend(database: Database, state: WorkerState) -> None:
-    """Hand back what dead workers hold, make ready whose time has come, set aside what nobody knows.
-
-    Now and then: a worker that has much to do looks for more many times between two of them.
-    """
-    if monotonic() < state.tends_next:
+async def maintain(database: Database, state: WorkerState) -> None:
+    """Rescue, promote and park, at most every 0.2 seconds: a busy worker claims more often than that."""
+    if monotonic() < state.maintains_next:
         return
-    state.tends_next = monotonic() + min(TEND_SECONDS, state.settings.poll)
+    state.maintains_next = monotonic() + min(MAINTAIN_SECONDS, state.settings.poll)
 
     async def work(session: Transaction) -> None:
         await _rescue(session, state)
@@ -50,7 +63,7 @@ async def _rescue(session: Transaction, state: WorkerState) -> None:
     for job in lost:
         log.warning("job %s was left by a dead worker, now %s", job["id"], job["status"])
         if job["status"] == "failed":
-            await give_up(session, state.handlers, lost_job(job), job["error"])
+            await give_up(session, state.handlers, claim_queries.claimed_job(job), job["error"])
 
 
 async def _park(session: Transaction, state: WorkerState) -> None:
@@ -59,3 +72,27 @@ async def _park(session: Transaction, state: WorkerState) -> None:
         log.warning(
             "%d jobs of the unknown type %r are set aside for a worker that knows it", count, job_type
         )
+
+
+@handles(PRUNE_JOBS)
+async def prune_jobs(context: JobContext, _: Nothing) -> JobResult:
+    """The result says how many jobs were removed."""
+    config = context.config.snapshot()
+    prune = partial(
+        queries.prune,
+        completed=float(config[COMPLETED_JOBS_RETENTION]),
+        failed=float(config[ERROR_JOBS_RETENTION]),
+        cancelled=float(config[CANCELLED_JOBS_RETENTION]),
+    )
+    removed = await prune_in_batches(context.database, prune, batch=BATCH, stopping=context.stopping)
+    return Done({"removed": removed})
+
+
+scheduled(
+    Schedule(
+        name="prune_jobs",
+        every=timedelta(hours=1),
+        job=PRUNE_JOBS,
+        meaning="Removes background jobs that ended longer ago than the retention says.",
+    )
+)

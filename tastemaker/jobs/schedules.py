@@ -6,7 +6,6 @@ once, not sixty times.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from sqlalchemy import text
 
 from tastemaker.core.errors import NotFound
 from tastemaker.core.logging import get_logger
+from tastemaker.core.waiting import wait_for
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
 from tastemaker.db.transaction import Transaction
@@ -110,8 +110,7 @@ async def run_schedules(
                 pass
         except DATABASE_TROUBLE as error:
             log.warning("the database is out of reach, schedules wait: %s", type(error).__name__)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), poll_seconds)
+        await wait_for(stopping, within=poll_seconds)
 
 
 async def declare(database: Database, schedules: Sequence[Schedule]) -> None:

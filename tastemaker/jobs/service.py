@@ -7,10 +7,12 @@ import orjson
 
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId, JobId
+from tastemaker.db.claims import SYSTEM
+from tastemaker.db.engine import session_scope
 from tastemaker.db.transaction import Transaction
 from tastemaker.events.context import current_cause
 from tastemaker.jobs import claim_queries, queries
-from tastemaker.jobs.types import LEASE_SECONDS, JobType, Payload
+from tastemaker.jobs.types import LEASE_SECONDS, JobContext, JobType, Payload
 
 MOST_BYTES: Final = 1024 * 1024
 """A job carries ids; what it works on is in tables."""
@@ -61,10 +63,16 @@ async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
     )
 
 
-async def take_from_the_dead(session: Transaction, job_type: JobType[Payload], *, correlation_id: str) -> int:
-    """Hand back at once what workers hold of this chain that show no presence; how many jobs that were.
+async def report_progress(context: JobContext, percent: float) -> None:
+    """Called by a handler: how far a long job is, from 0 to 100."""
+    async with session_scope(context.database, SYSTEM) as session:
+        await queries.set_progress(session, context.job, percent)
 
-    One that is given up by this is told to nobody: the caller publishes anew what has to go on.
+
+async def rescue_chain(session: Transaction, job_type: JobType[Payload], *, correlation_id: str) -> int:
+    """Rescue at once the jobs of this chain that workers without a heartbeat hold; how many.
+
+    `given_up` is not called for these: the caller publishes anew what has to go on.
     """
     lost = await claim_queries.rescue(
         session, job_types=[job_type.name], lease=LEASE_SECONDS, grace=0, correlation_id=correlation_id

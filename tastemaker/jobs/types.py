@@ -1,4 +1,4 @@
-"""What a job is, to those who write one: its type, its context, and what it may answer."""
+"""What a job is, to those who write one: its type, its context, and how it may end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import text
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId
-from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.engine import Database
 from tastemaker.db.transaction import Transaction
 
 Payload = TypeVar("Payload", bound=BaseModel)
@@ -20,11 +18,6 @@ Resource = TypeVar("Resource")
 
 Resources = Mapping[type, object]
 """What a process was started with (clients, senders), by its class."""
-
-PROGRESS = text("""
-    UPDATE background_jobs SET progress = least(100, greatest(0, :percent))
-    WHERE id = :id AND attempt = :attempt AND status = 'processing'
-""")
 
 LEASE_SECONDS = 30.0
 """How long a claim holds without a heartbeat."""
@@ -80,13 +73,6 @@ class JobContext:
             raise TypeError(f"the resource is no {kind.__name__}")
         return found
 
-    async def progress(self, percent: float) -> None:
-        """How far a long job is, from 0 to 100, for those who watch it."""
-        async with session_scope(self.database, SYSTEM) as session:
-            await session.execute(
-                PROGRESS, {"id": self.job.id, "attempt": self.job.attempt, "percent": percent}
-            )
-
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -102,9 +88,10 @@ class Again:
     seconds: float = 0.0
 
 
-Answer = Done | Again
+JobResult = Done | Again
+"""How one run of a job ends, unless it fails by raising."""
 
-Handler = Callable[[JobContext, Any], Awaitable[Answer]]
+Handler = Callable[[JobContext, Any], Awaitable[JobResult]]
 GivenUp = Callable[[Transaction, Any], Awaitable[None]]
 
 

@@ -1,33 +1,28 @@
-"""The worker: claims jobs in batches, runs them side by side, keeps their leases, hands them back.
+"""The worker: claims jobs in batches, runs them side by side, renews their leases, hands them back.
 
-It is a loop one can read: wait to be woken, tend the queue, claim as many as there are free places, run each
-as a task. Every effect on a job is fenced by its attempt number.
+Its loop: wait to be woken, maintain the queue, claim as many jobs as there are free places, run each as a
+task. Every effect on a job is fenced by its attempt number.
 """
 
 import asyncio
-import os
-import socket
-from contextlib import suppress
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.clock import monotonic
-from tastemaker.core.ids import new_token
 from tastemaker.core.logging import get_logger
-from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, session_scope
-from tastemaker.jobs import queries
-from tastemaker.jobs.claim_loop import take_turn
-from tastemaker.jobs.completion import Completing
+from tastemaker.core.waiting import call_off
+from tastemaker.db.engine import DATABASE_TROUBLE, Database
+from tastemaker.jobs.claim_loop import claim_batch
+from tastemaker.jobs.completion import BatchCompleter
 from tastemaker.jobs.execution import run_job, settle
-from tastemaker.jobs.heartbeat import presence
-from tastemaker.jobs.maintenance import tend
+from tastemaker.jobs.heartbeat import heartbeat
+from tastemaker.jobs.maintenance import maintain
 from tastemaker.jobs.types import Again, ClaimedJob, Handlers
-from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
+from tastemaker.jobs.worker_state import HAND_BACK_SECONDS, WorkerSettings, WorkerState, worker_name
 
-HAND_BACK_SECONDS: Final = 1.0
-TURNS: Final = 3
-"""Turns under way at once."""
+MOST_CLAIMS: Final = 3
+"""Claims under way at once: while one waits for the disk, the server works on another."""
 
 log = get_logger(__name__)
 
@@ -48,141 +43,80 @@ async def run_worker(
         settings=settings or WorkerSettings(),
         stopping=stopping,
         config=config or Configuration.of_defaults(),
-        completing=Completing(database, wake),
+        completer=BatchCompleter(database, wake),
         wake=wake,
     )
-    async with presence(database.url, state.name, wake=state.wake, shown=state.shown):
-        heart = asyncio.create_task(keep_leases(database, state))
-        bell = asyncio.create_task(_ring(state))
+    async with heartbeat(database, state):
         try:
-            while not stopping.is_set():
-                await _look_for_work(database, state)
-                await _wait(state, state.settings.poll)
-            await finish(database, state)
-            await state.completing.close()
+            await state.run(partial(_look_for_work, database, state), poll=state.settings.poll)
+            await stop_worker(database, state)
         finally:
-            await _end(heart, bell, *state.turns, *state.running)
+            await call_off(*state.claims, *state.running, within=HAND_BACK_SECONDS)
 
 
 async def _look_for_work(database: Database, state: WorkerState) -> None:
-    """Begin turns until no place is free, nothing is ready, or as many as may are under way."""
-    state.wake.clear()
+    """Begin claims until no place is free, nothing is ready, or as many as may are under way."""
     if state.broken is not None:
         raise state.broken
     try:
-        await tend(database, state)
+        await maintain(database, state)
     except DATABASE_TROUBLE as error:
-        log.warning("the queue cannot be tended, trying again: %s", type(error).__name__)
-    most = 1 if state.is_crowded and state.is_shared else TURNS
+        log.warning("the queue cannot be maintained, trying again: %s", type(error).__name__)
+    most = 1 if state.is_crowded and state.is_shared else MOST_CLAIMS
     looks = True
-    while len(state.turns) < most and not state.stopping.is_set():
-        if not state.completing.gathered and not (state.free > 0 and looks):
+    while len(state.claims) < most and not state.stopping.is_set():
+        if not state.completer.gathered and not (state.free > 0 and looks):
             break
-        _begin_turn(database, state)
+        _begin_claim(database, state)
         looks = state.is_crowded
-    state.looks_again |= looks and bool(state.turns)
+    state.looks_again |= looks and bool(state.claims)
 
 
-def _begin_turn(database: Database, state: WorkerState) -> None:
-    """What it takes and asks for is counted before another begins."""
-    endings = state.completing.take()
-    batch = min(state.settings.batch or state.places, max(0, state.free + len(endings)))
+def _begin_claim(database: Database, state: WorkerState) -> None:
+    """What it writes and asks for is counted before another begins."""
+    completions = state.completer.take()
+    batch = min(state.settings.batch or state.places, max(0, state.free + len(completions)))
     state.asked += batch
-    state.leaving += len(endings)
+    state.leaving += len(completions)
 
-    async def turn() -> None:
+    async def claim() -> None:
         try:
-            jobs = await take_turn(database, state, endings, batch)
+            jobs = await claim_batch(database, state, completions, batch)
         finally:
             state.asked -= batch
         for job in jobs:
-            task = asyncio.create_task(run_job(database, job, state))
-            state.running[task] = job
-            task.add_done_callback(lambda done: _forget(state, done))
+            state.start(job, run_job(database, job, state), name=f"job {job.id}")
 
-    task = asyncio.create_task(turn())
-    state.turns.add(task)
-    task.add_done_callback(lambda done: _end_turn(state, done))
+    task = asyncio.create_task(claim())
+    state.claims.add(task)
+    task.add_done_callback(lambda done: _end_claim(state, done))
 
 
-def _end_turn(state: WorkerState, turn: asyncio.Task[None]) -> None:
-    """Where there was as much as was asked for there may be more, as where nobody could look meanwhile."""
-    state.turns.discard(turn)
-    if not turn.cancelled():
-        state.broken = turn.exception()
+def _end_claim(state: WorkerState, claim: asyncio.Task[None]) -> None:
+    """Look again where as much was found as was asked for, or where nobody could look meanwhile."""
+    state.claims.discard(claim)
+    if not claim.cancelled():
+        state.broken = claim.exception()
     if state.looks_again or state.is_crowded or state.broken:
         state.looks_again = False
         state.wake.set()
 
 
-async def keep_leases(database: Database, state: WorkerState) -> None:
-    """Prolong them for ever, and stop what is somebody else's by now."""
-    while True:
-        await asyncio.sleep(state.settings.heartbeat)
-        held = list(state.running.values())
-        if not held:
-            continue
-        try:
-            async with session_scope(database, SYSTEM) as session:
-                ours = await queries.renew(session, held, lease=state.settings.lease)
-        except DATABASE_TROUBLE as error:
-            log.warning("leases could not be renewed: %s", type(error).__name__)
-            continue
-        for task, job in list(state.running.items()):
-            if job in held and job.id not in ours:
-                log.warning("job %s was taken over or cancelled, stopping it here", job.id)
-                task.cancel()
-
-
-async def _wait(state: WorkerState, seconds: float) -> None:
-    """Until woken, as by the end, or `seconds` have passed."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await state.wake.wait()
-
-
-async def _ring(state: WorkerState) -> None:
-    """The end wakes whoever waits."""
-    await state.stopping.wait()
-    state.wake.set()
-
-
-async def finish(database: Database, state: WorkerState) -> None:
-    """Give running jobs their time; what is still running is handed back for somebody else."""
-    deadline = monotonic() + state.settings.stop_within
-    state.completing.write_here()
-    if state.turns:
-        await asyncio.wait(list(state.turns), timeout=state.settings.stop_within)
-    if state.running:
-        await asyncio.wait(list(state.running), timeout=max(0.0, deadline - monotonic()))
-    left = list(state.running.values())
-    await _end(*state.running, *state.turns)
-    await asyncio.gather(*(_hand_back(database, state, job) for job in left))
+async def stop_worker(database: Database, state: WorkerState) -> None:
+    """Give running jobs their time, hand back those that still run, write the completions that gathered."""
+    until = monotonic() + state.settings.stop_within
+    state.completer.write_here()
+    if state.claims:
+        await asyncio.wait(list(state.claims), timeout=state.settings.stop_within)
+        await call_off(*state.claims, within=HAND_BACK_SECONDS)
+    await state.stop(
+        partial(_hand_back, database, state),
+        within=max(0.0, until - monotonic()),
+        cancel_within=HAND_BACK_SECONDS,
+    )
+    await state.completer.close()
 
 
 async def _hand_back(database: Database, state: WorkerState, job: ClaimedJob) -> None:
-    """The database has its time too; without it the lease runs out."""
-    try:
-        async with asyncio.timeout(HAND_BACK_SECONDS):
-            await settle(database, state, job, Again())
-    except (*DATABASE_TROUBLE, TimeoutError) as error:
-        log.warning("job %s could not be handed back: %s", job.id, type(error).__name__)
-
-
-async def _end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel, and wait for those who listen: what does not is left behind with its process."""
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=HAND_BACK_SECONDS)
-
-
-def _forget(state: WorkerState, task: asyncio.Task[None]) -> None:
-    state.running.pop(task, None)
-    state.wake.set()
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("a job could not be settled, its lease will run out: %s", type(error).__name__)
-
-
-def worker_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{new_token(4)}"
+    async with asyncio.timeout(HAND_BACK_SECONDS):
+        await settle(database, state, job, Again())

@@ -1,12 +1,20 @@
 """How a worker is set up, and what it knows of itself while it works."""
 
 import asyncio
+import os
+import socket
 from dataclasses import dataclass, field
+from typing import Final
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import MAX_CONCURRENT_JOBS
-from tastemaker.jobs.completion import Completing
+from tastemaker.core.ids import new_token
+from tastemaker.db.work_loop import WorkLoop
+from tastemaker.jobs.completion import BatchCompleter
 from tastemaker.jobs.types import LEASE_SECONDS, ClaimedJob, Handlers
+
+HAND_BACK_SECONDS: Final = 1.0
+"""How long a job that is handed back, or a task that is cancelled, may take while the worker stops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,23 +39,21 @@ class WorkerSettings:
     only: frozenset[str] | None = None
 
 
-@dataclass(slots=True)
-class WorkerState:
-    """What a worker knows of itself: the jobs in its hands, where its round stands, when it last looked.
+@dataclass(slots=True, kw_only=True)
+class WorkerState(WorkLoop[ClaimedJob]):
+    """A worker's loop with what it knows of itself. `visible` is set while others can see that it is alive.
 
-    Of the turns under way: `asked`, how many jobs they may bring; `leaving`, how many ends they are writing.
+    `claims` are the claims under way: `asked`, how many jobs they may bring; `leaving`, how many completions
+    they write. The round of fair claims stands behind the tenant `round_stands_at`.
     """
 
     name: str
     handlers: Handlers
     settings: WorkerSettings
-    stopping: asyncio.Event
     config: Configuration
-    completing: Completing
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    shown: asyncio.Event = field(default_factory=asyncio.Event)
-    running: dict[asyncio.Task[None], ClaimedJob] = field(default_factory=dict)
-    turns: set[asyncio.Task[None]] = field(default_factory=set)
+    completer: BatchCompleter
+    visible: asyncio.Event = field(default_factory=asyncio.Event)
+    claims: set[asyncio.Task[None]] = field(default_factory=set)
     asked: int = 0
     leaving: int = 0
     looks_again: bool = False
@@ -56,7 +62,7 @@ class WorkerState:
     is_crowded: bool = False
     is_shared: bool = False
     round_next: float = 0.0
-    tends_next: float = 0.0
+    maintains_next: float = 0.0
     parks_next: float = 0.0
 
     @property
@@ -65,9 +71,14 @@ class WorkerState:
 
     @property
     def free(self) -> int:
-        """Places that nobody holds and no turn under way may fill."""
+        """Places that no job holds and no claim under way may fill."""
         return self.places - (len(self.running) - self.leaving) - self.asked
 
     @property
     def claim_as(self) -> str | None:
-        return self.name if self.shown.is_set() else None
+        """The name to claim by; None while others could take its missing lock for its death."""
+        return self.name if self.visible.is_set() else None
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{new_token(4)}"

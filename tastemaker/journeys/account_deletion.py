@@ -24,7 +24,7 @@ from tastemaker.events.payloads import UserDeleted
 from tastemaker.events.service import record
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Again, Answer, Done, JobContext, JobType
+from tastemaker.jobs.types import Again, Done, JobContext, JobResult, JobType
 from tastemaker.journeys import account_deletion_queries as queries
 from tastemaker.searches.maintenance import delete_campaign, erase_next_batch
 from tastemaker.searches.service import end_search
@@ -116,7 +116,7 @@ SLICE_SECONDS: Final = 4.0
 
 
 @handles(ERASE_USER)
-async def erase_user(context: JobContext, message: EraseUser) -> Answer:
+async def erase_user(context: JobContext, message: EraseUser) -> JobResult:
     """Batch after batch for a time slice; a kill between two loses nothing."""
     slice_ends = monotonic() + SLICE_SECONDS
     while await erase_some_of(context.database, ExternalUserId(message.user_id)):

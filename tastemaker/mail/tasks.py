@@ -9,7 +9,7 @@ from tastemaker.db.engine import in_transaction
 from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
-from tastemaker.jobs.types import Answer, Done, JobContext, JobType
+from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.queries import list_waiting
 from tastemaker.mail.service import SEND_EMAIL, SEND_TRIAL_EMAIL, SendEmail, give_up, hand_over, settle_left
@@ -28,7 +28,7 @@ scheduled(
 
 
 @handles(SETTLE_EMAILS)
-async def settle(context: JobContext, _: Nothing) -> Answer:
+async def settle(context: JobContext, _: Nothing) -> JobResult:
     """Over everybody for whom something is scheduled, batch by batch."""
     settled, after = 0, ""
     while not context.stopping.is_set():
@@ -47,7 +47,7 @@ async def settle(context: JobContext, _: Nothing) -> Answer:
 
 @handles(SEND_EMAIL, needs=(Mailer,), given_up=give_up)
 @handles(SEND_TRIAL_EMAIL, needs=(Mailer,), given_up=give_up)
-async def send(context: JobContext, message: SendEmail) -> Answer:
+async def send(context: JobContext, message: SendEmail) -> JobResult:
     """Harmless when it runs twice: the outbox has one message of a key."""
     mailer = context.resource(Mailer)
 

@@ -14,8 +14,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import Transaction, in_transaction
-from tastemaker.events.names import Aggregate, Source
-from tastemaker.events.payload_base import Payload
+from tastemaker.events.names import Aggregate, Payload, Source
 from tastemaker.events.recorded import RecordedEvent
 from tastemaker.events.service import NewEvent, record_many
 from tastemaker.events.states import SearchState, SubscriptionState, fold_search, fold_subscription

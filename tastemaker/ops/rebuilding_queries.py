@@ -9,7 +9,7 @@ from uuid import UUID
 from tastemaker.db.enums import SearchStatus
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
-from tastemaker.events.payload_base import Payload
+from tastemaker.events.names import Payload
 from tastemaker.events.payloads import SearchSnapshot, SubscriptionSnapshot
 from tastemaker.events.recorded import COLUMNS, RecordedEvent
 from tastemaker.events.states import SearchState, SubscriptionState

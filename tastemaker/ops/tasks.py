@@ -3,17 +3,19 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
-from functools import partial
 from typing import Final
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.transaction import in_transaction
-from tastemaker.events.lag import check_lag
+from tastemaker.db.work_loop import prune_in_batches
+from tastemaker.events.delivery_queries import check_lag
+from tastemaker.events.dispatcher import hand_out_all
+from tastemaker.events.subscribers import known_subscribers
 from tastemaker.inbox import service as inbox
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
-from tastemaker.jobs.transports import ledger_queries
-from tastemaker.jobs.types import Answer, Done, JobContext, JobType
+from tastemaker.jobs.transports import qstash_queries
+from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.outbox import service as outbox
 from tastemaker.web import idempotency
 
@@ -27,28 +29,31 @@ CHECK_EVENT_LAG: Final = JobType(name="check_event_lag", payload=Nothing, max_re
 PRUNED: Final[Mapping[str, Prune]] = {
     "outbox": outbox.prune,
     "inbox": inbox.prune,
-    "calls": ledger_queries.prune_tokens,
+    "calls": qstash_queries.prune_tokens,
     "answers": idempotency.prune,
 }
 
 
 @handles(CHECK_EVENT_LAG)
-async def check_event_lag(context: JobContext, _: Nothing) -> Answer:
-    """Warn in the log when delivery is behind; the result is what was found."""
+async def check_event_lag(context: JobContext, _: Nothing) -> JobResult:
+    """Warn in the log when delivery is behind; the result is what was found.
+
+    No dispatcher runs where nothing subscribes: new events are closed here then, as delivered to nobody.
+    """
+    if not known_subscribers():
+        await hand_out_all(context.database, {})
     return Done(asdict(await in_transaction(context.database, SYSTEM, check_lag)))
 
 
 @handles(PRUNE_MESSAGES)
-async def prune_messages(context: JobContext, _: Nothing) -> Answer:
+async def prune_messages(context: JobContext, _: Nothing) -> JobResult:
     """The result says how many went: of the outbox, of the inbox, of used calls, of answers kept."""
-    gone = dict.fromkeys(PRUNED, 0)
-    for name, prune in PRUNED.items():
-        while not context.stopping.is_set():
-            batch = await in_transaction(context.database, SYSTEM, partial(prune, batch=BATCH))
-            gone[name] += batch
-            if batch < BATCH:
-                break
-    return Done(gone)
+    return Done(
+        {
+            name: await prune_in_batches(context.database, prune, batch=BATCH, stopping=context.stopping)
+            for name, prune in PRUNED.items()
+        }
+    )
 
 
 scheduled(

@@ -6,18 +6,19 @@ deadline does not begin it.
 """
 
 import asyncio
-import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
+from tastemaker.core.backoff import backoff
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
-from tastemaker.core.waiting import call_off, first_of
+from tastemaker.core.waiting import call_off
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_victim
 from tastemaker.db.enums import OutboxStatus
-from tastemaker.db.listening import woken
 from tastemaker.db.transaction import Transaction
+from tastemaker.db.work_loop import WorkLoop
 from tastemaker.outbox import queries
 from tastemaker.outbox.channels import (
     Channel,
@@ -34,6 +35,7 @@ from tastemaker.outbox.channels import (
 FIRST_DELAY = 2.0
 LONGEST_DELAY = 900.0
 LONGEST_REASON = 500
+CHANNEL = "outbox_messages"
 
 log = get_logger(__name__)
 
@@ -60,12 +62,9 @@ class _Sending:
     outcome: Outcome
 
 
-@dataclass(slots=True)
-class _State:
+@dataclass(slots=True, kw_only=True)
+class _State(WorkLoop[_Sending]):
     settings: RelaySettings
-    stopping: asyncio.Event
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    running: dict[asyncio.Task[None], _Sending] = field(default_factory=dict)
 
     def free(self, channel: Channel) -> int:
         return channel.concurrency - sum(taken.channel is channel for taken in self.running.values())
@@ -75,34 +74,29 @@ async def run_relay(
     database: Database, senders: Senders, *, stopping: asyncio.Event, settings: RelaySettings | None = None
 ) -> None:
     """Send until `stopping` is set; then wait for what is being sent, at most `stop_within`."""
-    state = _State(settings or RelaySettings(), stopping)
-    async with woken(database.url, "outbox_messages", state.wake):
+    state = _State(settings=settings or RelaySettings(), stopping=stopping)
+    async with database.listener.subscribe(CHANNEL, state.wake.set):
         try:
-            while not stopping.is_set():
-                await _look_for_messages(database, senders, state)
-                await first_of(state.wake, state.stopping, within=state.settings.poll)
-            await _finish(database, state)
+            look = partial(_look_for_messages, database, senders, state)
+            await state.run(look, poll=state.settings.poll)
+            await state.stop(
+                lambda held: _settle_once(database, held.channel, held.message, held.outcome),
+                within=state.settings.stop_within,
+            )
         finally:
             await call_off(*state.running)
 
 
 async def _look_for_messages(database: Database, senders: Senders, state: _State) -> None:
-    """A lost database is waited for, not died of."""
-    state.wake.clear()
-    try:
-        for channel, sender in senders.items():
-            while (free := state.free(channel)) > 0 and not state.stopping.is_set():
-                claimed_at = monotonic()
-                messages = await _claim(database, channel, state, batch=free)
-                for message in messages:
-                    held = _Sending(channel, message, claimed_at, NotSent("The relay was stopped before."))
-                    task = asyncio.create_task(_send(database, sender, held, state.settings))
-                    state.running[task] = held
-                    task.add_done_callback(lambda done: _forget(state, done))
-                if len(messages) < free:
-                    break
-    except DATABASE_TROUBLE as error:
-        log.warning("the database is out of reach, trying again: %s", type(error).__name__)
+    for channel, sender in senders.items():
+        while (free := state.free(channel)) > 0 and not state.stopping.is_set():
+            claimed_at = monotonic()
+            messages = await _claim(database, channel, state, batch=free)
+            for message in messages:
+                held = _Sending(channel, message, claimed_at, NotSent("The relay was stopped before."))
+                state.start(held, _send(database, sender, held, state.settings), name=f"message {message.id}")
+            if len(messages) < free:
+                break
 
 
 async def _claim(database: Database, channel: Channel, state: _State, *, batch: int) -> list[OutgoingMessage]:
@@ -188,8 +182,8 @@ def ending(channel: Channel, outcome: Outcome, *, attempt: int) -> OutboxStatus:
 
 
 def _delay(outcome: Outcome, attempt: int) -> float:
-    """Doubling, with jitter; never sooner than the receiver said."""
-    own = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+    """Never sooner than the receiver said."""
+    own = backoff(attempt - 1, first=FIRST_DELAY, longest=LONGEST_DELAY)
     named = outcome.retry_after if isinstance(outcome, NotSent) else None
     return max(own, min(named or 0.0, LONGEST_DELAY))
 
@@ -207,23 +201,3 @@ async def _tell(
         if is_victim(error):
             raise
         log.exception("nobody could be told that message %s is %s", message.id, status)
-
-
-async def _finish(database: Database, state: _State) -> None:
-    """Give what is being sent its time, then write down what is known of the rest."""
-    if state.running:
-        await asyncio.wait(list(state.running), timeout=state.settings.stop_within)
-    left = list(state.running.values())
-    await call_off(*state.running)
-    for held in left:
-        try:
-            await _settle_once(database, held.channel, held.message, held.outcome)
-        except DATABASE_TROUBLE as error:
-            log.warning("message %s could not be settled: %s", held.message.id, type(error).__name__)
-
-
-def _forget(state: _State, task: asyncio.Task[None]) -> None:
-    state.running.pop(task, None)
-    state.wake.set()
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("a message could not be settled, its lease will run out: %s", type(error).__name__)

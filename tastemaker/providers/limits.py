@@ -5,7 +5,6 @@ transaction.
 """
 
 import math
-import random
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
@@ -23,6 +22,7 @@ from tastemaker.config_store.keys import (
     YOUTUBE_SEARCHES_A_DAY,
     YOUTUBE_UNITS_A_DAY,
 )
+from tastemaker.core.backoff import backoff as doubling_backoff
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.money import MICROS
 from tastemaker.db.transaction import Transaction
@@ -127,8 +127,7 @@ async def record_failure(
 
 def backoff(failures: int) -> float:
     """Seconds: exponential, capped, with full jitter."""
-    ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2.0**failures)
-    return random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
+    return doubling_backoff(failures, first=BACKOFF_SECONDS, longest=BACKOFF_CAP_SECONDS, least=0.0)
 
 
 def _refusal(wait: Wait, declaration: Declaration) -> Throttled | ProviderError:

@@ -7,7 +7,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
-from tastemaker.jobs.types import Answer, Done, JobContext, JobType
+from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.providers.page_store import forget_expired
 from tastemaker.providers.samples import forget_samples
 from tastemaker.ratelimit.queries import forget_quotas
@@ -18,7 +18,7 @@ FORGET_PROVIDER_DATA = JobType(name="forget_provider_data", payload=Nothing)
 
 
 @handles(FORGET_PROVIDER_DATA)
-async def forget_provider_data(context: JobContext, _: Nothing) -> Answer:
+async def forget_provider_data(context: JobContext, _: Nothing) -> JobResult:
     async with session_scope(context.database, SYSTEM) as session:
         pages = await forget_expired(session)
         windows = await forget_quotas(session, days=QUOTAS_KEPT_DAYS)

@@ -28,7 +28,7 @@ from tastemaker.events.payloads import CampaignDeleted, CreatorMerged
 from tastemaker.events.service import record, record_many
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Again, Answer, Done, JobContext, JobType
+from tastemaker.jobs.types import Again, Done, JobContext, JobResult, JobType
 from tastemaker.ratelimit.queries import abandon_lost
 from tastemaker.searches import maintenance_queries, merging_queries
 from tastemaker.searches.maintenance_queries import expire_some
@@ -79,7 +79,7 @@ LOST_AFTER_SECONDS = 1800.0
 """No page takes so long; a call that is not settled by then is lost, and may have been charged."""
 
 
-async def sweep(context: JobContext, _: Nothing) -> Answer:
+async def sweep(context: JobContext, _: Nothing) -> JobResult:
     """The result says how many searches were ended, how many went on, how many deletions and lost calls."""
     database = context.database
     overdue = await in_transaction(
@@ -126,7 +126,7 @@ BATCH: Final = 500
 SLICE_SECONDS: Final = 4.0
 
 
-async def expire_values(context: JobContext, _: Nothing) -> Answer:
+async def expire_values(context: JobContext, _: Nothing) -> JobResult:
     """Batch after batch for a time slice; a kill between two loses nothing."""
     slice_ends = monotonic() + SLICE_SECONDS
     gone: Counter[str] = Counter()
@@ -208,7 +208,7 @@ async def publish_merges(session: Transaction, user_id: ExternalUserId, surrogat
         await publish(session, MERGE_CREATORS, MergeCreators(surrogates=tuple(surrogates)), tenant_id=user_id)
 
 
-async def merge_creators(context: JobContext, message: MergeCreators) -> Answer:
+async def merge_creators(context: JobContext, message: MergeCreators) -> JobResult:
     """One transaction for each; a kill between two loses nothing, and what is one already stays one."""
     merged = 0
     for surrogate_id in message.surrogates:

@@ -17,7 +17,7 @@ from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import SearchFinished, SearchResumed, SearchSnapshot, SearchStarted
 from tastemaker.events.service import NewEvent, record
-from tastemaker.jobs.service import publish, take_from_the_dead
+from tastemaker.jobs.service import publish, rescue_chain
 from tastemaker.jobs.types import JobType
 from tastemaker.searches import queries
 from tastemaker.searches.types import LIVE, Ending, EndReason, Search, SearchRequest, ending_of
@@ -131,7 +131,7 @@ async def resume_search(session: Transaction, user: CurrentUser, search: Search)
         tenant_id=user.user_id,
         correlation_id=str(search.id),
     )
-    await take_from_the_dead(session, CONTINUE_RUN, correlation_id=str(search.id))
+    await rescue_chain(session, CONTINUE_RUN, correlation_id=str(search.id))
     # In this order: a message that begins to wait before is woken, one that would after has a successor.
     await publish_runs(session, user.user_id, search.id, counts_running=False)
     await queries.wake_messages(session, user.user_id, search.id)

@@ -11,7 +11,7 @@ from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.jobs.registry import handles, registered_handlers
 from tastemaker.jobs.schedules import Schedule, scheduled
-from tastemaker.jobs.types import Again, Answer, Done, Handlers, JobContext
+from tastemaker.jobs.types import Again, Done, Handlers, JobContext, JobResult
 from tastemaker.providers.base import Provider
 from tastemaker.searches.exclusions.names import SuppressionKey
 from tastemaker.searches.maintenance import (
@@ -44,7 +44,7 @@ class Sources:
 
 
 @handles(CONTINUE_RUN, needs=(Sources,), given_up=give_up_run)
-async def handle_run(context: JobContext, message: ContinueRun) -> Answer:
+async def handle_run(context: JobContext, message: ContinueRun) -> JobResult:
     sources = context.resource(Sources)
     provider = sources.providers.get(message.source, {}).get(message.platform)
     if provider is None:
@@ -53,7 +53,7 @@ async def handle_run(context: JobContext, message: ContinueRun) -> Answer:
 
 
 @handles(ERASE_CAMPAIGN)
-async def erase_campaign(context: JobContext, message: EraseCampaign) -> Answer:
+async def erase_campaign(context: JobContext, message: EraseCampaign) -> JobResult:
     """Batch after batch for a time slice; a kill between two loses nothing."""
     slice_ends = monotonic() + SLICE_SECONDS
     user_id, campaign_id = ExternalUserId(message.user_id), CampaignId(message.campaign_id)

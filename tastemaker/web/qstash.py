@@ -5,9 +5,8 @@ from typing import Final
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 
-from tastemaker.jobs.transports.qstash import PREFIX, Callback
+from tastemaker.jobs.transports.qstash import PREFIX, Callback, NotSigned
 from tastemaker.jobs.transports.qstash_callbacks import Deliveries
-from tastemaker.jobs.transports.signatures import NotSigned
 
 _NAME: Final = "deliveries"
 

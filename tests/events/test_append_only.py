@@ -12,7 +12,7 @@ from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.events.names import EventType, Source
 from tastemaker.events.payloads import CampaignCreated
-from tastemaker.events.redacting import redact
+from tastemaker.events.queries import redact
 from tastemaker.events.service import record
 from tastemaker.events.upcasting import read_payload
 

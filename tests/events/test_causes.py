@@ -19,11 +19,11 @@ from tastemaker.events.service import record
 from tastemaker.jobs.registry import registered_handlers
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Answer, Done, Handlers, JobContext, JobType, Registered
+from tastemaker.jobs.types import Done, Handlers, JobContext, JobResult, JobType, Registered
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.ops.tasks import CHECK_EVENT_LAG
-from tests.events.dispatching import ask, campaign, until, write
+from tests.events.dispatching import ask, campaign, of, subscriber, until, write
 
 
 class Step(BaseModel):
@@ -47,7 +47,7 @@ async def working(database: Database, handlers: Handlers) -> AsyncIterator[None]
 
 
 async def test_a_request_its_jobs_and_their_events_are_one_chain(database: Database) -> None:
-    async def step(context: JobContext, message: Step) -> Answer:
+    async def step(context: JobContext, message: Step) -> JobResult:
         async with session_scope(context.database, SYSTEM) as session:
             new = campaign(f"{context.job.id}")
             await record(session, new.payload, aggregate_id=new.aggregate_id, source=Source.QSTASH_JOB)
@@ -70,16 +70,34 @@ async def test_a_request_its_jobs_and_their_events_are_one_chain(database: Datab
 
 
 async def test_a_job_warns_of_events_that_nobody_delivers(
-    database: Database, admin_url: str, caplog: pytest.LogCaptureFixture
+    database: Database,
+    admin_url: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("tastemaker.ops.tasks.known_subscribers", lambda: of(subscriber("one")))
     await write(database, "a")
     with psycopg.connect(admin_url) as admin:
         admin.execute("UPDATE clock_offset SET shift = %s", (timedelta(minutes=10),))
     async with session_scope(database, SYSTEM) as session:
         await publish(session, CHECK_EVENT_LAG, Nothing())
-    with caplog.at_level(logging.WARNING, "tastemaker.events.lag"):
+    with caplog.at_level(logging.WARNING, "tastemaker.events.delivery_queries"):
         async with working(database, registered_handlers({})):
             await until(database, "SELECT status = 'completed' FROM background_jobs")
     assert re.search(r"events are 6\d\d s behind: 1 to be handed out", caplog.text)
     [(result,)] = await ask(database, "SELECT result FROM background_jobs")
     assert result["pending"] == 1
+
+
+async def test_a_job_closes_new_events_where_nothing_subscribes(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tastemaker.ops.tasks.known_subscribers", dict)
+    await write(database, "a", "b")
+    async with session_scope(database, SYSTEM) as session:
+        await publish(session, CHECK_EVENT_LAG, Nothing())
+    async with working(database, registered_handlers({})):
+        await until(database, "SELECT status = 'completed' FROM background_jobs")
+    assert await ask(database, "SELECT DISTINCT processing_status FROM events") == [("completed",)]
+    [(result,)] = await ask(database, "SELECT result FROM background_jobs")
+    assert result["pending"] == 0

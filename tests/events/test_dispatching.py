@@ -13,11 +13,12 @@ from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import InvalidInput
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.listening import Listener
 from tastemaker.db.transaction import Transaction
 from tastemaker.events import delivery_queries
 from tastemaker.events.context import LONGEST_CHAIN, current_cause
+from tastemaker.events.delivery_queries import find_lag
 from tastemaker.events.dispatcher import delay_after
-from tastemaker.events.lag import find_lag
 from tastemaker.events.names import EventType, Source
 from tastemaker.events.payloads import CampaignCreated, UserRegistered
 from tastemaker.events.recorded import RecordedEvent
@@ -88,7 +89,7 @@ async def test_an_event_that_commits_late_is_not_overlooked(database: Database) 
         await record(slow, late.payload, aggregate_id="late", source=late.source)
         await write(database, "early")
         await until(database, "SELECT count(*) = 1 FROM effects")
-        await slow.commit()
+        await slow.connection.commit()
         await until(database, "SELECT count(*) = 2 FROM effects")
     assert await ask(database, EFFECTS) == [("early", "one"), ("late", "one")]
 
@@ -106,7 +107,7 @@ async def test_without_being_woken_it_looks_for_itself(
         await hear(session, event)
         await asyncio.sleep(0.03)
 
-    monkeypatch.setattr("tastemaker.events.dispatcher.woken", never)
+    monkeypatch.setattr(Listener, "subscribe", never)
     narrow = replace(QUICK, concurrency=1)
     async with dispatching(database, of(subscriber("slow", handle=last)), narrow):
         await write(database, *(f"{number}" for number in range(1500)))
@@ -126,9 +127,9 @@ async def test_many_dispatchers_deliver_each_once(database: Database) -> None:
         dispatching(database, known),
     ):
         await until(database, ALL_DONE)
-    assert await ask(database, "SELECT count(*), count(DISTINCT (event_id, subscriber)) FROM effects") == [
-        (80, 80)
-    ]
+    assert await ask(
+        database, "SELECT count(*) AS every, count(DISTINCT (event_id, subscriber)) AS different FROM effects"
+    ) == [(80, 80)]
     assert await ask(database, "SELECT DISTINCT processing_status, retry_count FROM events") == [
         ("completed", 0)
     ]

@@ -6,7 +6,7 @@ import pytest
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.engine import Database
 from tastemaker.db.enums import AggregateType
-from tastemaker.events.history_queries import list_event_history
+from tastemaker.events.reading_queries import list_event_history
 
 ALICE, BOB = ExternalUserId("alice"), ExternalUserId("bob")
 

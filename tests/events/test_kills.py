@@ -50,7 +50,7 @@ async def test_no_effect_is_lost_or_doubled(
             worker.kill()
             await worker.wait()
     assert done == KILLS
-    counted = "SELECT count(*), count(DISTINCT (event_id, subscriber)) FROM effects"
+    counted = "SELECT count(*) AS every, count(DISTINCT (event_id, subscriber)) AS different FROM effects"
     assert await ask(database, counted) == [(2 * EVENTS, 2 * EVENTS)]
 
 

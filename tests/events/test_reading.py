@@ -153,7 +153,7 @@ async def test_the_live_tail_tells_each_event_once_and_late_commits_late(databas
         for number in range(5):
             await write(database, f"more {number}")
         assert await take(events, 5) == [f"more {number}" for number in range(5)]
-        await slow.commit()
+        await slow.connection.commit()
         assert await take(events, 1) == ["late"]
         await write(database, "last")
         assert await take(events, 1) == ["last"]

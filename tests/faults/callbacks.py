@@ -16,10 +16,10 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import JobId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
+from tastemaker.jobs.maintenance import PRUNE_JOBS
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.transports.qstash import PREFIX, Callback
-from tastemaker.jobs.upkeep import PRUNE_JOBS
 from tests.faults.registry import Result, expect, fault
 from tests.faults.site import Site, Worker
 from tests.faults.wire import pages, stable_ids

@@ -13,7 +13,7 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction, session_scope
-from tastemaker.jobs.reading_queries import cancel_job
+from tastemaker.jobs.queries import cancel_job
 from tastemaker.jobs.service import publish
 from tastemaker.searches.maintenance import delete_campaign
 from tastemaker.searches.run.runner import SWITCHED_OFF_SECONDS

@@ -120,7 +120,7 @@ async def later_ones_ahead(site: Site, seed: int) -> Result:
     for _ in range(40):
         async with session_scope(site.database, SYSTEM) as session:
             begun = monotonic()
-            asked = claim_queries.wishes("test", ["fault_effect"], 1, 30.0)
+            asked = claim_queries.claim_parameters("test", ["fault_effect"], 1, 30.0)
             claimed = await session.execute(claim_queries.CLAIM, asked)
             times.append(monotonic() - begun)
             expect(claimed.first() is not None, "a due job was not found")

@@ -22,7 +22,7 @@ from tastemaker.core.settings import get_settings
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import open_database, session_scope
 from tastemaker.jobs.registry import handles
-from tastemaker.jobs.types import Answer, Done, JobContext, JobType
+from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.http import make_client
 from tastemaker.providers.registry import load_registry
@@ -52,7 +52,7 @@ EFFECT = JobType(name="fault_effect", payload=Effect, max_retries=2)
 
 
 @handles(EFFECT)
-async def have_effect(context: JobContext, effect: Effect) -> Answer:
+async def have_effect(context: JobContext, effect: Effect) -> JobResult:
     await asyncio.sleep(effect.seconds)
     match effect.harm:
         case "raise":

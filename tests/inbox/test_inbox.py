@@ -12,9 +12,9 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import InboxStatus
 from tastemaker.db.transaction import Transaction
-from tastemaker.inbox import queries, service, sources
+from tastemaker.inbox import queries, service
 from tastemaker.inbox.queries import InboxMessage
-from tastemaker.inbox.sources import InboxId, InboxSource
+from tastemaker.inbox.service import InboxId, InboxSource
 
 RAW = b'{"b": 1, "a": "\xc3\xa9", "b": 2}\r\n\x00\xff'
 
@@ -26,7 +26,7 @@ async def _announce(session: Transaction, message: InboxId) -> None:
     )
 
 
-TEST = sources.declare(InboxSource(name="test", meaning="A test's.", announce=_announce))
+TEST = service.declare(InboxSource(name="test", meaning="A test's.", announce=_announce))
 
 
 async def received(database: Database, message_id: str = "m1", *, verified: bool = True) -> bool:

@@ -20,12 +20,12 @@ from tastemaker.config_store.keys import (
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.jobs import claim_queries, queries
-from tastemaker.jobs.reading_queries import cancel_job, list_jobs, retry_failed
+from tastemaker.jobs.maintenance import PRUNE_JOBS
+from tastemaker.jobs.queries import cancel_job, list_jobs, retry_failed
 from tastemaker.jobs.registry import handles, registered_handlers
 from tastemaker.jobs.schedules import Nothing
-from tastemaker.jobs.service import PayloadTooLarge, publish
-from tastemaker.jobs.types import Again, Answer, Done, JobContext, JobType, Registered
-from tastemaker.jobs.upkeep import PRUNE_JOBS
+from tastemaker.jobs.service import PayloadTooLarge, publish, report_progress
+from tastemaker.jobs.types import Again, Done, JobContext, JobResult, JobType, Registered
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tests.jobs.notes import NOTE, QUICK, Note, claimed, column, publish_words, until, working
@@ -61,7 +61,7 @@ async def work_off(
 
 
 async def test_an_end_is_an_event_but_not_of_what_continues_itself(database: Database) -> None:
-    async def handle(context: JobContext, note: Note) -> Answer:
+    async def handle(context: JobContext, note: Note) -> JobResult:
         return Done() if context.job.attempt > 2 or note.word == "short" else Again()
 
     await publish_words(database, ["short", "long"])
@@ -79,7 +79,7 @@ async def test_an_end_is_an_event_but_not_of_what_continues_itself(database: Dat
 async def test_what_failed_for_good_is_seen_and_tried_again(database: Database) -> None:
     is_well = False
 
-    async def handle(context: JobContext, note: Note) -> Answer:
+    async def handle(context: JobContext, note: Note) -> JobResult:
         if not is_well:
             raise RuntimeError(f"no luck with {note.word}")
         return Done({"word": note.word})
@@ -112,7 +112,7 @@ async def test_of_twins_that_failed_one_goes_back_and_none_beside_a_waiting_one(
 
 
 async def test_a_run_that_takes_too_long_is_a_failure(database: Database) -> None:
-    async def handle(_: JobContext, __: Note) -> Answer:
+    async def handle(_: JobContext, __: Note) -> JobResult:
         await asyncio.sleep(30)
         return Done()
 
@@ -129,8 +129,8 @@ async def test_a_run_that_takes_too_long_is_a_failure(database: Database) -> Non
 async def test_a_job_that_runs_is_cancelled_and_settles_nothing(database: Database) -> None:
     begun, ended = asyncio.Event(), asyncio.Event()
 
-    async def handle(context: JobContext, _: Note) -> Answer:
-        await context.progress(40)
+    async def handle(context: JobContext, _: Note) -> JobResult:
+        await report_progress(context, 40)
         begun.set()
         try:
             await asyncio.sleep(30)
@@ -161,7 +161,7 @@ async def test_a_payload_that_is_too_large_is_refused_where_it_is_published(data
 
 
 async def test_a_type_that_nobody_here_knows_is_set_aside_for_who_does(database: Database) -> None:
-    async def handle(_: JobContext, __: Note) -> Answer:
+    async def handle(_: JobContext, __: Note) -> JobResult:
         return Done()
 
     async with session_scope(database, SYSTEM) as session:
@@ -192,7 +192,7 @@ async def test_a_handler_runs_only_where_what_it_needs_is(database: Database) ->
     printer, used = Printer(), []
 
     @handles(printing, needs=(Printer,))
-    async def print_note(context: JobContext, _: Note) -> Answer:
+    async def print_note(context: JobContext, _: Note) -> JobResult:
         used.append(context.resource(Printer))
         return Done()
 
@@ -207,7 +207,7 @@ async def test_a_handler_runs_only_where_what_it_needs_is(database: Database) ->
 
 
 async def test_what_broke_is_kept_as_text_and_wrong_fields_are_named(database: Database) -> None:
-    async def handle(_: JobContext, __: Note) -> Answer:
+    async def handle(_: JobContext, __: Note) -> JobResult:
         raise RuntimeError("one\x00two")
 
     async with session_scope(database, SYSTEM) as session:
@@ -225,7 +225,7 @@ async def test_what_broke_is_kept_as_text_and_wrong_fields_are_named(database: D
 async def test_a_result_that_cannot_be_kept_is_the_failure_of_its_job_alone(database: Database) -> None:
     bad = {"nul": {"found": "a\x00b"}, "odd": {"found": object()}}
 
-    async def handle(_: JobContext, note: Note) -> Answer:
+    async def handle(_: JobContext, note: Note) -> JobResult:
         await asyncio.sleep(0.05)
         return Done(bad.get(note.word, {"found": note.word}))
 
@@ -241,7 +241,7 @@ async def test_a_result_that_cannot_be_kept_is_the_failure_of_its_job_alone(data
 async def test_ends_that_come_together_are_written_together(database: Database) -> None:
     go = asyncio.Event()
 
-    async def handle(_: JobContext, __: Note) -> Answer:
+    async def handle(_: JobContext, __: Note) -> JobResult:
         await go.wait()
         return Done()
 
@@ -257,7 +257,7 @@ async def test_ends_that_come_together_are_written_together(database: Database) 
 async def test_a_handler_that_will_not_stop_does_not_keep_the_worker(database: Database) -> None:
     begun, enough = asyncio.Event(), asyncio.Event()
 
-    async def handle(_: JobContext, __: Note) -> Answer:
+    async def handle(_: JobContext, __: Note) -> JobResult:
         begun.set()
         while not enough.is_set():
             with suppress(asyncio.CancelledError):
@@ -285,7 +285,7 @@ async def plan_of_a_claim(database: Database) -> str:
             {"worker": "x", "job_types": ["note"], "batch": 10, "lease": 30, "only": None},
         )
         plan = "\n".join(rows.scalars())
-        await session.rollback()
+        await session.connection.rollback()
     return plan
 
 
@@ -311,7 +311,7 @@ async def test_what_waited_for_its_time_goes_first_if_it_is_urgent(
 ) -> None:
     order: list[str] = []
 
-    async def handle(_: JobContext, note: Note) -> Answer:
+    async def handle(_: JobContext, note: Note) -> JobResult:
         order.append(note.word)
         return Done()
 
@@ -329,7 +329,7 @@ async def test_what_waited_for_its_time_goes_first_if_it_is_urgent(
 async def test_the_number_of_places_is_configured(database: Database) -> None:
     running, most = 0, 0
 
-    async def handle(_: JobContext, __: Note) -> Answer:
+    async def handle(_: JobContext, __: Note) -> JobResult:
         nonlocal running, most
         running += 1
         most = max(most, running)

@@ -12,7 +12,7 @@ import pytest
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Answer, Done, JobContext
+from tastemaker.jobs.types import Done, JobContext, JobResult
 from tastemaker.jobs.worker_state import WorkerSettings
 from tests.jobs.notes import NOTE, Note, until, working
 
@@ -32,7 +32,7 @@ async def noting(database: Database, *, concurrency: int) -> AsyncIterator[list[
     """Whose jobs were run, in the order in which they began."""
     order: list[str] = []
 
-    async def handle(_: JobContext, note: Note) -> Answer:
+    async def handle(_: JobContext, note: Note) -> JobResult:
         order.append(note.word)
         await asyncio.sleep(0.02)
         return Done()

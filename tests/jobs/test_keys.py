@@ -10,7 +10,7 @@ from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.transaction import Transaction
 from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done, JobContext
+from tastemaker.jobs.types import Again, ClaimedJob, Done, JobContext, JobResult
 from tests.jobs.notes import NOTE, Note, claimed, until, working
 
 GoBack = Callable[[Transaction, ClaimedJob], Awaitable[object]]
@@ -54,7 +54,7 @@ async def test_of_two_lost_with_one_key_the_one_with_retries_left_comes_back(dat
 async def test_a_successor_that_comes_while_the_job_runs_holds_up_nobody(database: Database) -> None:
     said: list[str] = []
 
-    async def twice(context: JobContext, note: Note) -> Answer:
+    async def twice(context: JobContext, note: Note) -> JobResult:
         said.append(note.word)
         if note.word == "first":
             await publish_keyed(context.database, "successor")

@@ -10,7 +10,7 @@ from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Again, Answer, Done, JobContext, JobType
+from tastemaker.jobs.types import Again, Done, JobContext, JobResult, JobType
 from tastemaker.jobs.worker_state import WorkerSettings
 from tests.jobs.notes import NOTE, Note, claimed, column, publish_words, until, working
 
@@ -108,7 +108,7 @@ async def test_two_that_may_have_killed_workers_never_run_at_once(database: Data
 
 
 async def test_a_worker_runs_what_is_due_and_keeps_its_results(database: Database) -> None:
-    async def shout(context: JobContext, note: Note) -> Answer:
+    async def shout(context: JobContext, note: Note) -> JobResult:
         return Done({"said": note.word.upper()})
 
     await publish_words(database, ["a", "b", "c"])
@@ -122,7 +122,7 @@ async def test_a_worker_runs_what_is_due_and_keeps_its_results(database: Databas
 
 
 async def test_an_insert_wakes_a_sleeping_worker(database: Database) -> None:
-    async def nothing(context: JobContext, note: Note) -> Answer:
+    async def nothing(context: JobContext, note: Note) -> JobResult:
         return Done()
 
     sleepy = WorkerSettings(poll=30, stop_within=1.0)
@@ -133,7 +133,7 @@ async def test_an_insert_wakes_a_sleeping_worker(database: Database) -> None:
 
 
 async def test_failures_are_retried_and_then_given_up_with_their_error(database: Database) -> None:
-    async def break_down(context: JobContext, note: Note) -> Answer:
+    async def break_down(context: JobContext, note: Note) -> JobResult:
         raise RuntimeError("no luck with it")
 
     async with session_scope(database, SYSTEM) as session:
@@ -145,7 +145,7 @@ async def test_failures_are_retried_and_then_given_up_with_their_error(database:
 
 
 async def test_a_payload_that_does_not_fit_is_given_up_at_once(database: Database) -> None:
-    async def nothing(context: JobContext, note: Note) -> Answer:
+    async def nothing(context: JobContext, note: Note) -> JobResult:
         return Done()
 
     async with session_scope(database, SYSTEM) as session:
@@ -158,7 +158,7 @@ async def test_a_payload_that_does_not_fit_is_given_up_at_once(database: Databas
 async def test_again_is_no_failure(database: Database) -> None:
     calls: list[int] = []
 
-    async def three_times(context: JobContext, note: Note) -> Answer:
+    async def three_times(context: JobContext, note: Note) -> JobResult:
         calls.append(context.job.attempt)
         return Done() if len(calls) == 3 else Again(0.01)
 
@@ -170,7 +170,7 @@ async def test_again_is_no_failure(database: Database) -> None:
 
 
 async def test_a_lease_is_kept_while_the_job_runs(database: Database) -> None:
-    async def long(context: JobContext, note: Note) -> Answer:
+    async def long(context: JobContext, note: Note) -> JobResult:
         await asyncio.sleep(2.0)
         return Done()
 
@@ -183,7 +183,7 @@ async def test_a_lease_is_kept_while_the_job_runs(database: Database) -> None:
 async def test_stopping_hands_back_what_does_not_end_in_time(database: Database) -> None:
     started = asyncio.Event()
 
-    async def endless(context: JobContext, note: Note) -> Answer:
+    async def endless(context: JobContext, note: Note) -> JobResult:
         started.set()
         await asyncio.sleep(60)
         return Done()

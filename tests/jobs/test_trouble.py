@@ -10,18 +10,18 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, open_database, session_scope
 from tastemaker.db.profiles import LOCAL
 from tastemaker.db.transaction import Transaction
-from tastemaker.jobs.types import Answer, Done, JobContext
+from tastemaker.jobs.types import Done, JobContext, JobResult
 from tests.jobs.notes import QUICK, Note, column, publish_words, until, working
 
 NOWHERE = "postgresql://nobody:secret@127.0.0.1:1/nothing"
 
 
-async def nothing(context: JobContext, note: Note) -> Answer:
+async def nothing(context: JobContext, note: Note) -> JobResult:
     return Done()
 
 
 async def test_a_worker_outlives_a_time_without_a_free_connection(app_url: str, database: Database) -> None:
-    async def long(context: JobContext, note: Note) -> Answer:
+    async def long(context: JobContext, note: Note) -> JobResult:
         await asyncio.sleep(1.5)
         return Done()
 
@@ -40,7 +40,7 @@ async def test_a_worker_outlives_a_time_without_a_free_connection(app_url: str, 
 
 @pytest.mark.parametrize("url", [NOWHERE, "no url at all"])
 async def test_a_worker_that_cannot_listen_keeps_what_it_works_on(database: Database, url: str) -> None:
-    async def long(context: JobContext, note: Note) -> Answer:
+    async def long(context: JobContext, note: Note) -> JobResult:
         await asyncio.sleep(1.5)
         return Done()
 

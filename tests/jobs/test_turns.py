@@ -15,9 +15,9 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.reading import write_all
 from tastemaker.jobs import claim_queries
-from tastemaker.jobs.completion import Completing, DoneJob
+from tastemaker.jobs.completion import BatchCompleter, CompletedJob
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Answer, Done, JobContext, JobType, Registered
+from tastemaker.jobs.types import Done, JobContext, JobResult, JobType, Registered
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tests.jobs.notes import NOTE, Note, claimed, column, publish_words, until, working
@@ -42,14 +42,14 @@ def either(request: pytest.FixtureRequest, database: Database) -> Database:
     return replace(database, prepares=request.param)
 
 
-async def nothing(_: JobContext, __: Note) -> Answer:
+async def nothing(_: JobContext, __: Note) -> JobResult:
     return Done()
 
 
 async def test_an_end_and_the_next_beginning_are_one_transaction(either: Database) -> None:
     together: list[int | None] = []
 
-    async def look(context: JobContext, _: Note) -> Answer:
+    async def look(context: JobContext, _: Note) -> JobResult:
         async with session_scope(context.database, SYSTEM) as session:
             together.append(await session.scalar(ENDED_WHERE_ANOTHER_BEGAN))
         return Done()
@@ -70,12 +70,12 @@ async def test_an_end_that_is_not_ours_is_not_told_and_no_end_is_told_twice(eith
     async with session_scope(either, SYSTEM) as session:
         await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)
     (after,) = await claimed(either)
-    completing = Completing(either)
-    assert not await completing.complete(DoneJob(before, None, is_told=True))
+    completing = BatchCompleter(either)
+    assert not await completing.complete(CompletedJob(before, None, records_event=True))
     async with session_scope(either, SYSTEM) as session:
         assert await session.scalar(TOLD) == 0
-    assert await completing.complete(DoneJob(after, None, is_told=True))
-    assert not await completing.complete(DoneJob(after, None, is_told=True))
+    assert await completing.complete(CompletedJob(after, None, records_event=True))
+    assert not await completing.complete(CompletedJob(after, None, records_event=True))
     async with session_scope(either, SYSTEM) as session:
         assert await session.scalar(TOLD) == 1
 
@@ -87,7 +87,9 @@ async def test_claims_of_one_instant_take_no_two_that_may_have_killed_workers(da
         async with session_scope(database, SYSTEM) as session:
             await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)
     async with session_scope(database, SYSTEM) as session:
-        first = await session.execute(claim_queries.CLAIM, claim_queries.wishes("x", ["note"], 1, 30.0))
+        first = await session.execute(
+            claim_queries.CLAIM, claim_queries.claim_parameters("x", ["note"], 1, 30.0)
+        )
         assert len(first.all()) == 1
         assert await claimed(database) == [], "the first claim is not seen yet"
     assert await claimed(database) == [], "now it is"
@@ -96,7 +98,7 @@ async def test_claims_of_one_instant_take_no_two_that_may_have_killed_workers(da
 async def test_more_are_begun_at_once_than_are_claimed_at_once(database: Database) -> None:
     together = asyncio.Barrier(5)
 
-    async def meet(_: JobContext, __: Note) -> Answer:
+    async def meet(_: JobContext, __: Note) -> JobResult:
         await together.wait()
         return Done()
 
@@ -108,7 +110,7 @@ async def test_more_are_begun_at_once_than_are_claimed_at_once(database: Databas
 
 
 async def test_a_result_that_cannot_be_kept_stops_nobody_where_no_end_is_told(database: Database) -> None:
-    async def handle(_: JobContext, note: Note) -> Answer:
+    async def handle(_: JobContext, note: Note) -> JobResult:
         return Done({"found": "a\x00b" if note.word == "nul" else note.word})
 
     async with session_scope(database, SYSTEM) as session:
@@ -133,7 +135,7 @@ async def test_a_result_that_cannot_be_kept_stops_nobody_where_no_end_is_told(da
 async def test_jobs_of_one_key_never_run_at_once_and_all_run(database: Database) -> None:
     running: Counter[str] = Counter()
 
-    async def alone(_: JobContext, note: Note) -> Answer:
+    async def alone(_: JobContext, note: Note) -> JobResult:
         running[note.word] += 1
         assert running[note.word] == 1
         await asyncio.sleep(0.002)

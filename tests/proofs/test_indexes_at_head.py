@@ -22,8 +22,8 @@ from tastemaker.db.enums import AggregateType, JobStatus
 from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import transaction
-from tastemaker.events.history_queries import list_event_history
-from tastemaker.jobs.reading_queries import list_jobs
+from tastemaker.events.reading_queries import list_event_history
+from tastemaker.jobs.queries import list_jobs
 from tastemaker.searches.history_queries import list_results_with_creator
 from tests.proofs.watching import Heard, watched, without_index
 

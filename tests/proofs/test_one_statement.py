@@ -12,7 +12,7 @@ from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.enums import AggregateType
-from tastemaker.events.history_queries import list_event_history
+from tastemaker.events.reading_queries import list_event_history
 from tastemaker.searches.history_queries import (
     find_campaign_results,
     list_result_pages,

@@ -10,11 +10,8 @@ JITTER = "jitter before a retry: no result depends on it"
 ALLOWED = {
     ("tastemaker/core/clock.py", "*"): "the one reader of the process's clock",
     ("tastemaker/core/ids.py", "*"): "the one source of ids and secrets",
+    ("tastemaker/core/backoff.py", "random.uniform"): JITTER,
     ("tastemaker/db/transaction.py", "random.uniform"): JITTER,
-    ("tastemaker/events/dispatcher.py", "random.uniform"): JITTER,
-    ("tastemaker/jobs/execution.py", "random.uniform"): JITTER,
-    ("tastemaker/outbox/relay.py", "random.uniform"): JITTER,
-    ("tastemaker/providers/limits.py", "random.uniform"): JITTER,
     ("tastemaker/searches/run/provider_calls.py", "random.uniform"): JITTER,
 }
 

@@ -25,7 +25,7 @@ from tastemaker.events.service import record
 from tastemaker.events.subscribers import subscribes
 from tastemaker.jobs.registry import handles, registered_handlers
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Answer, Done, JobContext, JobType
+from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.outbox.channels import Channel, Guarantee, OutgoingMessage, Sender, Sent
@@ -51,7 +51,7 @@ class Errand(BaseModel):
 ERRAND: Final = JobType(name="errand", payload=Errand, max_retries=1000)
 
 
-async def run_errand(context: JobContext, errand: Errand) -> Answer:
+async def run_errand(context: JobContext, errand: Errand) -> JobResult:
     async def work(session: Transaction) -> None:
         key = f"{errand.chain}-{errand.number}"
         payload = CampaignCreated(name=key, search_type="keyword")

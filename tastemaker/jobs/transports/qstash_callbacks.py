@@ -24,12 +24,13 @@ from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.transaction import Transaction
 from tastemaker.inbox import queries as inbox_queries
 from tastemaker.inbox import service as inbox
-from tastemaker.inbox.sources import InboxId, InboxSource, declare
-from tastemaker.jobs.execution import give_up, run_job
+from tastemaker.inbox.queries import InboxId
+from tastemaker.inbox.service import InboxSource, declare
+from tastemaker.jobs.execution import run_job
 from tastemaker.jobs.registry import registered_types
-from tastemaker.jobs.transports import ledger_queries as ledger
-from tastemaker.jobs.transports.qstash import Callback, QStash, callback_of
-from tastemaker.jobs.transports.signatures import verify
+from tastemaker.jobs.retries import give_up
+from tastemaker.jobs.transports import qstash_queries
+from tastemaker.jobs.transports.qstash import Callback, QStash, callback_of, verify
 from tastemaker.jobs.types import ClaimedJob
 from tastemaker.jobs.worker_state import WorkerState
 
@@ -84,7 +85,9 @@ class Deliveries:
             claimed = await self._claim(callback, delivery, token_id, headers, raw)
             if isinstance(claimed, Reply):
                 return claimed
-            running = self._begin(claimed)
+            running = self.state.start(
+                claimed, run_job(self.database, claimed, self.state), name=f"job {claimed.id}"
+            )
         finally:
             self.arriving.discard(token_id)
         return await self._end_of(claimed, running)
@@ -100,7 +103,7 @@ class Deliveries:
             )
             if not is_new:
                 return Reply(409, "This call was made before.")
-            claimed = await ledger.claim_one(
+            claimed = await qstash_queries.claim_one(
                 session,
                 delivery.job_id,
                 delivery.attempt,
@@ -115,17 +118,6 @@ class Deliveries:
         except psycopg.IntegrityError:
             return _later("Another job of its key began in this instant.", seconds=1)
 
-    def _begin(self, job: ClaimedJob) -> asyncio.Task[None]:
-        task = asyncio.create_task(run_job(self.database, job, self.state))
-        self.state.running[task] = job
-        task.add_done_callback(self._forget)
-        return task
-
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        """A place is free: the next in line may be announced."""
-        self.state.running.pop(task, None)
-        self.state.wake.set()
-
     async def _end_of(self, job: ClaimedJob, task: asyncio.Task[None]) -> Reply:
         """A job that was given up is an end too, of which QStash is told that it is one."""
         await asyncio.wait({task})
@@ -135,7 +127,7 @@ class Deliveries:
             log.warning("job %s could not be settled: %s", job.id, type(error).__name__)
             return _later("Its end could not be written; its lease will run out.", seconds=30)
         standing = await in_transaction(
-            self.database, SYSTEM, lambda session: ledger.find_standing(session, job.id)
+            self.database, SYSTEM, lambda session: qstash_queries.find_standing(session, job.id)
         )
         if standing is not None and standing.status == "failed":
             return _never("The job was given up; it is among the failed ones.")
@@ -163,7 +155,7 @@ class Deliveries:
 
 
 async def _why_not(session: Transaction, callback: Callback, delivery: Delivery) -> Reply:
-    standing = await ledger.find_standing(session, delivery.job_id)
+    standing = await qstash_queries.find_standing(session, delivery.job_id)
     if standing is None:
         return Reply(200, "There is no such job any more.")
     if callback_of(standing.job_type) is not callback:
@@ -173,7 +165,7 @@ async def _why_not(session: Transaction, callback: Callback, delivery: Delivery)
     if standing.is_early:
         return Reply(425, "It is not due yet.", {"Retry-After": "5"})
     if standing.is_held:
-        await ledger.postpone(session, delivery.job_id, delivery.attempt, delay=NOT_NOW_SECONDS)
+        await qstash_queries.postpone(session, delivery.job_id, delivery.attempt, delay=NOT_NOW_SECONDS)
         return Reply(200, "Another job of its key runs; it comes again.")
     return _later("This process does not run such jobs.", seconds=15)
 
@@ -193,7 +185,7 @@ async def _take_failure(session: Transaction, message: InboxId) -> None:
         error = storable(f"QStash gave up after {told.get('retried', '?')} retries: {told.get('status')}.")[
             :500
         ]
-        failed = await ledger.fail_delivery(
+        failed = await qstash_queries.fail_delivery(
             session, delivery.job_id, delivery.attempt, error=error, delay=DELIVER_AGAIN_SECONDS
         )
         if failed is not None and failed[1]:

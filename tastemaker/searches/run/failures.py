@@ -9,12 +9,11 @@ from uuid import UUID
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import LONGEST_PARKING, PARK_ON_QUOTA
 from tastemaker.db.transaction import Transaction
-from tastemaker.events.names import Source
-from tastemaker.events.payload_base import Payload
+from tastemaker.events.names import Payload, Source
 from tastemaker.events.payloads import ProviderMalformed, SearchParked
 from tastemaker.events.service import record
 from tastemaker.jobs import queries as job_queries
-from tastemaker.jobs.types import Again, Answer, ClaimedJob, Done
+from tastemaker.jobs.types import Again, ClaimedJob, Done, JobResult
 from tastemaker.providers.base import ErrorKind, ProviderError
 from tastemaker.providers.limits import NO_CREDITS_SECONDS, Throttled, backoff
 from tastemaker.searches.queries import lock_search
@@ -39,7 +38,7 @@ PARK_FROM_SECONDS = 120.0
 MAX_PARK = timedelta(days=2)
 
 
-async def postpone(session: Transaction, *, state: RunState, wait: Throttled) -> Answer:
+async def postpone(session: Transaction, *, state: RunState, wait: Throttled) -> JobResult:
     """A short pause is taken by the message, a long one parks the search; nothing has failed."""
     if wait.seconds <= PARK_FROM_SECONDS:
         return Again(wait.seconds + spread(wait.seconds))
@@ -55,7 +54,7 @@ async def provider_failed(
     call_id: UUID | None,
     error: ProviderError,
     access: ProviderAccess,
-) -> Answer:
+) -> JobResult:
     """Wait and ask again, park the search, or end the run. `call_id`: a call that is still to be settled."""
     await lock_search(session, state.user_id, state.search_id)
     if call_id is not None:
@@ -86,7 +85,7 @@ async def provider_failed(
     return await park(session, state, seconds=min(delay, MAX_PARK.total_seconds()), reason=str(error))
 
 
-async def park(session: Transaction, state: RunState, *, seconds: float, reason: str) -> Answer:
+async def park(session: Transaction, state: RunState, *, seconds: float, reason: str) -> JobResult:
     """The search waits, and says why; the message comes again when it may go on."""
     seconds = max(seconds, 1.0)
     parking = await queries.park(session, state, seconds=seconds, reason=reason)
@@ -118,7 +117,7 @@ def event_identifier(state: RunState, moment: datetime) -> str:
 
 async def _wait_for_quota(
     session: Transaction, state: RunState, error: ProviderError, config: Configuration
-) -> Answer:
+) -> JobResult:
     """Park until it is there again, unless it never will be, comes too late, or the operator says no."""
     seconds = error.retry_after or NO_CREDITS_SECONDS
     is_too_long = seconds > config[LONGEST_PARKING].total_seconds()

@@ -29,7 +29,7 @@ from tastemaker.db.claims import Tenant
 from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_full
 from tastemaker.db.transaction import Transaction
 from tastemaker.events.payloads import SearchProcessing
-from tastemaker.jobs.types import Again, Answer, Done, JobContext
+from tastemaker.jobs.types import Again, Done, JobContext, JobResult
 from tastemaker.providers.base import Page, Provider, ProviderError
 from tastemaker.providers.limits import Throttled
 from tastemaker.providers.page_store import PaidPage
@@ -87,7 +87,7 @@ async def continue_run(
     provider: Provider,
     http: httpx.AsyncClient,
     key: SuppressionKey | None = None,
-) -> Answer:
+) -> JobResult:
     """Work on the run until it ends, its slice is over, or the worker wants to stop."""
     slice_ends = monotonic() + SLICE_SECONDS
     pending: PendingPage | None = None
@@ -113,10 +113,10 @@ async def continue_run(
             await call_off(pending.ahead)
 
 
-async def wait_for_provider(context: JobContext, message: ContinueRun, *, seconds: float) -> Answer:
+async def wait_for_provider(context: JobContext, message: ContinueRun, *, seconds: float) -> JobResult:
     """Nobody here can ask for the page: another worker may, until the search has run out of time."""
 
-    async def look(session: Transaction) -> Answer:
+    async def look(session: Transaction) -> JobResult:
         state = await queries.find_run_state(session, ExternalUserId(message.user_id), RunId(message.run_id))
         if state is None:
             return Done()
@@ -147,7 +147,7 @@ async def _one_page_or_wait_for_space(
     pending: PendingPage | None,
     *,
     slice_ends: float,
-) -> PendingPage | Answer | None:
+) -> PendingPage | JobResult | None:
     try:
         return await _one_page(context, message, access, pending, slice_ends=slice_ends)
     except psycopg.Error as error:
@@ -173,7 +173,7 @@ async def _one_page(
     next_: PendingPage | None,
     *,
     slice_ends: float,
-) -> PendingPage | Answer | None:
+) -> PendingPage | JobResult | None:
     """The run goes on with what has pending; None: with what is still to begin."""
     database, claim = context.database, Tenant(ExternalUserId(message.user_id))
     pending = next_ or await _begin_first(database, claim, message, access)
@@ -218,7 +218,7 @@ async def _one_page(
 
 async def _keep_and_ask_ahead(
     database: Database, claim: Tenant, fetched: FetchedPage, access: ProviderAccess
-) -> PendingPage | Answer | None:
+) -> PendingPage | JobResult | None:
     """The next page is on its way while this one is kept: a search takes as long as its provider does.
 
     It is in the ledger before, and kept after this one, by the state that this one leaves. Where there is no
@@ -268,13 +268,13 @@ def _most_pages(access: ProviderAccess) -> int:
 
 async def _begin_first(
     database: Database, claim: Tenant, message: ContinueRun, access: ProviderAccess
-) -> PendingPage | Answer:
+) -> PendingPage | JobResult:
     return await in_transaction(database, claim, partial(_begin, message=message, access=access))
 
 
 async def _keep(
     session: Transaction, *, fetched: FetchedPage, access: ProviderAccess, may_go_on: bool
-) -> PendingPage | Answer | None:
+) -> PendingPage | JobResult | None:
     """The page is kept and the next one pending in one transaction: a round of trips less for each page."""
     next_call = access.call if may_go_on else None
     kept = await keep_page(
@@ -303,7 +303,7 @@ async def _begin(
     *,
     message: ContinueRun,
     access: ProviderAccess,
-) -> PendingPage | Answer:
+) -> PendingPage | JobResult:
     user_id, run_id = ExternalUserId(message.user_id), RunId(message.run_id)
     key_id = access.key.id if access.key else NO_KEY_ID
     state = await queries.find_run_state(session, user_id, run_id, key_id=key_id)

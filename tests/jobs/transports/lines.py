@@ -12,15 +12,13 @@ import httpx
 from tastemaker.asgi import create_app
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.db.engine import Database
-from tastemaker.jobs.completion import Completing
-from tastemaker.jobs.transports.publishing import QSTASH, qstash_sender
-from tastemaker.jobs.transports.qstash import QStash
+from tastemaker.jobs.completion import BatchCompleter
+from tastemaker.jobs.transports.qstash import QStash, SigningKeys
 from tastemaker.jobs.transports.qstash_callbacks import Deliveries
-from tastemaker.jobs.transports.qstash_dispatch import run_line
-from tastemaker.jobs.transports.signatures import SigningKeys
+from tastemaker.jobs.transports.qstash_dispatch import QSTASH, qstash_sender, run_qstash_dispatch
 from tastemaker.jobs.types import Handlers
-from tastemaker.jobs.worker import run_worker, worker_name
-from tastemaker.jobs.worker_state import WorkerSettings, WorkerState
+from tastemaker.jobs.worker import run_worker
+from tastemaker.jobs.worker_state import WorkerSettings, WorkerState, worker_name
 from tastemaker.outbox.relay import RelaySettings, run_relay
 from tastemaker.web.rate_limit import RateLimit
 from tastemaker.web.server import serving
@@ -79,7 +77,7 @@ class Line:
                 )
                 senders = {QSTASH: qstash_sender(deliveries.qstash, http)}
                 work = _together(
-                    run_line(deliveries, stopping=stopping, lost_after=lost_after),
+                    run_qstash_dispatch(deliveries, lost_after=lost_after),
                     run_relay(self.database, senders, stopping=stopping, settings=QUICK_RELAY),
                 )
             task = asyncio.create_task(work)
@@ -98,7 +96,7 @@ class Line:
             settings=settings,
             stopping=stopping,
             config=self.config,
-            completing=Completing(self.database),
+            completer=BatchCompleter(self.database),
         )
         return Deliveries(self.database, qstash_of(self.twin, self.port, keys=self.keys), state)
 

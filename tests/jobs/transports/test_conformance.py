@@ -15,9 +15,9 @@ from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import JobStatus
 from tastemaker.db.transaction import Transaction
 from tastemaker.events.context import current_cause
-from tastemaker.jobs import reading_queries
+from tastemaker.jobs import queries
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Again, Answer, Done, Handlers, JobContext, JobType, Registered
+from tastemaker.jobs.types import Again, Done, Handlers, JobContext, JobResult, JobType, Registered
 from tests.jobs.notes import NOTE, Note, column, publish_words, until
 from tests.jobs.transports.lines import QUICK, Line
 
@@ -48,7 +48,7 @@ class Heard:
         self.at_once = self.most_at_once = 0
         self.pause = 0.0
 
-    async def __call__(self, context: JobContext, note: Note) -> Answer:
+    async def __call__(self, context: JobContext, note: Note) -> JobResult:
         self.words.append(note.word)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -133,12 +133,10 @@ async def test_what_always_fails_is_a_dead_letter_that_can_be_replayed(line: Lin
         assert heard.words.count("fails") == 1 + NOTE.max_retries
         assert heard.given_up == ["fails"]
         async with session_scope(line.database, SYSTEM) as session:
-            (dead,) = await reading_queries.list_jobs(
-                session, status=JobStatus.FAILED, job_type=None, limit=10
-            )
+            (dead,) = await queries.list_jobs(session, status=JobStatus.FAILED, job_type=None, limit=10)
             assert "as told" in (dead.error or "")
             heard.words.clear()
-            assert await reading_queries.retry_failed(session, job_id=dead.id, job_type=None) == 1
+            assert await queries.retry_failed(session, job_id=dead.id, job_type=None) == 1
         await until(line.database, "failed", 1)
         async with asyncio.timeout(10):
             while heard.given_up != ["fails"] * 2:
@@ -199,7 +197,7 @@ async def test_a_cancelled_job_is_not_run(line: Line, heard: Heard) -> None:
     async with line.working(heard.handlers):
         await asyncio.sleep(0.3)
         async with session_scope(line.database, SYSTEM) as session:
-            assert await reading_queries.cancel_job(session, job_id)
+            assert await queries.cancel_job(session, job_id)
         await until(line.database, "completed", 1)
     assert heard.words == ["kept"]
 
@@ -207,7 +205,7 @@ async def test_a_cancelled_job_is_not_run(line: Line, heard: Heard) -> None:
 async def test_a_job_works_in_the_chain_and_for_the_tenant_that_published_it(line: Line) -> None:
     told: list[tuple[str | None, ExternalUserId | None]] = []
 
-    async def listen(context: JobContext, note: Note) -> Answer:
+    async def listen(context: JobContext, note: Note) -> JobResult:
         told.append((current_cause().correlation_id, context.job.tenant_id))
         return Done()
 
@@ -245,7 +243,7 @@ async def test_a_frozen_process_that_wakes_up_changes_nothing(line: Line, heard:
     """Its job was taken over: what it says of its end is not believed."""
     asleep, woken = asyncio.Event(), asyncio.Event()
 
-    async def freeze(context: JobContext, note: Note) -> Answer:
+    async def freeze(context: JobContext, note: Note) -> JobResult:
         if context.job.attempt == 1:
             async with session_scope(line.database, SYSTEM) as session:
                 await session.execute(

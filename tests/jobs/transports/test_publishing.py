@@ -13,8 +13,8 @@ from tastemaker.core.settings import Settings
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.transports.publishing import QSTASH, qstash_sender
 from tastemaker.jobs.transports.qstash import Callback, find_qstash
+from tastemaker.jobs.transports.qstash_dispatch import QSTASH, qstash_sender
 from tastemaker.outbox.channels import MaybeSent, NotSent, OutboxId, OutgoingMessage, Refused, Sent
 from tests.jobs.notes import NOTE, Note
 from tests.jobs.transports.lines import Line, qstash_of

@@ -17,10 +17,9 @@ from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import EmailType
 from tastemaker.jobs import registry
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.transports import ledger_queries
-from tastemaker.jobs.transports.qstash import Callback, callback_of
-from tastemaker.jobs.transports.signatures import SigningKeys
-from tastemaker.jobs.types import Answer, Done, JobContext, Registered
+from tastemaker.jobs.transports import qstash_queries
+from tastemaker.jobs.transports.qstash import Callback, SigningKeys, callback_of
+from tastemaker.jobs.types import Done, JobContext, JobResult, Registered
 from tastemaker.mail.service import SEND_EMAIL, SendEmail
 from tests.jobs.notes import NOTE, Note, column, publish_words, until
 from tests.jobs.transports.lines import QUICK, Line
@@ -261,7 +260,7 @@ async def test_each_kind_of_job_has_its_path(qstash_line: Line, heard: Heard) ->
 async def test_an_email_whose_time_has_come_is_called_for_on_its_own_path(qstash_line: Line) -> None:
     letters: list[object] = []
 
-    async def send(context: JobContext, letter: SendEmail) -> Answer:
+    async def send(context: JobContext, letter: SendEmail) -> JobResult:
         letters.append(letter)
         return Done()
 
@@ -281,11 +280,11 @@ async def test_used_tokens_are_forgotten_when_they_are_long_invalid(
     async with qstash_line.working(heard.handlers):
         await until(qstash_line.database, "completed", 1)
     async with session_scope(qstash_line.database, SYSTEM) as session:
-        assert await ledger_queries.prune_tokens(session, batch=100) == 0
+        assert await qstash_queries.prune_tokens(session, batch=100) == 0
     with psycopg.connect(admin_url) as owner:
         owner.execute("UPDATE clock_offset SET shift = interval '49 hours'")
     async with session_scope(qstash_line.database, SYSTEM) as session:
-        assert await ledger_queries.prune_tokens(session, batch=100) == 1
+        assert await qstash_queries.prune_tokens(session, batch=100) == 1
 
 
 async def test_a_process_without_the_handler_lets_it_come_again(qstash_line: Line) -> None:

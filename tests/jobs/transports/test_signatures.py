@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tastemaker.jobs.transports.signatures import NotSigned, SigningKeys, body_claim, verify
+from tastemaker.jobs.transports.qstash import NotSigned, SigningKeys, body_claim, verify
 
 URL = "https://tastemaker.example.com/webhooks/qstash/background-jobs"
 BODY = b'{"job_id": "1", "note": "\xff raw"}'

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
-from tastemaker.jobs.transports import ledger_queries as ledger
+from tastemaker.jobs.transports import qstash_queries
 from tests.jobs.notes import column, until
 from tests.jobs.transports.lines import QUICK, Line
 from tests.jobs.transports.test_conformance import Heard, assert_promises
@@ -32,7 +32,7 @@ async def plant(database: Database, count: int, *, tenant: str, age: float = 0.0
 
 async def announce(database: Database, *, window: int) -> int:
     async with session_scope(database, SYSTEM) as session:
-        return await ledger.announce(session, CALLBACKS, window=window)
+        return await qstash_queries.announce(session, CALLBACKS, window=window)
 
 
 @pytest.fixture
@@ -61,9 +61,11 @@ async def test_what_waits_its_turn_is_not_taken_for_lost(database: Database) -> 
     await plant(database, 100, tenant="many", age=3600)
     assert await announce(database, window=10) == 10
     async with session_scope(database, SYSTEM) as session:
-        assert await ledger.redrive(session, ["note"], after=30, window=10) == 0, "they are not sent yet"
+        assert await qstash_queries.redrive(session, ["note"], after=30, window=10) == 0, (
+            "they are not sent yet"
+        )
         await session.execute(text("UPDATE outbox_messages SET status = 'sent'"))
-        assert await ledger.redrive(session, ["note"], after=30, window=10) == 10
+        assert await qstash_queries.redrive(session, ["note"], after=30, window=10) == 10
     assert await announce(database, window=100) == 100, "the ten have new messages, the others their first"
 
 
@@ -92,7 +94,7 @@ async def test_a_run_that_goes_on_is_paused_as_the_operator_says(
             {"platform": platform, "attempt": attempt},
         )  # fmt: skip
         pauses = {"TikTok": 2.0, "Instagram": 30.0}
-        await ledger.announce(session, {"continue_run": "search-runs"}, window=5, pauses=pauses)
+        await qstash_queries.announce(session, {"continue_run": "search-runs"}, window=5, pauses=pauses)
         waits = await session.execute(text("SELECT available_at - created_at FROM outbox_messages"))
         assert waits.scalar_one() == timedelta(seconds=pause)
 
@@ -101,7 +103,7 @@ async def test_announcing_looks_at_so_many_and_no_more(database: Database, admin
     await plant(database, 40_000, tenant="many")
     with psycopg.connect(admin_url, autocommit=True) as owner:
         owner.execute("ANALYZE background_jobs")
-    question = text("EXPLAIN (ANALYZE, FORMAT JSON) " + str(ledger.ANNOUNCE.text))
+    question = text("EXPLAIN (ANALYZE, FORMAT JSON) " + str(qstash_queries.ANNOUNCE.text))
     asked = {
         "callbacks": orjson.dumps(CALLBACKS).decode(),
         "job_types": ["note"],
@@ -110,7 +112,7 @@ async def test_announcing_looks_at_so_many_and_no_more(database: Database, admin
     }
     async with session_scope(database, SYSTEM) as session:
         plan = (await session.execute(question, asked)).scalar_one()
-    assert most_rows(plan[0]["Plan"]) < 2 * ledger.LONGEST_LINE
+    assert most_rows(plan[0]["Plan"]) < 2 * qstash_queries.LONGEST_LINE
 
 
 def most_rows(node: dict[str, Any]) -> float:

@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tastemaker.jobs.transports.signatures import body_claim
+from tastemaker.jobs.transports.qstash import body_claim
 from tastemaker.web.server import serving
 
 TOKEN = "a token of tests"
