@@ -1,4 +1,4 @@
-"""What takes room and what takes time: tables and statements of this database, largest and slowest first."""
+"""Sizes of tables and times of statements of this database, the largest and the slowest first."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -9,29 +9,7 @@ from psycopg.rows import class_row
 
 from tastemaker.core.errors import Conflict, DatabaseUnavailable
 from tastemaker.db.reasons import reason_of
-
-SIZES: Final = """
-    SELECT n.nspname AS schema, c.relname AS name, greatest(c.reltuples, 0)::bigint AS rows,
-           pg_total_relation_size(c.oid) AS total,
-           pg_table_size(c.oid) - coalesce(pg_total_relation_size(nullif(c.reltoastrelid, 0)), 0) AS table,
-           coalesce(pg_total_relation_size(nullif(c.reltoastrelid, 0)), 0) AS toast,
-           pg_indexes_size(c.oid) AS indexes
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    ORDER BY total DESC, schema, name LIMIT %(limit)s
-"""
-
-_WHERE_COUNTED: Final = """
-    SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-    WHERE e.extname = 'pg_stat_statements'
-"""
-
-STATEMENTS: Final = """
-    SELECT s.query, s.calls, s.mean_exec_time AS mean_ms, s.total_exec_time AS total_ms, s.rows
-    FROM {schema}.pg_stat_statements s
-    WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-    ORDER BY {by} DESC, s.queryid LIMIT %(limit)s
-"""
+from tastemaker.db.statements import statement
 
 By = Literal["mean", "total"]
 _ORDERS: Final = {"mean": "s.mean_exec_time", "total": "s.total_exec_time"}
@@ -64,10 +42,42 @@ class StatementStatistics:
     rows: int
 
 
+SIZES: Final = statement(
+    """
+    SELECT n.nspname::text AS schema, c.relname::text AS name, greatest(c.reltuples, 0)::bigint AS rows,
+           pg_total_relation_size(c.oid) AS total,
+           pg_table_size(c.oid) - coalesce(pg_total_relation_size(nullif(c.reltoastrelid, 0)), 0) AS table,
+           coalesce(pg_total_relation_size(nullif(c.reltoastrelid, 0)), 0) AS toast,
+           pg_indexes_size(c.oid) AS indexes
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    ORDER BY total DESC, schema, name LIMIT %(limit)s
+    """,
+    TableSize,
+    not_null="schema name rows total table toast indexes",
+)
+
+_WHERE_COUNTED: Final = statement(
+    """
+    SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+    WHERE e.extname = 'pg_stat_statements'
+    """,
+    str,
+    not_null="nspname",
+)
+
+STATEMENTS: Final = """
+    SELECT s.query, s.calls, s.mean_exec_time AS mean_ms, s.total_exec_time AS total_ms, s.rows
+    FROM {schema}.pg_stat_statements s
+    WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ORDER BY {by} DESC, s.queryid LIMIT %(limit)s
+"""
+
+
 def list_sizes(admin_url: str, *, limit: int) -> list[TableSize]:
     """The largest first. Raises DatabaseUnavailable."""
-    with _connected(admin_url) as connection, connection.cursor(row_factory=class_row(TableSize)) as cursor:
-        return cursor.execute(SIZES, {"limit": limit}).fetchall()
+    with _connected(admin_url) as connection, connection.cursor(row_factory=SIZES.make_rows) as cursor:
+        return cursor.execute(SIZES.query, SIZES.check({"limit": limit})).fetchall()
 
 
 def list_statements(admin_url: str, *, by: By, limit: int) -> list[StatementStatistics]:
@@ -76,7 +86,7 @@ def list_statements(admin_url: str, *, by: By, limit: int) -> list[StatementStat
         _connected(admin_url) as connection,
         connection.cursor(row_factory=class_row(StatementStatistics)) as cursor,
     ):
-        where = connection.execute(_WHERE_COUNTED).fetchone()
+        where = connection.execute(_WHERE_COUNTED.query).fetchone()
         if where is None:
             raise Conflict("Nothing counts statements here: pg_stat_statements is not installed.")
         question = sql.SQL(STATEMENTS).format(schema=sql.Identifier(where[0]), by=sql.SQL(_ORDERS[by]))
