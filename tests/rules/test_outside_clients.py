@@ -1,11 +1,11 @@
-"""An outside service has one door, and only the command line prints."""
+"""Each outside service has one client package, and only the command line prints."""
 
 import ast
 from collections.abc import Iterator
 
 from tests.rules.source import Source, Violation, assert_holds, imported_names, package_sources
 
-DOORS = {
+CLIENT_PACKAGES = {
     "stripe": "billing",
     "clerk_backend_api": "accounts",
     "alembic": "db",
@@ -15,13 +15,13 @@ DOORS = {
 }
 
 
-def wrong_doors(source: Source) -> Iterator[Violation]:
+def wrong_imports(source: Source) -> Iterator[Violation]:
     for node in source.nodes():
         if isinstance(node, ast.Import | ast.ImportFrom):
             for module in _modules(node):
-                door = DOORS.get(module.split(".")[0])
-                if door and source.package != door:
-                    yield Violation(source.path, node.lineno, f"{module} is imported only by {door}")
+                package = CLIENT_PACKAGES.get(module.split(".")[0])
+                if package and source.package != package:
+                    yield Violation(source.path, node.lineno, f"{module} is imported only by {package}")
 
 
 def prints(source: Source) -> Iterator[Violation]:
@@ -40,8 +40,8 @@ def prints(source: Source) -> Iterator[Violation]:
             yield Violation(source.path, node.lineno, "sys.stdout outside cli")
 
 
-def test_each_service_has_one_door() -> None:
-    assert_holds(wrong_doors, package_sources())
+def test_each_service_has_one_client_package() -> None:
+    assert_holds(wrong_imports, package_sources())
 
 
 def test_only_the_command_line_prints() -> None:
@@ -50,8 +50,8 @@ def test_only_the_command_line_prints() -> None:
 
 def test_planted_imports_are_found() -> None:
     code = "import stripe\nfrom stripe.webhook import Webhook\n"
-    assert len(list(wrong_doors(Source("tastemaker/accounts/service.py", code)))) == 2
-    assert not list(wrong_doors(Source("tastemaker/billing/webhooks.py", code)))
+    assert len(list(wrong_imports(Source("tastemaker/accounts/service.py", code)))) == 2
+    assert not list(wrong_imports(Source("tastemaker/billing/webhooks.py", code)))
 
 
 def test_planted_prints_are_found() -> None:
