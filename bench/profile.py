@@ -11,18 +11,19 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from time import perf_counter
 from typing import Any
+from uuid import UUID
 
 import psycopg
-from psycopg.rows import dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import text
 
 from bench.measuring import Urls, Way, arguments, database, server, show, timed
-from tastemaker.accounts.queries import GET_USER_PROFILE, get_user_profile, profile_row
+from tastemaker.accounts.queries import GET_USER_PROFILE, get_user_profile
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
-from tastemaker.db.engine import Database, PoolProfile, open_database, session_scope
-from tastemaker.db.reading import read_one
+from tastemaker.db.pool import Database, open_database
+from tastemaker.db.profiles import PoolProfile
+from tastemaker.db.statements import Statement, statement
+from tastemaker.db.transaction import read_one, transaction
 from tests.proofs.rows import load_users
 
 CALLERS = 10
@@ -52,10 +53,10 @@ async def main(users: int, urls: Urls) -> None:
             "bare prepared statement, one connection": partial(_bare, bare, draw),
             "a role that needs no claim: pool, prepared, dataclass": partial(_unclaimed, unheld, draw),
             "get_user_profile: claim and query in one pipeline": partial(_ours, ours, draw),
-            "the same through a session (BEGIN, claim, query, COMMIT)": partial(_session, ours, draw),
+            "the same in a transaction (BEGIN and claim, query, COMMIT)": partial(_transaction, ours, draw),
         }
         trips = dict(
-            zip(ways, ("1 round trip", "1 round trip", "1 round trip", "4 round trips"), strict=True)
+            zip(ways, ("1 round trip", "1 round trip", "1 round trip", "3 round trips"), strict=True)
         )
         show(f"Complete profile, {users:,} users", await timed(ways, rounds=20, repeats=100), trips)
         parts = _parts(ours, bare, unheld, draw)
@@ -64,14 +65,14 @@ async def main(users: int, urls: Urls) -> None:
 
 
 async def _bare(connection: psycopg.AsyncConnection[Any], draw: Draw) -> object:
-    cursor = await connection.execute(GET_USER_PROFILE, {"user_id": draw()}, prepare=True)
+    cursor = await connection.execute(GET_USER_PROFILE.query, {"user_id": draw()}, prepare=True)
     return await cursor.fetchone()
 
 
 async def _unclaimed(pool: AsyncConnectionPool[Any], draw: Draw) -> object:
     async with pool.connection() as connection:
-        cursor = connection.cursor(row_factory=profile_row)
-        await cursor.execute(GET_USER_PROFILE, {"user_id": draw()})
+        cursor = connection.cursor(row_factory=GET_USER_PROFILE.make_rows)
+        await cursor.execute(GET_USER_PROFILE.query, {"user_id": draw()})
         return await cursor.fetchone()
 
 
@@ -79,13 +80,14 @@ async def _ours(opened: Database, draw: Draw) -> object:
     return await get_user_profile(opened, draw())
 
 
-async def _session(opened: Database, draw: Draw) -> object:
+async def _transaction(opened: Database, draw: Draw) -> object:
     user_id = draw()
-    async with session_scope(opened, Tenant(user_id)) as session:
-        return (await session.execute(SESSION_STATEMENT, {"user_id": user_id})).first()
+    async with transaction(opened, Tenant(user_id)) as tx:
+        return await tx.one(GET_USER_PROFILE, user_id=user_id)
 
 
-SESSION_STATEMENT = text(GET_USER_PROFILE.replace("%(user_id)s", ":user_id"))
+SELECT_ONE = statement("SELECT 1 AS one WHERE %(user_id)s <> ''", int, not_null="one")
+SELECT_ID = statement("SELECT id FROM users WHERE user_id = %(user_id)s", UUID)
 
 
 def _parts(
@@ -94,9 +96,9 @@ def _parts(
     async def nothing() -> None:
         await bare.execute("SELECT 1", prepare=True)
 
-    async def claimed(statement: Any, row: Any) -> None:  # noqa: ANN401 - passed on
+    async def claimed(wanted: Statement[Any]) -> None:
         user_id = draw()
-        await read_one(ours, Tenant(user_id), statement, {"user_id": user_id}, row=row)
+        await read_one(ours, Tenant(user_id), wanted, user_id=user_id)
 
     async def pooled() -> None:
         async with unheld.connection() as connection:
@@ -106,12 +108,8 @@ def _parts(
         "bare: SELECT 1": nothing,
         "bare: the profile": partial(_bare, bare, draw),
         "a pool's connection: SELECT 1": pooled,
-        "read_one: claim and SELECT 1": partial(claimed, "SELECT 1 WHERE %(user_id)s <> ''", tuple_row),
-        "read_one: claim and one policy (users)": partial(
-            claimed, "SELECT id FROM users WHERE user_id = %(user_id)s", tuple_row
-        ),
-        "read_one: claim and the profile as a tuple": partial(claimed, GET_USER_PROFILE, tuple_row),
-        "read_one: claim and the profile as a dict": partial(claimed, GET_USER_PROFILE, dict_row),
+        "read_one: claim and SELECT 1": partial(claimed, SELECT_ONE),
+        "read_one: claim and one policy (users)": partial(claimed, SELECT_ID),
         "get_user_profile": partial(_ours, ours, draw),
     }
 

@@ -1,20 +1,19 @@
-"""Questions about keys by which programs act for a user."""
+"""Statements about the API keys of a user."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
-
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
-    """What is known of a key. `last_used_at` to the minute."""
+    """A key without its secret. `last_used_at` to the minute."""
 
     id: UUID
     name: str
@@ -35,10 +34,10 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """The row that a presented key may be, before its digest was compared."""
+    """The row with the prefix of a presented key, before the digests are compared."""
 
     id: UUID
-    user_id: ExternalUserId
+    tenant_id: ExternalUserId
     digest: bytes
     scopes: frozenset[ApiScope]
     is_revoked: bool
@@ -46,58 +45,61 @@ class Candidate:
     is_used_lately: bool
 
 
-FIND_CANDIDATE = text("SELECT * FROM find_api_key(:prefix)")
+FIND_CANDIDATE = statement(
+    """
+    SELECT id, tenant_id, digest, scopes, is_revoked, is_expired, is_used_lately
+    FROM find_api_key(%(prefix)s)
+    """,
+    Candidate,
+    not_null="id tenant_id digest scopes is_revoked is_expired is_used_lately",
+)
+"""A SECURITY DEFINER function: the transaction may have the claim of nobody."""
 
-INSERT = text("""
+INSERT = statement(
+    """
     INSERT INTO api_keys (tenant_id, name, prefix, digest, scopes, expires_at, created_at)
-    VALUES (:tenant_id, :name, :prefix, :digest, :scopes,
-            app_now() + make_interval(secs => CAST(:seconds AS double precision)), app_now())
+    VALUES (%(tenant_id)s, %(name)s, %(prefix)s, %(digest)s, %(scopes)s,
+            app_now() + make_interval(secs => CAST(%(seconds)s AS double precision)), app_now())
     RETURNING id
-""")
+    """,
+    UUID,
+)
 
 _COLUMNS = """id, name, prefix, scopes, created_at, expires_at, revoked_at, last_used_at,
     coalesce(expires_at <= app_now(), false) AS is_expired"""
 
-LIST = text(f"""
-    SELECT {_COLUMNS} FROM api_keys WHERE tenant_id = :tenant_id ORDER BY created_at DESC, id LIMIT :limit
-""")  # noqa: S608 - of this module's own words
+LIST = statement(
+    f"""
+    SELECT {_COLUMNS} FROM api_keys WHERE tenant_id = %(tenant_id)s
+    ORDER BY created_at DESC, id LIMIT %(limit)s
+    """,  # noqa: S608 - constants of this module
+    StoredKey,
+    not_null="is_expired",
+)
 
-FIND = text(f"""
+FIND = statement(
+    f"""
     SELECT {_COLUMNS} FROM api_keys
-    WHERE tenant_id = :tenant_id AND (prefix = :reference OR id::text = :reference)
-""")  # noqa: S608 - the same
+    WHERE tenant_id = %(tenant_id)s AND (prefix = %(reference)s OR id::text = %(reference)s)
+    """,  # noqa: S608 - the same
+    StoredKey,
+    not_null="is_expired",
+)
 
-REVOKE = text("""
+REVOKE = statement("""
     UPDATE api_keys SET revoked_at = app_now()
-    WHERE tenant_id = :tenant_id AND id = :id AND revoked_at IS NULL
-    RETURNING id
+    WHERE tenant_id = %(tenant_id)s AND id = %(id)s AND revoked_at IS NULL
 """)
 
-NOTE_USE = text("""
+NOTE_USE = statement("""
     UPDATE api_keys SET last_used_at = app_now()
-    WHERE tenant_id = :tenant_id AND id = :id
+    WHERE tenant_id = %(tenant_id)s AND id = %(id)s
       AND (last_used_at IS NULL OR last_used_at < app_now() - interval '1 minute')
 """)
 
 
-async def find_candidate(session: Transaction, prefix: str) -> Candidate | None:
-    """Through the door: the session may be nobody's."""
-    row = (await session.execute(FIND_CANDIDATE, {"prefix": prefix})).mappings().first()
-    if row is None:
-        return None
-    return Candidate(
-        id=row["id"],
-        user_id=ExternalUserId(row["tenant_id"]),
-        digest=bytes(row["digest"]),
-        scopes=_scopes(row),
-        is_revoked=row["is_revoked"],
-        is_expired=row["is_expired"],
-        is_used_lately=row["is_used_lately"],
-    )
-
-
 async def insert_key(
-    session: Transaction,
+    tx: Transaction,
     user_id: ExternalUserId,
     *,
     name: str,
@@ -107,46 +109,31 @@ async def insert_key(
     seconds: float | None,
 ) -> UUID:
     """`seconds` until it expires; None is never."""
-    row = await session.execute(
+    return await tx.only(
         INSERT,
-        {
-            "tenant_id": user_id,
-            "name": name,
-            "prefix": prefix,
-            "digest": digest,
-            "scopes": [scope.value for scope in scopes],
-            "seconds": seconds,
-        },
+        tenant_id=user_id,
+        name=name,
+        prefix=prefix,
+        digest=digest,
+        scopes=[scope.value for scope in scopes],
+        seconds=seconds,
     )
-    return UUID(str(row.scalar_one()))
 
 
-async def list_keys(session: Transaction, user_id: ExternalUserId, *, limit: int) -> list[StoredKey]:
+async def list_keys(tx: Transaction, user_id: ExternalUserId, *, limit: int) -> list[StoredKey]:
     """The newest first."""
-    rows = await session.execute(LIST, {"tenant_id": user_id, "limit": limit})
-    return [_key(row) for row in rows.mappings()]
+    return await tx.many(LIST, tenant_id=user_id, limit=limit)
 
 
-async def find_key(session: Transaction, user_id: ExternalUserId, reference: str) -> StoredKey | None:
+async def find_key(tx: Transaction, user_id: ExternalUserId, reference: str) -> StoredKey | None:
     """By id or prefix."""
-    parameters = {"tenant_id": user_id, "reference": reference}
-    row = (await session.execute(FIND, parameters)).mappings().first()
-    return None if row is None else _key(row)
+    return await tx.one(FIND, tenant_id=user_id, reference=reference)
 
 
-async def revoke(session: Transaction, user_id: ExternalUserId, key: UUID) -> bool:
+async def revoke(tx: Transaction, user_id: ExternalUserId, key: UUID) -> bool:
     """False: it was revoked before."""
-    row = await session.execute(REVOKE, {"tenant_id": user_id, "id": key})
-    return row.first() is not None
+    return await tx.run(REVOKE, tenant_id=user_id, id=key) > 0
 
 
-async def note_use(session: Transaction, user_id: ExternalUserId, key: UUID) -> None:
-    await session.execute(NOTE_USE, {"tenant_id": user_id, "id": key})
-
-
-def _key(row: RowMapping) -> StoredKey:
-    return StoredKey(**{**row, "scopes": _scopes(row)})
-
-
-def _scopes(row: RowMapping) -> frozenset[ApiScope]:
-    return frozenset(ApiScope(word) for word in row["scopes"])
+async def note_use(tx: Transaction, user_id: ExternalUserId, key: UUID) -> None:
+    await tx.run(NOTE_USE, tenant_id=user_id, id=key)

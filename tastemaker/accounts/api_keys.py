@@ -1,7 +1,7 @@
-"""Keys by which programs act for a user: made, shown once, recognised, revoked.
+"""API keys by which programs act for a user: created, shown once, verified, revoked.
 
-`tm_<12 hexadecimal digits>_<secret>`: what stands before the secret finds the row and may be shown; of the
-whole a digest is kept. The secret is 256 bits of chance: a plain digest is enough, a slow one only costs.
+`tm_<12 hexadecimal digits>_<secret>`: the part before the secret finds the row and may be shown. A digest of
+the whole key is stored. The secret has 256 random bits, so a plain digest is enough.
 """
 
 import hashlib
@@ -14,15 +14,15 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from tastemaker.accounts import api_key_queries as queries
-from tastemaker.accounts.api_key_queries import Candidate, StoredKey
+from tastemaker.accounts.api_key_queries import StoredKey
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.errors import AppError, Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId, new_id, new_token
 from tastemaker.core.text import clean_line
 from tastemaker.db.claims import NOBODY, Tenant
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import ApiScope
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import Transaction, read_one, transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import ApiKeyCreated, ApiKeyRevoked
 from tastemaker.events.service import record
@@ -69,7 +69,7 @@ class Caller:
 
 
 async def create_key(
-    session: Transaction,
+    tx: Transaction,
     user: CurrentUser,
     *,
     name: str,
@@ -89,7 +89,7 @@ async def create_key(
     secret = f"{prefix}_{new_token(32)}"
     wanted = sorted(set(scopes))
     key_id = await queries.insert_key(
-        session,
+        tx,
         user.user_id,
         name=name,
         prefix=prefix,
@@ -97,9 +97,9 @@ async def create_key(
         scopes=wanted,
         seconds=expires_in.total_seconds() if expires_in else None,
     )
-    made = await get_key(session, user, str(key_id))
+    made = await get_key(tx, user, str(key_id))
     await record(
-        session,
+        tx,
         ApiKeyCreated(key_id=key_id, prefix=prefix, scopes=list(wanted), expires_at=made.expires_at),
         aggregate_id=user.user_id,
         identifier=str(key_id),
@@ -110,22 +110,22 @@ async def create_key(
     return NewKey(made, secret)
 
 
-async def get_key(session: Transaction, user: CurrentUser, reference: str) -> StoredKey:
+async def get_key(tx: Transaction, user: CurrentUser, reference: str) -> StoredKey:
     """By id or prefix. Raises NotFound."""
-    found = await queries.find_key(session, user.user_id, reference.strip())
+    found = await queries.find_key(tx, user.user_id, reference.strip())
     if found is None:
         raise NotFound("There is no such key.")
     return found
 
 
 async def revoke_key(
-    session: Transaction, user: CurrentUser, key: StoredKey, *, actor: ExternalUserId | None = None
+    tx: Transaction, user: CurrentUser, key: StoredKey, *, actor: ExternalUserId | None = None
 ) -> StoredKey:
     """Refused from the next request on. Raises Conflict when it was revoked before."""
-    if not await queries.revoke(session, user.user_id, key.id):
+    if not await queries.revoke(tx, user.user_id, key.id):
         raise Conflict("This key was revoked already.")
     await record(
-        session,
+        tx,
         ApiKeyRevoked(key_id=key.id, prefix=key.prefix),
         aggregate_id=user.user_id,
         identifier=str(key.id),
@@ -133,7 +133,7 @@ async def revoke_key(
         tenant_id=user.user_id,
         metadata={"actor": actor or user.user_id},
     )
-    return await get_key(session, user, str(key.id))
+    return await get_key(tx, user, str(key.id))
 
 
 async def recognise(database: Database, presented: str) -> Caller:
@@ -142,7 +142,9 @@ async def recognise(database: Database, presented: str) -> Caller:
     Raises NotAuthenticated.
     """
     form = _FORM.fullmatch(presented)
-    candidate = None if form is None else await _find(database, form["prefix"])
+    candidate = None
+    if form is not None:
+        candidate = await read_one(database, NOBODY, queries.FIND_CANDIDATE, prefix=form["prefix"])
     known = candidate.digest if candidate else _NO_DIGEST
     proven = hmac.compare_digest(known, _digest(presented))
     if form is None or candidate is None or not proven:
@@ -150,16 +152,11 @@ async def recognise(database: Database, presented: str) -> Caller:
     if candidate.is_revoked or candidate.is_expired:
         raise NotAuthenticated(f"The API key {'was revoked' if candidate.is_revoked else 'has expired'}.")
     if not candidate.is_used_lately:
-        async with session_scope(database, Tenant(candidate.user_id)) as session:
-            await queries.note_use(session, candidate.user_id, candidate.id)
+        async with transaction(database, Tenant(candidate.tenant_id)) as tx:
+            await queries.note_use(tx, candidate.tenant_id, candidate.id)
     return Caller(
-        key_id=candidate.id, prefix=form["prefix"], user_id=candidate.user_id, scopes=candidate.scopes
+        key_id=candidate.id, prefix=form["prefix"], user_id=candidate.tenant_id, scopes=candidate.scopes
     )
-
-
-async def _find(database: Database, prefix: str) -> Candidate | None:
-    async with session_scope(database, NOBODY) as session:
-        return await queries.find_candidate(session, prefix)
 
 
 def _digest(key: str) -> bytes:

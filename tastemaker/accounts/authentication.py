@@ -1,4 +1,4 @@
-"""Who calls a route: a program with a key, good for what the route does."""
+"""Authentication of API requests: a key, and the scope that the route needs."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from tastemaker.accounts.api_keys import Caller, NotAuthenticated, recognise
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import get_current_user
 from tastemaker.db.claims import Tenant
-from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.enums import ApiScope
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.events.context import caused_by, current_cause
 from tastemaker.web.idempotency import Answer, Work, once
 from tastemaker.web.services import Services, services_of
@@ -34,9 +34,9 @@ class Access:
     def database(self) -> Database:
         return self.services.database
 
-    async def user(self, session: Transaction) -> CurrentUser:
+    async def user(self, tx: Transaction) -> CurrentUser:
         """Raises NotFound."""
-        return await get_current_user(session, self.caller.user_id)
+        return await get_current_user(tx, self.caller.user_id)
 
     async def read(self, work: Work) -> Answer:
         """One transaction of the caller's that changes nothing."""

@@ -1,4 +1,4 @@
-"""Who is using the product: the one form in which every identity arrives."""
+"""The current user: the form in which every identity arrives."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Identity of an installation without accounts: one local user, created on first use. And onboarding."""
+"""The local user of an installation without accounts, created on first use; and the end of onboarding."""
 
 from pydantic import BaseModel
 
@@ -7,8 +7,7 @@ from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
-from tastemaker.db.engine import in_transaction
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import OnboardingCompleted, UserRegistered
 from tastemaker.events.service import record
@@ -19,42 +18,40 @@ from tastemaker.mail.sequence import on_onboarding_completed, on_sign_up
 SELF_HOSTED = "self_hosted"
 
 
-async def ensure_local_user(session: Transaction) -> CurrentUser:
-    """The local user, on the plan without limits. The session carries that user's claim."""
-    known = await queries.find_current_user(session, LOCAL_USER)
+async def ensure_local_user(tx: Transaction) -> CurrentUser:
+    """The local user, on the plan without limits. The tx carries that user's claim."""
+    known = await queries.find_current_user(tx, LOCAL_USER)
     if known is not None:
         return known
-    if await queries.insert_user(
-        session, LOCAL_USER, full_name="Local user", plan=SELF_HOSTED, is_admin=True
-    ):
+    if await queries.insert_user(tx, LOCAL_USER, full_name="Local user", plan=SELF_HOSTED, is_admin=True):
         await record(
-            session,
+            tx,
             UserRegistered(plan=SELF_HOSTED),
             aggregate_id=LOCAL_USER,
             source=Source.SYSTEM_AUTOMATION,
         )
-        await on_sign_up(session, LOCAL_USER)
-    return await get_current_user(session, LOCAL_USER)
+        await on_sign_up(tx, LOCAL_USER)
+    return await get_current_user(tx, LOCAL_USER)
 
 
-async def complete_onboarding(session: Transaction, user_id: ExternalUserId) -> bool:
+async def complete_onboarding(tx: Transaction, user_id: ExternalUserId) -> bool:
     """The last step of onboarding, with its event; False where it was taken before."""
-    plan = await queries.complete_onboarding(session, user_id)
+    plan = await queries.complete_onboarding(tx, user_id)
     if plan is None:
         return False
     await record(
-        session,
+        tx,
         OnboardingCompleted(plan=plan),
         aggregate_id=user_id,
         source=Source.SYSTEM_AUTOMATION,
         tenant_id=user_id,
     )
-    await on_onboarding_completed(session, user_id)
+    await on_onboarding_completed(tx, user_id)
     return True
 
 
-async def get_current_user(session: Transaction, user_id: ExternalUserId) -> CurrentUser:
-    user = await queries.find_current_user(session, user_id)
+async def get_current_user(tx: Transaction, user_id: ExternalUserId) -> CurrentUser:
+    user = await queries.find_current_user(tx, user_id)
     if user is None:
         raise NotFound("There is no such user.")
     return user
@@ -73,7 +70,7 @@ COMPLETE_ONBOARDING = JobType(name="complete_onboarding", payload=CompleteOnboar
 async def handle_onboarding(context: JobContext, message: CompleteOnboarding) -> JobResult:
     user_id = ExternalUserId(message.user_id)
 
-    async def work(session: Transaction) -> bool:
-        return await complete_onboarding(session, user_id)
+    async def work(tx: Transaction) -> bool:
+        return await complete_onboarding(tx, user_id)
 
     return Done({"completed": await in_transaction(context.database, Tenant(user_id), work)})

@@ -1,7 +1,7 @@
-"""`/email/unsubscriptions/…`: the way out of marketing, by the link in an e-mail and without signing in.
+"""`/email/unsubscriptions/…`: unsubscribe from marketing by the link in an e-mail, without signing in.
 
-Looking at the link changes nothing: programs that check links do that. A click does, also the one of a mail
-program (RFC 8058). Nothing about the user is shown, for whoever holds the link may be somebody else.
+GET changes nothing, because link checkers follow links. POST unsubscribes, also one-click from a mail program
+(RFC 8058). No page shows anything about the user: somebody else may hold the link.
 """
 
 from typing import Final
@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from tastemaker.core.settings import get_settings
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.mail.mailer import UNSUBSCRIPTIONS
 from tastemaker.mail.unsubscribe import MailKey, UnknownLink, find_mail_key, unsubscribe_by_link
 from tastemaker.web.services import services_of
@@ -63,9 +63,9 @@ async def ask(token: str) -> Response:
 @router.post("/{token}")
 async def unsubscribe(request: Request, token: str) -> Response:
     """Any number of times, with the same answer."""
-    async with session_scope(services_of(request).database, SYSTEM) as session:
+    async with transaction(services_of(request).database, SYSTEM) as tx:
         try:
-            await unsubscribe_by_link(session, _key(), token)
+            await unsubscribe_by_link(tx, _key(), token)
         except UnknownLink as error:
             return HTMLResponse(UNKNOWN, error.status)
     return HTMLResponse(DONE)

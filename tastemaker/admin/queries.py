@@ -8,14 +8,17 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 import psycopg
-from psycopg.rows import class_row
 
 from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.core.ids import ExternalUserId, UserId
 from tastemaker.db.claims import Claim
-from tastemaker.db.engine import Database
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
-from tastemaker.db.reading import read_all
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import read_many
+
+_LIST: Final = "user search"
+_LONGEST_NEEDLE: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,56 +38,46 @@ class FoundUser:
     subscription_status: str | None
 
 
-LIST_MATCHING: Final = """
+class NotAnAdministrator(AppError):
+    status: ClassVar[int] = 403
+
+
+LIST_MATCHING = statement(
+    """
     SELECT id, user_id, full_name, email, business_name, onboarding_step, is_admin, created_at,
            current_plan, trial_status, subscription_status
     FROM admin_search_users(
         %(needle)s, timezone('UTC', CAST(%(at)s AS timestamptz)), CAST(%(key)s AS uuid), %(wanted)s)
-"""
-
-
-async def list_matching(
-    database: Database, claim: Claim, needle: str, *, after: Place | None, limit: int
-) -> list[FoundUser]:
-    """Newest first. Raises psycopg's InsufficientPrivilege and InvalidParameterValue, as the door says."""
-    asked = {"needle": needle, "at": after and after.at, "key": after and after.key, "wanted": limit}
-    return await read_all(database, claim, LIST_MATCHING, asked, row=class_row(FoundUser))
-
-
-_LIST: Final = "user search"
-_LONGEST_NEEDLE: Final = 200
-
-
-class NotAnAdministrator(AppError):
-    status: ClassVar[int] = 403
+    """,
+    FoundUser,
+    not_null="id user_id onboarding_step is_admin created_at",
+)
+"""A SECURITY DEFINER function, which checks the claim and chooses the plan."""
 
 
 async def search_users(
     database: Database, claim: Claim, needle: str, *, after: str | None = None, limit: int = 50
 ) -> Page[FoundUser]:
-    """Newest first. Raises NotAnAdministrator, and InvalidInput for a needle that says too little."""
-    rows = await _matching(
-        database,
-        claim,
-        _checked(needle),
-        after=read_cursor(after, of=_LIST),
-        limit=checked_limit(limit),
-    )
-    return page_of(rows, limit, of=_LIST, place=lambda user: Place(user.created_at, user.id))
-
-
-async def _matching(
-    database: Database, claim: Claim, needle: str, *, after: Place | None, limit: int
-) -> list[FoundUser]:
+    """Newest first. Raises NotAnAdministrator, and InvalidInput for a needle that is too short."""
+    place = read_cursor(after, of=_LIST)
     try:
-        return await list_matching(database, claim, needle, after=after, limit=limit + 1)
+        rows = await read_many(
+            database,
+            claim,
+            LIST_MATCHING,
+            needle=_checked(needle),
+            at=place and place.at,
+            key=place and place.key,
+            wanted=checked_limit(limit) + 1,
+        )
     except psycopg.errors.InsufficientPrivilege:
         raise NotAnAdministrator("Only an administrator searches all users.") from None
     except psycopg.errors.InvalidParameterValue:
         raise InvalidInput(
-            f"{needle[:40]!r} says too little to search by; write three letters or digits in a row, "
+            f"{needle.strip()[:40]!r} says too little to search by; write three letters or digits in a row, "
             "or one or two that a name, an e-mail or a business begins with."
         ) from None
+    return page_of(rows, limit, of=_LIST, place=lambda user: Place(user.created_at, user.id))
 
 
 def _checked(needle: str) -> str:

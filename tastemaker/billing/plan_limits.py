@@ -1,23 +1,27 @@
-"""Spending: the only verbs by which a campaign or a creator is counted against the plan."""
+"""Plan limits: the only functions that count a campaign or a creator against the plan of a user."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Any, TypeVar
 
 from tastemaker.billing import queries
 from tastemaker.billing.queries import Allowance
 from tastemaker.core.errors import LimitReached, NotFound
 from tastemaker.core.ids import ExternalUserId, SearchId
-from tastemaker.db.messages import Later, Message
+from tastemaker.db.statements import Statement
 from tastemaker.db.transaction import Transaction
+
+Found = TypeVar("Found")
+
+NOBODY = "There is no such user, or no plan and usage of theirs."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """Of some creators those who may be stored, and the `new` ones among them, who are to be charged.
+    """Of some creators: those that may be stored, and the `new` ones among them, which are to be charged.
 
-    Without a limit all are called new: whom the period has paid for already is left out when it is written.
+    Without a limit all are called new: the statement that charges leaves out those already paid for.
     """
 
     allowed: Sequence[str] = ()
@@ -25,100 +29,112 @@ class Charge:
     platform: str = ""
 
 
-NOBODY = "There is no such user, or no plan and usage of theirs."
-
-
-async def take_campaign(session: Transaction, user_id: ExternalUserId) -> None:
+async def take_campaign(tx: Transaction, user_id: ExternalUserId) -> None:
     """Raises LimitReached when the plan has no campaign left."""
-    if not await queries.take_campaign(session, user_id):
+    if not await tx.run(queries.TAKE_CAMPAIGN, user_id=user_id):
         raise LimitReached("Your plan has no campaign left. Archive one, or choose a larger plan.")
 
 
-async def give_campaign_back(session: Transaction, user_id: ExternalUserId) -> None:
-    """One campaign less is counted: it was archived or deleted."""
-    await queries.give_campaign_back(session, user_id)
+async def give_campaign_back(tx: Transaction, user_id: ExternalUserId) -> None:
+    """Count one campaign less: it was archived or deleted."""
+    await tx.run(queries.GIVE_CAMPAIGN_BACK, user_id=user_id)
 
 
-async def lock_usage(session: Transaction, user_id: ExternalUserId) -> None:
-    """Before a campaign is locked, as pages do: so nobody waits for each other."""
-    await queries.lock_usage(session, user_id)
+async def lock_usage(tx: Transaction, user_id: ExternalUserId) -> None:
+    """Lock the usage before a campaign, in the order in which pages lock: this prevents deadlocks."""
+    await tx.run(queries.LOCK_USAGE, user_id=user_id)
 
 
-async def refuse_without_allowance(session: Transaction, user_id: ExternalUserId) -> None:
-    """Raises LimitReached when the period has no creator left: no call is paid for nothing."""
-    allowance = await _lock_allowance(session, user_id)
+async def refuse_without_allowance(tx: Transaction, user_id: ExternalUserId) -> None:
+    """Raises LimitReached when the period has no creator left, before a provider is paid."""
+    allowance = await _allowance(tx, queries.LOCK_ALLOWANCE, user_id)
     if allowance.left == 0:
         raise LimitReached(f"Your plan's creators of this period are used up ({allowance.used}).")
 
 
-async def ask_whether_unlimited(message: Message, user_id: ExternalUserId) -> Later[bool]:
-    """Whether the plan has no limit of creators, so that nobody's count has to be waited for."""
-    read_limit = await queries.ask_limit(message, user_id)
-
-    async def read() -> bool:
-        limit = await read_limit()
-        if limit is None:
-            raise NotFound(NOBODY)
-        return limit == queries.UNLIMITED
-
-    return read
+async def is_unlimited(tx: Transaction, user_id: ExternalUserId) -> bool:
+    """Whether the plan has no limit of creators, so that usage need not be locked. Raises NotFound."""
+    limit = await tx.one(queries.FIND_LIMIT, user_id=user_id)
+    if limit is None:
+        raise NotFound(NOBODY)
+    return limit == queries.UNLIMITED
 
 
-async def ask_what_is_left(message: Message, user_id: ExternalUserId) -> Later[float]:
-    """How many creators the plan still allows in this moment; infinitely many without a limit."""
-    read_allowance = await queries.ask_allowance(message, user_id)
+async def creators_left(tx: Transaction, user_id: ExternalUserId) -> float:
+    """How many creators the plan still allows now; infinite without a limit. Locks nothing."""
+    left = (await _allowance(tx, queries.FIND_ALLOWANCE, user_id)).left
+    return math.inf if left is None else left
 
-    async def read() -> float:
-        allowance = await read_allowance()
-        if allowance is None:
-            raise NotFound(NOBODY)
-        return math.inf if allowance.left is None else allowance.left
 
-    return read
+async def plan_creators(
+    tx: Transaction, user_id: ExternalUserId, *, platform: str, stable_ids: Sequence[str], unlimited: bool
+) -> Charge:
+    """Which of the creators may be stored, in order, until the limit. With a limit the usage is locked.
+
+    A creator already charged in this period is stored again without charge.
+    """
+    if unlimited or not stable_ids:
+        return Charge(allowed=stable_ids, new=stable_ids, platform=platform)
+    allowance = await _allowance(tx, queries.LOCK_ALLOWANCE, user_id)
+    paid = set(
+        await tx.many(queries.LIST_CHARGED, user_id=user_id, platform=platform, stable_ids=list(stable_ids))
+    )
+    new = [stable_id for stable_id in stable_ids if stable_id not in paid][: allowance.left]
+    allowed = paid.union(new)
+    return Charge(
+        allowed=[stable_id for stable_id in stable_ids if stable_id in allowed], new=new, platform=platform
+    )
+
+
+async def charge(tx: Transaction, user_id: ExternalUserId, planned: Charge, *, search_id: SearchId) -> None:
+    """Charge each new creator once in the period; the usage stays locked until the transaction ends."""
+    if planned.new:
+        await tx.run(
+            queries.CHARGE,
+            user_id=user_id,
+            platform=planned.platform,
+            stable_ids=list(planned.new),
+            search_id=search_id,
+        )
+
+
+# --- as the page transaction of searches calls them until it is converted ---
+
+
+async def ask_whether_unlimited(message: Any, user_id: ExternalUserId) -> Callable[[], Awaitable[bool]]:  # noqa: ANN401 - goes
+    return _later(await is_unlimited(Transaction(message.connection), user_id))
+
+
+async def ask_what_is_left(message: Any, user_id: ExternalUserId) -> Callable[[], Awaitable[float]]:  # noqa: ANN401 - goes
+    return _later(await creators_left(Transaction(message.connection), user_id))
 
 
 async def plan_charge(
-    message: Message, user_id: ExternalUserId, *, platform: str, stable_ids: Sequence[str], is_unlimited: bool
-) -> Later[Charge]:
-    """Who may be stored, in order, until the plan's limit; then the user's usage is locked.
+    message: Any,  # noqa: ANN401 - goes
+    user_id: ExternalUserId,
+    *,
+    platform: str,
+    stable_ids: Sequence[str],
+    is_unlimited: bool,
+) -> Callable[[], Awaitable[Charge]]:
+    tx = Transaction(message.connection)
+    return _later(
+        await plan_creators(tx, user_id, platform=platform, stable_ids=stable_ids, unlimited=is_unlimited)
+    )
 
-    One already charged in this period is stored again without charge.
-    """
-    if is_unlimited or not stable_ids:
-        everybody = Charge(allowed=stable_ids, new=stable_ids, platform=platform)
-        return partial(_plan_everybody, everybody)
-    read_locked = await queries.lock_allowance_for(message, user_id, platform=platform, stable_ids=stable_ids)
 
-    async def read() -> Charge:
-        locked = await read_locked()
-        if locked is None:
-            raise NotFound(NOBODY)
-        allowance, paid = locked
-        new = [stable_id for stable_id in stable_ids if stable_id not in paid][: allowance.left]
-        allowed = paid.union(new)
-        return Charge(
-            allowed=[stable_id for stable_id in stable_ids if stable_id in allowed],
-            new=new,
-            platform=platform,
-        )
+def _later(found: Found) -> Callable[[], Awaitable[Found]]:
+    async def read() -> Found:
+        return found
 
     return read
 
 
-async def charge(message: Message, user_id: ExternalUserId, planned: Charge, *, search_id: SearchId) -> None:
-    """Charge what was planned in this transaction, once in the period; from here on the usage is locked."""
-    if planned.new:
-        await queries.charge(
-            message, user_id, platform=planned.platform, stable_ids=planned.new, search_id=search_id
-        )
+# ---
 
 
-async def _plan_everybody(everybody: Charge) -> Charge:
-    return everybody
-
-
-async def _lock_allowance(session: Transaction, user_id: ExternalUserId) -> Allowance:
-    allowance = await queries.lock_allowance(session, user_id)
+async def _allowance(tx: Transaction, query: Statement[Allowance], user_id: ExternalUserId) -> Allowance:
+    allowance = await tx.one(query, user_id=user_id)
     if allowance is None:
         raise NotFound(NOBODY)
     return allowance

@@ -1,4 +1,4 @@
-"""Scheduled work on plans: begin periods of usage, end trials, and correct counters."""
+"""Scheduled work on plans: begin periods of usage, end trials, correct counters."""
 
 from datetime import timedelta
 from functools import partial
@@ -12,9 +12,8 @@ from tastemaker.billing.queries import FIRST, reconcile_counters
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import in_transaction
 from tastemaker.db.enums import TrialStatus
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import TrialConverted, TrialExpired
 from tastemaker.events.service import record
@@ -44,7 +43,7 @@ async def reset_usage(context: JobContext, _: Nothing) -> JobResult:
     total = 0
     while not context.stopping.is_set():
         begun = await in_transaction(
-            context.database, SYSTEM, lambda session: queries.begin_periods(session, batch=BATCH)
+            context.database, SYSTEM, lambda tx: tx.run(queries.BEGIN_PERIODS, batch=BATCH)
         )
         total += begun
         if begun < BATCH:
@@ -54,11 +53,11 @@ async def reset_usage(context: JobContext, _: Nothing) -> JobResult:
 
 @handles(FIND_ENDED_TRIALS)
 async def find_ended_trials(context: JobContext, _: Nothing) -> JobResult:
-    async def work(session: Transaction) -> int:
-        ended = await queries.list_ended_trials(session, limit=BATCH)
+    async def work(tx: Transaction) -> int:
+        ended = await tx.many(queries.LIST_ENDED_TRIALS, limit=BATCH)
         for user_id in ended:
             await publish(
-                session,
+                tx,
                 EXPIRE_TRIAL,
                 ExpireTrial(user_id=user_id),
                 tenant_id=user_id,
@@ -74,8 +73,8 @@ async def expire_trial(context: JobContext, message: ExpireTrial) -> JobResult:
     """Converted where a subscription is active, else expired, on the free plan; with its one event."""
     user_id = ExternalUserId(message.user_id)
 
-    async def work(session: Transaction) -> None:
-        ended = await queries.end_trial(session, user_id)
+    async def work(tx: Transaction) -> None:
+        ended = await tx.one(queries.END_TRIAL, user_id=user_id)
         if ended is None:
             return
         is_converted = ended.status is TrialStatus.CONVERTED
@@ -84,8 +83,8 @@ async def expire_trial(context: JobContext, message: ExpireTrial) -> JobResult:
             if is_converted
             else TrialExpired(plan=ended.plan, ended_at=ended.ended_at)
         )
-        await record(session, event, aggregate_id=user_id, source=Source.SYSTEM_AUTOMATION, tenant_id=user_id)
-        await on_trial_ended(session, user_id, is_converted=is_converted)
+        await record(tx, event, aggregate_id=user_id, source=Source.SYSTEM_AUTOMATION, tenant_id=user_id)
+        await on_trial_ended(tx, user_id, is_converted=is_converted)
 
     await in_transaction(context.database, SYSTEM, work)
     return Done()

@@ -80,10 +80,10 @@ After = Annotated[str | None, Query(max_length=400, description="`next` of the p
 async def create(caller: Writing, campaign: NewCampaign) -> Response:
     """Make a campaign. It counts against the plan."""
 
-    async def work(session: Transaction) -> Answer:
+    async def work(tx: Transaction) -> Answer:
         made = await service.create_campaign(
-            session,
-            await caller.user(session),
+            tx,
+            await caller.user(tx),
             name=campaign.name,
             description=campaign.description,
             search_type=campaign.search_type,
@@ -97,8 +97,8 @@ async def create(caller: Writing, campaign: NewCampaign) -> Response:
 async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> Response:
     """The campaigns, the newest first."""
 
-    async def work(session: Transaction) -> Answer:
-        page = await queries.list_campaigns(session, caller.caller.user_id, limit=limit, after=after)
+    async def work(tx: Transaction) -> Answer:
+        page = await queries.list_campaigns(tx, caller.caller.user_id, limit=limit, after=after)
         return answer(campaigns_document(page))
 
     return respond(await caller.read(work))
@@ -108,9 +108,9 @@ async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> R
 async def show(caller: Reading, campaign_id: UUID) -> Response:
     """One campaign."""
 
-    async def work(session: Transaction) -> Answer:
-        user = await caller.user(session)
-        return answer(campaign_document(await service.get_campaign(session, user, str(campaign_id))))
+    async def work(tx: Transaction) -> Answer:
+        user = await caller.user(tx)
+        return answer(campaign_document(await service.get_campaign(tx, user, str(campaign_id))))
 
     return respond(await caller.read(work))
 
@@ -119,15 +119,13 @@ async def show(caller: Reading, campaign_id: UUID) -> Response:
 async def change(caller: Writing, campaign_id: UUID, changed: ChangedCampaign) -> Response:
     """Rename or describe a campaign."""
 
-    async def work(session: Transaction) -> Answer:
-        user = await caller.user(session)
-        campaign = await service.get_campaign(session, user, str(campaign_id))
+    async def work(tx: Transaction) -> Answer:
+        user = await caller.user(tx)
+        campaign = await service.get_campaign(tx, user, str(campaign_id))
         if changed.name is not None:
-            campaign = await service.rename_campaign(session, user, campaign, name=changed.name)
+            campaign = await service.rename_campaign(tx, user, campaign, name=changed.name)
         if changed.description is not None:
-            campaign = await service.describe_campaign(
-                session, user, campaign, description=changed.description
-            )
+            campaign = await service.describe_campaign(tx, user, campaign, description=changed.description)
         return answer(campaign_document(campaign))
 
     return await caller.once(work)
@@ -137,10 +135,10 @@ async def change(caller: Writing, campaign_id: UUID, changed: ChangedCampaign) -
 async def archive(caller: Writing, campaign_id: UUID) -> Response:
     """Put a campaign away. 409 while one of its searches runs, and where it is archived already."""
 
-    async def work(session: Transaction) -> Answer:
-        user = await caller.user(session)
-        campaign = await service.get_campaign(session, user, str(campaign_id))
-        return answer(campaign_document(await service.archive_campaign(session, user, campaign)))
+    async def work(tx: Transaction) -> Answer:
+        user = await caller.user(tx)
+        campaign = await service.get_campaign(tx, user, str(campaign_id))
+        return answer(campaign_document(await service.archive_campaign(tx, user, campaign)))
 
     return await caller.once(work)
 
@@ -149,9 +147,9 @@ async def archive(caller: Writing, campaign_id: UUID) -> Response:
 async def restore(caller: Writing, campaign_id: UUID) -> Response:
     """Take a campaign out of the archive. It counts against the plan again."""
 
-    async def work(session: Transaction) -> Answer:
-        user = await caller.user(session)
-        campaign = await service.get_campaign(session, user, str(campaign_id))
-        return answer(campaign_document(await service.restore_campaign(session, user, campaign)))
+    async def work(tx: Transaction) -> Answer:
+        user = await caller.user(tx)
+        campaign = await service.get_campaign(tx, user, str(campaign_id))
+        return answer(campaign_document(await service.restore_campaign(tx, user, campaign)))
 
     return await caller.once(work)

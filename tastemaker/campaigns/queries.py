@@ -1,17 +1,16 @@
-"""Questions about campaigns. Every one names the tenant; another's campaign does not exist.
+"""Statements about campaigns. Each names the tenant: the campaign of another user does not exist.
 
-Nor does one that is being deleted, whatever is left of it.
+Nor does a campaign that is being deleted.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, text
-
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.enums import CampaignStatus
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 
 _LIST = "campaigns"
@@ -31,212 +30,220 @@ class Campaign:
     creators: int
 
 
-INSERT = text("""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedCampaign:
+    """Status and type, which stay so until the transaction ends."""
+
+    status: CampaignStatus
+    search_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredCampaign:
+    status: str
+    at: datetime
+
+
+INSERT = statement(
+    """
     INSERT INTO campaigns (user_id, name, description, search_type)
-    VALUES (:user_id, :name, :description, :search_type)
+    VALUES (%(user_id)s, %(name)s, %(description)s, %(search_type)s)
     RETURNING id
-""")
+""",
+    CampaignId,
+)
 
 SELECT = """
     SELECT c.id, c.name, c.description, c.search_type, c.status, c.created_at,
            count(j.id) AS searches, coalesce(sum(j.processed_results), 0) AS creators
     FROM campaigns c LEFT JOIN scraping_jobs j ON j.campaign_id = c.id AND j.user_id = c.user_id
-    WHERE c.user_id = :user_id AND c.deleting_since IS NULL {condition}
+    WHERE c.user_id = %(user_id)s AND c.deleting_since IS NULL {condition}
     GROUP BY c.id
     ORDER BY c.created_at DESC, c.id DESC
-    LIMIT :limit
+    LIMIT %(limit)s
 """
 
-FIND_BY_ID = text(SELECT.format(condition="AND c.id = :campaign_id"))
-FIND_BY_NAME = text(SELECT.format(condition="AND c.name = :name AND c.status <> 'archived'"))
-FIND_BY_PREFIX = text(SELECT.format(condition="AND c.id::text LIKE :prefix || '%'"))
-LIST = text(
+FIND_BY_ID = statement(
+    SELECT.format(condition="AND c.id = %(campaign_id)s"), Campaign, not_null="searches creators"
+)
+FIND_BY_NAME = statement(
+    SELECT.format(condition="AND c.name = %(name)s AND c.status <> 'archived'"),
+    Campaign,
+    not_null="searches creators",
+)
+FIND_BY_PREFIX = statement(
+    SELECT.format(condition="AND c.id::text LIKE %(prefix)s || '%%'"),
+    Campaign,
+    not_null="searches creators",
+)
+LIST = statement(
     SELECT.format(
         condition="""
-        AND (c.created_at, c.id) < (coalesce(timezone('UTC', CAST(:at AS timestamptz)), 'infinity'),
-                                    coalesce(CAST(:key AS uuid), 'ffffffff-ffff-ffff-ffff-ffffffffffff'))"""
-    )
+        AND (c.created_at, c.id) < (coalesce(timezone('UTC', CAST(%(at)s AS timestamptz)), 'infinity'),
+                                    coalesce(CAST(%(key)s AS uuid),
+                                             'ffffffff-ffff-ffff-ffff-ffffffffffff'))"""
+    ),
+    Campaign,
+    not_null="searches creators",
 )
 
-LOCK = text("""
+LOCK = statement(
+    """
     SELECT status, search_type FROM campaigns
-    WHERE id = :campaign_id AND user_id = :user_id AND deleting_since IS NULL
+    WHERE id = %(campaign_id)s AND user_id = %(user_id)s AND deleting_since IS NULL
     FOR NO KEY UPDATE
-""")
+""",
+    LockedCampaign,
+)
 
-CHANGE = text("""
-    UPDATE campaigns SET name = :name, description = :description
-    WHERE id = :campaign_id AND user_id = :user_id AND deleting_since IS NULL
+CHANGE = statement(
+    """
+    UPDATE campaigns SET name = %(name)s, description = %(description)s
+    WHERE id = %(campaign_id)s AND user_id = %(user_id)s AND deleting_since IS NULL
     RETURNING app_now()
-""")
+""",
+    datetime,
+    not_null="app_now",
+)
 
-ACTIVATE = text("""
+ACTIVATE = statement(
+    """
     UPDATE campaigns SET status = 'active'
-    WHERE id = :campaign_id AND user_id = :user_id AND status IN ('draft', 'completed')
+    WHERE id = %(campaign_id)s AND user_id = %(user_id)s AND status IN ('draft', 'completed')
     RETURNING app_now()
-""")
+""",
+    datetime,
+    not_null="app_now",
+)
 
-COMPLETE = text("""
+COMPLETE = statement(
+    """
     UPDATE campaigns SET status = 'completed'
-    WHERE id = :campaign_id AND user_id = :user_id AND status = 'active' AND NOT EXISTS (
+    WHERE id = %(campaign_id)s AND user_id = %(user_id)s AND status = 'active' AND NOT EXISTS (
         SELECT FROM scraping_jobs
-        WHERE campaign_id = :campaign_id AND user_id = :user_id AND status IN ('pending', 'processing'))
+        WHERE campaign_id = %(campaign_id)s AND user_id = %(user_id)s AND status IN ('pending', 'processing'))
     RETURNING app_now()
-""")
+""",
+    datetime,
+    not_null="app_now",
+)
 
-ARCHIVE = text("""
+ARCHIVE = statement(
+    """
     UPDATE campaigns SET status = 'archived'
-    WHERE id = :campaign_id AND user_id = :user_id AND deleting_since IS NULL
+    WHERE id = %(campaign_id)s AND user_id = %(user_id)s AND deleting_since IS NULL
       AND status IN ('draft', 'completed')
     RETURNING app_now()
-""")
+""",
+    datetime,
+    not_null="app_now",
+)
 
-RESTORE = text("""
+RESTORE = statement(
+    """
     UPDATE campaigns
     SET status = CASE WHEN EXISTS (
-            SELECT FROM scraping_jobs WHERE campaign_id = :campaign_id AND user_id = :user_id)
+            SELECT FROM scraping_jobs WHERE campaign_id = %(campaign_id)s AND user_id = %(user_id)s)
         THEN 'completed' ELSE 'draft' END
-    WHERE id = :campaign_id AND user_id = :user_id AND deleting_since IS NULL AND status = 'archived'
-    RETURNING status, app_now() AS now
-""")
+    WHERE id = %(campaign_id)s AND user_id = %(user_id)s AND deleting_since IS NULL AND status = 'archived'
+    RETURNING status, app_now() AS at
+""",
+    RestoredCampaign,
+    not_null="at",
+)
 
-BEGIN_DELETION = text("""
+BEGIN_DELETION = statement(
+    """
     UPDATE campaigns SET deleting_since = app_now()
-    WHERE id = :campaign_id AND user_id = :user_id AND deleting_since IS NULL
+    WHERE id = %(campaign_id)s AND user_id = %(user_id)s AND deleting_since IS NULL
     RETURNING status
-""")
+""",
+    CampaignStatus,
+)
 
 
 async def insert_campaign(
-    session: Transaction,
+    tx: Transaction,
     user_id: ExternalUserId,
     *,
     name: str,
     search_type: str,
     description: str | None = None,
 ) -> CampaignId:
-    row = await session.execute(
-        INSERT, {"user_id": user_id, "name": name, "description": description, "search_type": search_type}
-    )
-    return CampaignId(row.scalar_one())
+    return await tx.only(INSERT, user_id=user_id, name=name, description=description, search_type=search_type)
 
 
-async def find_campaign(
-    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
-) -> Campaign | None:
-    parameters = {"user_id": user_id, "campaign_id": campaign_id, "limit": 1}
-    row = (await session.execute(FIND_BY_ID, parameters)).mappings().first()
-    return _campaign(row) if row else None
+async def find_campaign(tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> Campaign | None:
+    return await tx.one(FIND_BY_ID, user_id=user_id, campaign_id=campaign_id, limit=1)
 
 
-async def find_campaign_by_name(session: Transaction, user_id: ExternalUserId, name: str) -> Campaign | None:
+async def find_campaign_by_name(tx: Transaction, user_id: ExternalUserId, name: str) -> Campaign | None:
     """The newest of that name that is not archived."""
-    parameters = {"user_id": user_id, "name": name, "limit": 1}
-    row = (await session.execute(FIND_BY_NAME, parameters)).mappings().first()
-    return _campaign(row) if row else None
+    return await tx.one(FIND_BY_NAME, user_id=user_id, name=name, limit=1)
 
 
 async def list_campaigns_by_prefix(
-    session: Transaction, user_id: ExternalUserId, prefix: str
+    tx: Transaction, user_id: ExternalUserId, prefix: str
 ) -> Sequence[Campaign]:
-    """At most two: enough to know whether the start of an id says which one is meant."""
-    rows = await session.execute(FIND_BY_PREFIX, {"user_id": user_id, "prefix": prefix, "limit": 2})
-    return [_campaign(row) for row in rows.mappings()]
+    """At most two: enough to know whether the start of an id is ambiguous."""
+    return await tx.many(FIND_BY_PREFIX, user_id=user_id, prefix=prefix, limit=2)
 
 
 async def list_campaigns(
-    session: Transaction, user_id: ExternalUserId, *, limit: int, after: str | None = None
+    tx: Transaction, user_id: ExternalUserId, *, limit: int, after: str | None = None
 ) -> Page[Campaign]:
-    """Newest first, after the place that the last page gave."""
+    """Newest first. `after` is `next` of the page before."""
     place = read_cursor(after, of=_LIST)
-    rows = await session.execute(
+    campaigns = await tx.many(
         LIST,
-        {
-            "user_id": user_id,
-            "at": place and place.at,
-            "key": place and place.key,
-            "limit": checked_limit(limit) + 1,
-        },
+        user_id=user_id,
+        at=place and place.at,
+        key=place and place.key,
+        limit=checked_limit(limit) + 1,
     )
-    campaigns = [_campaign(row) for row in rows.mappings()]
     return page_of(campaigns, limit, of=_LIST, place=lambda one: Place(one.created_at, one.id))
 
 
-async def lock(
-    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
-) -> tuple[CampaignStatus, str] | None:
-    """Status and type, which stay so until the transaction ends; None where there is none any more."""
-    row = (await session.execute(LOCK, {"user_id": user_id, "campaign_id": campaign_id})).first()
-    return (CampaignStatus(row[0]), row[1]) if row else None
+async def lock(tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> LockedCampaign | None:
+    return await tx.one(LOCK, user_id=user_id, campaign_id=campaign_id)
 
 
 async def change(
-    session: Transaction,
-    user_id: ExternalUserId,
-    campaign_id: CampaignId,
-    *,
-    name: str,
-    description: str | None,
+    tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId, *, name: str, description: str | None
 ) -> datetime | None:
-    """When; None where there is no such campaign, as of the verbs that follow."""
-    parameters = {
-        "user_id": user_id,
-        "campaign_id": campaign_id,
-        "name": name,
-        "description": description,
-    }
-    moment: datetime | None = await session.scalar(CHANGE, parameters)
-    return moment
+    """When it was changed; None where there is no such campaign. The same for the functions below."""
+    return await tx.one(CHANGE, user_id=user_id, campaign_id=campaign_id, name=name, description=description)
 
 
-async def activate(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> datetime | None:
-    moment: datetime | None = await session.scalar(ACTIVATE, {"user_id": user_id, "campaign_id": campaign_id})
-    return moment
+async def activate(tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> datetime | None:
+    return await tx.one(ACTIVATE, user_id=user_id, campaign_id=campaign_id)
 
 
 async def complete_if_idle(
-    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
+    tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> datetime | None:
-    """Completed, once none of its searches is left running.
+    """Complete the campaign once none of its searches is running.
 
-    Searches that end in the same moment wait for each other, or each would see the other still running.
+    The lock makes searches that end at the same time wait for each other; otherwise each would see the other
+    still running.
     """
-    parameters = {"user_id": user_id, "campaign_id": campaign_id}
-    await session.execute(LOCK, parameters)
-    moment: datetime | None = await session.scalar(COMPLETE, parameters)
-    return moment
+    await tx.one(LOCK, user_id=user_id, campaign_id=campaign_id)
+    return await tx.one(COMPLETE, user_id=user_id, campaign_id=campaign_id)
 
 
-async def archive(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> datetime | None:
-    """None also while one of its searches runs."""
-    moment: datetime | None = await session.scalar(ARCHIVE, {"user_id": user_id, "campaign_id": campaign_id})
-    return moment
+async def archive(tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> datetime | None:
+    """None also while one of its searches is running."""
+    return await tx.one(ARCHIVE, user_id=user_id, campaign_id=campaign_id)
 
 
 async def restore(
-    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
-) -> tuple[str, datetime] | None:
-    """As what it is back, and when."""
-    row = (await session.execute(RESTORE, {"user_id": user_id, "campaign_id": campaign_id})).first()
-    return (row[0], row[1]) if row else None
+    tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
+) -> RestoredCampaign | None:
+    return await tx.one(RESTORE, user_id=user_id, campaign_id=campaign_id)
 
 
 async def begin_deletion(
-    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
+    tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> CampaignStatus | None:
-    """The status it had; None when somebody else has begun already."""
-    status = await session.scalar(BEGIN_DELETION, {"user_id": user_id, "campaign_id": campaign_id})
-    return CampaignStatus(status) if status else None
-
-
-def _campaign(row: RowMapping) -> Campaign:
-    return Campaign(
-        id=CampaignId(row["id"]),
-        name=row["name"],
-        description=row["description"],
-        search_type=row["search_type"],
-        status=row["status"],
-        created_at=row["created_at"],
-        searches=row["searches"],
-        creators=row["creators"],
-    )
+    """The status before; None when the deletion has begun already."""
+    return await tx.one(BEGIN_DELETION, user_id=user_id, campaign_id=campaign_id)

@@ -1,4 +1,4 @@
-"""What one does with a campaign. Deleting one spans its searches: `searches.maintenance`."""
+"""Create, find, change, archive and restore campaigns. `searches.maintenance` deletes them."""
 
 from datetime import datetime
 from uuid import UUID
@@ -30,7 +30,7 @@ ID_PREFIX_LENGTH = 6
 
 
 async def create_campaign(
-    session: Transaction,
+    tx: Transaction,
     user: CurrentUser,
     *,
     name: str,
@@ -40,28 +40,28 @@ async def create_campaign(
     """A new campaign, counted against the plan. Raises InvalidInput, LimitReached."""
     name, about = _name(name), _description(description)
     kind = _search_type(search_type)
-    await take_campaign(session, user.user_id)
+    await take_campaign(tx, user.user_id)
     campaign_id = await queries.insert_campaign(
-        session, user.user_id, name=name, description=about, search_type=kind
+        tx, user.user_id, name=name, description=about, search_type=kind
     )
     await record(
-        session,
+        tx,
         CampaignCreated(name=name, search_type=kind),
         aggregate_id=str(campaign_id),
         source=Source.USER_ACTION,
         tenant_id=user.user_id,
     )
-    return await get_campaign(session, user, str(campaign_id))
+    return await get_campaign(tx, user, str(campaign_id))
 
 
-async def get_campaign(session: Transaction, user: CurrentUser, reference: str) -> Campaign:
+async def get_campaign(tx: Transaction, user: CurrentUser, reference: str) -> Campaign:
     """By id, by the start of an id, or by name. Raises NotFound, Conflict when it is ambiguous."""
     try:
-        found = await queries.find_campaign(session, user.user_id, CampaignId(UUID(reference)))
+        found = await queries.find_campaign(tx, user.user_id, CampaignId(UUID(reference)))
         matches = [found] if found else []
     except ValueError:
-        named = await queries.find_campaign_by_name(session, user.user_id, clean_line(reference))
-        matches = [named] if named else await _by_prefix(session, user, reference)
+        named = await queries.find_campaign_by_name(tx, user.user_id, clean_line(reference))
+        matches = [named] if named else await _by_prefix(tx, user, reference)
     if len(matches) > 1:
         raise Conflict(f"More than one campaign's id starts with {reference!r}.")
     if not matches:
@@ -69,94 +69,91 @@ async def get_campaign(session: Transaction, user: CurrentUser, reference: str) 
     return matches[0]
 
 
-async def ensure_campaign(session: Transaction, user: CurrentUser, *, name: str) -> Campaign:
+async def ensure_campaign(tx: Transaction, user: CurrentUser, *, name: str) -> Campaign:
     """The campaign of that name, made where there is none."""
-    found = await queries.find_campaign_by_name(session, user.user_id, clean_line(name))
-    return found or await create_campaign(session, user, name=name)
+    found = await queries.find_campaign_by_name(tx, user.user_id, clean_line(name))
+    return found or await create_campaign(tx, user, name=name)
 
 
-async def rename_campaign(
-    session: Transaction, user: CurrentUser, campaign: Campaign, *, name: str
-) -> Campaign:
+async def rename_campaign(tx: Transaction, user: CurrentUser, campaign: Campaign, *, name: str) -> Campaign:
     """Raises InvalidInput, NotFound."""
-    return await _change(session, user, campaign, name=_name(name), description=campaign.description)
+    return await _change(tx, user, campaign, name=_name(name), description=campaign.description)
 
 
 async def describe_campaign(
-    session: Transaction, user: CurrentUser, campaign: Campaign, *, description: str | None
+    tx: Transaction, user: CurrentUser, campaign: Campaign, *, description: str | None
 ) -> Campaign:
     """An empty text takes the description away. Raises InvalidInput, NotFound."""
-    return await _change(session, user, campaign, name=campaign.name, description=_description(description))
+    return await _change(tx, user, campaign, name=campaign.name, description=_description(description))
 
 
-async def archive_campaign(session: Transaction, user: CurrentUser, campaign: Campaign) -> Campaign:
+async def archive_campaign(tx: Transaction, user: CurrentUser, campaign: Campaign) -> Campaign:
     """Put away: it takes no search and no longer counts against the plan.
 
     Raises Conflict while one of its searches runs, and when it is archived already.
     """
-    await lock_usage(session, user.user_id)
-    moment = await queries.archive(session, user.user_id, campaign.id)
+    await lock_usage(tx, user.user_id)
+    moment = await queries.archive(tx, user.user_id, campaign.id)
     if moment is None:
-        raise Conflict(await _why_not_archived(session, user, campaign))
-    await give_campaign_back(session, user.user_id)
-    await _tell(session, CampaignArchived(), user.user_id, campaign.id, moment, source=Source.USER_ACTION)
-    return await get_campaign(session, user, str(campaign.id))
+        raise Conflict(await _why_not_archived(tx, user, campaign))
+    await give_campaign_back(tx, user.user_id)
+    await _record(tx, CampaignArchived(), user.user_id, campaign.id, moment, source=Source.USER_ACTION)
+    return await get_campaign(tx, user, str(campaign.id))
 
 
-async def restore_campaign(session: Transaction, user: CurrentUser, campaign: Campaign) -> Campaign:
+async def restore_campaign(tx: Transaction, user: CurrentUser, campaign: Campaign) -> Campaign:
     """Out of the archive, counted again. Raises Conflict when it is not archived, LimitReached."""
-    await lock_usage(session, user.user_id)
-    restored = await queries.restore(session, user.user_id, campaign.id)
+    await lock_usage(tx, user.user_id)
+    restored = await queries.restore(tx, user.user_id, campaign.id)
     if restored is None:
         raise Conflict(f"The campaign {campaign.name!r} is not archived.")
-    status, moment = restored
-    await take_campaign(session, user.user_id)
-    event = CampaignRestored(status=status)
-    await _tell(session, event, user.user_id, campaign.id, moment, source=Source.USER_ACTION)
-    return await get_campaign(session, user, str(campaign.id))
+    await take_campaign(tx, user.user_id)
+    event = CampaignRestored(status=restored.status)
+    await _record(tx, event, user.user_id, campaign.id, restored.at, source=Source.USER_ACTION)
+    return await get_campaign(tx, user, str(campaign.id))
 
 
 async def take_search(
-    session: Transaction, user_id: ExternalUserId, campaign: Campaign, *, search_type: SearchType
+    tx: Transaction, user_id: ExternalUserId, campaign: Campaign, *, search_type: SearchType
 ) -> None:
     """The campaign is active from now on. Raises Conflict when it is archived, gone, or of the other type."""
-    locked = await queries.lock(session, user_id, campaign.id)
+    locked = await queries.lock(tx, user_id, campaign.id)
     if locked is None:
         raise Conflict(f"The campaign {campaign.name!r} is being deleted.")
-    status, takes = locked
-    if status is CampaignStatus.ARCHIVED or takes != search_type:
-        why = "it is archived" if status is CampaignStatus.ARCHIVED else f"its searches are of type {takes}"
+    is_archived = locked.status is CampaignStatus.ARCHIVED
+    if is_archived or locked.search_type != search_type:
+        why = "it is archived" if is_archived else f"its searches are of type {locked.search_type}"
         raise Conflict(f"The campaign {campaign.name!r} takes no {search_type} search: {why}.")
-    moment = await queries.activate(session, user_id, campaign.id)
+    moment = await queries.activate(tx, user_id, campaign.id)
     if moment is not None:
         event = CampaignActivated()
-        await _tell(session, event, user_id, campaign.id, moment, source=Source.USER_ACTION)
+        await _record(tx, event, user_id, campaign.id, moment, source=Source.USER_ACTION)
 
 
-async def complete_if_idle(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
+async def complete_if_idle(tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
     """Completed, once none of its searches is left running."""
-    moment = await queries.complete_if_idle(session, user_id, campaign_id)
+    moment = await queries.complete_if_idle(tx, user_id, campaign_id)
     if moment is not None:
         event = CampaignCompleted()
-        await _tell(session, event, user_id, campaign_id, moment, source=Source.SYSTEM_AUTOMATION)
-        await on_campaign_finished(session, user_id, campaign_id, occasion=moment.isoformat())
+        await _record(tx, event, user_id, campaign_id, moment, source=Source.SYSTEM_AUTOMATION)
+        await on_campaign_finished(tx, user_id, campaign_id, occasion=moment.isoformat())
 
 
 async def _change(
-    session: Transaction, user: CurrentUser, campaign: Campaign, *, name: str, description: str | None
+    tx: Transaction, user: CurrentUser, campaign: Campaign, *, name: str, description: str | None
 ) -> Campaign:
     if (name, description) == (campaign.name, campaign.description):
         return campaign
-    moment = await queries.change(session, user.user_id, campaign.id, name=name, description=description)
+    moment = await queries.change(tx, user.user_id, campaign.id, name=name, description=description)
     if moment is None:
         raise NotFound("There is no such campaign.")
     event = CampaignChanged(name=name, description=description)
-    await _tell(session, event, user.user_id, campaign.id, moment, source=Source.USER_ACTION)
-    return await get_campaign(session, user, str(campaign.id))
+    await _record(tx, event, user.user_id, campaign.id, moment, source=Source.USER_ACTION)
+    return await get_campaign(tx, user, str(campaign.id))
 
 
-async def _tell(
-    session: Transaction,
+async def _record(
+    tx: Transaction,
     event: Payload,
     user_id: ExternalUserId,
     campaign_id: CampaignId,
@@ -166,7 +163,7 @@ async def _tell(
 ) -> None:
     """What may happen to a campaign more than once is told apart by its moment."""
     await record(
-        session,
+        tx,
         event,
         aggregate_id=str(campaign_id),
         identifier=f"{campaign_id}_{moment:%Y%m%dT%H%M%S%f}",
@@ -175,18 +172,18 @@ async def _tell(
     )
 
 
-async def _why_not_archived(session: Transaction, user: CurrentUser, campaign: Campaign) -> str:
-    locked = await queries.lock(session, user.user_id, campaign.id)
-    if locked is not None and locked[0] is CampaignStatus.ACTIVE:
+async def _why_not_archived(tx: Transaction, user: CurrentUser, campaign: Campaign) -> str:
+    locked = await queries.lock(tx, user.user_id, campaign.id)
+    if locked is not None and locked.status is CampaignStatus.ACTIVE:
         return f"A search of the campaign {campaign.name!r} is running. Cancel it, or wait for its end."
     return f"The campaign {campaign.name!r} is archived already."
 
 
-async def _by_prefix(session: Transaction, user: CurrentUser, reference: str) -> list[Campaign]:
+async def _by_prefix(tx: Transaction, user: CurrentUser, reference: str) -> list[Campaign]:
     prefix = reference.strip().lower()
     if len(prefix) < ID_PREFIX_LENGTH or not set(prefix) <= set("0123456789abcdef-"):
         return []
-    return list(await queries.list_campaigns_by_prefix(session, user.user_id, prefix))
+    return list(await queries.list_campaigns_by_prefix(tx, user.user_id, prefix))
 
 
 def _name(given: str) -> str:

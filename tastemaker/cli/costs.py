@@ -1,6 +1,6 @@
 """`tastemaker costs …`: what calls to providers cost, what they may cost, and what holds them back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
@@ -32,6 +32,7 @@ from tastemaker.events.service import record
 from tastemaker.ratelimit import queries
 from tastemaker.ratelimit.budget import find_own_budget, find_spent, set_own_budget
 from tastemaker.ratelimit.limiter import Limiter
+from tastemaker.ratelimit.queries import UsedQuota
 from tastemaker.searches.cost_queries import CostGrouping, CostLine, list_costs
 
 costs_app = app = group("costs")
@@ -244,12 +245,12 @@ def _cost_row(row: CostLine) -> tuple[str, ...]:
     )
 
 
-def _newest(quotas: Sequence[Mapping[str, Any]], gate: str) -> Sequence[Mapping[str, Any]]:
+def _newest(quotas: Sequence[UsedQuota], gate: str) -> Sequence[UsedQuota]:
     """Of each quota the window that began last."""
-    newest: dict[str, Mapping[str, Any]] = {}
+    newest: dict[str, UsedQuota] = {}
     for quota in quotas:
-        if quota["gate"] == gate:
-            newest.setdefault(quota["quota"], quota)
+        if quota.gate == gate:
+            newest.setdefault(quota.quota, quota)
     return list(newest.values())
 
 
@@ -261,12 +262,12 @@ def _state(gate: Limiter) -> str:
     return "one call will try" if gate.open_until else "open"
 
 
-def _limit_row(gate: Limiter, quotas: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    used = ", ".join(f"{quota['used']:,} {quota['quota']}" for quota in quotas)
+def _limit_row(gate: Limiter, quotas: Sequence[UsedQuota]) -> tuple[str, ...]:
+    used = ", ".join(f"{quota.used:,} {quota.quota}" for quota in quotas)
     return plain(gate.name), _state(gate), str(gate.under_way), str(gate.failures), plain(used)
 
 
-def _limit_document(gate: Limiter, quotas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _limit_document(gate: Limiter, quotas: Sequence[UsedQuota]) -> dict[str, Any]:
     return {
         "account": gate.name,
         "held_until": gate.held_until and gate.held_until.isoformat(),
@@ -275,7 +276,6 @@ def _limit_document(gate: Limiter, quotas: Sequence[Mapping[str, Any]]) -> dict[
         "open_until": gate.open_until and gate.open_until.isoformat(),
         "under_way": gate.under_way,
         "quotas": [
-            {"quota": one["quota"], "used": one["used"], "since": one["window_start"].isoformat()}
-            for one in quotas
+            {"quota": one.quota, "used": one.used, "since": one.window_start.isoformat()} for one in quotas
         ],
     }

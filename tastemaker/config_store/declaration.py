@@ -1,4 +1,4 @@
-"""A configuration key as it is declared: once, with its type, its bounds, and its meaning."""
+"""A configuration key: declared once, with its type, its bounds and its meaning."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,8 +1,8 @@
-"""The configuration of a process: typed, read without a query, kept fresh behind its readers' backs.
+"""Hot configuration of a process: typed, read without a query, refreshed in the background.
 
-A change anywhere is here within a second where the database can be listened to, and within five by polling.
-What cannot be read as its type, or is out of its bounds, is logged, and the last good value stays. The whole
-set of values is replaced at once, so a snapshot never mixes two states.
+A change arrives within a second by LISTEN, and within five seconds by polling. A value that cannot be read as
+its type or is out of bounds is logged, and the last good value stays. All values are replaced at once, so
+that a snapshot never mixes two states.
 """
 
 import asyncio
@@ -17,7 +17,8 @@ from tastemaker.config_store.queries import StoredValue, declare_keys, list_valu
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import DATABASE_TROUBLE, transaction
 
 T = TypeVar("T")
 
@@ -73,8 +74,8 @@ async def live_configuration(
     database: Database, *, poll_seconds: float = POLL_SECONDS
 ) -> AsyncIterator[Configuration]:
     """Kept fresh for the time of the block. Tells the database the bounds of the keys that are known here."""
-    async with session_scope(database, SYSTEM) as session:
-        await declare_keys(session, DECLARED.values())
+    async with transaction(database, SYSTEM) as tx:
+        await declare_keys(tx, DECLARED.values())
     configuration = await load_configuration(database)
     wake = asyncio.Event()
     async with database.listener.subscribe(CHANNEL, wake.set):
@@ -101,8 +102,8 @@ async def _keep_fresh(
 
 
 async def _refresh(database: Database, configuration: Configuration, *, is_start: bool) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        stored = await list_values(session)
+    async with transaction(database, SYSTEM) as tx:
+        stored = await list_values(tx)
     found = {(value.category, value.key): value for value in stored}
     configuration.replace(
         MappingProxyType(

@@ -1,6 +1,6 @@
-"""Every configuration key that anything reads, once. `docs/reference/configuration.md` says the same.
+"""Every configuration key that the code reads. `docs/reference/configuration.md` lists the same.
 
-A key that nothing reads must not be declared; a test looks for its use.
+A key without a reader must not be declared; a test looks for the reader.
 """
 
 from datetime import timedelta

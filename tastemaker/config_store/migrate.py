@@ -1,10 +1,10 @@
-"""What a migration says of the configuration: the bounds of its keys, before any process starts."""
+"""Migrates the database and declares the bounds of the configuration keys, before any process starts."""
 
 from collections.abc import Callable
 
 from tastemaker.config_store import keys as _declarations  # noqa: F401 - declares every key
 from tastemaker.config_store.declaration import DECLARED
-from tastemaker.config_store.queries import declare_keys_at_once
+from tastemaker.config_store.queries import DECLARE, declaration_of
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.migrate import HEAD, Migrated, as_owner, migrate
 
@@ -20,5 +20,5 @@ def migrate_and_declare(
     done = migrate(admin_url, app_password=app_password, to=to, on_step=on_step)
     if done.after == HEAD:
         with as_owner(admin_url, SYSTEM) as connection:
-            declare_keys_at_once(connection, DECLARED.values())
+            connection.exec_driver_sql(DECLARE.sql, [declaration_of(key) for key in DECLARED.values()])
     return done

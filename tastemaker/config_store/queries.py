@@ -3,64 +3,24 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
-
-from psycopg.rows import dict_row
-from sqlalchemy import Connection, text
+from typing import Any
 
 from tastemaker.config_store.declaration import ConfigKey
 from tastemaker.config_store.values import Value, parse_value
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database
 from tastemaker.db.enums import ValueType
-from tastemaker.db.reading import read_all
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import Transaction, read_many
 
-LIST = text("""
-    SELECT category, key, value, value_type, is_hot_reloadable = 'true' AS is_hot, updated_at
-    FROM system_configurations ORDER BY category, key
-""")
-
-FIND = text("SELECT value FROM system_configurations WHERE category = :category AND key = :key")
-
-SET = text("""
-    INSERT INTO system_configurations AS stored (
-        category, key, value, value_type, description, is_hot_reloadable)
-    VALUES (:category, :key, :value, :value_type, :description, :is_hot)
-    ON CONFLICT (category, key) DO UPDATE SET value = excluded.value WHERE stored.value <> excluded.value
-    RETURNING 1
-""")
-
-UNSET = text("DELETE FROM system_configurations WHERE category = :category AND key = :key RETURNING 1")
-
-ACT_AS = text("SELECT set_config('tastemaker.actor', :actor, true)")
-
-DECLARE = text("""
-    INSERT INTO configuration_keys AS known (category, key, value_type, least, most, choices, whole)
-    VALUES (:category, :key, :value_type, :least, :most, CAST(:choices AS text[]), :whole)
-    ON CONFLICT (category, key) DO UPDATE
-    SET value_type = excluded.value_type, least = excluded.least, most = excluded.most,
-        choices = excluded.choices, whole = excluded.whole
-    WHERE (known.value_type, known.least, known.most, known.choices, known.whole)
-          IS DISTINCT FROM
-          (excluded.value_type, excluded.least, excluded.most, excluded.choices, excluded.whole)
-""")
-
-HISTORY = text("""
-    SELECT "timestamp", aggregate_id AS name, event_data ->> 'old' AS old, event_data ->> 'new' AS new,
-           metadata ->> 'actor' AS actor
-    FROM events
-    WHERE aggregate_type = 'config' AND event_type = 'configuration_changed' AND tenant_id IS NULL
-      AND (CAST(:name AS text) IS NULL OR aggregate_id = :name)
-    ORDER BY "timestamp" DESC, seq DESC LIMIT :limit
-""")
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredValue:
-    """A row as it was written; whether it can be read as its type is the reader's question."""
+    """A row as it was written; it may be unreadable as its type."""
 
     category: str
     key: str
@@ -76,7 +36,7 @@ class StoredValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """`old` None: the row was made; `new` None: it was removed, and the default applies again."""
+    """`old` None: the row was inserted. `new` None: it was deleted, and the default applies again."""
 
     timestamp: datetime
     name: str
@@ -85,60 +45,134 @@ class Change:
     actor: str | None
 
 
-async def list_values(session: Transaction) -> list[StoredValue]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloadable:
+    """A value that takes effect without a restart, typed."""
+
+    category: str
+    key: str
+    value: Value
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _HotRow:
+    key: str
+    value: str
+    value_type: ValueType
+    updated_at: datetime
+
+
+LIST = statement(
+    """
+    SELECT category, key, value, value_type, is_hot_reloadable = 'true' AS is_hot, updated_at
+    FROM system_configurations ORDER BY category, key
+    """,
+    StoredValue,
+    not_null="is_hot",
+)
+
+FIND = statement(
+    "SELECT value FROM system_configurations WHERE category = %(category)s AND key = %(key)s", str
+)
+
+LIST_HOT = statement(
+    """
+    SELECT key, value, value_type, updated_at FROM system_configurations
+    WHERE category = %(category)s AND is_hot_reloadable = 'true'
+    ORDER BY key
+    """,
+    _HotRow,
+)
+
+SET = statement("""
+    INSERT INTO system_configurations AS stored (
+        category, key, value, value_type, description, is_hot_reloadable)
+    VALUES (%(category)s, %(key)s, %(value)s, %(value_type)s, %(description)s, %(is_hot)s)
+    ON CONFLICT (category, key) DO UPDATE SET value = excluded.value WHERE stored.value <> excluded.value
+""")
+
+UNSET = statement("DELETE FROM system_configurations WHERE category = %(category)s AND key = %(key)s")
+
+ACT_AS = statement("SELECT set_config('tastemaker.actor', %(actor)s, true)", str, not_null="set_config")
+
+DECLARE = statement("""
+    INSERT INTO configuration_keys AS known (category, key, value_type, least, most, choices, whole)
+    VALUES (%(category)s, %(key)s, %(value_type)s, %(least)s, %(most)s,
+            CAST(%(choices)s AS text[]), %(whole)s)
+    ON CONFLICT (category, key) DO UPDATE
+    SET value_type = excluded.value_type, least = excluded.least, most = excluded.most,
+        choices = excluded.choices, whole = excluded.whole
+    WHERE (known.value_type, known.least, known.most, known.choices, known.whole)
+          IS DISTINCT FROM
+          (excluded.value_type, excluded.least, excluded.most, excluded.choices, excluded.whole)
+""")
+
+HISTORY = statement(
+    """
+    SELECT "timestamp", aggregate_id AS name, event_data ->> 'old' AS old, event_data ->> 'new' AS new,
+           metadata ->> 'actor' AS actor
+    FROM events
+    WHERE aggregate_type = 'config' AND event_type = 'configuration_changed' AND tenant_id IS NULL
+      AND (CAST(%(name)s AS text) IS NULL OR aggregate_id = %(name)s)
+    ORDER BY "timestamp" DESC, seq DESC LIMIT %(limit)s
+    """,
+    Change,
+)
+
+
+async def list_values(tx: Transaction) -> list[StoredValue]:
     """By category and key."""
-    rows = (await session.execute(LIST)).mappings()
-    return [StoredValue(**{**row, "value_type": ValueType(row["value_type"])}) for row in rows]
+    return await tx.many(LIST)
 
 
-async def find_value(session: Transaction, category: str, key: str) -> str | None:
+async def find_value(tx: Transaction, category: str, key: str) -> str | None:
     """As it was written."""
-    return (await session.execute(FIND, {"category": category, "key": key})).scalar_one_or_none()
+    return await tx.one(FIND, category=category, key=key)
 
 
-async def set_value(session: Transaction, key: ConfigKey[Any], value: str) -> bool:
+async def list_reloadable(database: Database, category: str) -> tuple[Reloadable, ...]:
+    """By key. A value that cannot be read as its type is logged and left out: the default applies."""
+    rows = await read_many(database, SYSTEM, LIST_HOT, category=category)
+    return tuple(found for row in rows if (found := _reloadable(category, row)) is not None)
+
+
+async def set_value(tx: Transaction, key: ConfigKey[Any], value: str) -> bool:
     """False: it had that value already."""
-    written = await session.execute(
+    changed = await tx.run(
         SET,
-        {
-            "category": key.category,
-            "key": key.key,
-            "value": value,
-            "value_type": key.kind.value,
-            "description": key.meaning,
-            "is_hot": "true" if key.hot else "false",
-        },
+        category=key.category,
+        key=key.key,
+        value=value,
+        value_type=key.kind.value,
+        description=key.meaning,
+        is_hot="true" if key.hot else "false",
     )
-    return written.first() is not None
+    return changed > 0
 
 
-async def unset_value(session: Transaction, category: str, key: str) -> bool:
+async def unset_value(tx: Transaction, category: str, key: str) -> bool:
     """False: there was no such row."""
-    return (await session.execute(UNSET, {"category": category, "key": key})).first() is not None
+    return await tx.run(UNSET, category=category, key=key) > 0
 
 
-async def act_as(session: Transaction, actor: str) -> None:
-    """Whom the transaction's changes are written down as done by."""
-    await session.execute(ACT_AS, {"actor": actor})
+async def act_as(tx: Transaction, actor: str) -> None:
+    """Who the changes of the transaction are recorded as done by."""
+    await tx.run(ACT_AS, actor=actor)
 
 
-async def declare_keys(session: Transaction, keys: Iterable[ConfigKey[Any]]) -> None:
-    """Let the database refuse what this code could not read, whoever writes it."""
-    await session.execute(DECLARE, [_declaration(key) for key in keys])
+async def declare_keys(tx: Transaction, keys: Iterable[ConfigKey[Any]]) -> None:
+    """Tell the database the types and bounds, so that it refuses values that this code could not read."""
+    await tx.run_each(DECLARE, map(declaration_of, keys))
 
 
-def declare_keys_at_once(connection: Connection, keys: Iterable[ConfigKey[Any]]) -> None:
-    """The same for whoever migrates."""
-    connection.execute(DECLARE, [_declaration(key) for key in keys])
-
-
-async def list_changes(session: Transaction, name: str | None, *, limit: int) -> list[Change]:
+async def list_changes(tx: Transaction, name: str | None, *, limit: int) -> list[Change]:
     """The latest first; of one key where named."""
-    rows = await session.execute(HISTORY, {"name": name, "limit": limit})
-    return [Change(**row) for row in rows.mappings()]
+    return await tx.many(HISTORY, name=name, limit=limit)
 
 
-def _declaration(key: ConfigKey[Any]) -> dict[str, Any]:
+def declaration_of(key: ConfigKey[Any]) -> dict[str, Any]:
+    """The parameters of DECLARE."""
     bounds = (None if bound is None else key.write(bound) for bound in (key.least, key.most))
     return {
         "category": key.category,
@@ -150,34 +184,10 @@ def _declaration(key: ConfigKey[Any]) -> dict[str, Any]:
     }
 
 
-log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reloadable:
-    category: str
-    key: str
-    value: Value
-    updated_at: datetime
-
-
-LIST_RELOADABLE: Final = """
-    SELECT key, value, value_type, updated_at FROM system_configurations
-    WHERE category = %(category)s AND is_hot_reloadable = 'true'
-    ORDER BY key
-"""
-
-
-async def list_reloadable(database: Database, category: str) -> tuple[Reloadable, ...]:
-    """By key. What cannot be read as its type is logged and left out: its reader's default applies."""
-    rows = await read_all(database, SYSTEM, LIST_RELOADABLE, {"category": category}, row=dict_row)
-    return tuple(found for row in rows if (found := _reloadable(category, row)) is not None)
-
-
-def _reloadable(category: str, row: dict[str, Any]) -> Reloadable | None:
+def _reloadable(category: str, row: _HotRow) -> Reloadable | None:
     try:
-        value = parse_value(row["value"], ValueType(row["value_type"]))
+        value = parse_value(row.value, row.value_type)
     except InvalidInput:
-        log.warning("%s.%s cannot be read as a %s", category, row["key"], row["value_type"])
+        log.warning("%s.%s cannot be read as a %s", category, row.key, row.value_type)
         return None
-    return Reloadable(category=category, key=row["key"], value=value, updated_at=row["updated_at"])
+    return Reloadable(category=category, key=row.key, value=value, updated_at=row.updated_at)

@@ -39,15 +39,15 @@ def find_key(name: str) -> ConfigKey[Any]:
     raise NotFound(f"Nothing reads a key {name[:80]!r}.{hint}")
 
 
-async def list_settings(session: Transaction) -> list[Setting]:
+async def list_settings(tx: Transaction) -> list[Setting]:
     """Every declared key, by name."""
-    stored = {(one.category, one.key): one for one in await queries.list_values(session)}
+    stored = {(one.category, one.key): one for one in await queries.list_values(tx)}
     return [_setting(key, stored.get(place)) for place, key in sorted(DECLARED.items())]
 
 
-async def current_value(session: Transaction, key: ConfigKey[T]) -> T:
-    """For a verb that has a session and no `Configuration`; the default where the row cannot be read."""
-    stored = await queries.find_value(session, key.category, key.key)
+async def current_value(tx: Transaction, key: ConfigKey[T]) -> T:
+    """For a verb that has a tx and no `Configuration`; the default where the row cannot be read."""
+    stored = await queries.find_value(tx, key.category, key.key)
     if stored is None:
         return key.default
     try:
@@ -56,25 +56,25 @@ async def current_value(session: Transaction, key: ConfigKey[T]) -> T:
         return key.default
 
 
-async def list_unused(session: Transaction) -> Sequence[StoredValue]:
+async def list_unused(tx: Transaction) -> Sequence[StoredValue]:
     """Rows that nothing reads: left by an older version, or brought along by adoption."""
-    return [one for one in await queries.list_values(session) if (one.category, one.key) not in DECLARED]
+    return [one for one in await queries.list_values(tx) if (one.category, one.key) not in DECLARED]
 
 
-async def set_value(session: Transaction, name: str, value: str, *, actor: str) -> Setting:
+async def set_value(tx: Transaction, name: str, value: str, *, actor: str) -> Setting:
     """Raises NotFound, InvalidInput. The event of the change is written by the database, as for plain SQL."""
     key = find_key(name)
     written = key.write(key.parse(value))
-    await queries.act_as(session, actor)
-    await queries.set_value(session, key, written)
+    await queries.act_as(tx, actor)
+    await queries.set_value(tx, key, written)
     return Setting(key=key, value=written, is_default=False)
 
 
-async def unset_value(session: Transaction, name: str, *, actor: str) -> Setting | None:
+async def unset_value(tx: Transaction, name: str, *, actor: str) -> Setting | None:
     """Back to the default; None for a key that nothing reads. Raises NotFound, InvalidInput without a row."""
     category, _, key = name.strip().partition(".")
-    await queries.act_as(session, actor)
-    if not await queries.unset_value(session, category, key):
+    await queries.act_as(tx, actor)
+    if not await queries.unset_value(tx, category, key):
         declared = find_key(name)
         raise InvalidInput(f"{declared.name} has its default already: {declared.write(declared.default)}.")
     known = DECLARED.get((category, key))

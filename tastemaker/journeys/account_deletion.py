@@ -17,8 +17,8 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import UserDeleted
 from tastemaker.events.service import record
@@ -43,22 +43,22 @@ ERASE_USER = JobType(name="erase_user", payload=EraseUser, priority=200, max_ret
 """A promise to a person who has left is tried for two weeks and more before an operator has to help."""
 
 
-async def delete_user(session: Transaction, user_id: ExternalUserId) -> None:
-    """Stop what runs, close every way in, and publish the erasing. The session has the system's claim.
+async def delete_user(tx: Transaction, user_id: ExternalUserId) -> None:
+    """Stop what runs, close every way in, and publish the erasing. The tx has the system's claim.
 
     A page that is being kept is waited for. Raises NotFound.
     """
-    if not await _stop(session, user_id):
+    if not await _stop(tx, user_id):
         raise NotFound("There is no such user.")
     await record(
-        session,
-        UserDeleted(campaigns=await queries.count_campaigns(session, user_id)),
+        tx,
+        UserDeleted(campaigns=await queries.count_campaigns(tx, user_id)),
         aggregate_id=user_id,
         source=Source.ADMIN_ACTION,
         tenant_id=user_id,
     )
     await publish(
-        session,
+        tx,
         ERASE_USER,
         EraseUser(user_id=user_id),
         lock_key=f"erase_user:{user_id}",
@@ -73,42 +73,41 @@ async def erase_some_of(database: Database, user_id: ExternalUserId) -> bool:
         return False
     if campaign is None:
         return not await in_transaction(database, SYSTEM, partial(_erase_rest, user_id=user_id))
-    campaign_id, is_deleting = campaign
-    if not is_deleting:
-        await in_transaction(database, SYSTEM, partial(_begin, user=user, campaign_id=campaign_id))
-    await erase_next_batch(database, user_id, campaign_id)
+    if not campaign.is_deleting:
+        await in_transaction(database, SYSTEM, partial(_begin, user=user, campaign_id=campaign.id))
+    await erase_next_batch(database, user_id, campaign.id)
     return True
 
 
 async def _find_next(
-    session: Transaction, *, user_id: ExternalUserId
-) -> tuple[CurrentUser | None, tuple[CampaignId, bool] | None]:
-    user = await find_current_user(session, user_id)
-    return user, await queries.find_next_campaign(session, user_id)
+    tx: Transaction, *, user_id: ExternalUserId
+) -> tuple[CurrentUser | None, queries.NextCampaign | None]:
+    user = await find_current_user(tx, user_id)
+    return user, await queries.find_next_campaign(tx, user_id)
 
 
-async def _begin(session: Transaction, *, user: CurrentUser, campaign_id: CampaignId) -> None:
-    campaign = await find_campaign(session, user.user_id, campaign_id)
+async def _begin(tx: Transaction, *, user: CurrentUser, campaign_id: CampaignId) -> None:
+    campaign = await find_campaign(tx, user.user_id, campaign_id)
     if campaign is not None:
-        await delete_campaign(session, user, campaign)
+        await delete_campaign(tx, user, campaign)
 
 
-async def _erase_rest(session: Transaction, *, user_id: ExternalUserId) -> bool:
+async def _erase_rest(tx: Transaction, *, user_id: ExternalUserId) -> bool:
     """Whether the user is gone now."""
-    if await queries.erase_batch(session, user_id):
+    if await queries.erase_batch(tx, user_id):
         return False
-    if not await _stop(session, user_id):
+    if not await _stop(tx, user_id):
         return True
-    return await queries.delete_user(session, user_id)
+    return await queries.delete_user(tx, user_id)
 
 
-async def _stop(session: Transaction, user_id: ExternalUserId) -> bool:
+async def _stop(tx: Transaction, user_id: ExternalUserId) -> bool:
     """Searches first: a page that is being kept holds its search, and then the user. False: no such user."""
-    for search_id in await queries.list_open_searches(session, user_id):
-        await end_search(session, user_id, search_id, EndReason.CANCELLED, source=Source.ADMIN_ACTION)
-    if not await queries.lock_user(session, user_id):
+    for search_id in await queries.list_open_searches(tx, user_id):
+        await end_search(tx, user_id, search_id, EndReason.CANCELLED, source=Source.ADMIN_ACTION)
+    if not await queries.lock_user(tx, user_id):
         return False
-    await queries.revoke_keys(session, user_id)
+    await queries.revoke_keys(tx, user_id)
     return True
 
 

@@ -1,6 +1,6 @@
-"""Asking for creators by keyword: a campaign to keep them in, and one search per platform.
+"""Starts searches by keyword: a campaign to hold them, and one search per platform.
 
-Asking again for the same thing goes on with what is unfinished, instead of beginning anew.
+Repeating the same request continues the unfinished searches instead of starting new ones.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class StartedSearches:
 
 
 async def start_or_continue(
-    session: Transaction,
+    tx: Transaction,
     user: CurrentUser,
     requests: Sequence[SearchRequest],
     *,
@@ -43,21 +43,21 @@ async def start_or_continue(
     Without a name the campaign is called after the keywords and the day. Raises LimitReached, Conflict,
     InvalidInput.
     """
-    unfinished = await _unfinished(session, user, requests, campaign_name, source)
+    unfinished = await _unfinished(tx, user, requests, campaign_name, source)
     if not unfinished:
         name = campaign_name or default_name(requests[0].keywords, today)
-        campaign = await ensure_campaign(session, user, name=name)
-        started = [await start_search(session, user, campaign, one, source=source) for one in requests]
+        campaign = await ensure_campaign(tx, user, name=name)
+        started = [await start_search(tx, user, campaign, one, source=source) for one in requests]
         return StartedSearches(campaign=campaign, searches=started, continued=())
-    campaign = await get_campaign(session, user, str(unfinished[0].campaign_id))
-    siblings = await _siblings(session, user, unfinished[0])
+    campaign = await get_campaign(tx, user, str(unfinished[0].campaign_id))
+    siblings = await _siblings(tx, user, unfinished[0])
     searches = []
     for request in requests:
         known = next((one for one in siblings if one.platform is request.platform), None)
         if known is None:
-            searches.append(await start_search(session, user, campaign, request, source=source))
+            searches.append(await start_search(tx, user, campaign, request, source=source))
         else:
-            searches.append(await resume_search(session, user, known) if known.status.is_open else known)
+            searches.append(await resume_search(tx, user, known) if known.status.is_open else known)
     return StartedSearches(campaign=campaign, searches=searches, continued=unfinished)
 
 
@@ -68,7 +68,7 @@ def default_name(keywords: Sequence[str], today: date) -> str:
 
 
 async def _unfinished(
-    session: Transaction,
+    tx: Transaction,
     user: CurrentUser,
     requests: Sequence[SearchRequest],
     campaign_name: str | None,
@@ -77,24 +77,22 @@ async def _unfinished(
     """In the campaign of that name; without a name in any that was called after keywords and a day."""
     campaign_id = None
     if campaign_name:
-        campaign = await campaign_queries.find_campaign_by_name(
-            session, user.user_id, clean_line(campaign_name)
-        )
+        campaign = await campaign_queries.find_campaign_by_name(tx, user.user_id, clean_line(campaign_name))
         if campaign is None:
             return []
         campaign_id = campaign.id
     found = []
     for request in requests:
-        one = await queries.find_unfinished(session, user.user_id, campaign_id, request, source=source)
+        one = await queries.find_unfinished(tx, user.user_id, campaign_id, request, source=source)
         if one is not None and (campaign_id or _is_called_after_keywords(one)):
             found.append(one)
     return [one for one in found if one.created_at == found[0].created_at]
 
 
-async def _siblings(session: Transaction, user: CurrentUser, search: Search) -> list[Search]:
+async def _siblings(tx: Transaction, user: CurrentUser, search: Search) -> list[Search]:
     """Those that were asked for together: in one transaction, so at one time."""
     in_campaign = await queries.list_searches(
-        session, user.user_id, campaign_id=search.campaign_id, limit=MOST_SEARCHES
+        tx, user.user_id, campaign_id=search.campaign_id, limit=MOST_SEARCHES
     )
     return [one for one in in_campaign if one.created_at == search.created_at]
 

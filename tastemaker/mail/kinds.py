@@ -24,11 +24,8 @@ class CampaignFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """Of one user; None where it is not known. `subject` is what a recurring e-mail is about: an id.
-
-    `wants_marketing`: has not unsubscribed. `campaign` only where the e-mail is about one that is there.
-    """
+class UserFacts:
+    """What the database knows of one user. `wants_marketing`: has not unsubscribed."""
 
     user_id: ExternalUserId
     address: str | None
@@ -39,6 +36,15 @@ class Facts:
     trial_status: TrialStatus
     trial_ends_at: datetime | None
     wants_marketing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts(UserFacts):
+    """What an e-mail may say, read when it is due, so that it never says what is no longer true.
+
+    `subject` is the id of what the e-mail is about. `campaign`: set where that is an existing campaign.
+    """
+
     subject: str | None = None
     campaign: CampaignFacts | None = None
 

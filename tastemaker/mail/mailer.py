@@ -1,4 +1,4 @@
-"""What a process that mails is started with, out of its settings."""
+"""The mail configuration of a process, read from its settings."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address

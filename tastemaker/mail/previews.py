@@ -1,6 +1,6 @@
-"""Every e-mail as it will be seen, about somebody made up: the pages in `docs/reference/emails/`.
+"""Previews of all e-mails with made-up facts: the pages in `docs/reference/emails/`.
 
-`python -m tastemaker.mail.previews FOLDER` writes them; a test says when they are stale.
+`python -m tastemaker.mail.previews FOLDER` writes them; a test fails when they are stale.
 """
 
 import sys

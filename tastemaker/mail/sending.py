@@ -1,4 +1,4 @@
-"""The channel `email` of the outbox: writes each letter when it leaves, from ids, and hands it over once."""
+"""Sends the messages of the outbox channel `email`: composes each from ids and hands it over once."""
 
 import traceback
 from pathlib import PurePath
@@ -10,7 +10,8 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.mail import queries
 from tastemaker.mail.compose import Links, Mailbox, compose, greeted, on_the_wire, read_mailbox, render
 from tastemaker.mail.kinds import KINDS
@@ -56,12 +57,12 @@ async def _write(
     """As things are now. Reading ends before anything is sent."""
     body = EmailBody.model_validate(message.body)
     kind, user_id = KINDS[body.email], ExternalUserId(body.user_id)
-    async with session_scope(database, SYSTEM) as session:
-        facts = await queries.find_facts(session, user_id, body.email, body.subject)
-        from_name = await current_value(session, EMAIL_FROM_NAME)
-        is_on = await current_value(session, EMAIL_ENABLED)
-        latest = await current_value(session, EMAIL_LATEST)
-        is_late = await queries.is_late(session, due=body.due, latest=latest)
+    async with transaction(database, SYSTEM) as tx:
+        facts = await queries.find_facts(tx, user_id, body.email, body.subject)
+        from_name = await current_value(tx, EMAIL_FROM_NAME)
+        is_on = await current_value(tx, EMAIL_ENABLED)
+        latest = await current_value(tx, EMAIL_LATEST)
+        is_late = await queries.is_late(tx, due=body.due, latest=latest)
     if not is_on:
         return NotSent("Mail is switched off.", retry_after=LONG_SECONDS)
     refusal = "It is too late for it." if is_late else refusal_of(kind, facts, mailer)

@@ -1,4 +1,4 @@
-"""What causes which e-mail: a verb for each thing that happens, called in the transaction of that."""
+"""Which event causes which e-mail: one function per event, called in the transaction of the event."""
 
 from datetime import timedelta
 from typing import Final
@@ -26,42 +26,38 @@ AT_TRIAL_START: Final = (
 )
 
 
-async def on_sign_up(session: Transaction, user_id: ExternalUserId) -> None:
-    await _schedule(session, user_id, AT_SIGN_UP)
+async def on_sign_up(tx: Transaction, user_id: ExternalUserId) -> None:
+    await _schedule(tx, user_id, AT_SIGN_UP)
 
 
-async def on_onboarding_completed(session: Transaction, user_id: ExternalUserId) -> None:
-    await cancel_emails(
-        session, user_id, [EmailType.ABANDONMENT], reason="The user has completed onboarding."
-    )
+async def on_onboarding_completed(tx: Transaction, user_id: ExternalUserId) -> None:
+    await cancel_emails(tx, user_id, [EmailType.ABANDONMENT], reason="The user has completed onboarding.")
 
 
-async def on_trial_started(session: Transaction, user_id: ExternalUserId) -> None:
-    await _schedule(session, user_id, AT_TRIAL_START)
+async def on_trial_started(tx: Transaction, user_id: ExternalUserId) -> None:
+    await _schedule(tx, user_id, AT_TRIAL_START)
 
 
-async def on_trial_ended(session: Transaction, user_id: ExternalUserId, *, is_converted: bool) -> None:
+async def on_trial_ended(tx: Transaction, user_id: ExternalUserId, *, is_converted: bool) -> None:
     """Converted into a subscription, or over without one."""
-    await cancel_emails(session, user_id, TRIAL, reason="The trial has ended.")
+    await cancel_emails(tx, user_id, TRIAL, reason="The trial has ended.")
     if not is_converted:
-        await schedule_email(session, user_id, EmailType.TRIAL_EXPIRY)
+        await schedule_email(tx, user_id, EmailType.TRIAL_EXPIRY)
 
 
-async def on_trial_cancelled(session: Transaction, user_id: ExternalUserId) -> None:
-    await cancel_emails(session, user_id, TRIAL, reason="The user has cancelled the trial.")
+async def on_trial_cancelled(tx: Transaction, user_id: ExternalUserId) -> None:
+    await cancel_emails(tx, user_id, TRIAL, reason="The user has cancelled the trial.")
 
 
-async def on_subscription_started(
-    session: Transaction, user_id: ExternalUserId, subscription_id: str
-) -> None:
+async def on_subscription_started(tx: Transaction, user_id: ExternalUserId, subscription_id: str) -> None:
     """Each subscription is welcomed once, and nobody is reminded of a trial any more."""
-    await cancel_emails(session, user_id, (*TRIAL, EmailType.TRIAL_EXPIRY), reason="The user has subscribed.")
-    await schedule_email(session, user_id, EmailType.SUBSCRIPTION_WELCOME, subject=subscription_id)
+    await cancel_emails(tx, user_id, (*TRIAL, EmailType.TRIAL_EXPIRY), reason="The user has subscribed.")
+    await schedule_email(tx, user_id, EmailType.SUBSCRIPTION_WELCOME, subject=subscription_id)
 
 
-async def on_subscription_cancelled(session: Transaction, user_id: ExternalUserId) -> None:
+async def on_subscription_cancelled(tx: Transaction, user_id: ExternalUserId) -> None:
     await cancel_emails(
-        session,
+        tx,
         user_id,
         SUBSCRIPTION,
         status=EmailStatus.CANCELLED_SUBSCRIPTION,
@@ -70,27 +66,27 @@ async def on_subscription_cancelled(session: Transaction, user_id: ExternalUserI
 
 
 async def on_campaign_finished(
-    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId, *, occasion: str
+    tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId, *, occasion: str
 ) -> None:
     """`occasion` tells the times apart at which the same campaign is finished."""
     await schedule_email(
-        session, user_id, EmailType.CAMPAIGN_FINISHED, subject=str(campaign_id), occasion=occasion
+        tx, user_id, EmailType.CAMPAIGN_FINISHED, subject=str(campaign_id), occasion=occasion
     )
 
 
-async def on_export_ready(session: Transaction, user_id: ExternalUserId, export_id: UUID) -> None:
-    await schedule_email(session, user_id, EmailType.EXPORT_READY, subject=str(export_id))
+async def on_export_ready(tx: Transaction, user_id: ExternalUserId, export_id: UUID) -> None:
+    await schedule_email(tx, user_id, EmailType.EXPORT_READY, subject=str(export_id))
 
 
-async def on_user_deleted(session: Transaction, user_id: ExternalUserId) -> None:
+async def on_user_deleted(tx: Transaction, user_id: ExternalUserId) -> None:
     """Before the rows go: nothing that waits is sent any more."""
-    await cancel_emails(session, user_id, EmailType, reason="The user was deleted.")
+    await cancel_emails(tx, user_id, EmailType, reason="The user was deleted.")
 
 
 async def _schedule(
-    session: Transaction,
+    tx: Transaction,
     user_id: ExternalUserId,
     emails: tuple[tuple[EmailType, ConfigKey[timedelta]], ...],
 ) -> None:
     for email, delay in emails:
-        await schedule_email(session, user_id, email, delay=await current_value(session, delay))
+        await schedule_email(tx, user_id, email, delay=await current_value(tx, delay))

@@ -21,7 +21,7 @@ from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import JobType
 from tastemaker.mail import queries
 from tastemaker.mail.kinds import KINDS, Facts, Kind
-from tastemaker.mail.queries import list_left
+from tastemaker.mail.queries import OutboxState, list_left
 from tastemaker.outbox.channels import Channel, Guarantee, OutgoingMessage, declare
 from tastemaker.outbox.service import put, take_back
 
@@ -82,11 +82,11 @@ STATUS_AFTER: Final = {
 """The original's words know no doubt: the outbox says which failures are `unknown`."""
 
 
-async def settled(session: Transaction, message: OutgoingMessage, status: OutboxStatus) -> None:
+async def settled(tx: Transaction, message: OutgoingMessage, status: OutboxStatus) -> None:
     """The outbox's end of an e-mail is the user's status of it."""
     body = EmailBody.model_validate(message.body)
     user_id, key = ExternalUserId(body.user_id), message.dedupe_key
-    await queries.set_status(session, user_id, body.email, key, STATUS_AFTER[status])
+    await queries.set_status(tx, user_id, body.email, key, STATUS_AFTER[status])
 
 
 EMAIL: Final = declare(
@@ -110,7 +110,7 @@ def refusal_of(kind: Kind, facts: Facts | None, mailer: "Mailer") -> str | None:
 
 
 async def schedule_email(
-    session: Transaction,
+    tx: Transaction,
     user_id: ExternalUserId,
     email: EmailType,
     *,
@@ -125,12 +125,12 @@ async def schedule_email(
     """
     key = email_key(user_id, email, subject, occasion)
     once = subject is None and occasion is None
-    due = await queries.schedule(session, user_id, email, key, once=once, delay=delay)
+    due = await queries.schedule(tx, user_id, email, key, once=once, delay=delay)
     if due is None:
         return False
     message = SendEmail(user_id=user_id, email=email, key=key, due=due, subject=subject)
     await publish(
-        session,
+        tx,
         job_type_of(email),
         message,
         tenant_id=user_id,
@@ -141,7 +141,7 @@ async def schedule_email(
 
 
 async def cancel_emails(
-    session: Transaction,
+    tx: Transaction,
     user_id: ExternalUserId,
     emails: Iterable[EmailType],
     *,
@@ -150,23 +150,23 @@ async def cancel_emails(
 ) -> list[EmailType]:
     """Those of the types that were scheduled; their reason is gone. What is leaving already leaves."""
     types = list(emails)
-    cancelled = [one for one in types if await queries.cancel(session, user_id, one, status=status)]
-    await queries.cancel_jobs(session, user_id, types)
-    await take_back(session, EMAIL, await queries.list_unsent(session, user_id, types), reason=reason)
+    cancelled = [one for one in types if await queries.cancel(tx, user_id, one, status=status)]
+    await queries.cancel_jobs(tx, user_id, types)
+    await take_back(tx, EMAIL, await queries.list_unsent(tx, user_id, types), reason=reason)
     return cancelled
 
 
 async def hand_over(
-    session: Transaction, message: SendEmail, *, mailer: "Mailer", config: Configuration
+    tx: Transaction, message: SendEmail, *, mailer: "Mailer", config: Configuration
 ) -> str | None:
     """Put what is due into the outbox, once. Why not, where its reason is gone: then it is cancelled."""
     user_id, email = ExternalUserId(message.user_id), message.email
     is_late = await queries.lock_scheduled(
-        session, user_id, email, message.key, due=message.due, latest=config[EMAIL_LATEST]
+        tx, user_id, email, message.key, due=message.due, latest=config[EMAIL_LATEST]
     )
     if is_late is None:
         return "It is not scheduled any more."
-    facts = await queries.find_facts(session, user_id, email, message.subject)
+    facts = await queries.find_facts(tx, user_id, email, message.subject)
     refusal = (
         "It is too late for it."
         if is_late
@@ -175,11 +175,11 @@ async def hand_over(
         else refusal_of(KINDS[email], facts, mailer)
     )
     if refusal is not None:
-        await queries.set_status(session, user_id, email, message.key, EmailStatus.CANCELLED)
+        await queries.set_status(tx, user_id, email, message.key, EmailStatus.CANCELLED)
         return refusal
     body = EmailBody(user_id=user_id, email=email, due=message.due, subject=message.subject)
     await put(
-        session,
+        tx,
         channel=EMAIL,
         body=body.model_dump(mode="json"),
         dedupe_key=message.key,
@@ -188,21 +188,21 @@ async def hand_over(
     return None
 
 
-async def give_up(session: Transaction, message: SendEmail) -> None:
+async def give_up(tx: Transaction, message: SendEmail) -> None:
     """Its job has failed for good, and it never came to the outbox."""
     user_id = ExternalUserId(message.user_id)
-    await queries.set_status(session, user_id, message.email, message.key, EmailStatus.FAILED)
+    await queries.set_status(tx, user_id, message.email, message.key, EmailStatus.FAILED)
 
 
-async def settle_left(session: Transaction, user_ids: Sequence[ExternalUserId]) -> int:
+async def settle_left(tx: Transaction, user_ids: Sequence[ExternalUserId]) -> int:
     """Give those that nothing carries any more the status that is true; how many that were.
 
     A job that an operator cancelled leaves one behind, and an end that could not be told.
     """
-    left = await list_left(session, user_ids)
+    left = await list_left(tx, user_ids)
     for one in left:
         status = EmailStatus.CANCELLED if one.outbox is None else STATUS_AFTER[one.outbox]
-        await queries.set_status(session, one.user_id, one.email, one.key, status)
+        await queries.set_status(tx, one.user_id, one.email, one.key, status)
     return len(left)
 
 
@@ -230,36 +230,37 @@ class UserEmails:
     emails: tuple[EmailState, ...]
 
 
-async def get_user_emails(session: Transaction, user_id: ExternalUserId) -> UserEmails:
-    """Of every type, in the order in which a user meets them. Raises NotFound."""
-    stored = await queries.find_statuses(session, user_id)
+async def get_user_emails(tx: Transaction, user_id: ExternalUserId) -> UserEmails:
+    """The status of every e-mail, in the order in which a user gets them. Raises NotFound."""
+    stored = await queries.find_statuses(tx, user_id)
     if stored is None:
         raise NotFound("There is no such user.")
-    due = await queries.list_due(session, user_id)
-    sendings = await queries.list_sendings(session, user_id)
+    by_type = stored.by_type if isinstance(stored.by_type, Mapping) else {}
+    due = await queries.list_due(tx, user_id)
+    sendings = await queries.list_sendings(tx, user_id)
     return UserEmails(
         user_id=user_id,
         unsubscribed=stored.unsubscribed,
-        emails=tuple(_standing(email, stored.by_type.get(email.value), due, sendings) for email in KINDS),
+        emails=tuple(_state(email, by_type.get(email.value), due, sendings) for email in KINDS),
     )
 
 
-def _standing(
+def _state(
     email: EmailType,
     entry: Any,  # noqa: ANN401 - what the column holds
     due: Mapping[str, datetime],
-    sendings: Mapping[str, tuple[str, str | None]],
+    sendings: Mapping[str, OutboxState],
 ) -> EmailState:
-    told = entry if isinstance(entry, Mapping) else {}
-    key = str(told.get("messageId"))
-    outbox, why = sendings.get(key, (None, None))
+    stored = entry if isinstance(entry, Mapping) else {}
+    key = str(stored.get("messageId"))
+    sending = sendings.get(key)
     return EmailState(
         email=email,
-        status=_text(told.get("status")),
-        since=_text(told.get("timestamp")),
+        status=_text(stored.get("status")),
+        since=_text(stored.get("timestamp")),
         due=due.get(job_key(key)),
-        outbox=outbox,
-        why=why,
+        outbox=sending.status if sending else None,
+        why=sending.error if sending else None,
     )
 
 

@@ -1,12 +1,11 @@
-"""What becomes of an e-mail when it is due: it goes to the outbox, or its reason is gone."""
+"""Jobs of e-mail: hand over what is due, and settle what no job carries."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import in_transaction
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
 from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
@@ -33,9 +32,9 @@ async def settle(context: JobContext, _: Nothing) -> JobResult:
     settled, after = 0, ""
     while not context.stopping.is_set():
 
-        async def work(session: Transaction, after: str = after) -> tuple[int, Sequence[str]]:
-            waiting = await list_waiting(session, after=after, batch=BATCH)
-            return await settle_left(session, waiting), waiting
+        async def work(tx: Transaction, after: str = after) -> tuple[int, Sequence[str]]:
+            waiting = await list_waiting(tx, after=after, batch=BATCH)
+            return await settle_left(tx, waiting), waiting
 
         number, waiting = await in_transaction(context.database, SYSTEM, work)
         settled += number
@@ -51,8 +50,8 @@ async def send(context: JobContext, message: SendEmail) -> JobResult:
     """Harmless when it runs twice: the outbox has one message of a key."""
     mailer = context.resource(Mailer)
 
-    async def work(session: Transaction) -> str | None:
-        return await hand_over(session, message, mailer=mailer, config=context.config)
+    async def work(tx: Transaction) -> str | None:
+        return await hand_over(tx, message, mailer=mailer, config=context.config)
 
     refusal = await in_transaction(context.database, SYSTEM, work)
     return Done({"cancelled": refusal} if refusal else {"outbox": message.key})

@@ -63,27 +63,27 @@ def mail_key(settings: Settings) -> MailKey:
     return find_mail_key(settings) or MailKey(ensure_secret(settings.home / FILE).encode())
 
 
-async def unsubscribe(session: Transaction, user_id: ExternalUserId, *, source: UnsubscriptionSource) -> bool:
+async def unsubscribe(tx: Transaction, user_id: ExternalUserId, *, source: UnsubscriptionSource) -> bool:
     """No marketing from now on; what of it was scheduled is cancelled. False: it was so before."""
-    is_new = await queries.unsubscribe(session, user_id, source)
+    is_new = await queries.unsubscribe(tx, user_id, source)
     marketing = [kind.type for kind in KINDS.values() if kind.is_marketing]
-    await cancel_emails(session, user_id, marketing, reason="The user has unsubscribed.")
+    await cancel_emails(tx, user_id, marketing, reason="The user has unsubscribed.")
     return is_new
 
 
-async def unsubscribe_by_link(session: Transaction, key: MailKey, token: str) -> ExternalUserId:
-    """What the link in an e-mail does; harmless any number of times. The session carries the system's claim.
+async def unsubscribe_by_link(tx: Transaction, key: MailKey, token: str) -> ExternalUserId:
+    """What the link in an e-mail does; harmless any number of times. The tx carries the system's claim.
 
     Whoever holds the link is not known otherwise, so nothing about the user may be shown. Raises UnknownLink.
     """
     user_id = key.user_of(token)
-    await unsubscribe(session, user_id, source=UnsubscriptionSource.LINK)
+    await unsubscribe(tx, user_id, source=UnsubscriptionSource.LINK)
     return user_id
 
 
-async def resubscribe(session: Transaction, user_id: ExternalUserId) -> bool:
+async def resubscribe(tx: Transaction, user_id: ExternalUserId) -> bool:
     """Marketing again. False: it was never refused."""
-    return await queries.resubscribe(session, user_id)
+    return await queries.resubscribe(tx, user_id)
 
 
 def _encode(raw: bytes) -> str:

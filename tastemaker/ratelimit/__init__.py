@@ -1,5 +1,5 @@
-"""What all workers of an installation share when they call outside: pace, pauses, trouble, quotas, budgets.
+"""Limits that all workers share when they call a provider: rate, pauses, circuit breaker, quotas, budgets.
 
-It knows no provider: who calls says how fast, how many at once and how much. Everything is on rows of the
-database, so any number of workers on any number of machines keep the same limits.
+It knows no provider: the caller gives the limits. The state is rows of the database, so that any number of
+workers on any number of machines keep the same limits.
 """

@@ -1,4 +1,4 @@
-"""Asking for permission to call, and telling how the call went. Work of the system: its claim is needed."""
+"""Admission of calls to a provider, and the effect of their outcome on the next. Needs the system claim."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +17,9 @@ from tastemaker.ratelimit.limiter import Limiter, Limits, Permit, Wait, after_fa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """A provider's allowance of a day: `amount` is what one page takes of `allowed`.
+    """The daily quota of a provider: one page takes `amount` of `allowed`.
 
-    The day begins at midnight in `zone` (IANA), by the database's clock.
+    The day begins at midnight in `zone` (IANA), by the clock of the database.
     """
 
     name: str
@@ -35,7 +35,7 @@ class _UsedUpError(Exception):
 
 
 async def admit(
-    session: Transaction,
+    tx: Transaction,
     name: str,
     limits: Limits,
     *,
@@ -45,94 +45,91 @@ async def admit(
     quotas: tuple[Quota, ...] = (),
     budget: Budget | None = None,
 ) -> Permit | Wait:
-    """Take a slot for one page at the gate `name`, of its quotas too; all or nothing.
+    """Take a slot of the limiter `name` for one page, and its quotas: all or nothing.
 
-    `micros_usd` is what the page is expected to cost: a month's budget that would be passed by it is there
-    again next month, a search's own never. The money itself is counted by the ledger, which the caller
-    writes in the same transaction.
+    `micros_usd` is the expected cost of the page. An exceeded monthly budget is available again next month,
+    that of a search never. The caller writes the call into the ledger in the same transaction.
     """
-    gate = await queries.lock_limiter(session, name, deadline=limits.deadline)
-    decision = decide(gate, limits)
+    limiter = await queries.lock_limiter(tx, name, deadline=limits.deadline)
+    decision = decide(limiter, limits)
     if isinstance(decision, Wait):
         return decision
     if budget is not None and micros_usd > 0:
-        refused = await refuse_over_budget(session, budget, user_id, search_id, micros_usd)
+        refused = await refuse_over_budget(tx, budget, user_id, search_id, micros_usd)
         if refused is not None:
             return refused
-    if refused := await _take(session, gate, quotas):
+    if refused := await _take(tx, limiter, quotas):
         return refused
-    await queries.save_limiter(session, decision.gate)
+    await queries.save_limiter(tx, decision.limiter)
     return decision
 
 
-async def refund_quotas(session: Transaction, name: str, quotas: tuple[Quota, ...]) -> None:
-    """The call never went out, so the provider has counted nothing."""
+async def refund_quotas(tx: Transaction, name: str, quotas: tuple[Quota, ...]) -> None:
+    """The call was never sent, so the provider has counted nothing."""
     if not quotas:
         return
-    now = await queries.read_now(session)
+    now = await tx.only(queries.READ_NOW)
     for quota in quotas:
         begins = day_of(now, quota.zone).begins
-        await queries.refund_quota(
-            session, gate=name, quota=quota.name, window_start=begins, amount=quota.amount
-        )
+        await queries.refund_quota(tx, gate=name, quota=quota.name, window_start=begins, amount=quota.amount)
 
 
-async def succeeded(session: Transaction, name: str) -> None:
-    """The provider answered: a run of failures is over."""
-    await queries.clear_failures(session, name)
+async def succeeded(tx: Transaction, name: str) -> None:
+    """The provider answered: forget the failures in a row."""
+    await tx.run(queries.CLEAR_FAILURES, name=name)
 
 
-async def failed(session: Transaction, name: str, limits: Limits) -> None:
-    """The provider is in trouble: unreachable, too slow, an error of its own. A rest from it is told."""
-    gate = await queries.lock_limiter(session, name, deadline=limits.deadline)
-    after = after_failure(gate, limits)
-    await queries.save_limiter(session, after)
-    if after.open_until is not None and after.trips > gate.trips:
-        await _tell(session, name, f"it failed {after.failures} times in a row", after.open_until)
+async def failed(tx: Transaction, name: str, limits: Limits) -> None:
+    """The provider failed: unreachable, too slow, a server error. Records an event when the breaker opens."""
+    limiter = await queries.lock_limiter(tx, name, deadline=limits.deadline)
+    after = after_failure(limiter, limits)
+    await queries.save_limiter(tx, after)
+    if after.open_until is not None and after.trips > limiter.trips:
+        await _record_pause(tx, name, f"it failed {after.failures} times in a row", after.open_until)
 
 
 async def pause_calls(
-    session: Transaction, name: str, *, seconds: float, reason: str, is_told: bool = False
+    tx: Transaction, name: str, *, seconds: float, reason: str, is_told: bool = False
 ) -> None:
-    """The provider asked for a pause: everybody's calls wait, not only the caller's.
+    """The provider asked for a pause: all calls wait, not only those of the caller.
 
-    `is_told`: an event says so, once for the pause.
+    `is_told`: record one event for the pause.
     """
-    until, is_new = await queries.hold(session, name, seconds=seconds, reason=reason)
-    if is_told and is_new:
-        await _tell(session, name, reason, until)
+    paused = await queries.pause_calls(tx, name, seconds=seconds, reason=reason)
+    if is_told and paused.is_new:
+        await _record_pause(tx, name, reason, paused.until)
 
 
-async def open_breaker(session: Transaction, name: str, *, seconds: float, reason: str) -> None:
-    """There is nothing to be had for now: after so long one call tries again. Told once by an event."""
-    until, is_new = await queries.open_breaker(session, name, seconds=seconds, reason=reason)
-    if is_new:
-        await _tell(session, name, reason, until)
+async def open_breaker(tx: Transaction, name: str, *, seconds: float, reason: str) -> None:
+    """Open the breaker: after so long one call probes. Records one event."""
+    opened = await queries.open_breaker(tx, name, seconds=seconds, reason=reason)
+    if opened.is_new:
+        await _record_pause(tx, name, reason, opened.until)
 
 
-async def close_breakers(session: Transaction) -> None:
-    """A person says that it is worth a try: the rests that we took ourselves are over."""
-    await queries.close_breakers(session)
+async def close_breakers(tx: Transaction) -> None:
+    """Close all breakers, because a person asked to retry. Pauses that providers asked for stay."""
+    await tx.run(queries.CLOSE_BREAKERS)
 
 
-async def _take(session: Transaction, gate: Limiter, quotas: tuple[Quota, ...]) -> Wait | None:
-    """All of them or none: what was taken of the first is given back when the second is used up."""
+async def _take(tx: Transaction, limiter: Limiter, quotas: tuple[Quota, ...]) -> Wait | None:
+    """All of them or none: the savepoint refunds the first when the second is used up."""
     if not quotas:
         return None
     try:
-        async with session.begin_nested():
+        async with tx.savepoint():
             for quota in quotas:
-                await _take_one(session, gate, quota)
+                await _take_one(tx, limiter, quota)
     except _UsedUpError as used_up:
         return used_up.wait
     return None
 
 
-async def _take_one(session: Transaction, gate: Limiter, quota: Quota) -> None:
-    day = day_of(gate.now, quota.zone)
+async def _take_one(tx: Transaction, limiter: Limiter, quota: Quota) -> None:
+    day = day_of(limiter.now, quota.zone)
     taken = await queries.take_quota(
-        session,
-        gate=gate.name,
+        tx,
+        gate=limiter.name,
         quota=quota.name,
         window_start=day.begins,
         amount=quota.amount,
@@ -140,12 +137,12 @@ async def _take_one(session: Transaction, gate: Limiter, quota: Quota) -> None:
     )
     if not taken:
         told = f"the provider's {quota.name} of today, {quota.allowed:,}, are used up"
-        raise _UsedUpError(Wait((day.ends - gate.now).total_seconds(), told, is_used_up=True))
+        raise _UsedUpError(Wait((day.ends - limiter.now).total_seconds(), told, is_used_up=True))
 
 
-async def _tell(session: Transaction, name: str, reason: str, until: datetime) -> None:
+async def _record_pause(tx: Transaction, name: str, reason: str, until: datetime) -> None:
     await record(
-        session,
+        tx,
         ProviderPaused(reason=reason, until=until),
         aggregate_id=name,
         identifier=f"{name}_{until:%Y%m%dT%H%M%S%f}",

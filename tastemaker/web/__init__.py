@@ -1,1 +1,1 @@
-"""HTTP only: the edge, problems, repeated requests, pace, health. It knows no feature."""
+"""HTTP only: middleware, error responses, idempotency, rate limit, health, server. It knows no feature."""

@@ -15,107 +15,90 @@ import psycopg
 from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel
-from sqlalchemy import text
 
 from tastemaker.core.errors import Conflict, InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
-from tastemaker.db.engine import Database, in_transaction
-from tastemaker.db.transaction import Transaction
-
-WAIT_AT_MOST = text("SET LOCAL lock_timeout = '8s'")
-WAIT_AS_EVER = text("SET LOCAL lock_timeout TO DEFAULT")
-
-CLAIM = text("""
-    INSERT INTO idempotent_answers (tenant_id, key, request_digest, created_at)
-    VALUES (:tenant_id, :key, :digest, app_now())
-    ON CONFLICT (tenant_id, key) DO NOTHING
-    RETURNING key
-""")
-
-FIND = text("""
-    SELECT request_digest, status, location, body FROM idempotent_answers
-    WHERE tenant_id = :tenant_id AND key = :key
-""")
-
-KEEP = text("""
-    UPDATE idempotent_answers SET status = :status, location = :location, body = :body
-    WHERE tenant_id = :tenant_id AND key = :key
-""")
-
-PRUNE = text("""
-    DELETE FROM idempotent_answers
-    WHERE (tenant_id, key) IN (
-        SELECT tenant_id, key FROM idempotent_answers
-        WHERE created_at < app_now() - make_interval(days => :days)
-        ORDER BY created_at LIMIT :batch)
-    RETURNING key
-""")
-
-KEPT_DAYS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAnswer:
-    request_digest: bytes
-    status: int | None
-    location: str | None
-    body: bytes | None
-
-
-async def claim(session: Transaction, user_id: ExternalUserId, key: str, digest: bytes) -> bool:
-    """False: the key is known. Waits for who has written it and not yet committed, eight seconds at most."""
-    await session.execute(WAIT_AT_MOST)
-    row = await session.execute(CLAIM, {"tenant_id": user_id, "key": key, "digest": digest})
-    await session.execute(WAIT_AS_EVER)
-    return row.first() is not None
-
-
-async def find(session: Transaction, user_id: ExternalUserId, key: str) -> StoredAnswer | None:
-    row = (await session.execute(FIND, {"tenant_id": user_id, "key": key})).mappings().first()
-    if row is None:
-        return None
-    body = None if row["body"] is None else bytes(row["body"])
-    return StoredAnswer(bytes(row["request_digest"]), row["status"], row["location"], body)
-
-
-async def keep(
-    session: Transaction, user_id: ExternalUserId, key: str, status: int, location: str | None, body: bytes
-) -> None:
-    parameters = {"tenant_id": user_id, "key": key, "status": status, "location": location, "body": body}
-    await session.execute(KEEP, parameters)
-
-
-async def prune(session: Transaction, *, days: int = KEPT_DAYS, batch: int) -> int:
-    """Delete what was answered longer ago; how many rows that were."""
-    return len((await session.execute(PRUNE, {"days": days, "batch": batch})).all())
-
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import Transaction, in_transaction
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replayed"
 LONGEST_KEY: Final = 255
-LOCK_NOT_AVAILABLE: Final = "55P03"
+KEPT_DAYS: Final = 2
+LONGEST_WAIT: Final = "8s"
+"""For the concurrent request with the same key that has not committed yet."""
 
 
 class KeyReused(InvalidInput):
-    """The key was given with another request before."""
+    """The key was sent with another request before."""
 
 
 class StillRunning(Conflict):
-    """The same request is being worked on right now."""
+    """The same request is being processed now."""
 
     retry_after = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a route answers: a JSON document and a status, and where the new thing is."""
+    """The response of a route: a JSON document, a status, and the location of what was created."""
 
     body: bytes
     status: int = 200
     location: str | None = None
     is_replayed: bool = False
 
+
+@dataclass(frozen=True, slots=True)
+class _StoredAnswer:
+    request_digest: bytes
+    status: int | None
+    location: str | None
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _LockTimeout:
+    before: str
+    now: str
+
+
+SET_LOCK_TIMEOUT = statement(
+    """
+    SELECT current_setting('lock_timeout') AS before, set_config('lock_timeout', %(timeout)s, true) AS now
+    """,
+    _LockTimeout,
+    not_null="before now",
+)
+
+CLAIM_KEY = statement("""
+    INSERT INTO idempotent_answers (tenant_id, key, request_digest, created_at)
+    VALUES (%(tenant_id)s, %(key)s, %(digest)s, app_now())
+    ON CONFLICT (tenant_id, key) DO NOTHING
+""")
+
+FIND = statement(
+    """
+    SELECT request_digest, status, location, body FROM idempotent_answers
+    WHERE tenant_id = %(tenant_id)s AND key = %(key)s
+    """,
+    _StoredAnswer,
+)
+
+KEEP = statement("""
+    UPDATE idempotent_answers SET status = %(status)s, location = %(location)s, body = %(body)s
+    WHERE tenant_id = %(tenant_id)s AND key = %(key)s
+""")
+
+PRUNE = statement("""
+    DELETE FROM idempotent_answers
+    WHERE (tenant_id, key) IN (
+        SELECT tenant_id, key FROM idempotent_answers
+        WHERE created_at < app_now() - make_interval(days => %(days)s)
+        ORDER BY created_at LIMIT %(batch)s)
+""")
 
 Work = Callable[[Transaction], Awaitable[Answer]]
 
@@ -127,7 +110,7 @@ def answer(document: BaseModel | dict[str, Any], *, status: int = 200, location:
 
 
 async def once(request: Request, database: Database, user_id: ExternalUserId, work: Work) -> Response:
-    """Do the work in one transaction of the user's, at most once for the request's Idempotency-Key.
+    """Do the work in one transaction of the user, at most once for the Idempotency-Key of the request.
 
     Raises KeyReused, StillRunning, InvalidInput for a key that is none.
     """
@@ -138,18 +121,17 @@ async def once(request: Request, database: Database, user_id: ExternalUserId, wo
         raise InvalidInput(f"An {HEADER} has 1 to {LONGEST_KEY} plain characters.")
     digest = await _digest(request)
 
-    async def transaction(session: Transaction) -> Answer:
-        if not await claim(session, user_id, key, digest):
-            return await _known(session, user_id, key, digest)
-        done = await work(session)
-        await keep(session, user_id, key, done.status, done.location, done.body)
+    async def transaction(tx: Transaction) -> Answer:
+        if not await _claim_key(tx, user_id, key, digest):
+            return await _known(tx, user_id, key, digest)
+        done = await work(tx)
+        stored = {"status": done.status, "location": done.location, "body": done.body}
+        await tx.run(KEEP, tenant_id=user_id, key=key, **stored)
         return done
 
     try:
         return respond(await in_transaction(database, Tenant(user_id), transaction))
-    except psycopg.OperationalError as error:
-        if error.sqlstate != LOCK_NOT_AVAILABLE:
-            raise
+    except psycopg.errors.LockNotAvailable:
         raise StillRunning("The same request is being worked on; ask again in a moment.") from None
 
 
@@ -160,8 +142,21 @@ def respond(done: Answer) -> Response:
     return Response(done.body, done.status, headers, "application/json")
 
 
-async def _known(session: Transaction, user_id: ExternalUserId, key: str, digest: bytes) -> Answer:
-    stored = await find(session, user_id, key)
+async def prune(tx: Transaction, *, days: int = KEPT_DAYS, batch: int) -> int:
+    """Delete responses older than this; how many."""
+    return await tx.run(PRUNE, days=days, batch=batch)
+
+
+async def _claim_key(tx: Transaction, user_id: ExternalUserId, key: str, digest: bytes) -> bool:
+    """False: the key is known. Waits for an uncommitted request with the same key."""
+    timeout = await tx.only(SET_LOCK_TIMEOUT, timeout=LONGEST_WAIT)
+    claimed = await tx.run(CLAIM_KEY, tenant_id=user_id, key=key, digest=digest)
+    await tx.only(SET_LOCK_TIMEOUT, timeout=timeout.before)
+    return claimed > 0
+
+
+async def _known(tx: Transaction, user_id: ExternalUserId, key: str, digest: bytes) -> Answer:
+    stored = await tx.one(FIND, tenant_id=user_id, key=key)
     if stored is None or stored.status is None:
         raise StillRunning("The same request is being worked on; ask again in a moment.")
     if stored.request_digest != digest:

@@ -1,7 +1,7 @@
-"""The edge: every request has an id and a bounded body, and no fault of ours leaves as a traceback.
+"""ASGI middleware around all routes: request id, bounded body, security headers, no traceback in a response.
 
-The id is the client's where it is a plain word, else ours; it is in the answer, in the log, and it is the
-correlation of every event that the request sets off.
+The id is that of the client where it is plain text, else a new one. It is in the response and in the log, and
+it is the correlation id of every event that the request causes.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _ALWAYS: Final = {
 
 
 class RequestMiddleware:
-    """ASGI middleware around everything else."""
+    """Reads the body, bounded in size and time, and calls the application with it."""
 
     def __init__(self, app: ASGIApp, *, most_body_bytes: int = MOST_BODY_BYTES) -> None:
         self._app = app
@@ -62,7 +62,7 @@ class RequestMiddleware:
             await unexpected(error)(scope, receive, answering)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | int:
-        """The whole body, or the status with which it is refused."""
+        """The whole body, or the status of the refusal."""
         headers = Headers(scope=scope)
         declared = headers.get("content-length", "0")
         if len(scope["headers"]) > MOST_HEADERS:
@@ -105,7 +105,7 @@ _REFUSALS: Final = {
 
 
 async def _drain(receive: Receive) -> None:
-    """Let the client finish sending, within reason: it reads no answer before."""
+    """Read the rest of the body, bounded: many clients read no response before they have sent it."""
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
             drained = 0
@@ -119,7 +119,7 @@ async def _drain(receive: Receive) -> None:
 
 
 class _Replayed:
-    """Gives the body to the application once; afterwards only the connection's end is left to tell."""
+    """Gives the body to the application once; afterwards it passes on the disconnect."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body
@@ -133,7 +133,7 @@ class _Replayed:
 
 
 class _Answering:
-    """Adds to every answer what every answer has."""
+    """Adds the request id and the security headers to every response."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send

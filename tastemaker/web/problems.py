@@ -1,6 +1,6 @@
-"""What goes wrong, as `application/problem+json` (RFC 9457): a sentence for whoever has to act, and no more.
+"""Error responses as `application/problem+json` (RFC 9457): one sentence for the person who has to act.
 
-What nobody expected is a 500 that names the request's id; what it was is in the log, not in the answer.
+An unexpected error is a 500 with the id of the request. Its traceback is in the log, not in the response.
 """
 
 import re
@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from tastemaker.core.errors import AppError, DatabaseUnavailable
 from tastemaker.core.logging import get_logger
-from tastemaker.db.engine import DATABASE_TROUBLE, is_full
+from tastemaker.db.transaction import DATABASE_TROUBLE, is_full
 from tastemaker.events.context import current_cause
 
 MEDIA_TYPE: Final = "application/problem+json"

@@ -1,4 +1,4 @@
-"""The paths that QStash calls. Raw bodies in, and the answer that tells it whether to call again."""
+"""Routes that QStash calls. The response tells QStash whether to retry."""
 
 from typing import Final
 

@@ -1,6 +1,6 @@
-"""How fast one key may ask: a token bucket in this process, which costs no round trip.
+"""Rate limit per API key: a token bucket in this process, which costs no round trip.
 
-With several processes behind a balancer each counts for itself, so the limit is per process.
+With several processes behind a load balancer each counts for itself: the limit is per process.
 """
 
 from collections import OrderedDict
@@ -14,7 +14,7 @@ from tastemaker.core.clock import monotonic
 from tastemaker.web.problems import TooManyRequests
 
 MOST_KNOWN: Final = 10_000
-"""Keys remembered at once; the one not heard of for longest is forgotten, and begins with a full bucket."""
+"""Keys remembered at once; the least recently used is forgotten and starts again with a full bucket."""
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class RateLimit:
     _buckets: OrderedDict[Hashable, _Bucket] = field(default_factory=OrderedDict)
 
     def take(self, who: Hashable) -> None:
-        """One request of `who`. Raises TooManyRequests that says when the next one is welcome."""
+        """Count one request of `who`. Raises TooManyRequests with the seconds until the next one."""
         if not self.config[ENABLE_RATE_LIMITING]:
             return
         most = float(self.config[RATE_LIMIT_PER_MINUTE])

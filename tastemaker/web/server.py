@@ -1,7 +1,7 @@
-"""An application on a socket, inside a loop that somebody else runs, ended in good order.
+"""Serves an ASGI application with uvicorn inside a running event loop, and shuts it down gracefully.
 
-Told to stop it takes no more connections, lets the requests under way reach their end, and ends those that
-take longer: they were rolled back, and with their Idempotency-Key they may be asked again.
+On shutdown it accepts no more connections, lets running requests finish, and ends those that take longer.
+Those are rolled back, and a client may repeat them with their Idempotency-Key.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a web process was started with, for its routes."""
+"""What the routes of a web process need: database, rate limit, providers."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.platforms import Platform
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 from tastemaker.web.rate_limit import RateLimit
 
 _NAME: Final = "services"

@@ -4,16 +4,16 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from tastemaker.accounts import api_keys
-from tastemaker.accounts.api_key_queries import find_candidate
+from tastemaker.accounts.api_key_queries import FIND_CANDIDATE
 from tastemaker.accounts.api_keys import NewKey, NotAllowed, NotAuthenticated, recognise
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.db.claims import NOBODY
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.statements import statement
 
 READING = [ApiScope.SEARCHES_READ]
 
@@ -135,14 +135,13 @@ async def test_each_step_is_told_with_its_author(database: Database, user: Curre
     new = await made(database, user)
     async with session_scope(database, user.claim) as session:
         await api_keys.revoke_key(session, user, new.key)
-        rows = await session.execute(
-            text(
-                "SELECT event_type, event_data ->> 'prefix', metadata ->> 'actor' FROM events"
-                " WHERE tenant_id = :user_id AND event_type LIKE 'api_key%' ORDER BY seq"
-            ),
-            {"user_id": user.user_id},
+        cursor = await session.connection.execute(
+            "SELECT event_type, event_data ->> 'prefix', metadata ->> 'actor' FROM events"
+            " WHERE tenant_id = %s AND event_type LIKE 'api_key%%' ORDER BY seq",
+            (user.user_id,),
         )
-    assert rows.all() == [
+        events = await cursor.fetchall()
+    assert events == [
         ("api_key_created", new.key.prefix, user.user_id),
         ("api_key_revoked", new.key.prefix, user.user_id),
     ]
@@ -153,10 +152,10 @@ async def test_nobody_finds_a_key_by_the_door_without_its_beginning(
 ) -> None:
     new = await made(database, user)
     async with session_scope(database, NOBODY) as session:
-        assert (await session.execute(text("SELECT 1 FROM api_keys WHERE tenant_id <> ''"))).first() is None
+        assert await session.many(statement("SELECT name FROM api_keys WHERE tenant_id <> ''", str)) == []
         for guess in ("%", "", "tm_", new.key.prefix[:-1], new.key.prefix.upper()):
-            assert await find_candidate(session, guess) is None
-        assert await find_candidate(session, new.key.prefix) is not None
+            assert await session.one(FIND_CANDIDATE, prefix=guess) is None
+        assert await session.one(FIND_CANDIDATE, prefix=new.key.prefix) is not None
 
 
 async def test_a_deleted_users_keys_are_gone(database: Database, user: CurrentUser, admin_url: str) -> None:

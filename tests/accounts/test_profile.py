@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from tastemaker.accounts.queries import PARTS, UserProfileComplete, get_user_profile
 from tastemaker.core.ids import ExternalUserId
@@ -55,7 +54,7 @@ EVERYTHING = (
 async def make_alice(database: Database, *statements: str) -> None:
     async with session_scope(database, SYSTEM) as session:
         for statement in statements:
-            await session.execute(text(statement.replace(": ", r"\: ")))
+            await session.connection.execute(statement.encode())
 
 
 async def test_everything_is_there_in_its_own_type(database: Database) -> None:

@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import complete_onboarding
-from tastemaker.billing.queries import begin_periods, list_ended_trials
+from tastemaker.billing.queries import BEGIN_PERIODS, LIST_ENDED_TRIALS
 from tastemaker.billing.tasks import ExpireTrial, expire_trial, find_ended_trials, reset_usage
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId, new_id
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.statements import statement
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.types import ClaimedJob, Done, JobContext
 
@@ -90,7 +90,7 @@ async def test_two_at_once_reset_once_and_charges_of_the_new_period_stay(
 
     async def begin() -> int:
         async with session_scope(database, SYSTEM) as session:
-            return await begin_periods(session, batch=10)
+            return await session.run(BEGIN_PERIODS, batch=10)
 
     assert sum(await asyncio.gather(*(begin() for _ in range(4)))) == 1
     assert usage(admin_url) == ("2026-02-28 10:00:00", 1)
@@ -133,7 +133,7 @@ async def test_a_trial_ends_once_in_one_way(
 
     at(admin_url, "2026-03-08 12:01:00")
     async with session_scope(database, SYSTEM) as session:
-        assert await list_ended_trials(session, limit=10) == ["local"]
+        assert await session.many(LIST_ENDED_TRIALS, limit=10) == ["local"]
     assert await find_ended_trials(context(database), Nothing()) == Done({"ended": 1})
     for _ in range(2):
         await expire_trial(context(database), message)
@@ -152,7 +152,10 @@ async def test_onboarding_ends_once(database: Database, user: CurrentUser, admin
     owner_says(admin_url, "UPDATE users SET onboarding_step = 'pending'")
     async with session_scope(database, Tenant(ExternalUserId("local"))) as session:
         assert [await complete_onboarding(session, user.user_id) for _ in range(2)] == [True, False]
-        count = await session.scalar(
-            text("SELECT count(*) FROM events WHERE event_type LIKE 'onboarding_c%' AND tenant_id = 'local'")
+        count = await session.only(
+            statement(
+                "SELECT count(*) FROM events WHERE event_type LIKE 'onboarding_c%%' AND tenant_id = 'local'",
+                int,
+            )
         )
     assert count == 1

@@ -1,7 +1,6 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import ensure_local_user
@@ -21,11 +20,13 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.statements import statement
 from tastemaker.searches.service import start_search
 from tastemaker.searches.types import make_request
 
-END = text(
-    "UPDATE scraping_jobs SET status = 'completed' WHERE keywords = jsonb_build_array(CAST(:keyword AS text))"
+END = statement(
+    "UPDATE scraping_jobs SET status = 'completed'"
+    " WHERE keywords = jsonb_build_array(CAST(%(keyword)s AS text))"
 )
 
 
@@ -55,7 +56,7 @@ async def test_twenty_clicks_at_a_limit_of_three_make_exactly_three(
     database: Database, user: CurrentUser
 ) -> None:
     async with session_scope(database, SYSTEM) as session:
-        await session.execute(text("UPDATE user_usage SET plan_campaigns_limit = 3"))
+        await session.run(statement("UPDATE user_usage SET plan_campaigns_limit = 3"))
 
     async def click(number: int) -> bool:
         try:
@@ -81,9 +82,11 @@ async def test_the_event_and_the_counter_belong_to_the_same_transaction(
             await create_campaign(session, user, name="Two")
             raise RuntimeError
     async with session_scope(database, SYSTEM) as session:
-        counted = await session.scalar(text("SELECT usage_campaigns_current FROM user_usage"))
-        told = await session.scalar(text("SELECT count(*) FROM events WHERE event_type = 'campaign_created'"))
-        keys = await session.scalar(text("SELECT count(*) FROM event_keys"))
+        counted = await session.only(statement("SELECT usage_campaigns_current FROM user_usage", int))
+        told = await session.only(
+            statement("SELECT count(*) FROM events WHERE event_type = 'campaign_created'", int)
+        )
+        keys = await session.only(statement("SELECT count(*) FROM event_keys", int))
     assert (counted, told, keys) == (1, 1, 2)
 
 
@@ -110,7 +113,7 @@ async def test_the_local_user_is_made_once_with_its_rows(database: Database) -> 
     assert users[0].plan == "self_hosted"
     async with session_scope(database, SYSTEM) as session:
         for table in ("users", "user_subscriptions", "user_usage", "user_system_data", "events"):
-            assert await session.scalar(text(f"SELECT count(*) FROM {table}")) == 1  # noqa: S608 - literals above
+            assert await session.only(statement(f"SELECT count(*) FROM {table}", int)) == 1  # noqa: S608 - literals above
 
 
 async def test_a_campaign_whose_last_two_searches_end_in_one_moment_is_completed(
@@ -126,7 +129,7 @@ async def test_a_campaign_whose_last_two_searches_end_in_one_moment_is_completed
 
     async def end(keyword: str) -> None:
         async with session_scope(database, user.claim) as session:
-            await session.execute(END, {"keyword": keyword})
+            await session.run(END, keyword=keyword)
             await both_ended.wait()
             await complete_if_idle(session, user.user_id, campaign.id)
             await asyncio.sleep(0.1)
@@ -151,15 +154,17 @@ async def test_a_campaign_is_renamed_and_described_and_each_is_told_once(
     async with session_scope(database, user.claim) as session:
         assert (await describe_campaign(session, user, renamed, description="")).description is None
     async with session_scope(database, SYSTEM) as session:
-        told = text("SELECT event_data ->> 'name' FROM events WHERE event_type = 'campaign_changed'")
-        assert list((await session.execute(told)).scalars()) == ["Two", "Two"]
+        told = statement(
+            "SELECT event_data ->> 'name' FROM events WHERE event_type = 'campaign_changed'", str
+        )
+        assert await session.many(told) == ["Two", "Two"]
 
 
 async def test_the_archive_frees_a_place_and_coming_back_takes_one(
     database: Database, user: CurrentUser
 ) -> None:
     async with session_scope(database, SYSTEM) as session:
-        await session.execute(text("UPDATE user_usage SET plan_campaigns_limit = 1"))
+        await session.run(statement("UPDATE user_usage SET plan_campaigns_limit = 1"))
     async with session_scope(database, user.claim) as session:
         first = await create_campaign(session, user, name="First")
         with pytest.raises(LimitReached):
@@ -178,7 +183,7 @@ async def test_the_archive_frees_a_place_and_coming_back_takes_one(
         with pytest.raises(Conflict, match="not archived"):
             await restore_campaign(session, user, first)
     async with session_scope(database, SYSTEM) as session:
-        assert await session.scalar(text("SELECT usage_campaigns_current FROM user_usage")) == 1
+        assert await session.only(statement("SELECT usage_campaigns_current FROM user_usage", int)) == 1
 
 
 async def test_a_campaign_with_a_running_search_is_not_put_away_and_takes_one_type(

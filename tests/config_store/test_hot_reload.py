@@ -63,7 +63,7 @@ async def test_a_change_reaches_a_process_that_listens(database: Database, admin
 
 
 async def test_a_change_reaches_a_process_that_cannot_listen(database: Database) -> None:
-    deaf = Database("postgresql://nobody@127.0.0.1:1/nothing", database.engine, database.pool, prepares=True)
+    deaf = Database("postgresql://nobody@127.0.0.1:1/nothing", database.pool, prepares=True)
     async with live_configuration(deaf, poll_seconds=0.05) as config:
         await change(database, "25m")
         await soon(lambda: config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=25))

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from sqlalchemy import text
 
 from tastemaker.accounts.api_keys import create_key
 from tastemaker.accounts.current_user import CurrentUser
@@ -17,6 +16,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.statements import statement
 from tastemaker.journeys import account_deletion_queries
 from tastemaker.journeys.account_deletion import delete_user, erase_some_of
 from tests.searches.rows import many, one
@@ -124,4 +124,4 @@ async def test_what_is_added_half_way_goes_too_and_afterwards_nothing_can_be(
     with pytest.raises(AppError):
         await bench.start("too late", target=5)
     async with session_scope(database, SYSTEM) as session:
-        assert await session.scalar(text("SELECT count(*) FROM users WHERE user_id = 'leaver'")) == 0
+        assert await session.many(statement("SELECT user_id FROM users WHERE user_id = 'leaver'", str)) == []

@@ -4,14 +4,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import text
-
 from tastemaker.accounts.queries import insert_user
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.db.enums import EmailType
+from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 from tastemaker.mail.compose import read_mailbox
 from tastemaker.mail.mailer import Mailer
@@ -34,6 +33,26 @@ def mailer(transport: Transport | None = None, *, app_url: str | None = "https:/
     )
 
 
+GIVE_ADDRESS = statement(
+    "UPDATE users SET email = %(address)s, onboarding_step = %(step)s WHERE user_id = %(user_id)s"
+)
+STATUSES = statement(
+    "SELECT email_schedule_status FROM user_system_data WHERE tenant_id = %(user_id)s",
+    dict[str, dict[str, str]],
+)
+LIST_JOBS = """
+    SELECT payload ->> 'email', scheduled_for - timezone('UTC', app_now()) FROM background_jobs
+    WHERE status = %s AND dedupe_key LIKE 'email:%%' ORDER BY scheduled_for
+"""
+FIND_PAYLOAD = statement(
+    """
+    SELECT payload FROM background_jobs WHERE payload ->> 'email' = %(email)s
+    ORDER BY created_at DESC, id LIMIT 1
+    """,
+    dict[str, Any],
+)
+
+
 async def add_user(
     database: Database,
     user_id: ExternalUserId = ROBIN,
@@ -43,18 +62,13 @@ async def add_user(
 ) -> None:
     async with session_scope(database, SYSTEM) as session:
         await insert_user(session, user_id, full_name="Robin Example", plan="free", is_admin=False)
-        await session.execute(
-            text("UPDATE users SET email = :address, onboarding_step = :step WHERE user_id = :user_id"),
-            {"address": address, "step": step, "user_id": user_id},
-        )
+        await session.run(GIVE_ADDRESS, address=address, step=step, user_id=user_id)
 
 
-async def change(
-    database: Database, statement: str, user_id: ExternalUserId = ROBIN, **given: object
-) -> None:
-    """`statement` names the user as `:user_id`."""
+async def change(database: Database, sql: str, user_id: ExternalUserId = ROBIN, **given: object) -> None:
+    """`sql` names the user as `%(user_id)s`."""
     async with session_scope(database, SYSTEM) as session:
-        await session.execute(text(statement), {"user_id": user_id, **given})
+        await session.run(statement(sql), user_id=user_id, **given)
 
 
 async def happens(
@@ -80,38 +94,20 @@ async def statuses(database: Database, user_id: ExternalUserId = ROBIN) -> dict[
 
 async def entries_of(database: Database, user_id: ExternalUserId = ROBIN) -> dict[str, dict[str, str]]:
     async with session_scope(database, SYSTEM) as session:
-        row = await session.execute(
-            text("SELECT email_schedule_status FROM user_system_data WHERE tenant_id = :user_id"),
-            {"user_id": user_id},
-        )
-        found: dict[str, dict[str, str]] = row.scalar_one()
-        return found
+        return await session.only(STATUSES, user_id=user_id)
 
 
 async def jobs(database: Database, status: str = "pending") -> dict[str, timedelta]:
     """By type: how long from now until its job is due, to the second."""
     async with session_scope(database, SYSTEM) as session:
-        rows = await session.execute(
-            text(
-                "SELECT payload ->> 'email', scheduled_for - timezone('UTC', app_now()) FROM background_jobs"
-                " WHERE status = :status AND dedupe_key LIKE 'email:%' ORDER BY scheduled_for"
-            ),
-            {"status": status},
-        )
+        rows = await (await session.connection.execute(LIST_JOBS, (status,))).fetchall()
         return {email: timedelta(seconds=round(due.total_seconds())) for email, due in rows}
 
 
 async def payload(database: Database, email: EmailType) -> SendEmail:
     """Of the job of that e-mail, whatever has become of it."""
     async with session_scope(database, SYSTEM) as session:
-        row = await session.execute(
-            text(
-                "SELECT payload FROM background_jobs WHERE payload ->> 'email' = :email"
-                " ORDER BY created_at DESC, id LIMIT 1"
-            ),
-            {"email": email},
-        )
-        return SendEmail.model_validate(row.scalar_one())
+        return SendEmail.model_validate(await session.only(FIND_PAYLOAD, email=email))
 
 
 async def fall_due(

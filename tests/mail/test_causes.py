@@ -39,13 +39,13 @@ from tests.mail.people import (
 )
 from tests.outbox.relaying import column
 
-ADDRESSED = "UPDATE users SET email = 'robin@example.org' WHERE user_id = :user_id"
+ADDRESSED = "UPDATE users SET email = 'robin@example.org' WHERE user_id = %(user_id)s"
 TRIAL_PAST = (
-    "UPDATE user_subscriptions SET trial_status = 'active', subscription_status = :status,"
-    " trial_end_date = timezone('UTC', app_now()) - interval '1 hour' WHERE tenant_id = :user_id"
+    "UPDATE user_subscriptions SET trial_status = 'active', subscription_status = %(status)s,"
+    " trial_end_date = timezone('UTC', app_now()) - interval '1 hour' WHERE tenant_id = %(user_id)s"
 )
 OF_OLD = ExternalUserId("user_of_old")
-BUSY = "UPDATE campaigns SET status = 'active' WHERE user_id = :user_id"
+BUSY = "UPDATE campaigns SET status = 'active' WHERE user_id = %(user_id)s"
 
 
 async def test_completing_onboarding_takes_the_reminder_back(database: Database) -> None:
@@ -57,8 +57,8 @@ async def test_completing_onboarding_takes_the_reminder_back(database: Database)
 
 async def test_the_end_of_a_trial_is_told_unless_it_became_a_subscription(database: Database) -> None:
     for status, told in (("none", {"trial_expiry": timedelta(0)}), ("active", {})):
-        await change(database, "DELETE FROM users WHERE user_id = :user_id")
-        await change(database, "DELETE FROM background_jobs WHERE tenant_id = :user_id")
+        await change(database, "DELETE FROM users WHERE user_id = %(user_id)s")
+        await change(database, "DELETE FROM background_jobs WHERE tenant_id = %(user_id)s")
         await add_user(database)
         await happens(database, on_trial_started)
         await change(database, TRIAL_PAST, status=status)
@@ -145,16 +145,16 @@ async def test_what_nothing_carries_any_more_gets_the_status_that_is_true(databa
         await happens(database, on_sign_up, user_id=user_id)
     await happens(database, schedule_email, EmailType.EXPORT_READY, subject="x")
     assert await fall_due(database, EmailType.EXPORT_READY) is None
-    await change(database, "UPDATE background_jobs SET status = 'completed' WHERE tenant_id = :user_id"
+    await change(database, "UPDATE background_jobs SET status = 'completed' WHERE tenant_id = %(user_id)s"
                  " AND payload ->> 'email' = 'export_ready'")  # fmt: skip
     assert await _settled(database) == {"settled": 0}
-    await change(database, "UPDATE outbox_messages SET status = 'sent' WHERE tenant_id = :user_id")
-    await change(database, "UPDATE background_jobs SET status = 'cancelled' WHERE tenant_id = :user_id"
+    await change(database, "UPDATE outbox_messages SET status = 'sent' WHERE tenant_id = %(user_id)s")
+    await change(database, "UPDATE background_jobs SET status = 'cancelled' WHERE tenant_id = %(user_id)s"
                  " AND payload ->> 'email' = 'welcome'", KIM)  # fmt: skip
     await add_user(database, OF_OLD)
     await change(database, "UPDATE user_system_data SET email_schedule_status = jsonb_build_object('welcome',"
                  " jsonb_build_object('status', 'scheduled', 'messageId', 'msg_1'), 'odd', 7)"
-                 " WHERE tenant_id = :user_id", OF_OLD)  # fmt: skip
+                 " WHERE tenant_id = %(user_id)s", OF_OLD)  # fmt: skip
     assert await _settled(database) == {"settled": 2}
     assert await statuses(database) == {
         "welcome": "scheduled", "abandonment": "scheduled", "export_ready": "sent"

@@ -5,7 +5,6 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import EMAIL_ENABLED, WELCOME_DELAY
@@ -14,6 +13,7 @@ from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import EmailType, UnsubscriptionSource
+from tastemaker.db.statements import statement
 from tastemaker.mail import sequence
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.service import schedule_email
@@ -35,18 +35,19 @@ from tests.mail.people import (
 from tests.outbox.relaying import column
 
 SOON = timedelta(0)
-SUBSCRIBED = "UPDATE user_subscriptions SET subscription_status = 'active' WHERE tenant_id = :user_id"
+SUBSCRIBED = "UPDATE user_subscriptions SET subscription_status = 'active' WHERE tenant_id = %(user_id)s"
 ON_TRIAL = (
     "UPDATE user_subscriptions SET trial_status = 'active', trial_start_date = timezone('UTC', app_now()),"
-    " trial_end_date = timezone('UTC', app_now()) + interval '7 days' WHERE tenant_id = :user_id"
+    " trial_end_date = timezone('UTC', app_now()) + interval '7 days' WHERE tenant_id = %(user_id)s"
 )
 HOLDS = (
-    "UPDATE user_system_data SET email_schedule_status = CAST(:stored AS jsonb) WHERE tenant_id = :user_id"
+    "UPDATE user_system_data SET email_schedule_status = CAST(%(stored)s AS jsonb)"
+    " WHERE tenant_id = %(user_id)s"
 )
-ONBOARDED = "UPDATE users SET onboarding_step = 'completed' WHERE user_id = :user_id"
-CONVERTED = "UPDATE user_subscriptions SET trial_status = 'converted' WHERE tenant_id = :user_id"
-CANCELED = "UPDATE user_subscriptions SET subscription_status = 'canceled' WHERE tenant_id = :user_id"
-TRIAL_OVER = "UPDATE user_subscriptions SET trial_status = 'expired' WHERE tenant_id = :user_id"
+ONBOARDED = "UPDATE users SET onboarding_step = 'completed' WHERE user_id = %(user_id)s"
+CONVERTED = "UPDATE user_subscriptions SET trial_status = 'converted' WHERE tenant_id = %(user_id)s"
+CANCELED = "UPDATE user_subscriptions SET subscription_status = 'canceled' WHERE tenant_id = %(user_id)s"
+TRIAL_OVER = "UPDATE user_subscriptions SET trial_status = 'expired' WHERE tenant_id = %(user_id)s"
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +82,7 @@ async def test_the_same_twice_is_scheduled_once(database: Database) -> None:
     assert await entries_of(database) == before
     assert len(await jobs(database)) == 2
     assert await fall_due(database, EmailType.WELCOME) is None
-    await change(database, "UPDATE background_jobs SET status = 'completed' WHERE tenant_id = :user_id")
+    await change(database, "UPDATE background_jobs SET status = 'completed' WHERE tenant_id = %(user_id)s")
     await happens(database, sequence.on_sign_up)
     assert await jobs(database) == {}, "not again either when its job is over"
 
@@ -192,7 +193,7 @@ async def test_a_deleted_user_is_sent_nothing(database: Database) -> None:
     assert await statuses(database) == {"welcome": "cancelled", "abandonment": "cancelled"}
     assert await jobs(database) == {}
     assert await column(database, "status") == ["cancelled"]
-    await change(database, "DELETE FROM users WHERE user_id = :user_id")
+    await change(database, "DELETE FROM users WHERE user_id = %(user_id)s")
     assert await fall_due(database, EmailType.ABANDONMENT) == "It is not scheduled any more."
 
 
@@ -202,7 +203,7 @@ async def test_what_the_original_product_has_sent_is_not_sent_again(database: Da
         "UPDATE user_system_data SET email_schedule_status = jsonb_build_object("
         "'welcome', jsonb_build_object('status', 'sent', 'messageId', 'msg_1'),"
         " 'abandonment', jsonb_build_object('status', 'scheduled', 'messageId', 'msg_2'), 'odd', 7)"
-        " WHERE tenant_id = :user_id",
+        " WHERE tenant_id = %(user_id)s",
     )
     await happens(database, sequence.on_sign_up)
     assert set(await jobs(database)) == {"abandonment"}
@@ -240,7 +241,7 @@ async def test_what_is_due_goes_to_the_outbox_with_nothing_but_ids(database: Dat
         (EmailType.TRIAL_DAY5, ON_TRIAL, TRIAL_OVER),
         (EmailType.TRIAL_EXPIRY, TRIAL_OVER, CONVERTED),
         (EmailType.SUBSCRIPTION_WELCOME, SUBSCRIBED, CANCELED),
-        (EmailType.WELCOME, "", "UPDATE users SET email = NULL WHERE user_id = :user_id"),
+        (EmailType.WELCOME, "", "UPDATE users SET email = NULL WHERE user_id = %(user_id)s"),
     ],
 )  # fmt: skip
 async def test_when_it_is_due_the_reason_must_still_be_there(
@@ -257,7 +258,7 @@ async def test_when_it_is_due_the_reason_must_still_be_there(
         refusal = await fall_due(database, email)
         assert (refusal is None) == (user_id is ROBIN), refusal
         await change(database, "UPDATE background_jobs SET status = 'completed', created_at = created_at"
-                     " - interval '1 hour' WHERE tenant_id = :user_id", user_id)  # fmt: skip
+                     " - interval '1 hour' WHERE tenant_id = %(user_id)s", user_id)  # fmt: skip
     assert await statuses(database, KIM) == {email: "cancelled"}
     assert await column(database, "tenant_id") == [ROBIN]
 
@@ -336,5 +337,6 @@ async def test_cancelling_and_falling_due_at_once_end_in_one_way(database: Datab
 
 async def column_of_jobs(database: Database) -> list[str]:
     async with session_scope(database, SYSTEM) as session:
-        rows = await session.execute(text("SELECT job_type FROM background_jobs WHERE status = 'pending'"))
-        return list(rows.scalars())
+        return await session.many(
+            statement("SELECT job_type FROM background_jobs WHERE status = 'pending'", str)
+        )

@@ -6,12 +6,12 @@ from typing import TypeVar
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 from tastemaker.ratelimit import queries, service
 from tastemaker.ratelimit.budget import UNLIMITED, Budget, find_spent
@@ -23,12 +23,15 @@ FAST = Limits(calls_per_second=1000, burst=100, at_once=5, deadline=30, trips_af
 
 Result = TypeVar("Result")
 
-CALL = text("""
+CALL = statement("""
     INSERT INTO provider_calls (tenant_id, provider, operation, estimated_units, estimated_micros_usd,
                                 started_at, gate)
-    VALUES (:user_id, 'one', 'search_keyword', 1, :micros, app_now(), 'one') RETURNING id
+    VALUES (%(user_id)s, 'one', 'search_keyword', 1, %(micros)s, app_now(), 'one')
 """)
-SETTLE = text("UPDATE provider_calls SET status = :status, micros_usd = :micros WHERE id = :id")
+SETTLE = statement("""
+    UPDATE provider_calls SET status = %(status)s, micros_usd = %(micros)s
+    WHERE id = (SELECT id FROM provider_calls WHERE status = 'estimated' LIMIT 1)
+""")
 
 
 async def system(database: Database, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
@@ -51,7 +54,7 @@ async def ask(
             session, "one", limits, user_id=user_id, micros_usd=micros, quotas=quotas, budget=budget
         )
         if isinstance(decision, Permit):
-            await session.execute(CALL, {"user_id": user_id, "micros": micros})
+            await session.run(CALL, user_id=user_id, micros=micros)
         return decision
 
     return await system(database, work)
@@ -59,8 +62,7 @@ async def ask(
 
 async def settle(database: Database, *, status: str = "charged", micros: int = 0) -> None:
     async def work(session: Transaction) -> None:
-        rows = await session.execute(text("SELECT id FROM provider_calls WHERE status = 'estimated' LIMIT 1"))
-        await session.execute(SETTLE, {"id": rows.scalar_one(), "status": status, "micros": micros})
+        assert await session.run(SETTLE, status=status, micros=micros) == 1
 
     await system(database, work)
 
@@ -200,13 +202,11 @@ async def test_pauses_and_rests_are_each_told_once(database: Database) -> None:
         await system(database, lambda session: service.failed(session, "two", FAST))
 
     async def told(session: Transaction) -> list[tuple[str, str]]:
-        rows = await session.execute(
-            text(
-                "SELECT aggregate_id, event_data ->> 'reason' FROM events"
-                " WHERE event_type = 'provider_paused' ORDER BY seq"
-            )
+        cursor = await session.connection.execute(
+            "SELECT aggregate_id, event_data ->> 'reason' FROM events"
+            " WHERE event_type = 'provider_paused' ORDER BY seq"
         )
-        return [(row[0], row[1]) for row in rows]
+        return await cursor.fetchall()
 
     assert await system(database, told) == [
         ("one", "no credits"),

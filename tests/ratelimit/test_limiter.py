@@ -21,7 +21,7 @@ def test_a_burst_goes_at_once_and_the_rest_in_the_pace() -> None:
     for _ in range(7):
         decision = decide(gate, LIMITS)
         assert isinstance(decision, Permit)
-        gate = decision.gate
+        gate = decision.limiter
         after.append(decision.after)
     assert after == [0, 0, 0, 0.5, 1, 1.5, 2]
     told = decide(gate, LIMITS)
@@ -35,7 +35,7 @@ def test_a_rest_gives_the_burst_back_and_no_more() -> None:
     for _ in range(4):
         decision = decide(rested, LIMITS)
         assert isinstance(decision, Permit)
-        rested = decision.gate
+        rested = decision.limiter
         after.append(decision.after)
     assert after == [0, 0, 0, 0.5]
 
@@ -65,10 +65,10 @@ def test_failures_in_a_row_close_the_way_and_one_call_tries_it_again() -> None:
     gate = replace(gate, now=NOON + seconds(30))
     probe = decide(gate, LIMITS)
     assert isinstance(probe, Permit)
-    assert decide(probe.gate, LIMITS) == Wait(30, "the provider failed 3 times in a row"), "one, not two"
+    assert decide(probe.limiter, LIMITS) == Wait(30, "the provider failed 3 times in a row"), "one, not two"
     late = after_failure(replace(gate, now=NOON + seconds(29)), LIMITS)
     assert (late.open_until, late.trips) == (gate.open_until, 1), "it was under way when the way was closed"
-    lost = replace(probe.gate, now=NOON + seconds(61))
+    lost = replace(probe.limiter, now=NOON + seconds(61))
     assert isinstance(decide(lost, LIMITS), Permit), "a probe whose worker died is not waited for forever"
 
 

@@ -1,15 +1,15 @@
 """`/api/v1/costs` over real HTTP."""
 
 import pytest
-from sqlalchemy import text
 
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.statements import statement
 from tests.web.conftest import MakeProgram, Program, make_key
 from tests.web.test_campaigns import somebody
 
 PATH = "/api/v1/costs"
-CALLS = text("""
+CALLS = statement("""
     INSERT INTO provider_calls (tenant_id, provider, operation, status, estimated_units, estimated_micros_usd,
                                 calls, units, micros_usd, started_at)
     VALUES ('local', 'youtube', 'fetch_profile', 'charged', 1, 0, 1, 100, 0, '2026-10-31 23:59:59+00'),
@@ -23,7 +23,7 @@ CALLS = text("""
 async def calls(database: Database, program: Program) -> None:
     await somebody(database, "mallory")
     async with session_scope(database, SYSTEM) as session:
-        await session.execute(CALLS)
+        await session.run(CALLS)
 
 
 async def test_ones_own_costs_are_summed(program: Program) -> None:

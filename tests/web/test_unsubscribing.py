@@ -5,11 +5,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from tastemaker.core.settings import get_settings
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.statements import statement
 from tastemaker.mail.sequence import on_sign_up
 from tests.mail.people import KEY, ROBIN, add_user, happens, statuses
 
@@ -39,8 +39,9 @@ def names_in(folder: Path) -> list[str]:
 
 async def unsubscribed(database: Database) -> list[str]:
     async with session_scope(database, SYSTEM) as session:
-        rows = await session.execute(text("SELECT tenant_id || ' ' || source FROM email_unsubscriptions"))
-        return list(rows.scalars())
+        return await session.many(
+            statement("SELECT tenant_id || ' ' || source FROM email_unsubscriptions", str)
+        )
 
 
 async def test_looking_at_the_link_changes_nothing(database: Database, anybody: httpx.AsyncClient) -> None:
