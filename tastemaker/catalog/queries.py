@@ -1,24 +1,55 @@
-"""Writing what a page told into the catalog: one upsert for all of it, that never replaces known by unknown.
+"""Upserts of a page's creators and posts into the catalog, which never replace a known value by an unknown.
 
-Rows go in by key order, so that two pages with the same creators cannot block each other for good.
+Rows are written in the order of their keys, so that two pages with the same creators cannot deadlock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import text
 
-from tastemaker.catalog.types import Provenance
-from tastemaker.db.messages import Later, Message, in_one_message
+from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Creator, Post
 
-KEEP_CREATORS = text("""
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a value came from. `keep_days` None: its source sets no retention."""
+
+    source: str
+    policy: str
+    keep_days: int | None
+
+    def expires_at(self, fetched_at: datetime) -> datetime | None:
+        return None if self.keep_days is None else fetched_at + timedelta(days=self.keep_days)
+
+
+@dataclass(frozen=True, slots=True)
+class CreatorId:
+    stable_id: str
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostId:
+    post_id: str
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertedCreator(CreatorId):
+    """`known_by_handle`: the row that knows the creator by its handle alone."""
+
+    known_by_handle: int | None
+
+
+UPSERT_CREATORS = statement(
+    """
     WITH given AS MATERIALIZED (
-        SELECT * FROM json_to_recordset(:creators) AS one (
+        SELECT * FROM json_to_recordset(%(creators)s) AS one (
             platform text, stable_id text, handle text, name text, bio text, followers bigint,
             following bigint, posts_count bigint, views_total bigint, verified boolean, private boolean,
             avatar_url text, profile_url text, emails text[], links text[], country text, language text,
@@ -30,7 +61,7 @@ KEEP_CREATORS = text("""
             platform, stable_id, handle, name, bio, followers, following, posts_count, views_total, verified,
             private, avatar_url, profile_url, emails, links, country, language, extra_ids,
             source, policy, fetched_at, expires_at, first_seen_at)
-        SELECT given.*, :source, :policy, :now, :expires_at, :now
+        SELECT given.*, %(source)s, %(policy)s, %(now)s, %(expires_at)s, %(now)s
         FROM given ORDER BY stable_id
         ON CONFLICT (platform, stable_id) DO UPDATE SET
             handle = coalesce(excluded.handle, known.handle),
@@ -55,14 +86,14 @@ KEEP_CREATORS = text("""
         RETURNING id, stable_id
     ), handles AS (
         INSERT INTO creator_handles (creator_id, handle, first_seen_at, last_seen_at)
-        SELECT kept.id, given.handle, :now, :now
+        SELECT kept.id, given.handle, %(now)s, %(now)s
         FROM kept JOIN given USING (stable_id) WHERE given.handle IS NOT NULL ORDER BY kept.id
         ON CONFLICT (creator_id, handle) DO UPDATE SET last_seen_at = excluded.last_seen_at
     ), snapshots AS (
         INSERT INTO follower_snapshots (creator_id, observed_on, followers, posts_count, views_total, source,
                                         expires_at)
-        SELECT kept.id, CAST(CAST(:now AS timestamptz) AT TIME ZONE 'UTC' AS date), given.followers,
-               given.posts_count, given.views_total, :source, :expires_at
+        SELECT kept.id, CAST(CAST(%(now)s AS timestamptz) AT TIME ZONE 'UTC' AS date), given.followers,
+               given.posts_count, given.views_total, %(source)s, %(expires_at)s
         FROM kept JOIN given USING (stable_id) WHERE given.followers IS NOT NULL ORDER BY kept.id
         ON CONFLICT (creator_id, observed_on) DO UPDATE SET
             followers = excluded.followers,
@@ -73,12 +104,15 @@ KEEP_CREATORS = text("""
     SELECT kept.stable_id, kept.id, known.id AS known_by_handle
     FROM kept JOIN named USING (stable_id)
          LEFT JOIN creators known ON known.platform = named.platform AND known.stable_id = named.surrogate
-""")
-"""All creators of a page, their handles and today's follower counts, in one round trip; and beside each the
-row of the catalog that knew its handle but not its id. `named` is made first: behind row-level policies no
-index is used for a comparison with what a function gives that is not leakproof, such as lower()."""
+    """,
+    UpsertedCreator,
+)
+"""All creators of a page, their handles and today's follower counts; beside each the row of the catalog that
+knows its handle but not its id. `named` is made first: behind row-level policies no index is used for a
+comparison with the result of a function that is not leakproof, such as lower()."""
 
-KEEP_POSTS = text("""
+UPSERT_POSTS = statement(
+    """
     INSERT INTO posts AS known (
         platform, post_id, creator_id, text, description, url, published_at, views, likes, comments, shares,
         saves, duration_seconds, hashtags, tags, language, sponsored, thumbnail_url, short_code,
@@ -86,8 +120,8 @@ KEEP_POSTS = text("""
     SELECT one.platform, one.post_id, creators.id, one.text, one.description, one.url, one.published_at,
            one.views, one.likes, one.comments, one.shares, one.saves, one.duration_seconds, one.hashtags,
            one.tags, one.language, one.sponsored, one.thumbnail_url, one.short_code,
-           :source, :now, :expires_at
-    FROM json_to_recordset(:posts) AS one (
+           %(source)s, %(now)s, %(expires_at)s
+    FROM json_to_recordset(%(posts)s) AS one (
         platform text, post_id text, creator_id text, text text, description text, url text,
         published_at timestamptz, views bigint, likes bigint, comments bigint, shares bigint, saves bigint,
         duration_seconds integer, hashtags text[], tags text[], language text, sponsored boolean,
@@ -115,17 +149,25 @@ KEEP_POSTS = text("""
         expires_at = CASE WHEN excluded.source = known.source AND excluded.expires_at IS NOT NULL
                           THEN excluded.expires_at ELSE least(known.expires_at, excluded.expires_at) END
     RETURNING post_id, id
-""")
+    """,
+    PostId,
+)
 
 
-NEWER_CREATORS = text("""
+NEWER_CREATORS = statement(
+    """
     SELECT stable_id, id FROM creators
-    WHERE platform = ANY(:platforms) AND stable_id = ANY(:ids) AND fetched_at >= :since
-""")
-NEWER_POSTS = text("""
+    WHERE platform = ANY(%(platforms)s) AND stable_id = ANY(%(ids)s) AND fetched_at >= %(since)s
+    """,
+    CreatorId,
+)
+NEWER_POSTS = statement(
+    """
     SELECT post_id, id FROM posts
-    WHERE platform = ANY(:platforms) AND post_id = ANY(:ids) AND fetched_at >= :since
-""")
+    WHERE platform = ANY(%(platforms)s) AND post_id = ANY(%(ids)s) AND fetched_at >= %(since)s
+    """,
+    PostId,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,49 +189,39 @@ NO_IDS = CatalogIds({}, {})
 
 
 async def upsert(
-    message: Message,
+    tx: Transaction,
     creators: Sequence[Creator],
     posts: Sequence[Post],
     *,
     provenance: Provenance,
     now: datetime,
-) -> Later[UpsertedIds]:
-    """Keep what a page told of each creator, and posts of creators whom the catalog has by then."""
-    origin = _origin(provenance, now)
-    asked_creators = asked_posts = None
+) -> UpsertedIds:
+    """Write the creators of a page, and the posts of creators that the catalog then has."""
+    origin = {"source": provenance.source, "now": now, "expires_at": provenance.expires_at(now)}
+    kept: list[UpsertedCreator] = []
+    kept_posts: list[PostId] = []
     if creators:
         rows = [_row(one, _CREATOR) | {"extra_ids": dict(one.extra_ids)} for one in _distinct(creators)]
-        asked_creators = await message.ask(KEEP_CREATORS, {"creators": _json(rows), **origin})
+        kept = await tx.many(UPSERT_CREATORS, creators=_json(rows), policy=provenance.policy, **origin)
     if posts:
         by_id = {post.post_id: _row(post, _POST) for post in posts}
-        asked_posts = await message.ask(KEEP_POSTS, {"posts": _json([*by_id.values()]), **origin})
-
-    async def read() -> UpsertedIds:
-        kept = await asked_creators.fetchall() if asked_creators else []
-        kept_posts = await asked_posts.fetchall() if asked_posts else []
-        return UpsertedIds(
-            {row["stable_id"]: row["id"] for row in kept},
-            {row["post_id"]: row["id"] for row in kept_posts},
-            sorted({row["known_by_handle"] for row in kept} - {None}),
-        )
-
-    return read
+        kept_posts = await tx.many(UPSERT_POSTS, posts=_json([*by_id.values()]), **origin)
+    return UpsertedIds(
+        {row.stable_id: row.id for row in kept},
+        {row.post_id: row.id for row in kept_posts},
+        sorted({row.known_by_handle for row in kept if row.known_by_handle is not None}),
+    )
 
 
 async def list_newer(
-    session: Transaction, creators: Sequence[Creator], posts: Sequence[Post], since: datetime
+    tx: Transaction, creators: Sequence[Creator], posts: Sequence[Post], since: datetime
 ) -> CatalogIds:
-    """Those of whom the catalog was told at that moment or later."""
+    """Those that the catalog was told of at that moment or later."""
     platforms = [*{one.platform.value for one in creators}]
     stable_ids, post_ids = [one.stable_id for one in creators], [one.post_id for one in posts]
-    asked = {"platforms": platforms, "since": since}
-    async with in_one_message(session) as message:
-        newer = await message.ask(NEWER_CREATORS, {"ids": stable_ids, **asked})
-        newer_posts = await message.ask(NEWER_POSTS, {"ids": post_ids, **asked})
-    return CatalogIds(
-        {row["stable_id"]: row["id"] for row in await newer.fetchall()},
-        {row["post_id"]: row["id"] for row in await newer_posts.fetchall()},
-    )
+    newer = await tx.many(NEWER_CREATORS, ids=stable_ids, platforms=platforms, since=since)
+    newer_posts = await tx.many(NEWER_POSTS, ids=post_ids, platforms=platforms, since=since)
+    return CatalogIds({row.stable_id: row.id for row in newer}, {row.post_id: row.id for row in newer_posts})
 
 
 def _distinct(creators: Sequence[Creator]) -> Iterable[Creator]:
@@ -203,15 +235,6 @@ def _row(told: Creator | Post, columns: Sequence[str]) -> dict[str, Any]:
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:
     return orjson.dumps(rows).decode()
-
-
-def _origin(provenance: Provenance, now: datetime) -> dict[str, Any]:
-    return {
-        "source": provenance.source,
-        "policy": provenance.policy,
-        "now": now,
-        "expires_at": provenance.expires_at(now),
-    }
 
 
 _CREATOR = tuple(field.name for field in fields(Creator))

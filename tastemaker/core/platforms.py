@@ -17,6 +17,11 @@ class Platform(StrEnum):
         return self.value.lower()
 
     @classmethod
+    def _missing_(cls, value: object) -> "Platform | None":
+        """The original product's databases spell it `Tiktok`, too."""
+        return next((one for one in cls if isinstance(value, str) and one.slug == value.lower()), None)
+
+    @classmethod
     def parse(cls, text: str) -> "Platform":
         """Any case is understood, also the original product's `Tiktok`. Raises InvalidInput."""
         for platform in cls:

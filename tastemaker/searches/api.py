@@ -103,9 +103,9 @@ async def start(caller: Writing, wanted: NewSearch) -> Response:
     """Start one search for each platform, all or none."""
     source, platforms = _choose(caller.services.live, wanted)
 
-    async def work(session: Transaction) -> Answer:
-        user = await caller.user(session)
-        campaign = await get_campaign(session, user, str(wanted.campaign_id))
+    async def work(tx: Transaction) -> Answer:
+        user = await caller.user(tx)
+        campaign = await get_campaign(tx, user, str(wanted.campaign_id))
         started = []
         for platform in platforms:
             request = make_request(
@@ -115,7 +115,7 @@ async def start(caller: Writing, wanted: NewSearch) -> Response:
                 region=wanted.region,
                 max_cost=wanted.max_cost_micros_usd,
             )
-            started.append(await service.start_search(session, user, campaign, request, source=source))
+            started.append(await service.start_search(tx, user, campaign, request, source=source))
         document = StartedSearches(searches=[search_document(one) for one in started])
         return answer(document, status=201, location=f"{PATH}/{started[0].id}")
 
@@ -134,9 +134,9 @@ async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> R
 async def show(caller: Reading, search_id: UUID) -> Response:
     """One search, with what each of its keywords gave."""
 
-    async def work(session: Transaction) -> Answer:
-        search = await service.get_search(session, await caller.user(session), str(search_id))
-        runs = await queries.list_runs(session, search.user_id, search.id)
+    async def work(tx: Transaction) -> Answer:
+        search = await service.get_search(tx, await caller.user(tx), str(search_id))
+        runs = await queries.list_runs(tx, search.user_id, search.id)
         return answer(search_with_runs(search, runs))
 
     return respond(await caller.read(work))
@@ -146,10 +146,10 @@ async def show(caller: Reading, search_id: UUID) -> Response:
 async def cancel(caller: Writing, search_id: UUID) -> Response:
     """Stop within a page. What was found stays. 409 where it has ended already."""
 
-    async def work(session: Transaction) -> Answer:
-        user = await caller.user(session)
-        search = await service.get_search(session, user, str(search_id))
-        return answer(search_document(await service.cancel_search(session, user, search)))
+    async def work(tx: Transaction) -> Answer:
+        user = await caller.user(tx)
+        search = await service.get_search(tx, user, str(search_id))
+        return answer(search_document(await service.cancel_search(tx, user, search)))
 
     return await caller.once(work)
 
@@ -158,9 +158,9 @@ async def cancel(caller: Writing, search_id: UUID) -> Response:
 async def results(caller: Reading, search_id: UUID, asked: AskedResults) -> Response:
     """The creators found, also while the search runs. Read on with the same filters and order."""
 
-    async def work(session: Transaction) -> Answer:
-        search = await service.get_search(session, await caller.user(session), str(search_id))
-        return answer(await _read_results(session, search.user_id, [SearchId(search.id)], asked))
+    async def work(tx: Transaction) -> Answer:
+        search = await service.get_search(tx, await caller.user(tx), str(search_id))
+        return answer(await _read_results(tx, search.user_id, [SearchId(search.id)], asked))
 
     return respond(await caller.read(work))
 
@@ -169,12 +169,12 @@ async def results(caller: Reading, search_id: UUID, asked: AskedResults) -> Resp
 async def campaign_results(caller: Reading, campaign_id: UUID, asked: AskedResults) -> Response:
     """The creators that the campaign's searches found, also while they run."""
 
-    async def work(session: Transaction) -> Answer:
-        user = await caller.user(session)
-        campaign = await get_campaign(session, user, str(campaign_id))
-        searches = await list_searches(session, user.user_id, campaign_id=campaign.id, limit=MOST_SEARCHES)
+    async def work(tx: Transaction) -> Answer:
+        user = await caller.user(tx)
+        campaign = await get_campaign(tx, user, str(campaign_id))
+        searches = await list_searches(tx, user.user_id, campaign_id=campaign.id, limit=MOST_SEARCHES)
         ids = [SearchId(search.id) for search in searches]
-        return answer(await _read_results(session, user.user_id, ids, asked))
+        return answer(await _read_results(tx, user.user_id, ids, asked))
 
     return respond(await caller.read(work))
 
@@ -183,9 +183,9 @@ async def campaign_results(caller: Reading, campaign_id: UUID, asked: AskedResul
 async def delete_with_searches(caller: CampaignWriting, campaign_id: UUID) -> Response:
     """Delete a campaign with all that is in it: gone at once, while a worker erases the rows."""
 
-    async def work(session: Transaction) -> Answer:
-        user = await caller.user(session)
-        await delete_campaign(session, user, await get_campaign(session, user, str(campaign_id)))
+    async def work(tx: Transaction) -> Answer:
+        user = await caller.user(tx)
+        await delete_campaign(tx, user, await get_campaign(tx, user, str(campaign_id)))
         return Answer(b"", status=204)
 
     return await caller.once(work)
@@ -201,9 +201,9 @@ async def show_costs(
 ) -> Response:
     """What was spent with which provider, the dearest first."""
 
-    async def work(session: Transaction) -> Answer:
+    async def work(tx: Transaction) -> Answer:
         rows = await list_costs(
-            session,
+            tx,
             CostGrouping(by),
             user_id=caller.caller.user_id,
             since=since,
@@ -216,10 +216,10 @@ async def show_costs(
 
 
 async def _read_results(
-    session: Transaction, user_id: ExternalUserId, searches: Sequence[SearchId], asked: ResultsQuery
+    tx: Transaction, user_id: ExternalUserId, searches: Sequence[SearchId], asked: ResultsQuery
 ) -> ResultsDocument:
     page = await list_results(
-        session,
+        tx,
         user_id,
         searches,
         wanted=asked.wanted,

@@ -32,14 +32,14 @@ class CostEstimate:
 
 
 async def estimate_cost(
-    session: Transaction, user_id: ExternalUserId, request: SearchRequest, declaration: Declaration
+    tx: Transaction, user_id: ExternalUserId, request: SearchRequest, declaration: Declaration
 ) -> CostEstimate:
     """By what a page brought in the user's own searches on the platform. Nothing is asked for."""
-    known = await find_yield(session, user_id, request.platform)
+    known = await find_yield(tx, user_id, request.platform)
     expected = max(known or declaration.page_size * NEW_ON_A_PAGE, 1.0)
     side_by_side = min(len(request.keywords), MOST_RUNS_AT_ONCE)
     pages = max(math.ceil(request.target / expected), side_by_side)
-    paid = await _count_paid(session, request, declaration, most=pages)
+    paid = await _count_paid(tx, request, declaration, most=pages)
     asked = pages - paid
     price = declaration.cost_per_page
     return CostEstimate(
@@ -55,9 +55,7 @@ async def estimate_cost(
     )
 
 
-async def _count_paid(
-    session: Transaction, request: SearchRequest, declaration: Declaration, *, most: int
-) -> int:
+async def _count_paid(tx: Transaction, request: SearchRequest, declaration: Declaration, *, most: int) -> int:
     """Pages of these keywords that earlier calls brought and that may be used again, in their order."""
     if not declaration.policy.reusable:
         return 0
@@ -65,7 +63,7 @@ async def _count_paid(
     for keyword in request.keywords:
         query, cursor = KeywordQuery(keyword=keyword, region=request.region), None
         while found < most:
-            paid = await find_page(session, declaration, query, cursor)
+            paid = await find_page(tx, declaration, query, cursor)
             if paid is None:
                 break
             found += 1

@@ -1,19 +1,18 @@
-"""What calls to providers cost: the ledger read in sums. For one user where given, else for everybody."""
+"""Sums over the ledger of provider calls: for one user where given, else for everybody."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import RowMapping, TextClause, text
-
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
+from tastemaker.db.statements import any_of, composed, one_of, statement
 from tastemaker.db.transaction import Transaction
 
 
 class CostGrouping(StrEnum):
-    """What costs are summed by."""
+    """What costs are grouped by."""
 
     PROVIDER = "provider"
     USER = "user"
@@ -23,53 +22,12 @@ class CostGrouping(StrEnum):
     MONTH = "month"
 
 
-NAMES = {
-    CostGrouping.PROVIDER: "c.provider",
-    CostGrouping.USER: "c.tenant_id",
-    CostGrouping.CAMPAIGN: "(SELECT p.name FROM scraping_jobs j JOIN campaigns p ON p.id = j.campaign_id "
-    "AND p.user_id = j.user_id WHERE j.id = c.job_id AND j.user_id = c.tenant_id)",
-    CostGrouping.SEARCH: "c.job_id::text",
-    CostGrouping.DAY: "to_char(c.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
-    CostGrouping.MONTH: "to_char(c.started_at AT TIME ZONE 'UTC', 'YYYY-MM')",
-}
-"""By what, in SQL. A search that was deleted with its campaign leaves NULL."""
-
-
-SUMS = """
-    SELECT {name} AS name, count(*) AS pages, coalesce(sum(calls), 0) AS calls,
-           coalesce(sum(units), 0) AS units, coalesce(sum(micros_usd), 0) AS micros_usd,
-           coalesce(sum(micros_usd) FILTER (WHERE status = 'failed'), 0) AS failed_micros_usd,
-           count(*) FILTER (WHERE status = 'failed') AS failed,
-           count(*) FILTER (WHERE status = 'abandoned') AS lost,
-           coalesce(sum(estimated_micros_usd) FILTER (WHERE status = 'abandoned'), 0) AS lost_micros_usd,
-           count(*) FILTER (WHERE status = 'estimated') AS open,
-           coalesce(sum(estimated_micros_usd) FILTER (WHERE status = 'estimated'), 0) AS open_micros_usd
-    FROM provider_calls c
-    WHERE (CAST(:user_id AS text) IS NULL OR c.tenant_id = :user_id)
-      AND (CAST(:since AS date) IS NULL
-           OR c.started_at >= CAST(CAST(:since AS date) AS timestamp) AT TIME ZONE 'UTC')
-      AND (CAST(:until AS date) IS NULL
-           OR c.started_at < CAST(CAST(:until AS date) + 1 AS timestamp) AT TIME ZONE 'UTC')
-    GROUP BY 1 ORDER BY {order} LIMIT :limit
-"""
-
-
-YIELD = text("""
-    SELECT sum(stored)::float / nullif(sum(pages), 0) FROM (
-        SELECT r.stored, r.pages FROM scraping_runs r
-        JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
-        WHERE r.tenant_id = :user_id AND j.platform = :platform AND r.pages > 0
-          AND (r.pages >= 5 OR r.end_reason IS DISTINCT FROM 'target_reached')
-        ORDER BY r.created_at DESC LIMIT 200) recent
-""")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostLine:
-    """One line of the books. `failed` calls may have been charged all the same; so may the `lost` ones.
+    """The costs of one group. `failed` and `lost` calls may have been charged all the same.
 
-    Money in millionths of a US dollar. `micros_usd` is what was charged, failed calls included; the lost and
-    the open ones are known by their estimate only.
+    Money in millionths of a US dollar. `micros_usd` was charged, failed calls included; lost and open calls
+    are known by their estimate only. `name` of a search that was deleted with its campaign is None.
     """
 
     name: str | None
@@ -85,8 +43,56 @@ class CostLine:
     open_micros_usd: int
 
 
+LIST_COSTS = composed(
+    """
+    SELECT {name} AS name, count(*) AS pages, coalesce(sum(calls), 0) AS calls,
+           coalesce(sum(units), 0) AS units, coalesce(sum(micros_usd), 0) AS micros_usd,
+           coalesce(sum(micros_usd) FILTER (WHERE status = 'failed'), 0) AS failed_micros_usd,
+           count(*) FILTER (WHERE status = 'failed') AS failed,
+           count(*) FILTER (WHERE status = 'abandoned') AS lost,
+           coalesce(sum(estimated_micros_usd) FILTER (WHERE status = 'abandoned'), 0) AS lost_micros_usd,
+           count(*) FILTER (WHERE status = 'estimated') AS open,
+           coalesce(sum(estimated_micros_usd) FILTER (WHERE status = 'estimated'), 0) AS open_micros_usd
+    FROM provider_calls c
+    WHERE true {filters}
+    GROUP BY 1 ORDER BY {order} LIMIT %(limit)s
+    """,
+    CostLine,
+    not_null="pages calls units micros_usd failed failed_micros_usd lost lost_micros_usd open"
+    " open_micros_usd",
+    name=one_of(
+        provider="c.provider",
+        user="c.tenant_id",
+        campaign="(SELECT p.name FROM scraping_jobs j JOIN campaigns p ON p.id = j.campaign_id "
+        "AND p.user_id = j.user_id WHERE j.id = c.job_id AND j.user_id = c.tenant_id)",
+        search="c.job_id::text",
+        day="to_char(c.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+        month="to_char(c.started_at AT TIME ZONE 'UTC', 'YYYY-MM')",
+    ),
+    filters=any_of(
+        user="AND c.tenant_id = %(user_id)s",
+        since="AND c.started_at >= CAST(CAST(%(since)s AS date) AS timestamp) AT TIME ZONE 'UTC'",
+        until="AND c.started_at < CAST(CAST(%(until)s AS date) + 1 AS timestamp) AT TIME ZONE 'UTC'",
+    ),
+    order=one_of(time="1", cost="5 DESC, 2 DESC, 1"),
+)
+
+FIND_YIELD = statement(
+    """
+    SELECT sum(stored)::float / nullif(sum(pages), 0) FROM (
+        SELECT r.stored, r.pages FROM scraping_runs r
+        JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
+        WHERE r.tenant_id = %(user_id)s AND j.platform = %(platform)s AND r.pages > 0
+          AND (r.pages >= 5 OR r.end_reason IS DISTINCT FROM 'target_reached')
+        ORDER BY r.created_at DESC LIMIT 200) recent
+    """,
+    float,
+    nullable=True,
+)
+
+
 async def list_costs(
-    session: Transaction,
+    tx: Transaction,
     by: CostGrouping,
     *,
     user_id: ExternalUserId | None = None,
@@ -94,25 +100,17 @@ async def list_costs(
     until: date | None = None,
     limit: int,
 ) -> Sequence[CostLine]:
-    """The dearest first; days and months in their order. Both days are included, in UTC."""
-    asked = {"user_id": user_id, "since": since, "until": until, "limit": limit}
-    return [_cost_line(row) for row in (await session.execute(_sums(by), asked)).mappings()]
+    """Highest cost first; days and months in their order. Both days are included, in UTC."""
+    given = {"user": ("user_id", user_id), "since": ("since", since), "until": ("until", until)}
+    filters = {name: pair for name, pair in given.items() if pair[1] is not None}
+    order = "time" if by in {CostGrouping.DAY, CostGrouping.MONTH} else "cost"
+    costs = LIST_COSTS.choose(name=by.value, filters=tuple(filters), order=order)
+    return await tx.many(costs, limit=limit, **dict(filters.values()))
 
 
-async def find_yield(session: Transaction, user_id: ExternalUserId, platform: Platform) -> float | None:
-    """New creators a page brought in this user's last searches there; None where there was none.
+async def find_yield(tx: Transaction, user_id: ExternalUserId, platform: Platform) -> float | None:
+    """New creators per page in this user's last searches there; None without one.
 
-    The target cuts the last page of a search, which would count for much where there were few pages.
+    The target cuts the last page of a search, which would distort the yield of short searches.
     """
-    asked = {"user_id": user_id, "platform": platform.value}
-    return (await session.execute(YIELD, asked)).scalar_one()
-
-
-def _sums(by: CostGrouping) -> TextClause:
-    in_time = by in {CostGrouping.DAY, CostGrouping.MONTH}
-    return text(SUMS.format(name=NAMES[by], order="1" if in_time else "5 DESC, 2 DESC, 1"))
-
-
-def _cost_line(row: RowMapping) -> CostLine:
-    numbers = {name: int(row[name]) for name in CostLine.__slots__ if name != "name"}
-    return CostLine(name=row["name"], **numbers)
+    return await tx.one(FIND_YIELD, user_id=user_id, platform=platform.value)

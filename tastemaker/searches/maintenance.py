@@ -20,9 +20,9 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.enums import CampaignStatus
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import Transaction, in_transaction, read_many
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import CampaignDeleted, CreatorMerged
 from tastemaker.events.service import record, record_many
@@ -30,8 +30,8 @@ from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Again, Done, JobContext, JobResult, JobType
 from tastemaker.ratelimit.queries import abandon_lost
-from tastemaker.searches import maintenance_queries, merging_queries
-from tastemaker.searches.maintenance_queries import expire_some
+from tastemaker.searches import maintenance_queries as queries
+from tastemaker.searches import merging_queries
 from tastemaker.searches.service import MOST_RUNS_AT_ONCE, end_search, publish_runs, snapshot
 from tastemaker.searches.types import EndReason
 
@@ -59,113 +59,116 @@ class MergeCreators(BaseModel):
 ERASE_CAMPAIGN = JobType(
     name="erase_campaign", payload=EraseCampaign, priority=200, max_retries=10, records_end=False
 )
-
-
 MERGE_CREATORS = JobType(name="merge_creators", payload=MergeCreators, priority=150, max_retries=10)
-
-
 EXPIRE_VALUES = JobType(name="expire_values", payload=Nothing, priority=200, max_retries=3)
-
-
 SWEEP_SEARCHES = JobType(
     name="sweep_searches", payload=Nothing, priority=50, max_retries=3, records_end=False
 )
 
+MOST_AT_ONCE: Final = 500
+LOST_AFTER_SECONDS: Final = 1800.0
+"""No page takes so long: a call that is not settled by then is lost, and may have been charged."""
 
-MOST_AT_ONCE = 500
-
-
-LOST_AFTER_SECONDS = 1800.0
-"""No page takes so long; a call that is not settled by then is lost, and may have been charged."""
+EXPIRY_BATCH: Final = 500
+SLICE_SECONDS: Final = 4.0
 
 
 async def sweep(context: JobContext, _: Nothing) -> JobResult:
-    """The result says how many searches were ended, how many went on, how many deletions and lost calls."""
+    """Repair what no worker is working on: no search depends on an open browser or on one message.
+
+    On the database's clock: ends searches past their time limit, publishes lost messages again, continues
+    incomplete deletions, and writes off lost calls. The result counts each of them.
+    """
     database = context.database
-    overdue = await in_transaction(
-        database, SYSTEM, partial(maintenance_queries.list_overdue, limit=MOST_AT_ONCE)
+    overdue = await read_many(database, SYSTEM, queries.LIST_OVERDUE, limit=MOST_AT_ONCE)
+    for one in overdue:
+        end = partial(_end_overdue, user_id=one.user_id, search_id=one.search_id)
+        await in_transaction(database, Tenant(one.user_id), end)
+    unpublished = await read_many(
+        database, SYSTEM, queries.LIST_UNPUBLISHED, most=MOST_RUNS_AT_ONCE, limit=MOST_AT_ONCE
     )
-    for user_id, search_id in overdue:
-        work = partial(_end_overdue, user_id=user_id, search_id=search_id)
-        await in_transaction(database, Tenant(user_id), work)
-    looking = partial(maintenance_queries.list_unpublished, most=MOST_RUNS_AT_ONCE, limit=MOST_AT_ONCE)
-    forgotten = await in_transaction(database, SYSTEM, looking)
-    for user_id, search_id in forgotten:
-        again = partial(publish_runs, user_id=user_id, search_id=search_id)
-        await in_transaction(database, Tenant(user_id), again)
-    incomplete = await in_transaction(
-        database, SYSTEM, partial(maintenance_queries.list_incomplete_deletions, limit=MOST_AT_ONCE)
-    )
-    for user_id, campaign_id in incomplete:
-        await in_transaction(
-            database, Tenant(user_id), partial(_resume_deletion, user_id=user_id, what=campaign_id)
-        )
+    for one in unpublished:
+        publish_again = partial(publish_runs, user_id=one.user_id, search_id=one.search_id)
+        await in_transaction(database, Tenant(one.user_id), publish_again)
+    incomplete = await read_many(database, SYSTEM, queries.LIST_INCOMPLETE_DELETIONS, limit=MOST_AT_ONCE)
+    for campaign in incomplete:
+        resume = partial(publish_deletion, user_id=campaign.user_id, campaign_id=campaign.campaign_id)
+        await in_transaction(database, Tenant(campaign.user_id), resume)
     lost = await in_transaction(database, SYSTEM, partial(abandon_lost, older_than=LOST_AFTER_SECONDS))
     return Done(
         {
             "timed_out": len(overdue),
-            "told_again": len(forgotten),
+            "told_again": len(unpublished),
             "erasing": len(incomplete),
             "lost_calls": lost,
         }
     )
 
 
-async def _end_overdue(session: Transaction, *, user_id: ExternalUserId, search_id: SearchId) -> None:
-    if await maintenance_queries.lock_overdue(session, user_id, search_id):
-        await end_search(session, user_id, search_id, EndReason.TIMEOUT)
-
-
-async def _resume_deletion(session: Transaction, *, user_id: ExternalUserId, what: CampaignId) -> None:
-    await publish_deletion(session, user_id, what)
-
-
-BATCH: Final = 500
-
-
-SLICE_SECONDS: Final = 4.0
+async def _end_overdue(tx: Transaction, *, user_id: ExternalUserId, search_id: SearchId) -> None:
+    if await tx.one(queries.LOCK_OVERDUE, user_id=user_id, search_id=search_id):
+        await end_search(tx, user_id, search_id, EndReason.TIMEOUT)
 
 
 async def expire_values(context: JobContext, _: Nothing) -> JobResult:
-    """Batch after batch for a time slice; a kill between two loses nothing."""
+    """Delete values past their provider's retention, in batches. A later fetch extends the retention."""
     slice_ends = monotonic() + SLICE_SECONDS
-    gone: Counter[str] = Counter()
-    while (some := await expire_batch(context.database)) and max(some.values()) == BATCH:
-        gone.update(some)
+    expired: Counter[str] = Counter()
+    while (batch := await expire_batch(context.database)) and max(batch.values()) == EXPIRY_BATCH:
+        expired.update(batch)
         if context.stopping.is_set() or monotonic() >= slice_ends:
             return Again()
-    return Done(dict(gone + Counter(some)))
+    return Done(dict(expired + Counter(batch)))
 
 
 async def expire_batch(database: Database) -> dict[str, int]:
-    """At most a batch of each kind; how many of each kind went."""
-    return await in_transaction(database, SYSTEM, partial(expire_some, limit=BATCH))
+    """At most a batch of each kind, in one transaction; how many there were of each."""
+    return await in_transaction(database, SYSTEM, _expire_batch)
 
 
-async def delete_campaign(session: Transaction, user: CurrentUser, campaign: Campaign) -> None:
-    """Stop its running searches, hide it, and publish the erasing. Raises NotFound."""
-    await _stop_searches(session, user.user_id, campaign.id)
-    await lock_usage(session, user.user_id)
-    status = await campaign_queries.begin_deletion(session, user.user_id, campaign.id)
+async def _expire_batch(tx: Transaction) -> dict[str, int]:
+    return {
+        kind: await tx.only(statement, limit=EXPIRY_BATCH) for kind, statement in queries.RETENTION.items()
+    }
+
+
+async def erase_campaign(context: JobContext, message: EraseCampaign) -> JobResult:
+    """Delete what is left of a campaign, in batches for a time slice."""
+    slice_ends = monotonic() + SLICE_SECONDS
+    user_id, campaign_id = ExternalUserId(message.user_id), CampaignId(message.campaign_id)
+    while await erase_next_batch(context.database, user_id, campaign_id) is not None:
+        if context.stopping.is_set() or monotonic() >= slice_ends:
+            return Again()
+    return Done()
+
+
+async def delete_campaign(tx: Transaction, user: CurrentUser, campaign: Campaign) -> None:
+    """Stop its open searches, hide it and publish its deletion. Raises NotFound.
+
+    From now on nobody sees it, and it does not count against the plan. The ledger of costs and the period's
+    charges stay.
+    """
+    await _stop_searches(tx, user.user_id, campaign.id)
+    await lock_usage(tx, user.user_id)
+    status = await campaign_queries.begin_deletion(tx, user.user_id, campaign.id)
     if status is None:
         raise NotFound("There is no such campaign.")
     if status is not CampaignStatus.ARCHIVED:
-        await give_campaign_back(session, user.user_id)
+        await give_campaign_back(tx, user.user_id)
+    searches = await tx.only(queries.COUNT_SEARCHES, user_id=user.user_id, campaign_id=campaign.id)
     await record(
-        session,
-        CampaignDeleted(
-            searches=await maintenance_queries.count_searches(session, user.user_id, campaign.id)
-        ),
+        tx,
+        CampaignDeleted(searches=searches),
         aggregate_id=str(campaign.id),
         source=Source.USER_ACTION,
         tenant_id=user.user_id,
     )
-    await publish_deletion(session, user.user_id, campaign.id)
+    await publish_deletion(tx, user.user_id, campaign.id)
 
 
-async def publish_deletion(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
+async def publish_deletion(tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
     await publish(
-        session,
+        tx,
         ERASE_CAMPAIGN,
         EraseCampaign(user_id=user_id, campaign_id=campaign_id),
         tenant_id=user_id,
@@ -177,59 +180,64 @@ async def publish_deletion(session: Transaction, user_id: ExternalUserId, campai
 async def erase_next_batch(
     database: Database, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> int | None:
-    """One batch in a transaction of its own: how many rows went; None when the campaign is gone."""
+    """One batch in its own transaction: how many rows it deleted. None: the campaign is gone."""
     work = partial(_erase_next_batch, user_id=user_id, campaign_id=campaign_id)
     return await in_transaction(database, Tenant(user_id), work)
 
 
 async def _erase_next_batch(
-    session: Transaction, *, user_id: ExternalUserId, campaign_id: CampaignId
+    tx: Transaction, *, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> int | None:
-    if not await maintenance_queries.is_deleting(session, user_id, campaign_id):
+    """Rows of the first kind of which any are left; at last the campaign itself."""
+    if await tx.one(queries.IS_DELETING, user_id=user_id, campaign_id=campaign_id) is None:
         return None
-    await _stop_searches(session, user_id, campaign_id)
-    erased = await maintenance_queries.erase_batch(session, user_id, campaign_id)
-    if erased:
-        return erased
-    await maintenance_queries.delete_campaign(session, user_id, campaign_id)
+    await _stop_searches(tx, user_id, campaign_id)
+    for statement, batch in queries.IN_ORDER:
+        if deleted := await tx.run(statement, user_id=user_id, campaign_id=campaign_id, batch=batch):
+            return deleted
+    await tx.run(queries.DELETE_CAMPAIGN, user_id=user_id, campaign_id=campaign_id)
     return None
 
 
-async def _stop_searches(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
-    """All are locked before the first is ended: a page takes its search before its campaign, so do we."""
-    for search_id in await maintenance_queries.lock_open_searches(session, user_id, campaign_id):
-        await end_search(session, user_id, search_id, EndReason.CANCELLED, source=Source.USER_ACTION)
-        await maintenance_queries.cancel_messages(session, user_id, search_id)
+async def _stop_searches(tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
+    """Locks all before it ends the first, as a page locks its search before its campaign."""
+    for search_id in await tx.many(queries.LOCK_OPEN_SEARCHES, user_id=user_id, campaign_id=campaign_id):
+        await end_search(tx, user_id, search_id, EndReason.CANCELLED, source=Source.USER_ACTION)
+        await tx.run(queries.CANCEL_MESSAGES, user_id=user_id, search_id=str(search_id))
 
 
-async def publish_merges(session: Transaction, user_id: ExternalUserId, surrogates: Sequence[int]) -> None:
-    """A page has shown these handles with ids. In the page's own transaction."""
+async def publish_merges(tx: Transaction, user_id: ExternalUserId, surrogates: Sequence[int]) -> None:
+    """A page has shown these handles with ids: merge the creators. Part of the page's transaction."""
     if surrogates:
-        await publish(session, MERGE_CREATORS, MergeCreators(surrogates=tuple(surrogates)), tenant_id=user_id)
+        await publish(tx, MERGE_CREATORS, MergeCreators(surrogates=tuple(surrogates)), tenant_id=user_id)
 
 
 async def merge_creators(context: JobContext, message: MergeCreators) -> JobResult:
-    """One transaction for each; a kill between two loses nothing, and what is one already stays one."""
+    """One transaction for each; merging a creator twice changes nothing."""
     merged = 0
     for surrogate_id in message.surrogates:
         if context.stopping.is_set():
             return Again()
-        work = partial(merge, surrogate_id=surrogate_id)
-        merged += await in_transaction(context.database, SYSTEM, work)
+        merged += await in_transaction(context.database, SYSTEM, partial(merge, surrogate_id=surrogate_id))
     return Done({"merged": merged})
 
 
-async def merge(session: Transaction, surrogate_id: int) -> bool:
-    """By the system's claim. False: it is merged already, or several accounts bore its handle."""
-    pair = await merging_queries.lock_pair(session, surrogate_id)
+async def merge(tx: Transaction, surrogate_id: int) -> bool:
+    """Merge a creator known by its handle alone into the account that a provider shows under that handle.
+
+    Adoption keeps creators without an id as `handle:<handle>`. Results, claims, charges, posts and history
+    become the account's, and nobody pays twice. By the system's claim. False: it is merged already, or
+    several accounts bore the handle, so that its account is unknown.
+    """
+    pair = await merging_queries.lock_pair(tx, surrogate_id)
     if pair is None:
         return False
-    joined = await merging_queries.merge_rows(session, pair)
-    await record_many(session, [snapshot(search, Source.SYSTEM_AUTOMATION) for search in joined.searches])
+    merged = await merging_queries.merge_rows(tx, pair)
+    await record_many(tx, [snapshot(search, Source.SYSTEM_AUTOMATION) for search in merged.searches])
     await record(
-        session,
+        tx,
         CreatorMerged(
-            platform=pair.platform, searches=len(joined.searches), charges_given_back=joined.charges
+            platform=pair.platform, searches=len(merged.searches), charges_given_back=merged.charges
         ),
         aggregate_id=str(pair.account_id),
         identifier=str(pair.surrogate_id),

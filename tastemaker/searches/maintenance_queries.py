@@ -1,89 +1,87 @@
 """The statements of the sweeper, of retention and of campaign deletion.
 
-The sweeper and retention work on every tenant's rows, by the system's claim. Campaign deletion deletes a few
-thousand rows in a transaction, in the order of references.
+The sweeper and retention work on every tenant's rows, by the system's claim. Retention clears a creator's row
+and its results but keeps both with the id alone: what was found and charged still counts. Campaign deletion
+deletes a few thousand rows in a transaction, in the order of references.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import text
-
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.statements import statement
 
-LIST_OVERDUE = text("""
-    SELECT user_id, id FROM scraping_jobs
+
+@dataclass(frozen=True, slots=True)
+class TenantSearch:
+    user_id: ExternalUserId
+    search_id: SearchId
+
+
+@dataclass(frozen=True, slots=True)
+class TenantCampaign:
+    user_id: ExternalUserId
+    campaign_id: CampaignId
+
+
+LIST_OVERDUE = statement(
+    """
+    SELECT user_id, id AS search_id FROM scraping_jobs
     WHERE status IN ('pending', 'processing') AND timeout_at < app_now()
       AND (parked_until IS NULL OR parked_until < app_now())
-    ORDER BY timeout_at LIMIT :limit
-""")
+    ORDER BY timeout_at LIMIT %(limit)s
+    """,
+    TenantSearch,
+)
+"""Searches past their time limit that are not parked."""
 
-
-IS_OVERDUE = text("""
-    SELECT 1 FROM scraping_jobs
-    WHERE user_id = :user_id AND id = :search_id AND status IN ('pending', 'processing')
+LOCK_OVERDUE = statement(
+    """
+    SELECT id FROM scraping_jobs
+    WHERE user_id = %(user_id)s AND id = %(search_id)s AND status IN ('pending', 'processing')
       AND timeout_at < app_now() AND (parked_until IS NULL OR parked_until < app_now())
     FOR UPDATE
-""")
+    """,
+    SearchId,
+)
+"""Checked again under the lock."""
 
-
-LIST_UNPUBLISHED = text("""
-    SELECT j.user_id, j.id
+LIST_UNPUBLISHED = statement(
+    """
+    SELECT j.user_id, j.id AS search_id
     FROM scraping_jobs j CROSS JOIN LATERAL (
         SELECT count(*) AS open, count(*) FILTER (WHERE
                    EXISTS (SELECT FROM background_jobs b
                            WHERE b.dedupe_key = 'run:' || r.id AND b.status = 'pending')
                    OR EXISTS (SELECT FROM background_jobs b
-                              WHERE b.lock_key = 'run:' || r.id AND b.status = 'processing')) AS told
+                              WHERE b.lock_key = 'run:' || r.id AND b.status = 'processing')) AS published
         FROM scraping_runs r
         WHERE r.job_id = j.id AND r.status IN ('pending', 'processing')) runs
-    WHERE j.status IN ('pending', 'processing') AND runs.told < least(runs.open, :most)
-    ORDER BY j.created_at LIMIT :limit
-""")
+    WHERE j.status IN ('pending', 'processing') AND runs.published < least(runs.open, %(most)s)
+    ORDER BY j.created_at LIMIT %(limit)s
+    """,
+    TenantSearch,
+)
+"""Searches of which fewer keywords have a message than may run at once."""
 
-
-LIST_INCOMPLETE_DELETIONS = text("""
-    SELECT c.user_id, c.id FROM campaigns c
+LIST_INCOMPLETE_DELETIONS = statement(
+    """
+    SELECT c.user_id, c.id AS campaign_id FROM campaigns c
     WHERE c.deleting_since IS NOT NULL AND NOT EXISTS (
         SELECT FROM background_jobs b WHERE b.status = 'pending' AND b.dedupe_key = 'erase:' || c.id)
       AND NOT EXISTS (
         SELECT FROM background_jobs b WHERE b.status = 'processing' AND b.lock_key = 'erase:' || c.id)
-    ORDER BY c.deleting_since LIMIT :limit
-""")
+    ORDER BY c.deleting_since LIMIT %(limit)s
+    """,
+    TenantCampaign,
+)
+"""Campaigns in deletion without a message."""
 
-
-async def list_overdue(session: Transaction, *, limit: int) -> Sequence[tuple[ExternalUserId, SearchId]]:
-    """Searches whose time is over; one that is parked has its time still before it."""
-    rows = await session.execute(LIST_OVERDUE, {"limit": limit})
-    return [(ExternalUserId(user_id), SearchId(search_id)) for user_id, search_id in rows]
-
-
-async def lock_overdue(session: Transaction, user_id: ExternalUserId, search_id: SearchId) -> bool:
-    """Whether it still is, now that nobody else may change it."""
-    return await session.scalar(IS_OVERDUE, {"user_id": user_id, "search_id": search_id}) is not None
-
-
-async def list_unpublished(
-    session: Transaction, *, most: int, limit: int
-) -> Sequence[tuple[ExternalUserId, SearchId]]:
-    """Searches of which fewer keywords have a message than may be worked on at once."""
-    rows = await session.execute(LIST_UNPUBLISHED, {"most": most, "limit": limit})
-    return [(ExternalUserId(user_id), SearchId(search_id)) for user_id, search_id in rows]
-
-
-async def list_incomplete_deletions(
-    session: Transaction, *, limit: int
-) -> Sequence[tuple[ExternalUserId, CampaignId]]:
-    """Campaigns on their way out of which no message speaks."""
-    rows = await session.execute(LIST_INCOMPLETE_DELETIONS, {"limit": limit})
-    return [(ExternalUserId(user_id), CampaignId(campaign_id)) for user_id, campaign_id in rows]
-
-
-BLANK_CREATORS = text("""
+BLANK_CREATORS = statement(
+    """
     WITH due AS (
         SELECT id FROM creators WHERE expires_at <= app_now()
-        ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED
+        ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), handles AS (
         DELETE FROM creator_handles h USING due WHERE h.creator_id = due.id
     ), blanked AS (
@@ -93,34 +91,43 @@ BLANK_CREATORS = text("""
             emails = '{}', links = '{}', country = NULL, language = NULL, extra_ids = '{}', expires_at = NULL
         FROM due WHERE c.id = due.id RETURNING 1
     ) SELECT count(*) FROM blanked
-""")
+    """,
+    int,
+    not_null="count",
+)
 
-
-DELETE_POSTS = text("""
+DELETE_POSTS = statement(
+    """
     WITH due AS (
         SELECT id FROM posts WHERE expires_at <= app_now()
-        ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED
+        ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), gone AS (
         DELETE FROM posts p USING due WHERE p.id = due.id RETURNING 1
     ) SELECT count(*) FROM gone
-""")
+    """,
+    int,
+    not_null="count",
+)
 
-
-DELETE_SNAPSHOTS = text("""
+DELETE_SNAPSHOTS = statement(
+    """
     WITH due AS (
         SELECT creator_id, observed_on FROM follower_snapshots WHERE expires_at <= app_now()
-        ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED
+        ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), gone AS (
         DELETE FROM follower_snapshots s USING due
         WHERE s.creator_id = due.creator_id AND s.observed_on = due.observed_on RETURNING 1
     ) SELECT count(*) FROM gone
-""")
+    """,
+    int,
+    not_null="count",
+)
 
-
-BLANK_RESULTS = text("""
+BLANK_RESULTS = statement(
+    """
     WITH due AS (
         SELECT id FROM scraping_results WHERE expires_at <= app_now()
-        ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED
+        ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), blanked AS (
         UPDATE scraping_results r
         SET expires_at = NULL, creators = (
@@ -133,98 +140,87 @@ BLANK_RESULTS = text("""
             FROM jsonb_array_elements(r.creators) WITH ORDINALITY AS e (c, n))
         FROM due WHERE r.id = due.id RETURNING 1
     ) SELECT count(*) FROM blanked
-""")
-
-
-async def expire_some(session: Transaction, *, limit: int) -> dict[str, int]:
-    """At most `limit` of each kind; how many there were."""
-    asked = {"limit": limit}
-    steps = {
-        "results": BLANK_RESULTS,
-        "posts": DELETE_POSTS,
-        "snapshots": DELETE_SNAPSHOTS,
-        "creators": BLANK_CREATORS,
-    }
-    return {
-        kind: int((await session.execute(statement, asked)).scalar_one()) for kind, statement in steps.items()
-    }
-
+    """,
+    int,
+    not_null="count",
+)
 
 _SEARCHES: Final = """
-    SELECT id FROM scraping_jobs WHERE user_id = :user_id AND campaign_id = :campaign_id"""
-
+    SELECT id FROM scraping_jobs WHERE user_id = %(user_id)s AND campaign_id = %(campaign_id)s"""
 
 _IMPORTS: Final = """
-    SELECT id FROM search_jobs WHERE tenant_id = :user_id AND campaign_id = :campaign_id"""
+    SELECT id FROM search_jobs WHERE tenant_id = %(user_id)s AND campaign_id = %(campaign_id)s"""
 
-
-LOCK_OPEN_SEARCHES = text(f"""
+LOCK_OPEN_SEARCHES = statement(
+    f"""
     {_SEARCHES} AND status IN ('pending', 'processing') ORDER BY id FOR UPDATE
-""")
+    """,
+    SearchId,
+)
+"""Waits for pages that are being committed."""
 
+COUNT_SEARCHES = statement(
+    """
+    SELECT count(*) FROM scraping_jobs WHERE user_id = %(user_id)s AND campaign_id = %(campaign_id)s
+    """,
+    int,
+    not_null="count",
+)
 
-COUNT_SEARCHES = text("""
-    SELECT count(*) FROM scraping_jobs WHERE user_id = :user_id AND campaign_id = :campaign_id
-""")
-
-
-CANCEL_MESSAGES = text("""
+CANCEL_MESSAGES = statement("""
     UPDATE background_jobs SET status = 'cancelled'
-    WHERE tenant_id = :user_id AND status = 'pending' AND correlation_id = CAST(:search_id AS text)
+    WHERE tenant_id = %(user_id)s AND status = 'pending' AND correlation_id = CAST(%(search_id)s AS text)
 """)
 
-
-DELETE_CLAIMS = text(f"""
-    DELETE FROM search_creators WHERE tenant_id = :user_id AND ctid = ANY(ARRAY(
+DELETE_CLAIMS = statement(f"""
+    DELETE FROM search_creators WHERE tenant_id = %(user_id)s AND ctid = ANY(ARRAY(
         SELECT held.ctid FROM search_creators held
-        WHERE held.tenant_id = :user_id AND held.job_id = ANY(ARRAY({_SEARCHES})) LIMIT :batch))
-    RETURNING 1
-""")  # noqa: S608 - of this module's own words, as those that follow
+        WHERE held.tenant_id = %(user_id)s AND held.job_id = ANY(ARRAY({_SEARCHES})) LIMIT %(batch)s))
+""")  # noqa: S608 - of this module's own constants
 
-
-DELETE_RESULTS = text(f"""
-    DELETE FROM scraping_results WHERE user_id = :user_id AND id = ANY(ARRAY(
+DELETE_RESULTS = statement(f"""
+    DELETE FROM scraping_results WHERE user_id = %(user_id)s AND id = ANY(ARRAY(
         SELECT page.id FROM scraping_results page
-        WHERE page.user_id = :user_id AND page.job_id = ANY(ARRAY({_SEARCHES})) LIMIT :batch))
-    RETURNING 1
-""")  # noqa: S608 - of this module's own words
+        WHERE page.user_id = %(user_id)s AND page.job_id = ANY(ARRAY({_SEARCHES})) LIMIT %(batch)s))
+""")  # noqa: S608 - of this module's own constants
 
-
-DELETE_RUNS = text(f"""
-    DELETE FROM scraping_runs WHERE tenant_id = :user_id AND id = ANY(ARRAY(
+DELETE_RUNS = statement(f"""
+    DELETE FROM scraping_runs WHERE tenant_id = %(user_id)s AND id = ANY(ARRAY(
         SELECT run.id FROM scraping_runs run
-        WHERE run.tenant_id = :user_id AND run.job_id = ANY(ARRAY({_SEARCHES})) LIMIT :batch))
-    RETURNING 1
-""")  # noqa: S608 - of this module's own words
+        WHERE run.tenant_id = %(user_id)s AND run.job_id = ANY(ARRAY({_SEARCHES})) LIMIT %(batch)s))
+""")  # noqa: S608 - of this module's own constants
 
+DELETE_SEARCHES = statement(f"""
+    DELETE FROM scraping_jobs WHERE user_id = %(user_id)s AND id = ANY(ARRAY({_SEARCHES} LIMIT %(batch)s))
+""")  # noqa: S608 - of this module's own constants
 
-DELETE_SEARCHES = text(f"""
-    DELETE FROM scraping_jobs WHERE user_id = :user_id AND id = ANY(ARRAY({_SEARCHES} LIMIT :batch))
-    RETURNING 1
-""")  # noqa: S608 - of this module's own words
-
-
-DELETE_IMPORTED = text(f"""
-    DELETE FROM search_results WHERE tenant_id = :user_id AND id = ANY(ARRAY(
+DELETE_IMPORTED = statement(f"""
+    DELETE FROM search_results WHERE tenant_id = %(user_id)s AND id = ANY(ARRAY(
         SELECT one.id FROM search_results one
-        WHERE one.tenant_id = :user_id AND one.job_id = ANY(ARRAY({_IMPORTS})) LIMIT :batch))
-    RETURNING 1
-""")  # noqa: S608 - of this module's own words
+        WHERE one.tenant_id = %(user_id)s AND one.job_id = ANY(ARRAY({_IMPORTS})) LIMIT %(batch)s))
+""")  # noqa: S608 - of this module's own constants
 
+DELETE_IMPORTS = statement(f"""
+    DELETE FROM search_jobs WHERE tenant_id = %(user_id)s AND id = ANY(ARRAY({_IMPORTS} LIMIT %(batch)s))
+""")  # noqa: S608 - of this module's own constants
 
-DELETE_IMPORTS = text(f"""
-    DELETE FROM search_jobs WHERE tenant_id = :user_id AND id = ANY(ARRAY({_IMPORTS} LIMIT :batch))
-    RETURNING 1
-""")  # noqa: S608 - of this module's own words
-
-
-DELETE_EXCLUSIONS = text("""
-    DELETE FROM exclusions WHERE tenant_id = :user_id AND id = ANY(ARRAY(
+DELETE_EXCLUSIONS = statement("""
+    DELETE FROM exclusions WHERE tenant_id = %(user_id)s AND id = ANY(ARRAY(
         SELECT one.id FROM exclusions one
-        WHERE one.tenant_id = :user_id AND one.campaign_id = :campaign_id LIMIT :batch))
-    RETURNING 1
+        WHERE one.tenant_id = %(user_id)s AND one.campaign_id = %(campaign_id)s LIMIT %(batch)s))
 """)
 
+DELETE_CAMPAIGN = statement("""
+    DELETE FROM campaigns WHERE user_id = %(user_id)s AND id = %(campaign_id)s AND deleting_since IS NOT NULL
+""")
+
+IS_DELETING = statement(
+    """
+    SELECT id FROM campaigns
+    WHERE user_id = %(user_id)s AND id = %(campaign_id)s AND deleting_since IS NOT NULL
+    """,
+    CampaignId,
+)
 
 IN_ORDER: Final = (
     (DELETE_CLAIMS, 2000),
@@ -235,52 +231,13 @@ IN_ORDER: Final = (
     (DELETE_IMPORTS, 200),
     (DELETE_EXCLUSIONS, 2000),
 )
-"""Statement, and how many rows it takes at once: each is far below a second."""
+"""A campaign's rows in the order of references: each statement with its batch size. Each takes far below a
+second."""
 
-
-DELETE_CAMPAIGN = text("""
-    DELETE FROM campaigns WHERE user_id = :user_id AND id = :campaign_id AND deleting_since IS NOT NULL
-    RETURNING 1
-""")
-
-
-IS_DELETING = text("""
-    SELECT 1 FROM campaigns WHERE user_id = :user_id AND id = :campaign_id AND deleting_since IS NOT NULL
-""")
-
-
-async def lock_open_searches(
-    session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
-) -> Sequence[SearchId]:
-    """A page that is being kept is waited for."""
-    rows = await session.execute(LOCK_OPEN_SEARCHES, {"user_id": user_id, "campaign_id": campaign_id})
-    return [SearchId(row) for row in rows.scalars()]
-
-
-async def count_searches(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> int:
-    parameters = {"user_id": user_id, "campaign_id": campaign_id}
-    return int(await session.scalar(COUNT_SEARCHES, parameters) or 0)
-
-
-async def cancel_messages(session: Transaction, user_id: ExternalUserId, search_id: SearchId) -> None:
-    await session.execute(CANCEL_MESSAGES, {"user_id": user_id, "search_id": str(search_id)})
-
-
-async def is_deleting(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> bool:
-    parameters = {"user_id": user_id, "campaign_id": campaign_id}
-    return await session.scalar(IS_DELETING, parameters) is not None
-
-
-async def erase_batch(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> int:
-    """Rows deleted: of the first kind of which there are any. 0: nothing hangs on the campaign any more."""
-    for statement, batch in IN_ORDER:
-        parameters = {"user_id": user_id, "campaign_id": campaign_id, "batch": batch}
-        deleted = len((await session.execute(statement, parameters)).all())
-        if deleted:
-            return deleted
-    return 0
-
-
-async def delete_campaign(session: Transaction, user_id: ExternalUserId, campaign_id: CampaignId) -> None:
-    """The row itself, once nothing hangs on it."""
-    await session.execute(DELETE_CAMPAIGN, {"user_id": user_id, "campaign_id": campaign_id})
+RETENTION: Final = {
+    "results": BLANK_RESULTS,
+    "posts": DELETE_POSTS,
+    "snapshots": DELETE_SNAPSHOTS,
+    "creators": BLANK_CREATORS,
+}
+"""In the order in which they run."""

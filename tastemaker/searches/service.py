@@ -1,9 +1,8 @@
-"""What one does with a search: start it, go on with it, cancel it. Each verb is one transaction's work."""
+"""The verbs of a search: start, resume, cancel, end. Each one is part of one transaction."""
 
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import RowMapping
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.billing.plan_limits import refuse_without_allowance
@@ -20,7 +19,7 @@ from tastemaker.events.service import NewEvent, record
 from tastemaker.jobs.service import publish, rescue_chain
 from tastemaker.jobs.types import JobType
 from tastemaker.searches import queries
-from tastemaker.searches.types import LIVE, Ending, EndReason, Search, SearchRequest, ending_of
+from tastemaker.searches.types import LIVE, ChangedSearch, Ending, EndReason, Search, SearchRequest, ending_of
 
 
 class ContinueRun(BaseModel):
@@ -39,23 +38,22 @@ CONTINUE_RUN = JobType(name="continue_run", payload=ContinueRun, max_retries=10,
 
 ID_PREFIX_LENGTH = 6
 
-
 MOST_RUNS_AT_ONCE = 5
-"""Keywords of one search that are worked on side by side; the next one's turn comes when one has ended."""
+"""Keywords of one search that run at the same time; the next one starts when one has ended."""
 
 
 async def start_search(
-    session: Transaction, user: CurrentUser, campaign: Campaign, request: SearchRequest, *, source: str
+    tx: Transaction, user: CurrentUser, campaign: Campaign, request: SearchRequest, *, source: str
 ) -> Search:
     """Insert the search and its runs and publish one message per run. `source` is `sandbox` or `live`.
 
     Raises LimitReached, Conflict (the campaign is archived, being deleted, or of the other search type).
     """
-    await refuse_without_allowance(session, user.user_id)
-    await take_search(session, user.user_id, campaign, search_type=SearchType.KEYWORD)
-    search_id = await queries.insert_search(session, user.user_id, campaign.id, request, source=source)
+    await refuse_without_allowance(tx, user.user_id)
+    await take_search(tx, user.user_id, campaign, search_type=SearchType.KEYWORD)
+    search_id = await queries.insert_search(tx, user.user_id, campaign.id, request, source=source)
     await record(
-        session,
+        tx,
         SearchStarted(
             campaign_id=campaign.id,
             platform=request.platform.value,
@@ -67,42 +65,42 @@ async def start_search(
         tenant_id=user.user_id,
         correlation_id=str(search_id),
     )
-    await publish_runs(session, user.user_id, search_id)
-    return await get_search(session, user, str(search_id))
+    await publish_runs(tx, user.user_id, search_id)
+    return await get_search(tx, user, str(search_id))
 
 
 async def publish_runs(
-    session: Transaction, user_id: ExternalUserId, search_id: SearchId, *, counts_running: bool = True
+    tx: Transaction, user_id: ExternalUserId, search_id: SearchId, *, counts_running: bool = True
 ) -> int:
-    """`Continue run R` for as many open runs as may be worked on at once; how many messages that were.
+    """Publish `continue_run` for as many open runs as may run at once; how many messages that were.
 
-    A run has at most one message that waits, and at most one that is worked on. Those that have one are left
-    alone, so this is also how a lost message comes again. Without `counts_running` one that is worked on gets
-    a successor: it may be about to wait for long.
+    A run has at most one pending message, and at most one in work. Runs that have one are skipped, so this
+    also replaces a lost message. Without `counts_running` a run in work gets another message, because it may
+    be about to wait for long.
     """
     due = await queries.list_unpublished_runs(
-        session, user_id, search_id, most=MOST_RUNS_AT_ONCE, counts_running=counts_running
+        tx, user_id, search_id, most=MOST_RUNS_AT_ONCE, counts_running=counts_running
     )
-    for run_id, platform, source in due:
+    for run in due:
         await publish(
-            session,
+            tx,
             CONTINUE_RUN,
-            ContinueRun(run_id=run_id, user_id=user_id, platform=platform, source=source or LIVE),
+            ContinueRun(run_id=run.id, user_id=user_id, platform=run.platform, source=run.source or LIVE),
             tenant_id=user_id,
-            lock_key=f"run:{run_id}",
-            dedupe_key=f"run:{run_id}",
+            lock_key=f"run:{run.id}",
+            dedupe_key=f"run:{run.id}",
             correlation_id=str(search_id),
         )
     return len(due)
 
 
-async def get_search(session: Transaction, user: CurrentUser, reference: str) -> Search:
+async def get_search(tx: Transaction, user: CurrentUser, reference: str) -> Search:
     """By id or by the start of one. Raises NotFound, Conflict when it is ambiguous."""
     try:
-        found = await queries.find_search(session, user.user_id, SearchId(UUID(reference)))
+        found = await queries.find_search(tx, user.user_id, SearchId(UUID(reference)))
         matches = [found] if found else []
     except ValueError:
-        matches = await _by_prefix(session, user, reference)
+        matches = await _by_prefix(tx, user, reference)
     if len(matches) > 1:
         raise Conflict(f"More than one search's id starts with {reference!r}.")
     if not matches:
@@ -110,115 +108,113 @@ async def get_search(session: Transaction, user: CurrentUser, reference: str) ->
     return matches[0]
 
 
-async def resume_search(session: Transaction, user: CurrentUser, search: Search) -> Search:
-    """Go on with an unfinished search now: also one that is parked, or whose message was lost.
+async def resume_search(tx: Transaction, user: CurrentUser, search: Search) -> Search:
+    """Continue an unfinished search now, also one that is parked or whose message was lost.
 
-    Its time-out clock starts anew: nobody worked on it in the nights between.
-    Raises Conflict when it has ended.
+    Its time-out clock starts again. Raises Conflict when it has ended.
     """
     if not search.status.is_open:
         raise Conflict(f"This search has ended: it is {search.status}.")
-    woken = await queries.unpark(session, user.user_id, search.id)
-    if woken is None:
+    unparked = await queries.unpark(tx, user.user_id, search.id)
+    if unparked is None:
         raise Conflict("This search has ended in this moment.")
-    was, moment = woken
     await record(
-        session,
-        SearchResumed(was=was),
+        tx,
+        SearchResumed(was=unparked.was),
         aggregate_id=str(search.id),
-        identifier=f"{search.id}_{moment:%Y%m%dT%H%M%S%f}",
+        identifier=f"{search.id}_{unparked.at:%Y%m%dT%H%M%S%f}",
         source=Source.USER_ACTION,
         tenant_id=user.user_id,
         correlation_id=str(search.id),
     )
-    await rescue_chain(session, CONTINUE_RUN, correlation_id=str(search.id))
-    # In this order: a message that begins to wait before is woken, one that would after has a successor.
-    await publish_runs(session, user.user_id, search.id, counts_running=False)
-    await queries.wake_messages(session, user.user_id, search.id)
-    return await get_search(session, user, str(search.id))
+    await rescue_chain(tx, CONTINUE_RUN, correlation_id=str(search.id))
+    # In this order: a message that begins to wait before this is woken, one that waits later has a successor.
+    await publish_runs(tx, user.user_id, search.id, counts_running=False)
+    await queries.wake_messages(tx, user.user_id, search.id)
+    return await get_search(tx, user, str(search.id))
 
 
-async def cancel_search(session: Transaction, user: CurrentUser, search: Search) -> Search:
+async def cancel_search(tx: Transaction, user: CurrentUser, search: Search) -> Search:
     """Stop within a page; what was found stays. Raises Conflict when it has ended."""
     reason, by_user = EndReason.CANCELLED, Source.USER_ACTION
-    if await end_search(session, user.user_id, search.id, reason, source=by_user) is None:
+    if await end_search(tx, user.user_id, search.id, reason, source=by_user) is None:
         raise Conflict("This search has ended already.")
-    return await get_search(session, user, str(search.id))
+    return await get_search(tx, user, str(search.id))
 
 
 async def end_run(
-    session: Transaction, user_id: ExternalUserId, search_id: SearchId, run_id: RunId, reason: EndReason
+    tx: Transaction, user_id: ExternalUserId, search_id: SearchId, run_id: RunId, reason: EndReason
 ) -> None:
-    """One keyword has ended: the search too where it was the last, else the next one's turn has come."""
-    await queries.end_runs(session, user_id, search_id, reason, run_id=run_id)
-    if await finish_if_done(session, user_id, search_id, source=Source.SYSTEM_AUTOMATION) is None:
-        await publish_runs(session, user_id, search_id)
+    """End one keyword. The search ends with its last keyword, else the next keyword starts."""
+    await queries.end_runs(tx, user_id, search_id, reason, run_id=run_id)
+    if await finish_if_done(tx, user_id, search_id, source=Source.SYSTEM_AUTOMATION) is None:
+        await publish_runs(tx, user_id, search_id)
 
 
 async def end_search(
-    session: Transaction,
+    tx: Transaction,
     user_id: ExternalUserId,
     search_id: SearchId,
     reason: EndReason,
     *,
     source: Source = Source.SYSTEM_AUTOMATION,
 ) -> Ending | None:
-    """Every keyword that has not ended yet ends for this reason; None when the search had ended already."""
-    await queries.lock_search(session, user_id, search_id)
-    await queries.end_runs(session, user_id, search_id, reason)
-    return await finish_if_done(session, user_id, search_id, source=source)
+    """End every open keyword for this reason. None when the search had ended already."""
+    await queries.lock_search(tx, user_id, search_id)
+    await queries.end_runs(tx, user_id, search_id, reason)
+    return await finish_if_done(tx, user_id, search_id, source=source)
 
 
 async def finish_if_done(
-    session: Transaction, user_id: ExternalUserId, search_id: SearchId, *, source: Source
+    tx: Transaction, user_id: ExternalUserId, search_id: SearchId, *, source: Source
 ) -> Ending | None:
-    """End the search when no run is open: a fact about rows, decided while the search is locked."""
-    state = await queries.find_end_state(session, user_id, search_id)
+    """End the search when no run is open, which is decided while the search is locked."""
+    state = await queries.find_end_state(tx, user_id, search_id)
     if state is None:
         return None
     ending = ending_of(state.reasons, stored=state.stored, target=state.target)
-    finished = await queries.finish(session, user_id, search_id, ending)
+    finished = await queries.finish(tx, user_id, search_id, ending)
     if finished is None:
         return None
     await record(
-        session,
+        tx,
         SearchFinished(
             status=ending.status.value,
             outcome=ending.outcome.value,
-            stored=finished["processed_results"],
-            pages=finished["processed_runs"],
+            stored=finished.stored,
+            pages=finished.pages,
         ),
         aggregate_id=str(search_id),
         source=source,
         tenant_id=user_id,
         correlation_id=str(search_id),
     )
-    if finished["campaign_id"]:
-        await complete_if_idle(session, user_id, finished["campaign_id"])
+    if finished.campaign_id:
+        await complete_if_idle(tx, user_id, finished.campaign_id)
     return ending
 
 
-async def _by_prefix(session: Transaction, user: CurrentUser, reference: str) -> list[Search]:
+def snapshot(search: ChangedSearch, source: Source) -> NewEvent:
+    """The event for a change of a search's results that no page made."""
+    return NewEvent(
+        payload=SearchSnapshot(
+            campaign_id=search.campaign_id,
+            platform=search.platform,
+            target=search.target,
+            status=search.status,
+            outcome=search.outcome,
+            stored=search.stored,
+            pages=search.pages,
+        ),
+        aggregate_id=str(search.id),
+        identifier=str(new_id()),
+        source=source,
+        tenant_id=search.user_id,
+    )
+
+
+async def _by_prefix(tx: Transaction, user: CurrentUser, reference: str) -> list[Search]:
     prefix = reference.strip().lower()
     if len(prefix) < ID_PREFIX_LENGTH or not set(prefix) <= set("0123456789abcdef-"):
         return []
-    return await queries.list_searches_by_prefix(session, user.user_id, prefix)
-
-
-def snapshot(search: RowMapping, source: Source) -> NewEvent:
-    """Written when what a search holds changes in any other way than by a page."""
-    return NewEvent(
-        payload=SearchSnapshot(
-            campaign_id=search["campaign_id"],
-            platform=search["platform"],
-            target=search["target_results"],
-            status=search["status"],
-            outcome=search["outcome"],
-            stored=search["processed_results"],
-            pages=search["processed_runs"],
-        ),
-        aggregate_id=str(search["id"]),
-        identifier=str(new_id()),
-        source=source,
-        tenant_id=search["user_id"],
-    )
+    return await queries.list_searches_by_prefix(tx, user.user_id, prefix)

@@ -1,4 +1,4 @@
-"""Who handles the messages of searches, and with which providers."""
+"""The handlers and schedules of searches, and the providers that they use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,12 +6,10 @@ from datetime import timedelta
 
 import httpx
 
-from tastemaker.core.clock import monotonic
-from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.jobs.registry import handles, registered_handlers
 from tastemaker.jobs.schedules import Schedule, scheduled
-from tastemaker.jobs.types import Again, Done, Handlers, JobContext, JobResult
+from tastemaker.jobs.types import Handlers, JobContext, JobResult
 from tastemaker.providers.base import Provider
 from tastemaker.searches.exclusions.names import SuppressionKey
 from tastemaker.searches.maintenance import (
@@ -19,13 +17,12 @@ from tastemaker.searches.maintenance import (
     EXPIRE_VALUES,
     MERGE_CREATORS,
     SWEEP_SEARCHES,
-    EraseCampaign,
-    erase_next_batch,
+    erase_campaign,
     expire_values,
     merge_creators,
     sweep,
 )
-from tastemaker.searches.run.runner import SLICE_SECONDS, continue_run, give_up_run, wait_for_provider
+from tastemaker.searches.run.runner import continue_run, give_up_run, wait_for_provider
 from tastemaker.searches.service import CONTINUE_RUN, ContinueRun
 
 NOT_SERVED_HERE_SECONDS = 15.0
@@ -35,7 +32,7 @@ NOT_SERVED_HERE_SECONDS = 15.0
 class Sources:
     """The providers by source (`sandbox` or `live`) and platform, and the client they are called with.
 
-    `key` is the one under which people are suppressed, where this machine has it.
+    `key`: the suppression key, where this machine has it.
     """
 
     http: httpx.AsyncClient
@@ -52,17 +49,7 @@ async def handle_run(context: JobContext, message: ContinueRun) -> JobResult:
     return await continue_run(context, message, provider=provider, http=sources.http, key=sources.key)
 
 
-@handles(ERASE_CAMPAIGN)
-async def erase_campaign(context: JobContext, message: EraseCampaign) -> JobResult:
-    """Batch after batch for a time slice; a kill between two loses nothing."""
-    slice_ends = monotonic() + SLICE_SECONDS
-    user_id, campaign_id = ExternalUserId(message.user_id), CampaignId(message.campaign_id)
-    while await erase_next_batch(context.database, user_id, campaign_id) is not None:
-        if context.stopping.is_set() or monotonic() >= slice_ends:
-            return Again()
-    return Done()
-
-
+handles(ERASE_CAMPAIGN)(erase_campaign)
 handles(SWEEP_SEARCHES)(sweep)
 
 

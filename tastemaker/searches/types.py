@@ -13,51 +13,17 @@ from tastemaker.core.text import clean_line
 from tastemaker.db.enums import RunEndReason, SearchOutcome, SearchStatus
 
 Status = SearchStatus
-
-
 Outcome = SearchOutcome
-
-
 EndReason = RunEndReason
 
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    status: Status
-    outcome: Outcome
-
-
-def ending_of(reasons: Sequence[EndReason], *, stored: int, target: int) -> Ending:
-    """How a search ended whose runs ended for `reasons`.
-
-    `full` is everything that was to be had: the target, or every page of every keyword. A provider that
-    failed is never mistaken for one that found nothing.
-    """
-    ended = set(reasons)
-    if EndReason.CANCELLED in ended:
-        return Ending(Status.CANCELLED, Outcome.CANCELLED)
-    if stored >= target:
-        return Ending(Status.COMPLETED, Outcome.FULL)
-    if EndReason.TIMEOUT in ended:
-        return Ending(Status.TIMEOUT, Outcome.TIMEOUT)
-    if EndReason.PLAN_LIMIT in ended:
-        return Ending(Status.COMPLETED, Outcome.PLAN_LIMIT)
-    failures = ended & {EndReason.PROVIDER_FAILED, EndReason.QUOTA}
-    if not failures:
-        return Ending(Status.COMPLETED, Outcome.FULL if stored else Outcome.NOTHING_FOUND)
-    if ended - failures:
-        return Ending(Status.COMPLETED, Outcome.PARTIAL)
-    if stored:
-        return Ending(Status.ERROR, Outcome.PARTIAL)
-    only_quota = failures == {EndReason.QUOTA}
-    return Ending(Status.ERROR, Outcome.QUOTA if only_quota else Outcome.PROVIDER_FAILED)
-
-
 SANDBOX: Final = "sandbox"
-
-
 LIVE: Final = "live"
 """The sources of a search: made-up creators, or those of the platforms."""
+
+MAX_KEYWORDS = 50
+MAX_KEYWORD_LENGTH = 200
+MAX_TARGET = 50_000
+REGION_LENGTH = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,16 +66,19 @@ class Run:
     error: str | None
 
 
-MAX_KEYWORDS = 50
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedSearch:
+    """A search after creators were removed from it, as the event log keeps it."""
 
-
-MAX_KEYWORD_LENGTH = 200
-
-
-MAX_TARGET = 50_000
-
-
-REGION_LENGTH = 2
+    id: SearchId
+    user_id: ExternalUserId
+    campaign_id: CampaignId | None
+    platform: str
+    target: int
+    status: str
+    outcome: str | None
+    stored: int
+    pages: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +93,12 @@ class SearchRequest:
     target: int
     region: str | None = None
     max_cost: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    status: Status
+    outcome: Outcome
 
 
 def make_request(
@@ -144,6 +119,32 @@ def make_request(
         region=_region(region),
         max_cost=max_cost,
     )
+
+
+def ending_of(reasons: Sequence[EndReason], *, stored: int, target: int) -> Ending:
+    """How a search ended whose runs ended for `reasons`.
+
+    `full`: the target is reached, or every page of every keyword is read. A failed provider never counts
+    as one that found nothing.
+    """
+    ended = set(reasons)
+    if EndReason.CANCELLED in ended:
+        return Ending(Status.CANCELLED, Outcome.CANCELLED)
+    if stored >= target:
+        return Ending(Status.COMPLETED, Outcome.FULL)
+    if EndReason.TIMEOUT in ended:
+        return Ending(Status.TIMEOUT, Outcome.TIMEOUT)
+    if EndReason.PLAN_LIMIT in ended:
+        return Ending(Status.COMPLETED, Outcome.PLAN_LIMIT)
+    failures = ended & {EndReason.PROVIDER_FAILED, EndReason.QUOTA}
+    if not failures:
+        return Ending(Status.COMPLETED, Outcome.FULL if stored else Outcome.NOTHING_FOUND)
+    if ended - failures:
+        return Ending(Status.COMPLETED, Outcome.PARTIAL)
+    if stored:
+        return Ending(Status.ERROR, Outcome.PARTIAL)
+    only_quota = failures == {EndReason.QUOTA}
+    return Ending(Status.ERROR, Outcome.QUOTA if only_quota else Outcome.PROVIDER_FAILED)
 
 
 def _keywords(given: Sequence[str]) -> tuple[str, ...]:

@@ -1,23 +1,25 @@
 """What a page costs in the catalog does not grow with it: behind its policies its indexes are used."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 import psycopg
 import pytest
-from sqlalchemy import TextClause
 
 from tastemaker.catalog import queries
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.bridge import in_the_drivers_form
 from tastemaker.db.claims import Tenant, claims_json
+from tastemaker.db.statements import Statement
 
 CREATORS = [{"platform": "TikTok", "stable_id": str(number), "handle": f"u{number}"} for number in range(3)]
 POSTS = [{"platform": "TikTok", "post_id": str(number), "creator_id": str(number)} for number in range(3)]
 
 
-@pytest.mark.parametrize("statement", [queries.KEEP_CREATORS, queries.KEEP_POSTS], ids=["creators", "posts"])
-def test_the_catalog_is_never_walked_to_keep_a_page(app_url: str, statement: TextClause) -> None:
+@pytest.mark.parametrize(
+    "statement", [queries.UPSERT_CREATORS, queries.UPSERT_POSTS], ids=["creators", "posts"]
+)
+def test_the_catalog_is_never_walked_to_keep_a_page(app_url: str, statement: Statement[Any]) -> None:
     asked = {
         "creators": orjson.dumps(CREATORS).decode(),
         "posts": orjson.dumps(POSTS).decode(),
@@ -31,7 +33,7 @@ def test_the_catalog_is_never_walked_to_keep_a_page(app_url: str, statement: Tex
         connection.execute("SELECT set_config('request.jwt.claims', %s, true)", (claims,))
         for method in ("seqscan", "bitmapscan", "indexonlyscan"):
             connection.execute(f"SET LOCAL enable_{method} = off".encode())
-        plan = connection.execute(b"EXPLAIN " + in_the_drivers_form(statement), asked).fetchall()
+        plan = connection.execute(b"EXPLAIN " + statement.query, asked).fetchall()
         lines = "\n".join(line for (line,) in plan)
         connection.rollback()
     assert "Seq Scan on creators" not in lines, lines

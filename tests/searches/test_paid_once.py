@@ -11,12 +11,13 @@ from tastemaker.config_store.keys import REUSE_PAGES_FOR
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import session_scope
 from tastemaker.db.transaction import Transaction
+from tastemaker.jobs.types import Done
 from tastemaker.providers.base import KeywordQuery
 from tastemaker.providers.limits import limiter_of
 from tastemaker.providers.page_store import question
 from tastemaker.searches.run import runner
 from tastemaker.searches.run.call_queries import PlannedCall
-from tastemaker.searches.run.page import FetchedPage, Kept
+from tastemaker.searches.run.page import Continue, FetchedPage
 from tastemaker.searches.types import Outcome
 from tests.providers.remote import Remote
 from tests.searches.conftest import Clock
@@ -91,17 +92,17 @@ async def test_a_page_that_was_paid_for_survives_the_death_of_its_worker(
     bench: Bench, remote: Remote, shift: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the answer and the page's transaction."""
-    kept = runner.keep_page
+    commit_page = runner.commit_page
     deaths = iter([RuntimeError("killed")])
 
     async def dying(
-        session: Transaction, fetched: FetchedPage, *, next_call: PlannedCall | None, is_last: bool
-    ) -> Kept:
+        tx: Transaction, fetched: FetchedPage, *, next_call: PlannedCall | None = None
+    ) -> Continue | Done:
         if (death := next(deaths, None)) is not None:
             raise death
-        return await kept(session, fetched, next_call=next_call, is_last=is_last)
+        return await commit_page(tx, fetched, next_call=next_call)
 
-    monkeypatch.setattr(runner, "keep_page", dying)
+    monkeypatch.setattr(runner, "commit_page", dying)
     remote.script = TIKTOK.page(TIKTOK.items(1, 4), more=False)
     search = await live(bench)
     async with working(bench.database, TIKTOK.build(remote.url)):

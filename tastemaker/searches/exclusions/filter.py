@@ -1,4 +1,4 @@
-"""Whom a page may not bring: looked up in the page's own transaction, before anything is kept or charged."""
+"""The exclusion filter of a page, in the page's transaction, before anything is stored or charged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Creator, Page
 from tastemaker.searches.exclusions import queries
 from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey, fold_handle
-from tastemaker.searches.run.queries import LockedSearch, RunState
+from tastemaker.searches.run.queries import LockedRun, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,36 +21,34 @@ class FilteredPage:
 
 
 async def filter_page(
-    session: Transaction,
-    state: RunState,
-    search: LockedSearch,
+    tx: Transaction,
+    run: RunState,
+    search: LockedRun,
     page: Page,
     platform: Platform,
     key: SuppressionKey | None,
 ) -> FilteredPage:
     if search.suppresses and key is not None:
-        page = await _without_suppressed(session, page, platform, key)
+        page = await _without_suppressed(tx, page, platform, key)
     creators = page.creators
     if search.excludes:
-        creators = await _without_excluded(session, state, creators, platform)
+        creators = await _without_excluded(tx, run, creators, platform)
     return FilteredPage(page, creators)
 
 
 async def filter_for_reuse(
-    session: Transaction, page: Page, platform: Platform, key: SuppressionKey | None
+    tx: Transaction, page: Page, platform: Platform, key: SuppressionKey | None
 ) -> Page | None:
-    """The page as it may be kept for others: None where the suppressed cannot be told for want of the key."""
-    if await queries.has_other_key(session, key.id if key else NO_KEY_ID):
+    """The page without suppressed creators, to keep it for others. None: their key is missing here."""
+    if await queries.has_other_key(tx, key.id if key else NO_KEY_ID):
         return None
-    return page if key is None else await _without_suppressed(session, page, platform, key)
+    return page if key is None else await _without_suppressed(tx, page, platform, key)
 
 
-async def _without_suppressed(
-    session: Transaction, page: Page, platform: Platform, key: SuppressionKey
-) -> Page:
-    """The page as if the suppressed had never been on it."""
+async def _without_suppressed(tx: Transaction, page: Page, platform: Platform, key: SuppressionKey) -> Page:
+    """The page without the suppressed creators and their posts."""
     names = {creator.stable_id: _digests(key, platform, creator) for creator in page.creators}
-    suppressed = await queries.list_suppressed(session, [one for two in names.values() for one in two])
+    suppressed = await queries.list_suppressed(tx, [one for two in names.values() for one in two])
     if not suppressed:
         return page
     gone = {stable_id for stable_id, digests in names.items() if suppressed.intersection(digests)}
@@ -62,12 +60,12 @@ async def _without_suppressed(
 
 
 async def _without_excluded(
-    session: Transaction, state: RunState, creators: Sequence[Creator], platform: Platform
+    tx: Transaction, run: RunState, creators: Sequence[Creator], platform: Platform
 ) -> Sequence[Creator]:
     excluded = await queries.list_excluded(
-        session,
-        state.user_id,
-        state.search_id,
+        tx,
+        run.user_id,
+        run.search_id,
         platform,
         stable_ids=[creator.stable_id for creator in creators],
         handles=[fold_handle(creator.handle) for creator in creators if creator.handle],

@@ -19,7 +19,7 @@ LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class CreatorName:
-    """A creator as one names it: by handle, folded, or by the platform's unchanging id."""
+    """A creator by its folded handle, or by the platform's stable id."""
 
     platform: Platform
     kind: ExclusionKind
@@ -71,7 +71,7 @@ class SuppressionKey:
 
     @property
     def id(self) -> str:
-        """Tells two keys apart and nothing else about them."""
+        """Tells two keys apart without revealing them."""
         return self._hash("key id")[:KEY_ID_LENGTH]
 
     def digest(self, platform: Platform, kind: ExclusionKind, value: str) -> str:
@@ -83,7 +83,7 @@ class SuppressionKey:
 
 
 def find_key(settings: Settings) -> SuppressionKey | None:
-    """The setting's, else the data directory's; None where nobody has ever been suppressed from here."""
+    """From the setting, else from the data directory. None: this machine has never suppressed anybody."""
     if settings.suppression_key is not None:
         return SuppressionKey(settings.suppression_key.get_secret_value().encode())
     known = find_secret(settings.home / FILE)
@@ -91,5 +91,5 @@ def find_key(settings: Settings) -> SuppressionKey | None:
 
 
 def ensure_key(settings: Settings) -> SuppressionKey:
-    """A new one, in the data directory and for its owner alone, where there is none."""
+    """Creates one in the data directory, readable by its owner alone, where there is none."""
     return find_key(settings) or SuppressionKey(ensure_secret(settings.home / FILE).encode())

@@ -3,25 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
-
-from sqlalchemy import RowMapping, text
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
-from tastemaker.db.enums import ExclusionKind
 from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.statements import any_of, composed, statement
 from tastemaker.db.transaction import Transaction
+from tastemaker.searches.exclusions.names import CreatorName
+from tastemaker.searches.types import ChangedSearch
 
 _LIST = "exclusions"
-
 
 _SUPPRESSIONS = "suppressions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusion:
-    """`campaign_id` None holds for every campaign of the user's."""
+    """`campaign_id` None: in every campaign of the user."""
 
     id: UUID
     campaign_id: UUID | None
@@ -34,7 +34,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """Nobody can tell from it who is meant."""
+    """The digest does not reveal who is meant."""
 
     digest: str
     platform: str
@@ -43,106 +43,180 @@ class Suppression:
     created_at: datetime
 
 
-ADD = text("""
+ADD = statement("""
     INSERT INTO exclusions (tenant_id, campaign_id, platform, kind, value, note, created_at)
-    SELECT :user_id, CAST(:campaign_id AS uuid), given.platform, given.kind, given.value, :note, app_now()
-    FROM unnest(CAST(:platforms AS text[]), CAST(:kinds AS text[]), CAST(:values AS text[]))
+    SELECT %(user_id)s, CAST(%(campaign_id)s AS uuid), given.platform, given.kind, given.value, %(note)s,
+           app_now()
+    FROM unnest(CAST(%(platforms)s AS text[]), CAST(%(kinds)s AS text[]), CAST(%(values)s AS text[]))
          AS given (platform, kind, value)
     ON CONFLICT DO NOTHING
-    RETURNING 1
 """)
 
-
-REMOVE = text("""
+REMOVE = statement("""
     DELETE FROM exclusions
-    WHERE tenant_id = :user_id AND campaign_id IS NOT DISTINCT FROM CAST(:campaign_id AS uuid)
-      AND platform = :platform AND kind = :kind AND value = :value
-    RETURNING 1
+    WHERE tenant_id = %(user_id)s AND campaign_id IS NOT DISTINCT FROM CAST(%(campaign_id)s AS uuid)
+      AND platform = %(platform)s AND kind = %(kind)s AND value = %(value)s
 """)
 
-
-LIST = text("""
+LIST = composed(
+    """
     SELECT id, campaign_id, platform, kind, value, note, created_at FROM exclusions
-    WHERE tenant_id = :user_id
-      AND (CAST(:campaign_id AS uuid) IS NULL OR campaign_id = CAST(:campaign_id AS uuid))
-      AND (created_at, id) < (coalesce(CAST(:at AS timestamptz), 'infinity'),
-                              coalesce(CAST(:key AS uuid), 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    WHERE tenant_id = %(user_id)s {filters}
     ORDER BY created_at DESC, id DESC
-    LIMIT :limit
-""")
+    LIMIT %(limit)s
+    """,
+    Exclusion,
+    filters=any_of(
+        campaign="AND campaign_id = %(campaign_id)s",
+        after="AND (created_at, id) < (%(at)s, CAST(%(key)s AS uuid))",
+    ),
+)
 
 
-LIST_EXCLUDED = text("""
+@dataclass(frozen=True, slots=True)
+class ExcludedName:
+    kind: str
+    value: str
+
+
+LIST_EXCLUDED = statement(
+    """
     SELECT e.kind, e.value
-    FROM exclusions e JOIN scraping_jobs j ON j.user_id = e.tenant_id AND j.id = :search_id
-    WHERE e.tenant_id = :user_id AND e.platform = :platform
+    FROM exclusions e JOIN scraping_jobs j ON j.user_id = e.tenant_id AND j.id = %(search_id)s
+    WHERE e.tenant_id = %(user_id)s AND e.platform = %(platform)s
       AND (e.campaign_id IS NULL OR e.campaign_id = j.campaign_id)
-      AND ((e.kind = 'stable_id' AND e.value = ANY(CAST(:stable_ids AS text[])))
-           OR (e.kind = 'handle' AND e.value = ANY(CAST(:handles AS text[]))))
-""")
+      AND ((e.kind = 'stable_id' AND e.value = ANY(CAST(%(stable_ids)s AS text[])))
+           OR (e.kind = 'handle' AND e.value = ANY(CAST(%(handles)s AS text[]))))
+    """,
+    ExcludedName,
+)
 
+LIST_SUPPRESSED = statement(
+    "SELECT digest FROM suppressions WHERE digest = ANY(CAST(%(digests)s AS text[]))", str
+)
 
-LIST_SUPPRESSED = text("SELECT digest FROM suppressions WHERE digest = ANY(CAST(:digests AS text[]))")
-
-
-ADD_SUPPRESSION = text("""
+ADD_SUPPRESSION = statement("""
     INSERT INTO suppressions (digest, key_id, platform, kind, reason, created_at)
-    VALUES (:digest, :key_id, :platform, :kind, :reason, app_now())
+    VALUES (%(digest)s, %(key_id)s, %(platform)s, %(kind)s, %(reason)s, app_now())
     ON CONFLICT DO NOTHING
-    RETURNING 1
 """)
 
+REMOVE_SUPPRESSION = statement("DELETE FROM suppressions WHERE digest = %(digest)s")
 
-REMOVE_SUPPRESSION = text("DELETE FROM suppressions WHERE digest = :digest RETURNING 1")
-
-
-LIST_SUPPRESSIONS = text("""
+LIST_SUPPRESSIONS = statement(
+    """
     SELECT digest, platform, kind, reason, created_at FROM suppressions
-    ORDER BY created_at DESC, digest LIMIT :limit
+    ORDER BY created_at DESC, digest LIMIT %(limit)s
+    """,
+    Suppression,
+)
+
+HAS_OTHER_KEY = statement(
+    "SELECT EXISTS (SELECT FROM suppressions WHERE key_id <> %(key_id)s)", bool, not_null="exists"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCreator:
+    id: int
+    stable_id: str
+    handles: tuple[str, ...]
+
+
+FIND_KNOWN_CREATORS = statement(
+    """
+    SELECT c.id, c.stable_id,
+           ARRAY(SELECT h.handle FROM creator_handles h WHERE h.creator_id = c.id
+                 UNION SELECT c.handle WHERE c.handle IS NOT NULL) AS handles
+    FROM creators c
+    WHERE c.platform = %(platform)s
+      AND ((CAST(%(kind)s AS text) = 'stable_id' AND c.stable_id = %(value)s)
+           OR (CAST(%(kind)s AS text) = 'handle' AND (lower(c.handle) = %(value)s OR EXISTS (
+               SELECT FROM creator_handles h WHERE h.creator_id = c.id AND lower(h.handle) = %(value)s))))
+    """,
+    KnownCreator,
+    not_null="handles",
+)
+
+LOCK_SEARCHES = statement(
+    """
+    SELECT j.id FROM scraping_jobs j
+    WHERE EXISTS (SELECT FROM search_creators s WHERE s.job_id = j.id AND s.creator_id = %(id)s)
+    ORDER BY j.id FOR UPDATE
+    """,
+    SearchId,
+)
+
+BLANK_RESULTS = statement("""
+    UPDATE scraping_results r
+    SET creators = (
+        SELECT coalesce(jsonb_agg(e.c ORDER BY e.n), '[]')
+        FROM jsonb_array_elements(r.creators) WITH ORDINALITY AS e (c, n)
+        WHERE NOT (coalesce(e.c #>> '{creator,channelId}', e.c ->> 'ownerId', '') = %(stable_id)s
+                   OR lower(coalesce(e.c #>> '{creator,uniqueId}', e.c #>> '{creator,handle}', ''))
+                      = ANY(CAST(%(handles)s AS text[]))))
+    WHERE r.id IN (SELECT s.result_id FROM search_creators s WHERE s.creator_id = %(id)s)
 """)
 
+LOWER_RUNS = statement("""
+    UPDATE scraping_runs r SET stored = r.stored - 1
+    FROM search_creators s WHERE s.creator_id = %(id)s AND r.id = s.run_id
+""")
 
-HAS_OTHER_KEY = text("SELECT 1 FROM suppressions WHERE key_id <> :key_id LIMIT 1")
+LOWER_SEARCHES = statement(
+    """
+    UPDATE scraping_jobs j SET processed_results = j.processed_results - 1
+    FROM search_creators s WHERE s.creator_id = %(id)s AND j.id = s.job_id
+    RETURNING j.id, j.user_id, j.campaign_id, j.platform, j.target_results AS target, j.status, j.outcome,
+              j.processed_results AS stored, j.processed_runs AS pages
+    """,
+    ChangedSearch,
+)
+
+BLANK_CHARGES = statement("""
+    UPDATE usage_charges SET stable_id = 'suppressed:' || CAST(%(digest)s AS text)
+    WHERE platform = %(platform)s AND stable_id = %(stable_id)s
+""")
+
+DELETE = statement("DELETE FROM creators WHERE id = %(id)s")
 
 
 async def add(
-    session: Transaction,
+    tx: Transaction,
     user_id: ExternalUserId,
     campaign_id: CampaignId | None,
-    given: Sequence[tuple[Platform, ExclusionKind, str]],
+    names: Sequence[CreatorName],
     *,
     note: str | None,
 ) -> int:
     """How many were not there before."""
-    rows = await session.execute(
+    return await tx.run(
         ADD,
-        {
-            "user_id": user_id,
-            "campaign_id": campaign_id,
-            "note": note,
-            "platforms": [platform.value for platform, _, _ in given],
-            "kinds": [kind.value for _, kind, _ in given],
-            "values": [value for _, _, value in given],
-        },
+        user_id=user_id,
+        campaign_id=campaign_id,
+        note=note,
+        platforms=[name.platform.value for name in names],
+        kinds=[name.kind.value for name in names],
+        values=[name.value for name in names],
     )
-    return len(rows.all())
 
 
 async def remove(
-    session: Transaction,
-    user_id: ExternalUserId,
-    campaign_id: CampaignId | None,
-    platform: Platform,
-    kind: ExclusionKind,
-    value: str,
+    tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId | None, name: CreatorName
 ) -> bool:
-    parameters = {"platform": platform.value, "kind": kind.value, "value": value}
-    rows = await session.execute(REMOVE, {"user_id": user_id, "campaign_id": campaign_id, **parameters})
-    return rows.first() is not None
+    removed = await tx.run(
+        REMOVE,
+        user_id=user_id,
+        campaign_id=campaign_id,
+        platform=name.platform.value,
+        kind=name.kind.value,
+        value=name.value,
+    )
+    return removed > 0
 
 
 async def list_exclusions(
-    session: Transaction,
+    tx: Transaction,
     user_id: ExternalUserId,
     campaign_id: CampaignId | None,
     *,
@@ -151,22 +225,20 @@ async def list_exclusions(
 ) -> Page[Exclusion]:
     """Newest first; of one campaign where given."""
     place = read_cursor(after, of=_LIST)
-    rows = await session.execute(
-        LIST,
-        {
-            "user_id": user_id,
-            "campaign_id": campaign_id,
-            "at": place and place.at,
-            "key": place and place.key,
-            "limit": checked_limit(limit) + 1,
-        },
-    )
-    found = [Exclusion(**row) for row in rows.mappings()]
+    values: dict[str, Any] = {"user_id": user_id, "limit": checked_limit(limit) + 1}
+    filters = []
+    if campaign_id is not None:
+        filters.append("campaign")
+        values["campaign_id"] = campaign_id
+    if place is not None:
+        filters.append("after")
+        values |= {"at": place.at, "key": place.key}
+    found = await tx.many(LIST.choose(filters=filters), **values)
     return page_of(found, limit, of=_LIST, place=lambda one: Place(one.created_at, one.id))
 
 
 async def list_excluded(
-    session: Transaction,
+    tx: Transaction,
     user_id: ExternalUserId,
     search_id: SearchId,
     platform: Platform,
@@ -174,138 +246,43 @@ async def list_excluded(
     stable_ids: Sequence[str],
     handles: Sequence[str],
 ) -> set[tuple[str, str]]:
-    """Which of these the search's user, or its campaign, has excluded: kind and value."""
-    rows = await session.execute(
+    """Which of these the search's user, or its campaign, excludes: kind and value."""
+    rows = await tx.many(
         LIST_EXCLUDED,
-        {
-            "user_id": user_id,
-            "search_id": search_id,
-            "platform": platform.value,
-            "stable_ids": list(stable_ids),
-            "handles": list(handles),
-        },
+        user_id=user_id,
+        search_id=search_id,
+        platform=platform.value,
+        stable_ids=list(stable_ids),
+        handles=list(handles),
     )
-    return {(kind, value) for kind, value in rows}
+    return {(row.kind, row.value) for row in rows}
 
 
-async def list_suppressed(session: Transaction, digests: Sequence[str]) -> set[str]:
-    return set((await session.execute(LIST_SUPPRESSED, {"digests": list(digests)})).scalars())
+async def list_suppressed(tx: Transaction, digests: Sequence[str]) -> set[str]:
+    return set(await tx.many(LIST_SUPPRESSED, digests=list(digests)))
 
 
-async def add_suppression(
-    session: Transaction,
-    digest: str,
-    *,
-    key_id: str,
-    platform: Platform,
-    kind: ExclusionKind,
-    reason: str | None,
-) -> bool:
-    """False: it was there."""
-    values = {"key_id": key_id, "platform": platform.value, "kind": kind.value, "reason": reason}
-    return (await session.execute(ADD_SUPPRESSION, {"digest": digest, **values})).first() is not None
+async def list_suppressions(tx: Transaction, *, limit: int) -> Sequence[Suppression]:
+    return await tx.many(LIST_SUPPRESSIONS, limit=checked_limit(limit))
 
 
-async def remove_suppression(session: Transaction, digest: str) -> bool:
-    return (await session.execute(REMOVE_SUPPRESSION, {"digest": digest})).first() is not None
-
-
-async def list_suppressions(session: Transaction, *, limit: int) -> Sequence[Suppression]:
-    rows = await session.execute(LIST_SUPPRESSIONS, {"limit": checked_limit(limit)})
-    return [Suppression(**row) for row in rows.mappings()]
-
-
-async def has_other_key(session: Transaction, key_id: str) -> bool:
-    """Whether somebody was suppressed under another key."""
-    return await session.scalar(HAS_OTHER_KEY, {"key_id": key_id}) is not None
-
-
-FIND = text("""
-    SELECT c.id, c.stable_id,
-           ARRAY(SELECT h.handle FROM creator_handles h WHERE h.creator_id = c.id
-                 UNION SELECT c.handle WHERE c.handle IS NOT NULL) AS handles
-    FROM creators c
-    WHERE c.platform = :platform
-      AND ((:kind = 'stable_id' AND c.stable_id = :value)
-           OR (:kind = 'handle' AND (lower(c.handle) = :value OR EXISTS (
-               SELECT FROM creator_handles h WHERE h.creator_id = c.id AND lower(h.handle) = :value))))
-""")
-
-
-LOCK_SEARCHES = text("""
-    SELECT j.id FROM scraping_jobs j
-    WHERE EXISTS (SELECT FROM search_creators s WHERE s.job_id = j.id AND s.creator_id = :id)
-    ORDER BY j.id FOR UPDATE
-""")
-
-
-BLANK_RESULTS = text("""
-    UPDATE scraping_results r
-    SET creators = (
-        SELECT coalesce(jsonb_agg(e.c ORDER BY e.n), '[]')
-        FROM jsonb_array_elements(r.creators) WITH ORDINALITY AS e (c, n)
-        WHERE NOT (coalesce(e.c #>> '{creator,channelId}', e.c ->> 'ownerId', '') = :stable_id
-                   OR lower(coalesce(e.c #>> '{creator,uniqueId}', e.c #>> '{creator,handle}', ''))
-                      = ANY(CAST(:handles AS text[]))))
-    WHERE r.id IN (SELECT s.result_id FROM search_creators s WHERE s.creator_id = :id)
-""")
-
-
-LOWER_RUNS = text("""
-    UPDATE scraping_runs r SET stored = r.stored - 1
-    FROM search_creators s WHERE s.creator_id = :id AND r.id = s.run_id
-""")
-
-
-LOWER_SEARCHES = text("""
-    UPDATE scraping_jobs j SET processed_results = j.processed_results - 1
-    FROM search_creators s WHERE s.creator_id = :id AND j.id = s.job_id
-    RETURNING j.id, j.user_id, j.campaign_id, j.platform, j.target_results, j.status, j.outcome,
-              j.processed_results, j.processed_runs
-""")
-
-
-BLANK_CHARGES = text("""
-    UPDATE usage_charges SET stable_id = 'suppressed:' || :digest
-    WHERE platform = :platform AND stable_id = :stable_id
-""")
-
-
-DELETE = text("DELETE FROM creators WHERE id = :id")
-
-
-@dataclass(frozen=True, slots=True)
-class KnownCreator:
-    id: int
-    stable_id: str
-    handles: Sequence[str]
-
-
-async def find_known_creators(
-    session: Transaction, platform: Platform, *, kind: str, value: str
-) -> Sequence[KnownCreator]:
-    """Creators of the catalog that go, or went, by this."""
-    rows = await session.execute(FIND, {"platform": platform.value, "kind": kind, "value": value})
-    return [KnownCreator(*row) for row in rows]
+async def has_other_key(tx: Transaction, key_id: str) -> bool:
+    """Whether a creator was suppressed under another key."""
+    return await tx.only(HAS_OTHER_KEY, key_id=key_id)
 
 
 async def erase_creator(
-    session: Transaction, platform: Platform, known: KnownCreator, *, digest: str
-) -> Sequence[RowMapping]:
-    """Out of results, claims, posts and catalog; a charge stays as a number.
+    tx: Transaction, platform: Platform, known: KnownCreator, *, digest: str
+) -> list[ChangedSearch]:
+    """Delete it from results, claims, posts and catalog; its charges stay, as numbers.
 
-    The searches that held it, as they are now.
+    The searches that held it, as they are now. Locks in the order of a page: searches, then their rows.
     """
-    parameters = {
-        "id": known.id,
-        "platform": platform.value,
-        "stable_id": known.stable_id,
-        "handles": [handle.lower() for handle in known.handles],
-        "digest": digest,
-    }
-    for statement in (LOCK_SEARCHES, BLANK_RESULTS, LOWER_RUNS):
-        await session.execute(statement, parameters)
-    held = (await session.execute(LOWER_SEARCHES, parameters)).mappings().all()
-    await session.execute(BLANK_CHARGES, parameters)
-    await session.execute(DELETE, parameters)
-    return held
+    await tx.many(LOCK_SEARCHES, id=known.id)
+    handles = [handle.lower() for handle in known.handles]
+    await tx.run(BLANK_RESULTS, id=known.id, stable_id=known.stable_id, handles=handles)
+    await tx.run(LOWER_RUNS, id=known.id)
+    searches = await tx.many(LOWER_SEARCHES, id=known.id)
+    await tx.run(BLANK_CHARGES, platform=platform.value, stable_id=known.stable_id, digest=digest)
+    await tx.run(DELETE, id=known.id)
+    return searches

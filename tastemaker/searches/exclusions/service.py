@@ -1,7 +1,7 @@
-"""Whom searches leave out: what a user excludes, and whom the operator suppresses for everybody.
+"""Creators that searches leave out: excluded by a user, or suppressed by the operator for everybody.
 
-An excluded creator is neither kept nor charged. A suppressed one is not even stored: not in the catalog, nor
-in anybody's results; who is there already is taken out.
+An excluded creator is neither stored in a search nor charged. A suppressed creator is not stored at all, and
+is deleted from the catalog and from everybody's results.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class WrongSuppressionKey(AppError):
 
 
 async def exclude(
-    session: Transaction,
+    tx: Transaction,
     user: CurrentUser,
     people: Sequence[CreatorName],
     *,
@@ -51,70 +51,73 @@ async def exclude(
     """How many were new on the list: the user's, or that of one campaign."""
     added = 0
     for start in range(0, len(people), BATCH):
-        given = [(one.platform, one.kind, one.value) for one in people[start : start + BATCH]]
-        added += await queries.add(session, user.user_id, campaign_id, given, note=note)
+        added += await queries.add(tx, user.user_id, campaign_id, people[start : start + BATCH], note=note)
     if added:
-        await _record(session, user, ExclusionsChanged(campaign_id=campaign_id, added=added, removed=0))
+        await _record(tx, user, ExclusionsChanged(campaign_id=campaign_id, added=added, removed=0))
     return added
 
 
 async def remove_exclusion(
-    session: Transaction, user: CurrentUser, one: CreatorName, *, campaign_id: CampaignId | None = None
+    tx: Transaction, user: CurrentUser, one: CreatorName, *, campaign_id: CampaignId | None = None
 ) -> None:
-    """Off the list. Raises NotFound."""
-    if not await queries.remove(session, user.user_id, campaign_id, one.platform, one.kind, one.value):
+    """Raises NotFound."""
+    if not await queries.remove(tx, user.user_id, campaign_id, one):
         raise NotFound("Nobody of that name is on this list.")
-    await _record(session, user, ExclusionsChanged(campaign_id=campaign_id, added=0, removed=1))
+    await _record(tx, user, ExclusionsChanged(campaign_id=campaign_id, added=0, removed=1))
 
 
 async def suppress(
-    session: Transaction,
+    tx: Transaction,
     user: CurrentUser,
     key: SuppressionKey,
     one: CreatorName,
     *,
     reason: str | None = None,
 ) -> int:
-    """Nobody's search stores this person any more, and what is stored goes; how many searches held them.
+    """Keep a creator out of every search, and delete what is stored; how many searches held them.
 
-    Whom the catalog knows is suppressed by id and by every handle seen. The session has the system's claim.
-    Raises AdministratorRequired, WrongSuppressionKey.
+    A creator of the catalog is suppressed by id and by every handle seen. The transaction has the system's
+    claim. Raises AdministratorRequired, WrongSuppressionKey.
     """
     _require_administrator(user)
-    if await queries.has_other_key(session, key.id):
+    if await queries.has_other_key(tx, key.id):
         raise WrongSuppressionKey(
             "The list was made with another key: set TASTEMAKER_SUPPRESSION_KEY to that one."
         )
-    known = await queries.find_known_creators(session, one.platform, kind=one.kind, value=one.value)
+    known = await tx.many(
+        queries.FIND_KNOWN_CREATORS, platform=one.platform.value, kind=one.kind.value, value=one.value
+    )
     names = {(one.kind, one.value)}
     for creator in known:
         names |= {(ExclusionKind.STABLE_ID, creator.stable_id)}
         names |= {(ExclusionKind.HANDLE, fold_handle(handle)) for handle in creator.handles}
     for kind, value in sorted(names):
-        digest = key.digest(one.platform, kind, value)
-        await queries.add_suppression(
-            session, digest, key_id=key.id, platform=one.platform, kind=kind, reason=reason
+        await tx.run(
+            queries.ADD_SUPPRESSION,
+            digest=key.digest(one.platform, kind, value),
+            key_id=key.id,
+            platform=one.platform.value,
+            kind=kind.value,
+            reason=reason,
         )
     held = 0
     for creator in known:
         stable = key.digest(one.platform, ExclusionKind.STABLE_ID, creator.stable_id)
-        searches = await queries.erase_creator(session, one.platform, creator, digest=stable)
-        await record_many(session, [snapshot(search, Source.ADMIN_ACTION) for search in searches])
-        await forget_creator(session, one.platform, creator.stable_id)
+        searches = await queries.erase_creator(tx, one.platform, creator, digest=stable)
+        await record_many(tx, [snapshot(search, Source.ADMIN_ACTION) for search in searches])
+        await forget_creator(tx, one.platform, creator.stable_id)
         held += len(searches)
     event = CreatorSuppressed(platform=one.platform.value, searches=held)
-    await _record_by_digest(session, event, key, one, user)
+    await _record_by_digest(tx, event, key, one, user)
     return held
 
 
-async def lift_suppression(
-    session: Transaction, user: CurrentUser, key: SuppressionKey, one: CreatorName
-) -> None:
+async def lift_suppression(tx: Transaction, user: CurrentUser, key: SuppressionKey, one: CreatorName) -> None:
     """Only of this one name. Raises AdministratorRequired, NotFound."""
     _require_administrator(user)
-    if not await queries.remove_suppression(session, key.digest(one.platform, one.kind, one.value)):
+    if not await tx.run(queries.REMOVE_SUPPRESSION, digest=key.digest(one.platform, one.kind, one.value)):
         raise NotFound("Nobody of that name is suppressed.")
-    await _record_by_digest(session, SuppressionLifted(platform=one.platform.value), key, one, user)
+    await _record_by_digest(tx, SuppressionLifted(platform=one.platform.value), key, one, user)
 
 
 def _require_administrator(user: CurrentUser) -> None:
@@ -122,9 +125,9 @@ def _require_administrator(user: CurrentUser) -> None:
         raise AdministratorRequired("Only an administrator suppresses people.")
 
 
-async def _record(session: Transaction, user: CurrentUser, event: ExclusionsChanged) -> None:
+async def _record(tx: Transaction, user: CurrentUser, event: ExclusionsChanged) -> None:
     await record(
-        session,
+        tx,
         event,
         aggregate_id=user.user_id,
         identifier=str(new_id()),
@@ -134,14 +137,14 @@ async def _record(session: Transaction, user: CurrentUser, event: ExclusionsChan
 
 
 async def _record_by_digest(
-    session: Transaction,
+    tx: Transaction,
     event: CreatorSuppressed | SuppressionLifted,
     key: SuppressionKey,
     one: CreatorName,
     user: CurrentUser,
 ) -> None:
     await record(
-        session,
+        tx,
         event,
         aggregate_id=key.digest(one.platform, one.kind, one.value),
         identifier=str(new_id()),

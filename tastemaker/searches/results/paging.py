@@ -2,6 +2,7 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -29,6 +30,16 @@ class ResultFilter:
     min_followers: int | None = None
     max_followers: int | None = None
     has_email: bool = False
+
+    @property
+    def given(self) -> Mapping[str, int | bool]:
+        """The filters that are set, by name."""
+        values = {
+            "min_followers": self.min_followers,
+            "max_followers": self.max_followers,
+            "has_email": self.has_email or None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
 
 
 EVERYTHING = ResultFilter()

@@ -1,116 +1,100 @@
-"""The ledger of a search's calls: a row before each call, settled when it has answered."""
+"""The ledger of a search's provider calls: a row before each call, settled when it has answered."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
-
 from tastemaker.core.ids import new_id
-from tastemaker.db.messages import Message, in_one_message
+from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Cost
 from tastemaker.searches.run.queries import RunState
 
-BEGIN_CALL = text("""
+BEGIN_CALL = statement("""
     WITH abandoned AS (
         UPDATE provider_calls SET status = 'abandoned', finished_at = app_now()
-        WHERE tenant_id = :user_id AND run_id = :run_id AND status = 'estimated'
-          AND id IS DISTINCT FROM CAST(:unsettled AS uuid)
+        WHERE tenant_id = %(user_id)s AND run_id = %(run_id)s AND status = 'estimated'
+          AND id IS DISTINCT FROM CAST(%(unsettled)s AS uuid)
     ), started AS (
         UPDATE scraping_runs SET status = 'processing', started_at = coalesce(started_at, app_now())
-        WHERE id = :run_id AND tenant_id = :user_id AND status = 'pending'
+        WHERE id = %(run_id)s AND tenant_id = %(user_id)s AND status = 'pending'
     )
     INSERT INTO provider_calls (id, tenant_id, job_id, run_id, provider, operation, estimated_units,
                                 estimated_micros_usd, gate, request_digest, started_at)
-    VALUES (:call_id, :user_id, :search_id, :run_id, :provider, 'search_keyword', :units, :micros, :gate,
-            :digest, app_now())
+    VALUES (%(call_id)s, %(user_id)s, %(search_id)s, %(run_id)s, %(provider)s, 'search_keyword', %(units)s,
+            %(micros_usd)s, %(account)s, %(digest)s, app_now())
 """)
 
-
-ABANDON_CALL = text("""
+ABANDON_CALL = statement("""
     UPDATE provider_calls SET status = 'abandoned', finished_at = app_now()
-    WHERE id = :call_id AND tenant_id = :user_id AND status = 'estimated'
+    WHERE id = %(call_id)s AND tenant_id = %(user_id)s AND status = 'estimated'
 """)
 
-
-SETTLE_CALL = text("""
+SETTLE_CALL = statement("""
     UPDATE provider_calls
-    SET status = :status, calls = :calls, units = :units, micros_usd = :micros, error_kind = :error_kind,
-        finished_at = app_now()
-    WHERE id = :call_id AND tenant_id = :user_id
+    SET status = %(status)s, calls = %(calls)s, units = %(units)s, micros_usd = %(micros_usd)s,
+        error_kind = %(error_kind)s, finished_at = app_now()
+    WHERE id = %(call_id)s AND tenant_id = %(user_id)s
 """)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
-    """A call about to be made, and what it is expected to cost. `gate`: the account that limits it.
+    """A call about to be made, and its expected cost. `account`: the one whose limits it uses.
 
-    `digest`: of its question, where the answer is kept for others.
+    `digest`: of its request, where the answer is kept for others.
     """
 
     provider: str
     expected: Cost
-    gate: str | None
+    account: str | None
     digest: bytes | None = None
 
 
 async def begin_call(
-    session: Transaction, state: RunState, call: PlannedCall, *, unsettled: UUID | None = None
+    tx: Transaction, run: RunState, call: PlannedCall, *, unsettled: UUID | None = None
 ) -> UUID:
-    """The ledger's row of the page about to be fetched; one left by a dead process is `abandoned`.
+    """The ledger's row of the next page; a row that a dead process left is `abandoned`.
 
-    `unsettled`: the call of the page before, which has answered and is being kept.
+    `unsettled`: the call of the page before, which has answered and is not committed yet.
     """
-    async with in_one_message(session) as message:
-        return await write_call(message, state, call, unsettled=unsettled)
-
-
-async def write_call(
-    message: Message, state: RunState, call: PlannedCall, *, unsettled: UUID | None = None
-) -> UUID:
-    """The same, among other statements."""
     call_id = new_id()
-    await message.ask(
+    await tx.run(
         BEGIN_CALL,
-        {
-            "call_id": call_id,
-            "user_id": state.user_id,
-            "search_id": state.search_id,
-            "run_id": state.run_id,
-            "provider": call.provider,
-            "units": call.expected.units,
-            "micros": call.expected.micros_usd,
-            "gate": call.gate,
-            "digest": call.digest,
-            "unsettled": unsettled,
-        },
+        call_id=call_id,
+        user_id=run.user_id,
+        search_id=run.search_id,
+        run_id=run.run_id,
+        provider=call.provider,
+        units=call.expected.units,
+        micros_usd=call.expected.micros_usd,
+        account=call.account,
+        digest=call.digest,
+        unsettled=unsettled,
     )
     return call_id
 
 
 async def settle_call(
-    session: Transaction,
-    state: RunState,
+    tx: Transaction,
+    run: RunState,
     call_id: UUID,
     cost: Cost,
     *,
     status: str,
     error_kind: str | None = None,
 ) -> None:
-    await session.execute(
+    await tx.run(
         SETTLE_CALL,
-        {
-            "call_id": call_id,
-            "user_id": state.user_id,
-            "status": status,
-            "calls": cost.calls,
-            "units": cost.units,
-            "micros": cost.micros_usd,
-            "error_kind": error_kind,
-        },
+        call_id=call_id,
+        user_id=run.user_id,
+        status=status,
+        calls=cost.calls,
+        units=cost.units,
+        micros_usd=cost.micros_usd,
+        error_kind=error_kind,
     )
 
 
-async def abandon_call(session: Transaction, state: RunState, call_id: UUID) -> None:
-    """Nobody waits for its answer: it may have been charged, and its page is not kept."""
-    await session.execute(ABANDON_CALL, {"user_id": state.user_id, "call_id": call_id})
+async def abandon_call(tx: Transaction, run: RunState, call_id: UUID) -> None:
+    """Its answer is dropped: it may have been charged, and its page is not committed."""
+    await tx.run(ABANDON_CALL, call_id=call_id, user_id=run.user_id)

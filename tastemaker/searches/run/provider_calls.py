@@ -1,7 +1,7 @@
-"""Asking a provider for a page: from what was paid for already, or by a call within everybody's limits.
+"""Provider calls: a page from the store of paid pages, or by a call within the limits of its account.
 
-A live page is in the ledger before it is asked for, and is settled and kept as soon as its answer is there:
-who comes after a kill finds it. The sandbox costs nothing, and nothing limits it.
+A live call is in the ledger before it is sent, and is settled and stored as soon as it has answered, so that
+a killed worker's page is found again. The sandbox costs nothing and has no limits.
 """
 
 import asyncio
@@ -54,12 +54,10 @@ SWITCHES: Final = {
     Platform.INSTAGRAM: SEARCH_INSTAGRAM,
 }
 
-
 SPREAD_SECONDS, LONGEST_SPREAD_SECONDS = 0.5, 5.0
 
-
 SAME_PAGE_SECONDS = 0.5
-"""How often it is looked whether a page that another run asks for has come."""
+"""How often to look for a page that another run is fetching."""
 
 
 log = get_logger(__name__)
@@ -67,7 +65,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderAccess:
-    """How a run's provider is reached, with one state of the configuration for the whole page."""
+    """How a run reaches its provider, with one snapshot of the configuration for the whole page."""
 
     provider: Provider
     http: httpx.AsyncClient
@@ -81,75 +79,75 @@ class ProviderAccess:
         return self.provider.declaration
 
     @property
-    def gate(self) -> str | None:
-        """The account whose limits the calls take of; None where nothing limits them."""
+    def account(self) -> str | None:
+        """The account whose limits apply to its calls; None without limits."""
         return None if self.source == SANDBOX else limiter_of(self.declaration)
 
     @property
     def is_enabled(self) -> bool:
-        """Whether the operator lets live searches on the platform go on."""
+        """Whether the operator has switched on live searches on the platform."""
         return self.source != LIVE or self.config[SWITCHES[self.platform]]
 
     @property
     def reuse_for(self) -> timedelta:
-        """How long a page that was paid for may answer others."""
-        if self.gate is None or not self.declaration.policy.reusable:
+        """How long a paid page may be reused."""
+        if self.account is None or not self.declaration.policy.reusable:
             return timedelta(0)
         return self.config[REUSE_PAGES_FOR]
 
     @property
     def call(self) -> call_queries.PlannedCall | None:
-        """How a call enters the ledger; None where the system admits it, and writes it down, first."""
-        if self.gate is not None:
+        """The call for the ledger; None where `call_within_limits` writes it."""
+        if self.account is not None:
             return None
         expected = self.price(self.declaration.cost_per_page)
-        return call_queries.PlannedCall(provider=self.declaration.name, expected=expected, gate=None)
+        return call_queries.PlannedCall(provider=self.declaration.name, expected=expected, account=None)
 
     def price(self, cost: Cost) -> Cost:
-        """What it costs here: a sandbox takes no money."""
-        return cost if self.gate else replace(cost, micros_usd=0)
+        """The cost here: a sandbox takes no money."""
+        return cost if self.account else replace(cost, micros_usd=0)
 
 
-async def find_paid(session: Transaction, access: ProviderAccess, state: RunState) -> PaidPage | None:
-    """The page as somebody's call brought it, where that is fresh enough and may answer others."""
+async def find_paid(tx: Transaction, access: ProviderAccess, run: RunState) -> PaidPage | None:
+    """The page that an earlier call fetched, where it is fresh enough and may be reused."""
     if not access.reuse_for:
         return None
-    return await find_page(session, access.declaration, _query(state), state.cursor)
+    return await find_page(tx, access.declaration, _query(run), run.cursor)
 
 
-async def call_within_limits(database: Database, access: ProviderAccess, state: RunState) -> Page:
-    """One page of a provider that has a gate. Raises Throttled before, ProviderError after the call.
+async def call_within_limits(database: Database, access: ProviderAccess, run: RunState) -> Page:
+    """Fetch one page of a provider with limits. Raises Throttled before, ProviderError after the call.
 
-    A quota or a budget that has nothing left is a ProviderError that cost nothing.
+    An empty quota or budget is a ProviderError without cost.
     """
-    call_id, pause = await in_transaction(database, SYSTEM, partial(_enter, access=access, state=state))
+    call_id, pause = await in_transaction(database, SYSTEM, partial(_enter, access=access, run=run))
     try:
         await asyncio.sleep(pause)
-        page = await fetch_page(access, state)
-    except asyncio.CancelledError:  # nobody else has to wait for its answer, or for its place
+        page = await fetch_page(access, run)
+    except asyncio.CancelledError:  # so that nobody waits for its answer or its place
         with suppress(*DATABASE_TROUBLE):
-            abandon = partial(call_queries.abandon_call, state=state, call_id=call_id)
+            abandon = partial(call_queries.abandon_call, run=run, call_id=call_id)
             await in_transaction(database, SYSTEM, abandon)
         raise
     except ProviderError as error:
-        settle = partial(_settle_failure, access=access, state=state, call_id=call_id, error=error)
+        settle = partial(_settle_failure, access=access, run=run, call_id=call_id, error=error)
         await in_transaction(database, SYSTEM, settle)
         raise
     await in_transaction(
-        database, SYSTEM, partial(_settle, access=access, state=state, call_id=call_id, page=page)
+        database, SYSTEM, partial(_settle, access=access, run=run, call_id=call_id, page=page)
     )
     return page
 
 
-async def fetch_page(access: ProviderAccess, state: RunState) -> Page:
-    """The one place where a provider is asked, with no transaction open. Raises ProviderError.
+async def fetch_page(access: ProviderAccess, run: RunState) -> Page:
+    """The one place that calls a provider, with no transaction open. Raises ProviderError.
 
-    Whatever else the adapter raises is its own mistake, and counts as an answer of garbage.
+    Any other error of the adapter counts as an answer of garbage.
     """
     name, seconds = access.declaration.name, access.declaration.page_seconds
     try:
         async with asyncio.timeout(seconds):
-            page = await access.provider.search_keyword(access.http, _query(state), state.cursor)
+            page = await access.provider.search_keyword(access.http, _query(run), run.cursor)
     except ProviderError as error:
         error.cost = access.price(error.cost)
         raise
@@ -165,62 +163,58 @@ async def fetch_page(access: ProviderAccess, state: RunState) -> Page:
 
 
 def spread(seconds: float) -> float:
-    """Seconds to add to a wait, so that those who wait for the same moment do not all come at once."""
+    """Seconds of jitter to add to a wait."""
     return random.uniform(0, min(max(seconds, SPREAD_SECONDS), LONGEST_SPREAD_SECONDS))  # noqa: S311 - jitter, not a secret
 
 
-async def _enter(session: Transaction, *, access: ProviderAccess, state: RunState) -> tuple[UUID, float]:
-    """The call's row in the ledger, and how long to wait before it goes out: seconds at most."""
+async def _enter(tx: Transaction, *, access: ProviderAccess, run: RunState) -> tuple[UUID, float]:
+    """The call's row in the ledger, and the seconds to wait before it is sent."""
     declared, capability = access.declaration, Capability.KEYWORD_SEARCH
-    gate, digest = (
+    account, digest = (
         limiter_of(declared),
-        question(declared, _query(state), state.cursor) if access.reuse_for else None,
+        question(declared, _query(run), run.cursor) if access.reuse_for else None,
     )
     if digest is not None and await is_on_its_way(
-        session, digest, provider=declared.name, gate=gate, run_id=state.run_id, seconds=declared.page_seconds
+        tx, digest, provider=declared.name, gate=account, run_id=run.run_id, seconds=declared.page_seconds
     ):
         raise Throttled(SAME_PAGE_SECONDS, "The same page is being asked for already.")
     pause = await limits.acquire(
-        session,
+        tx,
         declared,
         access.config,
         capability,
-        user_id=state.user_id,
-        search_id=state.search_id,
-        max_cost=state.max_cost,
+        user_id=run.user_id,
+        search_id=run.search_id,
+        max_cost=run.max_cost,
     )
     expected = declared.price_of(capability)
-    call = call_queries.PlannedCall(provider=declared.name, expected=expected, gate=gate, digest=digest)
-    return await call_queries.begin_call(session, state, call), pause
+    call = call_queries.PlannedCall(provider=declared.name, expected=expected, account=account, digest=digest)
+    return await call_queries.begin_call(tx, run, call), pause
 
 
 async def _settle(
-    session: Transaction, *, access: ProviderAccess, state: RunState, call_id: UUID, page: Page
+    tx: Transaction, *, access: ProviderAccess, run: RunState, call_id: UUID, page: Page
 ) -> None:
-    """Paid for, and kept for whoever asks the same: also for this run, should its process die now."""
-    await call_queries.settle_call(session, state, call_id, page.cost, status="charged")
-    await limits.record_success(session, access.declaration)
+    """Settle the call, and store its page for others and for this run, should its process die now."""
+    await call_queries.settle_call(tx, run, call_id, page.cost, status="charged")
+    await limits.record_success(tx, access.declaration)
     if access.reuse_for:
-        await _keep(session, access, state, page)
+        await _keep(tx, access, run, page)
 
 
-async def _keep(session: Transaction, access: ProviderAccess, state: RunState, page: Page) -> None:
-    await lock_for_keeping(session)
-    kept = await filter_for_reuse(session, page, access.platform, access.key)
+async def _keep(tx: Transaction, access: ProviderAccess, run: RunState, page: Page) -> None:
+    await lock_for_keeping(tx)
+    kept = await filter_for_reuse(tx, page, access.platform, access.key)
     if kept is not None:
-        await keep_for_others(
-            session, access.declaration, _query(state), state.cursor, kept, keep=access.reuse_for
-        )
+        await keep_for_others(tx, access.declaration, _query(run), run.cursor, kept, keep=access.reuse_for)
 
 
 async def _settle_failure(
-    session: Transaction, *, access: ProviderAccess, state: RunState, call_id: UUID, error: ProviderError
+    tx: Transaction, *, access: ProviderAccess, run: RunState, call_id: UUID, error: ProviderError
 ) -> None:
-    await call_queries.settle_call(
-        session, state, call_id, error.cost, status="failed", error_kind=error.kind.value
-    )
-    await limits.record_failure(session, access.declaration, access.config, Capability.KEYWORD_SEARCH, error)
+    await call_queries.settle_call(tx, run, call_id, error.cost, status="failed", error_kind=error.kind.value)
+    await limits.record_failure(tx, access.declaration, access.config, Capability.KEYWORD_SEARCH, error)
 
 
-def _query(state: RunState) -> KeywordQuery:
-    return KeywordQuery(keyword=state.keyword, region=state.region)
+def _query(run: RunState) -> KeywordQuery:
+    return KeywordQuery(keyword=run.keyword, region=run.region)

@@ -1,12 +1,12 @@
-"""A run, page after page: fetch with no transaction open, keep in one transaction, fenced by version.
+"""The page loop: fetch a page with no transaction open, commit it in one transaction, fenced by version.
 
-A kill at any line loses nothing and repeats nothing: what is committed is the cursor together with the
-creators it was reached by, and whoever comes later goes on from there.
+A kill at any line loses nothing and repeats nothing: the cursor is committed together with the creators of
+its page, and the next worker continues from there.
 """
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -26,58 +26,50 @@ from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.core.waiting import call_off
 from tastemaker.db.claims import Tenant
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_full
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import DATABASE_TROUBLE, Transaction, in_transaction, is_full
 from tastemaker.events.payloads import SearchProcessing
 from tastemaker.jobs.types import Again, Done, JobContext, JobResult
 from tastemaker.providers.base import Page, Provider, ProviderError
 from tastemaker.providers.limits import Throttled
-from tastemaker.providers.page_store import PaidPage
 from tastemaker.providers.samples import sampled
 from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.queries import lock_search
 from tastemaker.searches.run import call_queries, queries
 from tastemaker.searches.run.failures import event_identifier, park, postpone, provider_failed, record_event
-from tastemaker.searches.run.page import MOST_PAGES, FetchedPage, Kept, can_ask_ahead, keep_page, next_state
+from tastemaker.searches.run.page import (
+    MOST_PAGES,
+    Continue,
+    FetchedPage,
+    PendingPage,
+    can_ask_ahead,
+    commit_page,
+    is_next_wanted,
+    next_state,
+)
 from tastemaker.searches.run.provider_calls import ProviderAccess, call_within_limits, fetch_page, find_paid
 from tastemaker.searches.run.queries import RunState
 from tastemaker.searches.service import ContinueRun, end_run, end_search
 from tastemaker.searches.types import EndReason
 
 SLICE_SECONDS = 4.0
-"""A run works that long before it queues again behind the others, so that nobody waits longer."""
-
+"""The time slice of a run; then it queues again behind the others."""
 
 AHEAD_FROM_SECONDS = 0.05
-"""From a provider that takes so long the next page is asked for while the last one is kept."""
-
+"""From a provider at least so slow the next page is requested during the commit of the last one."""
 
 KEY_SECONDS = 600.0
-
-
 NO_KEY = "Here the key of the list of suppressed people is missing; without it nothing may be stored."
-
-
 SWITCHED_OFF_SECONDS = 15.0
-"""How often a run looks whether its platform is switched on again: thousands may look at the same time."""
-
+"""How often a run checks whether its platform is switched on again; thousands may check at a time."""
 
 SPACE_SECONDS = 60.0
-"""How long a search waits for space on the database's disk before it is tried again."""
+"""How long a search waits for space on the database's disk before the next attempt."""
 
+Step = Continue | Done | Again
+"""What a run does after a page: the next page, nothing more, or the same message later."""
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class PendingPage:
-    """A page to be asked for, with the ledger's row of the call; one on its way; or one that was paid for."""
-
-    state: RunState
-    call_id: UUID | None
-    paid: PaidPage | None = None
-    ahead: "asyncio.Task[Page] | None" = None
-    """Its page, where it was asked for while the one before was kept."""
 
 
 async def continue_run(
@@ -88,7 +80,7 @@ async def continue_run(
     http: httpx.AsyncClient,
     key: SuppressionKey | None = None,
 ) -> JobResult:
-    """Work on the run until it ends, its slice is over, or the worker wants to stop."""
+    """Work on the run until it ends, its time slice is over, or the worker stops."""
     slice_ends = monotonic() + SLICE_SECONDS
     pending: PendingPage | None = None
     try:
@@ -98,15 +90,15 @@ async def continue_run(
                 http=http,
                 platform=message.platform,
                 source=message.source,
-                config=context.config.snapshot(),  # one state of it for the whole page
+                config=context.config.snapshot(),  # the same for the whole page
                 key=key,
             )
-            if pending is None and not access.is_enabled:  # what is on its way is kept
+            if pending is None and not access.is_enabled:  # a page under way is still committed
                 return await wait_for_provider(context, message, seconds=SWITCHED_OFF_SECONDS)
             step = await _one_page_or_wait_for_space(context, message, access, pending, slice_ends=slice_ends)
-            if isinstance(step, Done | Again):
+            if not isinstance(step, Continue):
                 return step
-            pending = step
+            pending = step.next
         return Again()
     finally:
         if pending is not None and pending.ahead is not None:
@@ -114,30 +106,30 @@ async def continue_run(
 
 
 async def wait_for_provider(context: JobContext, message: ContinueRun, *, seconds: float) -> JobResult:
-    """Nobody here can ask for the page: another worker may, until the search has run out of time."""
+    """Retry later, as another worker may fetch the page, until the search times out."""
 
-    async def look(session: Transaction) -> JobResult:
-        state = await queries.find_run_state(session, ExternalUserId(message.user_id), RunId(message.run_id))
-        if state is None:
+    async def look(tx: Transaction) -> JobResult:
+        run = await queries.find_run_state(tx, ExternalUserId(message.user_id), RunId(message.run_id))
+        if run is None:
             return Done()
-        if state.timed_out and state.parked_for <= 0:
-            await end_search(session, state.user_id, state.search_id, EndReason.TIMEOUT)
+        if run.timed_out and run.parked_for <= 0:
+            await end_search(tx, run.user_id, run.search_id, EndReason.TIMEOUT)
             return Done()
         return Again(seconds)
 
     return await in_transaction(context.database, Tenant(ExternalUserId(message.user_id)), look)
 
 
-async def give_up_run(session: Transaction, message: ContinueRun) -> None:
-    """The message failed for good: the run ends, so that its search does; what it found is kept."""
-    state = await queries.find_run_state(session, ExternalUserId(message.user_id), RunId(message.run_id))
-    if state is None:
+async def give_up_run(tx: Transaction, message: ContinueRun) -> None:
+    """End the run, as its message failed for good, so that its search ends too. What it found stays."""
+    run = await queries.find_run_state(tx, ExternalUserId(message.user_id), RunId(message.run_id))
+    if run is None:
         return
-    await lock_search(session, state.user_id, state.search_id)
+    await lock_search(tx, run.user_id, run.search_id)
     await queries.count_failure(
-        session, state, error_kind="internal", error="The search stopped on a fault of its own; see the log."
+        tx, run, error_kind="internal", error="The search stopped on a fault of its own; see the log."
     )
-    await end_run(session, state.user_id, state.search_id, state.run_id, EndReason.PROVIDER_FAILED)
+    await end_run(tx, run.user_id, run.search_id, run.run_id, EndReason.PROVIDER_FAILED)
 
 
 async def _one_page_or_wait_for_space(
@@ -147,55 +139,58 @@ async def _one_page_or_wait_for_space(
     pending: PendingPage | None,
     *,
     slice_ends: float,
-) -> PendingPage | JobResult | None:
+) -> Step:
     try:
         return await _one_page(context, message, access, pending, slice_ends=slice_ends)
     except psycopg.Error as error:
         if not is_full(error):
             raise
         log.warning("the database's disk is full, run %s waits", message.run_id)
-    with suppress(*DATABASE_TROUBLE):  # the note needs a little space itself
+    with suppress(*DATABASE_TROUBLE):  # parking needs a little space itself
         claim = Tenant(ExternalUserId(message.user_id))
         await in_transaction(context.database, claim, partial(_park_for_space, message=message))
     return Again(SPACE_SECONDS)
 
 
-async def _park_for_space(session: Transaction, *, message: ContinueRun) -> None:
-    state = await queries.find_run_state(session, ExternalUserId(message.user_id), RunId(message.run_id))
-    if state is not None:
-        await park(session, state, seconds=SPACE_SECONDS, reason="The database's disk is full.")
+async def _park_for_space(tx: Transaction, *, message: ContinueRun) -> None:
+    run = await queries.find_run_state(tx, ExternalUserId(message.user_id), RunId(message.run_id))
+    if run is not None:
+        await park(tx, run, seconds=SPACE_SECONDS, reason="The database's disk is full.")
 
 
 async def _one_page(
     context: JobContext,
     message: ContinueRun,
     access: ProviderAccess,
-    next_: PendingPage | None,
+    pending: PendingPage | None,
     *,
     slice_ends: float,
-) -> PendingPage | JobResult | None:
-    """The run goes on with what has pending; None: with what is still to begin."""
+) -> Step:
+    """Begin a page where none is pending, fetch it, and commit it."""
     database, claim = context.database, Tenant(ExternalUserId(message.user_id))
-    pending = next_ or await _begin_first(database, claim, message, access)
-    if not isinstance(pending, PendingPage):
-        return pending
-    asked = monotonic()
+    if pending is None:
+        begun = await in_transaction(database, claim, partial(_begin, message=message, access=access))
+        if not isinstance(begun, PendingPage):
+            return begun
+        pending = begun
+    requested = monotonic()
     try:
-        page = await _page_of(database, access, pending)
+        page = await _fetch(database, access, pending)
     except Throttled as wait:
-        return await in_transaction(database, claim, partial(postpone, state=pending.state, wait=wait))
+        return await in_transaction(database, claim, partial(postpone, run=pending.run, wait=wait))
     except ProviderError as error:
         failed = partial(
             provider_failed,
             job=context.job,
-            state=pending.state,
+            run=pending.run,
             call_id=pending.call_id,
             error=error,
             access=access,
         )
         return await in_transaction(database, claim, failed)
     fetched = FetchedPage(
-        state=pending.state,
+        run=pending.run,
+        progress=pending.progress,
         job=context.job,
         call_id=pending.call_id,
         page=page,
@@ -207,138 +202,124 @@ async def _one_page(
         most_pages=_most_pages(access),
     )
     now = monotonic()  # after the call, which takes long
-    next_access = replace(access, config=context.config.snapshot())  # the next page has a state of its own
+    next_access = replace(access, config=context.config.snapshot())  # the next page has its own snapshot
     may_go_on = not context.stopping.is_set() and now < slice_ends and next_access.is_enabled
-    is_slow = pending.ahead is not None or now - asked >= AHEAD_FROM_SECONDS
+    is_slow = pending.ahead is not None or now - requested >= AHEAD_FROM_SECONDS
     if may_go_on and is_slow and can_ask_ahead(fetched):
-        return await _keep_and_ask_ahead(database, claim, fetched, next_access)
-    keep = partial(_keep, fetched=fetched, access=access, may_go_on=may_go_on)
-    return await in_transaction(database, claim, keep)
-
-
-async def _keep_and_ask_ahead(
-    database: Database, claim: Tenant, fetched: FetchedPage, access: ProviderAccess
-) -> PendingPage | JobResult | None:
-    """The next page is on its way while this one is kept: a search takes as long as its provider does.
-
-    It is in the ledger before, and kept after this one, by the state that this one leaves. Where there is no
-    such state, since somebody else has ended the search or taken the run, it is called off.
-    """
-    pending = await in_transaction(database, claim, partial(_begin_next, fetched=fetched, access=access))
-    if pending is None:
-        return await in_transaction(
-            database, claim, partial(_keep, fetched=fetched, access=access, may_go_on=False)
-        )
-    ahead = None if pending.paid else asyncio.create_task(_fetch_sampled(database, access, pending.state))
-    kept: Kept | None = None
-    try:
-        kept = await in_transaction(database, claim, partial(keep_page, fetched=fetched, is_last=True))
-    finally:
-        if (kept is None or kept.next_state is None) and ahead is not None:
-            await call_off(ahead)
-    if kept.next_state is not None:
-        return replace(pending, state=kept.next_state, ahead=ahead)
-    if pending.call_id is not None:
-        await in_transaction(
-            database, claim, partial(call_queries.abandon_call, state=pending.state, call_id=pending.call_id)
-        )
-    return None if kept.goes_on else Done()
-
-
-async def _begin_next(
-    session: Transaction, *, fetched: FetchedPage, access: ProviderAccess
-) -> PendingPage | None:
-    """None where nobody wants it: somebody else has the run by now, or has ended or filled its search."""
-    found = len(fetched.page.creators)
-    if not await queries.is_next_wanted(session, fetched.state, fetched.job, found=found):
-        return None
-    return await _begin_call(session, next_state(fetched), access, unsettled=fetched.call_id)
-
-
-async def _page_of(database: Database, access: ProviderAccess, pending: PendingPage) -> Page:
-    if pending.paid is not None:
-        return pending.paid.page
-    return await (pending.ahead or _fetch_sampled(database, access, pending.state))
-
-
-def _most_pages(access: ProviderAccess) -> int:
-    """An end for keywords whose provider finds none."""
-    return int(access.config[MAX_API_CALLS_TIKTOK]) if access.platform is Platform.TIKTOK else MOST_PAGES
-
-
-async def _begin_first(
-    database: Database, claim: Tenant, message: ContinueRun, access: ProviderAccess
-) -> PendingPage | JobResult:
-    return await in_transaction(database, claim, partial(_begin, message=message, access=access))
-
-
-async def _keep(
-    session: Transaction, *, fetched: FetchedPage, access: ProviderAccess, may_go_on: bool
-) -> PendingPage | JobResult | None:
-    """The page is kept and the next one pending in one transaction: a round of trips less for each page."""
-    next_call = access.call if may_go_on else None
-    kept = await keep_page(
-        session, fetched, next_call=next_call, is_last=next_call is not None or not may_go_on
+        return await _commit_and_ask_ahead(database, claim, fetched, next_access)
+    commit = (
+        partial(_commit_and_begin_next, fetched=fetched, access=access)
+        if may_go_on
+        else partial(_commit_last, fetched=fetched)
     )
-    if not kept.goes_on:
-        return Done()
-    if kept.next_state is None or not may_go_on:
-        return None
-    if kept.next_call_id is not None:
-        return PendingPage(kept.next_state, kept.next_call_id)
-    return await _begin_call(session, kept.next_state, access)
+    return await in_transaction(database, claim, commit)
 
 
-async def _fetch_sampled(database: Database, access: ProviderAccess, state: RunState) -> Page:
-    call = (
-        partial(fetch_page, access, state)
-        if access.gate is None
-        else partial(call_within_limits, database, access, state)
-    )
-    return await sampled(database, access.declaration.name, "search_keyword", call)
-
-
-async def _begin(
-    session: Transaction,
-    *,
-    message: ContinueRun,
-    access: ProviderAccess,
-) -> PendingPage | JobResult:
+async def _begin(tx: Transaction, *, message: ContinueRun, access: ProviderAccess) -> PendingPage | JobResult:
+    """The run's next page with its row in the ledger, unless the run has to wait or to end."""
     user_id, run_id = ExternalUserId(message.user_id), RunId(message.run_id)
     key_id = access.key.id if access.key else NO_KEY_ID
-    state = await queries.find_run_state(session, user_id, run_id, key_id=key_id)
-    if state is None:
+    run = await queries.find_run_state(tx, user_id, run_id, key_id=key_id)
+    if run is not None and run.parked_for > 0:  # locks the search first, so that a concurrent resume is seen
+        await lock_search(tx, user_id, run.search_id)
+        run = await queries.find_run_state(tx, user_id, run_id, key_id=key_id)
+    if run is None:
         return Done()
-    if state.parked_for > 0:  # whoever goes on with it in this moment is waited for, and believed
-        await lock_search(session, user_id, state.search_id)
-        state = await queries.find_run_state(session, user_id, run_id, key_id=key_id)
-        if state is None:
-            return Done()
-    if state.parked_for > 0:
-        return Again(state.parked_for)
-    if state.timed_out:
-        await end_search(session, state.user_id, state.search_id, EndReason.TIMEOUT)
+    if run.parked_for > 0:
+        return Again(run.parked_for)
+    if run.timed_out:
+        await end_search(tx, user_id, run.search_id, EndReason.TIMEOUT)
         return Done()
-    if state.lacks_key:
-        await lock_search(session, state.user_id, state.search_id)
-        return await park(session, state, seconds=KEY_SECONDS, reason=NO_KEY)
-    if not state.is_begun:
-        await _begin_search(session, state, time_limit=_time_limit(access.config, message.platform))
-    return await _begin_call(session, state, access)
+    if run.lacks_key:
+        await lock_search(tx, user_id, run.search_id)
+        return await park(tx, run, seconds=KEY_SECONDS, reason=NO_KEY)
+    if not run.is_begun:
+        await _begin_search(tx, run, time_limit=_time_limit(access.config, message.platform))
+    return await _begin_call(tx, PendingPage(run=run), access)
+
+
+async def _begin_search(tx: Transaction, run: RunState, *, time_limit: timedelta) -> None:
+    moment = await queries.begin_search(tx, run, time_limit=time_limit)
+    if moment is not None:
+        await record_event(tx, SearchProcessing(), run, once=event_identifier(run, moment))
 
 
 async def _begin_call(
-    session: Transaction, state: RunState, access: ProviderAccess, *, unsettled: UUID | None = None
+    tx: Transaction, pending: PendingPage, access: ProviderAccess, *, unsettled: UUID | None = None
 ) -> PendingPage:
     if access.call is None:
-        return PendingPage(state, None, await find_paid(session, access, state))
-    return PendingPage(state, await call_queries.begin_call(session, state, access.call, unsettled=unsettled))
+        return replace(pending, paid=await find_paid(tx, access, pending.run))
+    call_id = await call_queries.begin_call(tx, pending.run, access.call, unsettled=unsettled)
+    return replace(pending, call_id=call_id)
 
 
-async def _begin_search(session: Transaction, state: RunState, *, time_limit: timedelta) -> None:
-    moment = await queries.begin_search(session, state, time_limit=time_limit)
-    if moment is not None:
-        await record_event(session, SearchProcessing(), state, once=event_identifier(state, moment))
+async def _fetch(database: Database, access: ProviderAccess, pending: PendingPage) -> Page:
+    if pending.paid is not None:
+        return pending.paid.page
+    return await (pending.ahead or _call(database, access, pending.run))
+
+
+async def _call(database: Database, access: ProviderAccess, run: RunState) -> Page:
+    if access.account is None:
+        call = partial(fetch_page, access, run)
+    else:
+        call = partial(call_within_limits, database, access, run)
+    return await sampled(database, access.declaration.name, "search_keyword", call)
+
+
+async def _commit_last(tx: Transaction, *, fetched: FetchedPage) -> Step:
+    """Commit the page of a run whose slice is over."""
+    step = await commit_page(tx, fetched)
+    return step if isinstance(step, Done) else Continue()
+
+
+async def _commit_and_begin_next(tx: Transaction, *, fetched: FetchedPage, access: ProviderAccess) -> Step:
+    """Commit the page and begin the next one in one transaction."""
+    step = await commit_page(tx, fetched, next_call=access.call)
+    if isinstance(step, Done) or step.next is None or step.next.call_id is not None:
+        return step
+    return Continue(await _begin_call(tx, step.next, access))
+
+
+async def _commit_and_ask_ahead(
+    database: Database, claim: Tenant, fetched: FetchedPage, access: ProviderAccess
+) -> Step:
+    """Request the next page, and commit this one meanwhile: a search takes as long as its provider does.
+
+    The next page is in the ledger before its call. It is cancelled where the commit shows that it is not
+    wanted: another worker has ended the search or taken the run.
+    """
+    begun = await in_transaction(database, claim, partial(_begin_next, fetched=fetched, access=access))
+    if isinstance(begun, Done):
+        return await in_transaction(database, claim, partial(_commit_last, fetched=fetched))
+    ahead = None if begun.paid else asyncio.create_task(_call(database, access, begun.run))
+    step: Continue | Done = Done()
+    try:
+        step = await in_transaction(database, claim, partial(commit_page, fetched=fetched))
+    finally:
+        is_wanted = isinstance(step, Continue) and step.next is not None
+        if not is_wanted and ahead is not None:
+            await call_off(ahead)
+    if isinstance(step, Continue) and step.next is not None:
+        return Continue(replace(begun, run=step.next.run, progress=step.next.progress, ahead=ahead))
+    if begun.call_id is not None:
+        abandon = partial(call_queries.abandon_call, run=begun.run, call_id=begun.call_id)
+        await in_transaction(database, claim, abandon)
+    return step
+
+
+async def _begin_next(tx: Transaction, *, fetched: FetchedPage, access: ProviderAccess) -> PendingPage | Done:
+    """Done: another worker has the run, or the search has ended or is full."""
+    if not await is_next_wanted(tx, fetched):
+        return Done()
+    following = PendingPage(run=next_state(fetched))
+    return await _begin_call(tx, following, access, unsettled=fetched.call_id)
+
+
+def _most_pages(access: ProviderAccess) -> int:
+    """The end of keywords whose provider has no end."""
+    is_tiktok = access.platform is Platform.TIKTOK
+    return int(access.config[MAX_API_CALLS_TIKTOK]) if is_tiktok else MOST_PAGES
 
 
 def _time_limit(config: Configuration, platform: Platform) -> timedelta:
