@@ -20,8 +20,8 @@ from tastemaker.config_store.keys import REUSE_PAGES_FOR, SEARCH_INSTAGRAM, SEAR
 from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import DATABASE_TROUBLE, Transaction, in_transaction
 from tastemaker.providers import limits
 from tastemaker.providers.base import (
     Capability,
