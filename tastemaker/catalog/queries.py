@@ -106,6 +106,7 @@ UPSERT_CREATORS = statement(
          LEFT JOIN creators known ON known.platform = named.platform AND known.stable_id = named.surrogate
     """,
     UpsertedCreator,
+    not_null="stable_id id",
 )
 """All creators of a page, their handles and today's follower counts; beside each the row of the catalog that
 knows its handle but not its id. `named` is made first: behind row-level policies no index is used for a

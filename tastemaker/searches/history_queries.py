@@ -76,7 +76,7 @@ LIST_SEARCH_HISTORY = composed(
     LIMIT %(limit)s
     """,
     PastSearch,
-    not_null="keywords progress result_pages",
+    not_null="id platform keywords status target stored progress created_at result_pages",
     filters=any_of(
         campaign="AND j.campaign_id = %(campaign_id)s",
         after=_OLDER_SEARCHES,
@@ -278,7 +278,7 @@ LIST_CAMPAIGN_PLATFORMS = statement(
     ORDER BY p.platform
     """,
     CampaignPlatformRow,
-    not_null="searches open_searches result_pages stored creators",
+    not_null="id name search_type status created_at searches open_searches result_pages stored creators",
 )
 
 

@@ -188,7 +188,8 @@ ADVANCE_RUN = statement("""
 COUNT_FAILURE = statement(
     """
     UPDATE scraping_runs
-    SET failures = failures + CAST(%(counts)s AS integer), error_kind = %(error_kind)s, error = %(error)s
+    SET failures = failures + CAST(CAST(%(counts)s AS boolean) AS integer), error_kind = %(error_kind)s,
+        error = %(error)s
     WHERE id = %(run_id)s AND tenant_id = %(user_id)s AND version = %(version)s
       AND status IN ('pending', 'processing')
     RETURNING failures
