@@ -217,7 +217,7 @@ async def upsert(
 async def list_newer(
     tx: Transaction, creators: Sequence[Creator], posts: Sequence[Post], since: datetime
 ) -> CatalogIds:
-    """Those that the catalog was told of at that moment or later."""
+    """Creators and posts that were fetched at that moment or later."""
     platforms = [*{one.platform.value for one in creators}]
     stable_ids, post_ids = [one.stable_id for one in creators], [one.post_id for one in posts]
     newer = await tx.many(NEWER_CREATORS, ids=stable_ids, platforms=platforms, since=since)
@@ -229,9 +229,9 @@ def _distinct(creators: Sequence[Creator]) -> Iterable[Creator]:
     return {creator.stable_id: creator for creator in creators}.values()
 
 
-def _row(told: Creator | Post, columns: Sequence[str]) -> dict[str, Any]:
-    """By the names of the columns, in any order."""
-    return {name: getattr(told, name) for name in columns}
+def _row(given: Creator | Post, columns: Sequence[str]) -> dict[str, Any]:
+    """A row by the names of its columns."""
+    return {name: getattr(given, name) for name in columns}
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""What a search will probably cost, before anything is asked for."""
+"""The probable cost of a search, estimated without a call."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tastemaker.searches.service import MOST_RUNS_AT_ONCE
 from tastemaker.searches.types import SearchRequest
 
 NEW_ON_A_PAGE = 0.6
-"""Of a page's items: how many creators are new to a search, where nobody has searched there yet."""
+"""Share of a page's items that are new creators, where the user has not searched on the platform yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class CostEstimate:
 async def estimate_cost(
     tx: Transaction, user_id: ExternalUserId, request: SearchRequest, declaration: Declaration
 ) -> CostEstimate:
-    """By what a page brought in the user's own searches on the platform. Nothing is asked for."""
+    """By the yield of a page in the user's own searches on the platform."""
     known = await find_yield(tx, user_id, request.platform)
     expected = max(known or declaration.page_size * NEW_ON_A_PAGE, 1.0)
     side_by_side = min(len(request.keywords), MOST_RUNS_AT_ONCE)

@@ -98,7 +98,7 @@ LIST_RUNS = statement(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndState:
-    """Why each run ended, how many creators the search holds, and how many were asked for."""
+    """Why each run ended, how many creators the search holds, and its target."""
 
     reasons: tuple[EndReason, ...]
     stored: int

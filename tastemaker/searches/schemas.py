@@ -1,4 +1,4 @@
-"""Searches as JSON: what is taken and what is told."""
+"""Searches as JSON: the bodies of requests and answers."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -64,7 +64,7 @@ SEARCH_SWEEPER = scheduled(
         name="search_sweeper",
         every=timedelta(seconds=15),
         job=SWEEP_SEARCHES,
-        meaning="Ends searches whose time is over, and publishes again what got lost.",
+        meaning="Ends searches past their time limit, and publishes lost messages again.",
     )
 )
 
@@ -74,7 +74,7 @@ VALUES_EXPIRE = scheduled(
         name="expire_values",
         every=timedelta(hours=1),
         job=EXPIRE_VALUES,
-        meaning="Removes what a provider's policy lets nobody keep any longer, unless it was told again.",
+        meaning="Deletes values past their provider's retention. A later fetch extends it.",
     )
 )
 

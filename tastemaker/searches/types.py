@@ -1,4 +1,4 @@
-"""A search and its runs: what may be asked for, how they stand, and what their ends mean together."""
+"""A search and its runs: requests, states and outcomes."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ REGION_LENGTH = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """`stored` creators of at most `target`; `parked_until` says when a parked one goes on."""
+    """`stored` creators of at most `target`; `parked_until`: when a parked search continues."""
 
     id: SearchId
     user_id: ExternalUserId

@@ -58,7 +58,7 @@ class ResultsPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedCreator(FoundCreator):
-    """`sort_key`: its place in the order that was asked for."""
+    """`sort_key`: its place in the requested order."""
 
     sort_key: int
 
@@ -151,7 +151,7 @@ async def list_results(
     after: ResultPosition | None = None,
     limit: int,
 ) -> ResultsPage:
-    """One page; `after` is the `next` of the page before, asked for with the same sort."""
+    """One page; `after` is the `next` of the page before, with the same sort."""
     filters = wanted.given
     values: dict[str, Any] = {name: value for name, value in filters.items() if name != "has_email"}
     if after is not None:
@@ -163,7 +163,7 @@ async def list_results(
     chosen = LIST_RESULTS.choose(key=sort.value, filters=tuple(filters), after=("after",) if after else ())
     rows = await tx.many(chosen, user_id=user_id, search_ids=list(search_ids), limit=limit + 1, **values)
     shown = [_without_key(row) for row in rows[:limit]]
-    if len(rows) <= limit or not shown:  # one row more than asked for means another page
+    if len(rows) <= limit or not shown:  # one row more than the limit means another page
         return ResultsPage(shown, next=None)
     last = rows[limit - 1]
     return ResultsPage(shown, next=ResultPosition(last.sort_key, last.search_id, last.position))
