@@ -14,7 +14,8 @@ import psycopg
 from bench.measuring import Urls, arguments, database, server, show, timed
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
-from tastemaker.db.engine import Database, PoolProfile, open_database
+from tastemaker.db.pool import Database, open_database
+from tastemaker.db.profiles import PoolProfile
 from tastemaker.searches.history_queries import list_results_with_creator
 from tests.proofs.rows import load_results, load_users
 
