@@ -16,7 +16,7 @@ import tastemaker.campaigns.api
 import tastemaker.searches.api
 from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.core.settings import Settings, get_settings
-from tastemaker.db.access import Access, database_access
+from tastemaker.db.access import DatabaseUrls, database_access
 from tastemaker.db.profiles import WEB_WAIT
 from tastemaker.jobs.transports.qstash import find_qstash
 from tastemaker.jobs.transports.qstash_callbacks import Deliveries
@@ -65,7 +65,7 @@ def create_app(services: Services | None = None, deliveries: Deliveries | None =
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, access: Access) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, access: DatabaseUrls) -> AsyncIterator[Services]:
     """Over a database whose schema is at its head. A request waits two seconds for a connection."""
     async with (
         connected(settings, access, wait=WEB_WAIT) as database,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
-from tastemaker.db.access import Access
+from tastemaker.db.access import DatabaseUrls
 from tastemaker.db.pool import Database, open_database
 from tastemaker.db.profiles import pool_profile
 
@@ -50,7 +50,7 @@ class Equipment:
 
 @asynccontextmanager
 async def connected(
-    settings: Settings, access: Access, *, wait: float | None = None
+    settings: Settings, access: DatabaseUrls, *, wait: float | None = None
 ) -> AsyncIterator[Database]:
     """The database, as the application's role. `wait`: seconds until a caller gives up on a connection."""
     profile = pool_profile(settings) if wait is None else pool_profile(settings, wait=wait)

@@ -92,7 +92,7 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AdoptionPlan:
     database: str
     schema: str
     state: tuple[str, ...]
@@ -217,14 +217,14 @@ def _platform(word: str | None) -> Platform | None:
 
 def make_plan(
     connection: Connection[Any], census: Census, options: Options, *, schema: str, moment: datetime
-) -> Plan:
+) -> AdoptionPlan:
     """Reads only; the connection is inside a transaction, so that every number is of one moment."""
     rows = count_rows(connection, census)
     orphans, owners = survey_orphans(connection, census)
     throttles = survey_throttles(connection, census)
     creators = survey_creators(connection, census, moment=moment)
     chosen = options.as_document()
-    return Plan(
+    return AdoptionPlan(
         database=census.database,
         schema=schema,
         state=tuple(_state(census)),

@@ -23,7 +23,7 @@ from tastemaker.adopt.original_queries import (
     read_server,
     refuse_what_is_not_the_original,
 )
-from tastemaker.adopt.plan_queries import WORDS_SHOWN, Options, Plan, make_plan
+from tastemaker.adopt.plan_queries import WORDS_SHOWN, AdoptionPlan, Options, make_plan
 from tastemaker.adopt.session_queries import Ahead, connected, lock_out_others, reading_ahead, work_as_owner
 from tastemaker.adopt.steps import AdoptionFailed, AdoptionStep, Work, steps
 from tastemaker.config_store.migrate import migrate_and_declare
@@ -46,7 +46,7 @@ class Looked:
 
     finished: Adoption | None = None
     unfinished: Adoption | None = None
-    plan: Plan | None = None
+    plan: AdoptionPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ def _finish(connection: Connection[Any], adoption: Adoption, seconds: float) -> 
     return report
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
+def plan_document(plan: AdoptionPlan) -> dict[str, Any]:
     return asdict(plan)
 
 

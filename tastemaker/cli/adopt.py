@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from rich.text import Text
 
 from tastemaker.adopt import service
-from tastemaker.adopt.plan_queries import Options, Plan
+from tastemaker.adopt.plan_queries import AdoptionPlan, Options
 from tastemaker.adopt.service import Looked, look, plan_document
 from tastemaker.cli import screen
 from tastemaker.cli.csv_file import refuse_unwritable
@@ -126,7 +126,7 @@ def _tell(document: Mapping[str, Any], report: Path | None, *, as_json: bool) ->
         screen.show(f"The database is {words}; the original is in the schema {document['schema']}.")
 
 
-def _show_plan(plan: Plan) -> None:
+def _show_plan(plan: AdoptionPlan) -> None:
     _head(f"What stands in {plan.database}")
     for sentence in plan.state:
         screen.show(f"  {plain(sentence)}")

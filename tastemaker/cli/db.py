@@ -26,7 +26,7 @@ from tastemaker.core.errors import Conflict, DatabaseUnavailable, InvalidInput
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db import embedded
 from tastemaker.db.access import RoleWithoutRights, database_access, find_schema_version
-from tastemaker.db.migrate import HEAD, Step
+from tastemaker.db.migrate import HEAD, MigrationStep
 from tastemaker.db.migrate import history as steps_of
 
 db_app = app = group("db")
@@ -155,7 +155,7 @@ app.command()(slow)
 app.command()(adopt)
 
 
-def _step_row(step: Step) -> tuple[str, str, str]:
+def _step_row(step: MigrationStep) -> tuple[str, str, str]:
     words = step.name.removeprefix(f"{step.number}_").replace("_", " ")
     return (step.number, words, moment(step.applied_at))
 

@@ -12,7 +12,7 @@ from tastemaker.cli.plain_text import plain
 from tastemaker.cli.table import Column
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.settings import get_settings
-from tastemaker.db.access import Access, database_access
+from tastemaker.db.access import DatabaseUrls, database_access
 from tastemaker.ops.load_queries import StatementStatistics, TableSize, list_sizes, list_statements
 
 
@@ -74,7 +74,7 @@ def slow(
     STATEMENTS.show(found, as_json=as_json)
 
 
-def _administrator(access: Access) -> str:
+def _administrator(access: DatabaseUrls) -> str:
     if access.admin_url is None:
         raise DatabaseUnavailable("The administrator alone sees everybody's load. Set DATABASE_ADMIN_URL.")
     return access.admin_url

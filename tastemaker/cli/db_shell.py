@@ -20,7 +20,7 @@ from tastemaker.cli import screen
 from tastemaker.cli.session import at_head
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.db import embedded
-from tastemaker.db.access import APP_ROLE, Access
+from tastemaker.db.access import APP_ROLE, DatabaseUrls
 from tastemaker.db.claims import Tenant, claims_json
 
 ENVIRONMENT = {
@@ -73,7 +73,7 @@ def _embedded(home: Path, *, admin: bool) -> Shell:
     return Shell(command, {}) if admin else Shell([*command, "--username", APP_ROLE], _claim())
 
 
-def _external(access: Access, *, admin: bool) -> Shell:
+def _external(access: DatabaseUrls, *, admin: bool) -> Shell:
     psql = shutil.which("psql")
     if psql is None:
         raise DatabaseUnavailable(NO_PSQL)

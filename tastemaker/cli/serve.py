@@ -13,7 +13,7 @@ from tastemaker.cli.process import stop_signals
 from tastemaker.cli.session import at_head
 from tastemaker.cli.sources import prepared_corpus
 from tastemaker.core.settings import Settings
-from tastemaker.db.access import Access
+from tastemaker.db.access import DatabaseUrls
 from tastemaker.jobs.transports.qstash import find_qstash
 from tastemaker.web.server import serving
 
@@ -43,7 +43,7 @@ def serve(
 
 
 async def _serve(
-    settings: Settings, access: Access, *, host: str, port: int, proxies: str | None, as_json: bool
+    settings: Settings, access: DatabaseUrls, *, host: str, port: int, proxies: str | None, as_json: bool
 ) -> None:
     stopping = asyncio.Event()
     with stop_signals(stopping):

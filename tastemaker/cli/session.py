@@ -20,7 +20,7 @@ from tastemaker.core.logging import get_logger
 from tastemaker.core.private_files import private_folder
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db.access import (
-    Access,
+    DatabaseUrls,
     RoleWithoutRights,
     database_access,
     find_schema_version,
@@ -44,7 +44,7 @@ class Session:
     """What a command works with. `where` names the database in a few words."""
 
     settings: Settings
-    access: Access
+    access: DatabaseUrls
     database: Database
     user: CurrentUser
 
@@ -75,7 +75,7 @@ def in_session(work: Callable[[Session], Awaitable[Result]]) -> Result:
 
 
 @contextmanager
-def at_head() -> Iterator[tuple[Settings, Access]]:
+def at_head() -> Iterator[tuple[Settings, DatabaseUrls]]:
     """A running database whose schema is this program's."""
     settings = get_settings()
     with database_access(settings) as access, logging_to_file(settings):
@@ -83,7 +83,7 @@ def at_head() -> Iterator[tuple[Settings, Access]]:
         yield settings, access
 
 
-def ensure_head(access: Access) -> None:
+def ensure_head(access: DatabaseUrls) -> None:
     """Migrate where the schema is behind and the administrator is known; else say what to do."""
     version, head = _schema_version(access), needed_version()
     if version == head:
@@ -103,7 +103,7 @@ def ensure_head(access: Access) -> None:
 
 
 async def open_session(
-    settings: Settings, access: Access, work: Callable[[Session], Awaitable[Result]]
+    settings: Settings, access: DatabaseUrls, work: Callable[[Session], Awaitable[Result]]
 ) -> Result:
     async with connected(settings, access) as database:
         async with transaction(database, Tenant(LOCAL_USER)) as session:
@@ -111,7 +111,7 @@ async def open_session(
         return await work(Session(settings, access, database, user))
 
 
-def _schema_version(access: Access) -> str | None:
+def _schema_version(access: DatabaseUrls) -> str | None:
     """None also where the application's role is not there yet, which only the migrations make."""
     try:
         return find_schema_version(access.app_url)

@@ -22,11 +22,11 @@ SCHEMA_VERSION = "SELECT version_num FROM public.alembic_version"
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """`app_url` is for everything; `admin_url` for migrations only, None where nobody gave it.
+class DatabaseUrls:
+    """`app_url` is for everything, `admin_url` for migrations only; None if it is not configured.
 
-    `app_password` is what the application role's password has to be; None where the operator set it.
-    `direct_url` is `app_url` past a pooler, None where nobody gave one.
+    `app_password` is the password that the application's role must get; None if the operator set it.
+    `direct_url` is `app_url` past a pooler; None if it is not configured.
     """
 
     app_url: str = field(repr=False)
@@ -37,17 +37,17 @@ class Access:
 
 
 class RoleWithoutRights(DatabaseUnavailable):
-    """The database lets this role in, and then shows it nothing."""
+    """The role may connect, but has no rights in the database."""
 
 
 @contextmanager
-def database_access(settings: Settings) -> Iterator[Access]:
+def database_access(settings: Settings) -> Iterator[DatabaseUrls]:
     """Keeps the embedded server running while the block lasts. Raises DatabaseUnavailable."""
     if settings.database_url is not None:
         yield _external(settings)
         return
     with embedded.running(settings.home, bin_dir=settings.postgres_bin) as server:
-        yield Access(
+        yield DatabaseUrls(
             app_url=server.url(role=APP_ROLE),
             admin_url=server.url(role="postgres"),
             app_password=embedded.app_password(settings.home),
@@ -78,17 +78,17 @@ def find_schema_version(url: str) -> str | None:
     return row[0] if row else None
 
 
-def _external(settings: Settings) -> Access:
+def _external(settings: Settings) -> DatabaseUrls:
     if settings.database_url is None:
         raise DatabaseUnavailable("DATABASE_URL is not set.")
     url, direct = settings.database_url.get_secret_value(), _secret(settings.database_direct_url)
     if settings.database_admin_url is not None:
         admin = settings.database_admin_url.get_secret_value()
-        return Access(url, admin, app_password=_password(url), embedded=False, direct_url=direct)
+        return DatabaseUrls(url, admin, app_password=_password(url), embedded=False, direct_url=direct)
     if not _is_privileged(url):
-        return Access(url, None, app_password=None, embedded=False, direct_url=direct)
+        return DatabaseUrls(url, None, app_password=None, embedded=False, direct_url=direct)
     password = _derived_password(url)
-    return Access(
+    return DatabaseUrls(
         _with_role(url, APP_ROLE, password),
         direct or url,
         app_password=password,
@@ -102,7 +102,7 @@ def _secret(value: SecretStr | None) -> str | None:
 
 
 def _is_privileged(url: str) -> bool:
-    """Whether the role may do what only migrations need: then the application connects as another."""
+    """Whether the role has rights that only migrations need; the application then uses another."""
     try:
         with psycopg.connect(url, connect_timeout=10, autocommit=True) as connection:
             row = connection.execute(
@@ -114,7 +114,7 @@ def _is_privileged(url: str) -> bool:
 
 
 def _derived_password(url: str) -> str:
-    """The same on every machine that knows the administrator's URL, and useless for finding that one."""
+    """The same on every machine that has the administrator's URL. It does not reveal that password."""
     secret = _password(url)
     if not secret:
         raise DatabaseUnavailable(

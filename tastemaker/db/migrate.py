@@ -1,7 +1,7 @@
-"""Brings a database to a step of the schema's history, and says where it is.
+"""Migrates a database to a step of its schema, and reports at which step it is.
 
-One migrator works at a time: it holds a lock of the database for as long as its session lives, so a killed
-one lets the next go on. Each step and the record of it are one transaction.
+One migrator works at a time. It holds an advisory lock for as long as its session lives, so the next one can
+continue after a kill. Each step and the record of it are one transaction.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +35,7 @@ class Migrated:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MigrationStep:
     """`report` is what a data migration counted and mapped."""
 
     number: str
@@ -86,7 +86,7 @@ def as_owner(admin_url: str, claim: Claim) -> Iterator[Connection]:
         yield connection
 
 
-def history(admin_url: str) -> tuple[Step, ...]:
+def history(admin_url: str) -> tuple[MigrationStep, ...]:
     """Every step this code knows, in order, with when this database took it."""
     with session.connected(admin_url) as connection:
         session.become_owner_to_read(connection)
@@ -94,7 +94,7 @@ def history(admin_url: str) -> tuple[Step, ...]:
     steps = []
     for number, name in NAMES.items():
         record = applied.get(number, ledger.NOT_APPLIED)
-        steps.append(Step(number, name, record.at, record.report))
+        steps.append(MigrationStep(number, name, record.at, record.report))
     return tuple(steps)
 
 

@@ -17,7 +17,7 @@ from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.db.access import (
-    Access,
+    DatabaseUrls,
     RoleWithoutRights,
     database_access,
     find_schema_version,
@@ -95,7 +95,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         )
 
 
-def _open_database(access: Access) -> Iterator[Check]:
+def _open_database(access: DatabaseUrls) -> Iterator[Check]:
     where = "embedded" if access.embedded else "DATABASE_URL"
     try:
         version = find_schema_version(access.app_url)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tastemaker.adopt.plan_queries import Options, Plan
+from tastemaker.adopt.plan_queries import AdoptionPlan, Options
 from tastemaker.adopt.service import Adopted, adopt, look
 from tastemaker.db.embedded import Server
 from tests.adopt.hostile_rows import fill
@@ -21,7 +21,7 @@ MakeOriginal = Callable[[str], str]
 class AdoptedDatabase:
     state: str
     url: str
-    plan: Plan
+    plan: AdoptionPlan
     result: Adopted
 
 

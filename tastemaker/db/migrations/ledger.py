@@ -1,4 +1,4 @@
-"""What a database says about its own history: Alembic's version, and beside it when each step was taken."""
+"""The record of migrations in the database: Alembic's version, and when each step was taken."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

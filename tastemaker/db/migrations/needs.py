@@ -1,4 +1,4 @@
-"""What the history needs of a server and of a database: roles, memberships, settings, schemas, extensions."""
+"""What migrations require of a server and a database: roles, memberships, settings, schemas, extensions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ EXTENSIONS: Final[dict[str, str | None]] = {
     "unaccent": "unaccent is missing: searches do not ignore accents",
     "pg_stat_statements": "pg_stat_statements is missing: slow queries are not counted",
 }
-"""Each with what is weaker without it; None is required."""
+"""Each with the weakness of running without it; None means that it is required."""
 
 _DATABASE_SETTING: Final = (
     "SELECT '{setting}' = ANY (s.setconfig) FROM pg_db_role_setting s"
@@ -43,10 +43,10 @@ _ROLES_IN_USE: Final = tuple(role.name for role in ROLES if role.name != TENANT)
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One statement, needed unless the question is already answered with true.
+    """One statement, needed unless the query `unless` returns true.
 
-    With a `weakness`, the product runs without it, weaker in that way, after `otherwise` if that is given.
-    What is not `of_cluster` can wait until the roles are there.
+    With a `weakness` the product can run without it, after the statement `otherwise` if there is one.
+    A need that is not `of_cluster` can wait until the roles exist.
     """
 
     sql: str
@@ -57,7 +57,7 @@ class Need:
 
 
 def needs_of(connection: Connection, app_password: str | None) -> Iterator[Need]:
-    """What is not yet so, in the order in which it can be done; asked lazily, so each sees the one before."""
+    """The unmet needs in the order in which they can be met; lazy, so each sees the effect of the last."""
     for role in ROLES:
         yield from _role_needs(connection, role)
     if app_password is not None:

@@ -1,4 +1,4 @@
-"""What must be true before anything is changed. A refusal is one sentence; the database stays as it was."""
+"""Checks before anything is changed. A refusal is one sentence and leaves the database unchanged."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,7 +21,7 @@ ORDER BY c.relname
 
 
 class MigrationRefused(DatabaseUnavailable):
-    """The database is not one that this history can be applied to, or not by this connection."""
+    """These migrations cannot be applied to the database, or not over this connection."""
 
 
 def refuse_unfit_server(connection: Connection) -> None:
@@ -37,7 +37,7 @@ def refuse_unfit_server(connection: Connection) -> None:
 
 
 def refuse_foreign_database(connection: Connection) -> None:
-    """Tables without our ledger are another product's, and none of them is touched."""
+    """Tables without our ledger belong to another product and are not touched."""
     if has_ledger(connection):
         return
     tables = connection.exec_driver_sql(_TABLES_OF_OTHERS).scalars().all()

@@ -1,7 +1,7 @@
-"""Gives the history what it needs of the server, in one transaction that may be repeated at any time.
+"""Meets the needs of the migrations, in one transaction that may be repeated at any time.
 
-Roles are names of the whole cluster, so two databases may prepare them at once. What the connection may not
-do is listed as SQL for the administrator; what the product can live without is reported as a weakness.
+Roles are shared by the whole cluster, so two databases may prepare them at once. What the connection may not
+do is listed as SQL for the administrator; what the product can do without is reported as a weakness.
 """
 
 import time
@@ -24,7 +24,7 @@ _LOST_A_RACE: Final = {"40P01", "42710", "23505", "XX000"}
 
 
 def prepare_privileges(connection: Connection, *, app_password: str | None) -> tuple[str, ...]:
-    """Bring roles, extensions and rights to where they must be. Returns what stays weaker.
+    """Create and correct roles, extensions and rights. Returns the weaknesses that remain.
 
     Raises MigrationRefused with the SQL to ask for, having changed nothing.
     """

@@ -1,4 +1,4 @@
-"""The database roles by name, what each may do by attribute, and the statements that make it so."""
+"""The database roles, their attributes and settings, and the statements that create or correct them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ _FOR_ALL: Final = {"TimeZone": "UTC", "search_path": f"public, {EXTENSIONS_SCHEM
 
 
 def role_statements(connection: Connection, role: Role) -> Iterator[str]:
-    """What brings the role from how it is to how it must be; nothing when it is so already."""
+    """The statements that create or correct the role; none if it is correct."""
     found = connection.execute(_ATTRIBUTES, {"role": role.name}).one_or_none()
     if found is None:
         yield f"CREATE ROLE {role.name} {' '.join(_attributes(role))}"

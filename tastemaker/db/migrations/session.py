@@ -1,4 +1,4 @@
-"""The one direct connection that migrates or asks: opened, locked against others, its errors in words."""
+"""The direct connection of a migration: opening it, the lock against a second migrator, its errors."""
 
 import time
 from collections.abc import Iterator
@@ -32,9 +32,9 @@ def connected(admin_url: str) -> Iterator[Connection]:
 
 
 def lock_out_others(connection: Connection) -> None:
-    """Held until the connection ends, also by a kill. Raises MigrationFailed after 15 minutes.
+    """Takes the lock, which the connection holds until it ends. Raises MigrationFailed after 15 minutes.
 
-    Asked again and again instead of waited for: a waiting statement would hold a snapshot open.
+    It polls, because a statement that waits would hold a snapshot open.
     """
     deadline = monotonic() + _LOCK_WAIT_SECONDS
     while not _tried_lock(connection):
@@ -62,7 +62,7 @@ def become_owner(connection: Connection) -> None:
 
 
 def become_owner_to_read(connection: Connection) -> None:
-    """The ledger is the owner's; a role that is not a member asks as itself."""
+    """The ledger belongs to the owner; a role that is not its member reads as itself."""
     may = connection.exec_driver_sql(
         f"SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = '{OWNER}'"  # noqa: S608 - a constant
     ).scalar()

@@ -1,4 +1,4 @@
-"""The steps as files, and taking them: each in its own transaction, with patience for its locks."""
+"""The steps and running them: each in its own transaction, with retries for its locks."""
 
 import threading
 import time
@@ -48,7 +48,7 @@ def take_steps(
 
 
 def _take_patiently(connection: Connection, script: ScriptDirectory, number: str) -> None:
-    """A step that cannot have its locks at once lets the others through and tries again."""
+    """A step that does not get its locks at once is rolled back, so that others go on, and retried."""
     for attempt in range(_ATTEMPTS):
         try:
             return _take(connection, script, number)
