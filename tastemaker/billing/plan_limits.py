@@ -1,9 +1,8 @@
 """Plan limits: the only functions that count a campaign or a creator against the plan of a user."""
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from tastemaker.billing import queries
 from tastemaker.billing.queries import Allowance
@@ -11,8 +10,6 @@ from tastemaker.core.errors import LimitReached, NotFound
 from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.db.statements import Statement
 from tastemaker.db.transaction import Transaction
-
-Found = TypeVar("Found")
 
 NOBODY = "There is no such user, or no plan and usage of theirs."
 
@@ -52,14 +49,6 @@ async def refuse_without_allowance(tx: Transaction, user_id: ExternalUserId) -> 
         raise LimitReached(f"Your plan's creators of this period are used up ({allowance.used}).")
 
 
-async def is_unlimited(tx: Transaction, user_id: ExternalUserId) -> bool:
-    """Whether the plan has no limit of creators, so that usage need not be locked. Raises NotFound."""
-    limit = await tx.one(queries.FIND_LIMIT, user_id=user_id)
-    if limit is None:
-        raise NotFound(NOBODY)
-    return limit == queries.UNLIMITED
-
-
 async def creators_left(tx: Transaction, user_id: ExternalUserId) -> float:
     """How many creators the plan still allows now; infinite without a limit. Locks nothing."""
     left = (await _allowance(tx, queries.FIND_ALLOWANCE, user_id)).left
@@ -67,13 +56,18 @@ async def creators_left(tx: Transaction, user_id: ExternalUserId) -> float:
 
 
 async def plan_creators(
-    tx: Transaction, user_id: ExternalUserId, *, platform: str, stable_ids: Sequence[str], unlimited: bool
+    tx: Transaction, user_id: ExternalUserId, *, platform: str, stable_ids: Sequence[str]
 ) -> Charge:
-    """Which of the creators may be stored, in order, until the limit. With a limit the usage is locked.
+    """Which of the creators may be stored, in order, until the limit. Raises NotFound.
+
+    The usage is locked only where the plan has a limit, so that searches without one do not wait.
 
     A creator already charged in this period is stored again without charge.
     """
-    if unlimited or not stable_ids:
+    limit = await tx.one(queries.FIND_LIMIT, user_id=user_id)
+    if limit is None:
+        raise NotFound(NOBODY)
+    if limit == queries.UNLIMITED or not stable_ids:
         return Charge(allowed=stable_ids, new=stable_ids, platform=platform)
     allowance = await _allowance(tx, queries.LOCK_ALLOWANCE, user_id)
     paid = set(
@@ -96,41 +90,6 @@ async def charge(tx: Transaction, user_id: ExternalUserId, planned: Charge, *, s
             stable_ids=list(planned.new),
             search_id=search_id,
         )
-
-
-# --- as the page transaction of searches calls them until it is converted ---
-
-
-async def ask_whether_unlimited(message: Any, user_id: ExternalUserId) -> Callable[[], Awaitable[bool]]:  # noqa: ANN401 - goes
-    return _later(await is_unlimited(Transaction(message.connection), user_id))
-
-
-async def ask_what_is_left(message: Any, user_id: ExternalUserId) -> Callable[[], Awaitable[float]]:  # noqa: ANN401 - goes
-    return _later(await creators_left(Transaction(message.connection), user_id))
-
-
-async def plan_charge(
-    message: Any,  # noqa: ANN401 - goes
-    user_id: ExternalUserId,
-    *,
-    platform: str,
-    stable_ids: Sequence[str],
-    is_unlimited: bool,
-) -> Callable[[], Awaitable[Charge]]:
-    tx = Transaction(message.connection)
-    return _later(
-        await plan_creators(tx, user_id, platform=platform, stable_ids=stable_ids, unlimited=is_unlimited)
-    )
-
-
-def _later(found: Found) -> Callable[[], Awaitable[Found]]:
-    async def read() -> Found:
-        return found
-
-    return read
-
-
-# ---
 
 
 async def _allowance(tx: Transaction, query: Statement[Allowance], user_id: ExternalUserId) -> Allowance:

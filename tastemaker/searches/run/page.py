@@ -11,16 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from tastemaker.billing.plan_limits import (
-    Charge,
-    ask_what_is_left,
-    ask_whether_unlimited,
-    charge,
-    plan_charge,
-)
+from tastemaker.billing.plan_limits import Charge, charge, creators_left, plan_creators
 from tastemaker.catalog.queries import NO_IDS, Provenance, list_newer, upsert
 from tastemaker.core.platforms import Platform
-from tastemaker.db.messages import in_one_message
 from tastemaker.db.transaction import Transaction
 from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import ClaimedJob, Done
@@ -159,8 +152,7 @@ async def commit_page(
         following = PendingPage(run=next_state(fetched), progress=progress)
         if next_call is not None:
             following = replace(following, call_id=await begin_call(tx, following.run, next_call))
-    async with in_one_message(tx) as message:
-        await charge(message, run.user_id, accepted.charge, search_id=run.search_id)
+    await charge(tx, run.user_id, accepted.charge, search_id=run.search_id)
     if reason is not None:
         await _end(tx, run, reason)
         return Done()
@@ -175,9 +167,7 @@ async def is_next_wanted(tx: Transaction, fetched: FetchedPage) -> bool:
     run = fetched.run
     if not await tx.one(queries.IS_NEXT_WANTED, **_fence(run), found=found):
         return False
-    async with in_one_message(tx) as message:
-        read_left = await ask_what_is_left(message, run.user_id)
-    return await read_left() > found
+    return await creators_left(tx, run.user_id) > found
 
 
 def can_ask_ahead(fetched: FetchedPage) -> bool:
@@ -239,12 +229,8 @@ async def _catalog_and_accept(
         provenance=fetched.provenance,
         now=moment or locked.now,
     )
-    async with in_one_message(tx) as message:  # after the catalog: here the user's usage may be locked
-        is_unlimited = await (await ask_whether_unlimited(message, run.user_id))()
-        read_charge = await plan_charge(
-            message, run.user_id, platform=platform, stable_ids=new, is_unlimited=is_unlimited
-        )
-        planned = await read_charge()
+    # After the catalog: here the usage of the user may be locked.
+    planned = await plan_creators(tx, run.user_id, platform=platform, stable_ids=new)
     await publish_merges(tx, run.user_id, written.known_by_handle)
     catalogued = _Catalogued(page, {**newer.creators, **written.creators}, {**newer.posts, **written.posts})
     creators = [by_id[stable_id] for stable_id in planned.allowed]
