@@ -38,6 +38,7 @@ help: ## Print this help
 	@echo "           ROUNDS=$(ROUNDS) (of make soak), UPGRADE=1 (of make lock)."
 
 setup: .venv/run.stamp ## Make .venv from the lock file
+	@$(IN_VENV) -m compileall -q -j 0 tastemaker
 	@echo "Ready. Next: make search, or .venv/bin/tastemaker --help"
 
 search: .venv/run.stamp ## Run a whole influencer search: KEYWORDS, PLATFORM, TARGET, CAMPAIGN
@@ -108,6 +109,7 @@ endif
 
 # $(call install,LOCK): everything in LOCK by its hash, then this project itself, editable, with the
 # build backend that the lock brought. uv does it in a second; whatever goes wrong with uv, pip does it too.
+# Both compile byte code, without which each command compiles some hundred modules.
 define install
 	@echo "Installing $(1) into .venv (the first time this downloads about 40 MB)"
 	@uv=; \
@@ -117,7 +119,7 @@ define install
 	  else echo "uv cannot be had here; going on with pip."; fi; \
 	fi; \
 	if [ -n "$$uv" ]; then \
-	  "$$uv" pip install -q --python $(IN_VENV) --require-hashes -r $(1) && \
+	  "$$uv" pip install -q --compile-bytecode --python $(IN_VENV) --require-hashes -r $(1) && \
 	  "$$uv" pip install -q --python $(IN_VENV) --no-deps --no-build-isolation -e . && exit 0; \
 	  echo "uv could not do it; going on with pip."; \
 	fi; \

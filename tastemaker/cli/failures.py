@@ -76,6 +76,8 @@ def _told_as_json(error: Exception, sentence: str, status: int) -> bool:
 
 def _sentence(error: Exception) -> str:
     message = error.format_message() if hasattr(error, "format_message") else str(error)
+    if similar := getattr(error, "possibilities", None):
+        message = f"{getattr(error, 'message', message)}. Did you mean {' or '.join(sorted(similar))}?"
     return plain(redacted(message)) or type(error).__name__
 
 

@@ -93,6 +93,10 @@ def test_every_command_describes_itself_in_one_line() -> None:
     [
         (["nothing"], "No such command 'nothing'."),
         (["--nothing"], "No such option: --nothing"),
+        (["serach"], "No such command 'serach'. Did you mean 'search', 'searches'?"),
+        (["searches", "lst"], "No such command 'lst'. Did you mean 'list'?"),
+        (["search", "x", "--platfrm", "youtube"], "No such option: --platfrm. Did you mean --platform?"),
+        (["jobs", "list", "--stauts", "failed"], "No such option: --stauts. Did you mean --status?"),
         (["version", "extra"], "Got unexpected extra argument"),
         (["results"], "Missing argument"),
     ],
