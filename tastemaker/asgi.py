@@ -20,8 +20,7 @@ from tastemaker.db.access import DatabaseUrls, database_access
 from tastemaker.db.profiles import WEB_WAIT
 from tastemaker.jobs.transports.qstash import find_qstash
 from tastemaker.jobs.transports.qstash_callbacks import Deliveries
-from tastemaker.providers.registry import live_providers
-from tastemaker.runtime import connected, equipped, qstash_deliveries
+from tastemaker.runtime import connected, equipped, live_platforms, qstash_deliveries
 from tastemaker.sandbox.corpus import active_corpus
 from tastemaker.web import health, qstash
 from tastemaker.web.middleware import RequestMiddleware
@@ -71,7 +70,7 @@ async def open_services(settings: Settings, access: DatabaseUrls) -> AsyncIterat
         connected(settings, access, wait=WEB_WAIT) as database,
         live_configuration(database) as config,
     ):
-        yield Services(database, RateLimit(config), frozenset(live_providers(settings)))
+        yield Services(database, RateLimit(config), live_platforms(settings))
 
 
 @asynccontextmanager

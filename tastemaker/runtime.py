@@ -58,6 +58,13 @@ async def connected(
         yield database
 
 
+def live_platforms(settings: Settings) -> frozenset[Platform]:
+    """Those that some provider can search, with what is set. Raises InvalidInput for an unknown provider."""
+    from tastemaker.providers.registry import load_registry
+
+    return frozenset(load_registry(settings).searches)
+
+
 def register_tasks() -> None:
     """Import the slices' tasks: each handler, schedule, subscriber and channel registers itself."""
     import tastemaker.accounts.service

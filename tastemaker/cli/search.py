@@ -14,14 +14,14 @@ from tastemaker.cli.groups import single
 from tastemaker.cli.listing import show_table
 from tastemaker.cli.options import Json
 from tastemaker.cli.session import Session, at_head, in_session, open_session
-from tastemaker.cli.sources import Choice, choose, declarations, is_imported, notice, prepared_corpus
+from tastemaker.cli.sources import choose, declarations, is_imported, notice, prepared_corpus
 from tastemaker.cli.table import Column
 from tastemaker.core.errors import ExitCode, InvalidInput
 from tastemaker.core.money import dollars, parse_dollars
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db.transaction import transaction
 from tastemaker.searches.cost_estimate import CostEstimate, estimate_cost
-from tastemaker.searches.types import SANDBOX, SearchRequest, make_request
+from tastemaker.searches.types import SANDBOX, SearchRequest, SourceChoice, make_request
 
 search_app = app = single()
 
@@ -57,7 +57,7 @@ class Plan:
     """What will be done. `corpus` is the sandbox's, None where the live platforms are searched."""
 
     wish: Wish
-    choice: Choice
+    choice: SourceChoice
     requests: Sequence[SearchRequest]
     corpus: Path | None
     notice: str | None
@@ -155,7 +155,7 @@ def prepare(wish: Wish) -> ExitCode:
 
 
 def _prepare_and_run(
-    settings: Settings, wish: Wish, choice: Choice, requests: Sequence[SearchRequest]
+    settings: Settings, wish: Wish, choice: SourceChoice, requests: Sequence[SearchRequest]
 ) -> ExitCode:
     corpus = prepared_corpus(settings) if choice.source == SANDBOX else None
     told = notice(choice, settings, is_imported=corpus is not None and is_imported(corpus))
@@ -169,7 +169,7 @@ def _prepare_and_run(
 
 
 async def _show_estimate(
-    session: Session, choice: Choice, requests: Sequence[SearchRequest], *, as_json: bool
+    session: Session, choice: SourceChoice, requests: Sequence[SearchRequest], *, as_json: bool
 ) -> None:
     declared = await declarations(session, choice)
     async with transaction(session.database, session.user.claim) as tx:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rich.live import Live
 from rich.text import Text
@@ -14,9 +13,10 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
+from tastemaker.runtime import live_platforms
 from tastemaker.sandbox.corpus import active_corpus
 from tastemaker.sandbox.store import get_facts, reading
-from tastemaker.searches.types import LIVE, SANDBOX
+from tastemaker.searches.types import LIVE, SourceChoice, choose_source
 
 if TYPE_CHECKING:
     from tastemaker.cli.session import Session
@@ -24,34 +24,21 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LOOKS = 0.1
 BAR = 30
-Told = Callable[[int, int], None]
-
-Source = Literal["sandbox", "live"]
+Report = Callable[[int, int], None]
 
 ALL = "all"
 PLATFORMS = (Platform.YOUTUBE, Platform.TIKTOK, Platform.INSTAGRAM)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What will be searched; `left_out` are the platforms that would need a key."""
-
-    source: Source
-    platforms: Sequence[Platform]
-    left_out: Sequence[Platform]
-
-
-def choose(settings: Settings, platform: str | None, *, sandbox: bool) -> Choice:
+def choose(settings: Settings, platform: str | None, *, sandbox: bool) -> SourceChoice:
     """Raises InvalidInput for an unknown platform, and for one without a key while others have one."""
     everything = platform is None or platform.strip().lower() == ALL
     wanted = PLATFORMS if everything else (Platform.parse(platform or ""),)
-    live = live_platforms(settings)
-    if sandbox or not live:
-        return Choice(SANDBOX, wanted, ())
-    left_out = [one for one in wanted if one not in live]
-    if not everything and left_out:
-        refuse_without_key(settings, left_out[0], instead=" Set it, or add --sandbox for made-up creators.")
-    return Choice(LIVE, [one for one in wanted if one in live], left_out)
+    choice = choose_source(live_platforms(settings), wanted, sandbox=sandbox)
+    if not everything and choice.left_out:
+        instead = " Set it, or add --sandbox for made-up creators."
+        refuse_without_key(settings, choice.left_out[0], instead=instead)
+    return choice
 
 
 def refuse_without_key(settings: Settings, platform: Platform, *, instead: str = " Set it.") -> None:
@@ -61,7 +48,7 @@ def refuse_without_key(settings: Settings, platform: Platform, *, instead: str =
         raise InvalidInput(f"To search {platform.value} live, {need} is needed.{instead}")
 
 
-def notice(choice: Choice, settings: Settings, *, is_imported: bool) -> str | None:
+def notice(choice: SourceChoice, settings: Settings, *, is_imported: bool) -> str | None:
     """What a person has to know about where the creators come from."""
     if choice.source == LIVE:
         return _left_out(settings, choice.left_out)
@@ -73,14 +60,6 @@ def notice(choice: Choice, settings: Settings, *, is_imported: bool) -> str | No
     return f"{made_up} Set YOUTUBE_API_KEY to search the real YouTube."
 
 
-def live_platforms(settings: Settings) -> list[Platform]:
-    """Those that some provider can search, with what is set. Raises InvalidInput for an unknown provider."""
-    from tastemaker.providers.registry import live_providers
-
-    searchable = live_providers(settings)
-    return [one for one in PLATFORMS if one in searchable]
-
-
 def needed_for(settings: Settings, platform: Platform) -> str:
     """What would make the platform live, as a part of a sentence: most often a key's name."""
     from tastemaker.providers.registry import load_registry
@@ -88,7 +67,7 @@ def needed_for(settings: Settings, platform: Platform) -> str:
     return load_registry(settings).needed_for(platform)
 
 
-async def declarations(session: "Session", choice: Choice) -> dict[Platform, "Declaration"]:
+async def declarations(session: "Session", choice: SourceChoice) -> dict[Platform, "Declaration"]:
     """What the adapters say of themselves that would be asked; nothing is started."""
     from tastemaker.providers.registry import sandbox_providers
     from tastemaker.runtime import live_registry
@@ -104,8 +83,8 @@ async def declarations(session: "Session", choice: Choice) -> dict[Platform, "De
 
 def prepared_corpus(settings: Settings) -> Path:
     """The corpus to search: the active one, or the made-up one, which the first search makes."""
-    with corpus_progress("Making up the sandbox's creators, once") as told:
-        return active_corpus(settings.home, seed=settings.sandbox_seed, progress=told)
+    with corpus_progress("Making up the sandbox's creators, once") as report:
+        return active_corpus(settings.home, seed=settings.sandbox_seed, progress=report)
 
 
 def is_imported(corpus: Path) -> bool:
@@ -114,8 +93,8 @@ def is_imported(corpus: Path) -> bool:
 
 
 @contextmanager
-def corpus_progress(what: str) -> Iterator[Told]:
-    """A function to be told (done, all). Shows nothing before it is told something."""
+def corpus_progress(what: str) -> Iterator[Report]:
+    """A function that is called with (done, all). Shows nothing before its first call."""
     console = notes()
     if not console.is_terminal or console.is_dumb_terminal:
         yield _said_once(what)
@@ -124,7 +103,7 @@ def corpus_progress(what: str) -> Iterator[Told]:
         live: Live | None = None
         last = 0.0
 
-        def told(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             nonlocal live, last
             if live is None:
                 live = stack.enter_context(Live(console=console, auto_refresh=False, transient=True))
@@ -132,7 +111,7 @@ def corpus_progress(what: str) -> Iterator[Told]:
                 last = monotonic()
                 live.update(_bar(what, done, total), refresh=True)
 
-        yield told
+        yield report
 
 
 def _left_out(settings: Settings, platforms: Sequence[Platform]) -> str | None:
@@ -151,13 +130,13 @@ def _bar(what: str, done: int, total: int) -> Text:
     return line.append(f"  {done:,} of {total:,}")
 
 
-def _said_once(what: str) -> Told:
+def _said_once(what: str) -> Report:
     said = False
 
-    def told(_done: int, total: int) -> None:
+    def report(_done: int, total: int) -> None:
         nonlocal said
         if not said:
             said = True
             say(f"{what} ({total:,}).")
 
-    return told
+    return report

@@ -45,7 +45,7 @@ from tastemaker.searches.schemas import (
     search_document,
     search_with_runs,
 )
-from tastemaker.searches.types import LIVE, SANDBOX, make_request
+from tastemaker.searches.types import SourceChoice, choose_source, make_request
 from tastemaker.web.idempotency import Answer, answer, respond
 
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -101,13 +101,13 @@ CampaignWriting = Annotated[Access, access(ApiScope.CAMPAIGNS_WRITE)]
 @router.post("", status_code=201, responses={201: {"model": StartedSearches}})
 async def start(caller: Writing, wanted: NewSearch) -> Response:
     """Start one search for each platform, all or none."""
-    source, platforms = _choose(caller.services.live, wanted)
+    choice = _choose(caller.services.live, wanted)
 
     async def work(tx: Transaction) -> Answer:
         user = await caller.user(tx)
         campaign = await get_campaign(tx, user, str(wanted.campaign_id))
         started = []
-        for platform in platforms:
+        for platform in choice.platforms:
             request = make_request(
                 platform=platform,
                 keywords=wanted.keywords,
@@ -115,7 +115,7 @@ async def start(caller: Writing, wanted: NewSearch) -> Response:
                 region=wanted.region,
                 max_cost=wanted.max_cost_micros_usd,
             )
-            started.append(await service.start_search(tx, user, campaign, request, source=source))
+            started.append(await service.start_search(tx, user, campaign, request, source=choice.source))
         document = StartedSearches(searches=[search_document(one) for one in started])
         return answer(document, status=201, location=f"{PATH}/{started[0].id}")
 
@@ -230,14 +230,12 @@ async def _read_results(
     return results_document(page.creators, encode_cursor(asked.sort, page.next))
 
 
-def _choose(live: frozenset[Platform], wanted: NewSearch) -> tuple[str, Sequence[Platform]]:
-    """Live where this installation has keys, else the sandbox; never both mixed. Raises InvalidInput."""
+def _choose(live: frozenset[Platform], wanted: NewSearch) -> SourceChoice:
+    """Raises InvalidInput."""
     named = [Platform.parse(name) for name in wanted.platforms or []]
     if len(set(named)) < len(named):
         raise InvalidInput("A platform is named twice.")
-    if wanted.sandbox or not live:
-        return SANDBOX, named or list(Platform)
-    without = [platform for platform in named if platform not in live]
-    if without:
-        raise InvalidInput(f"This installation has no key for {without[0].value}.")
-    return LIVE, named or [platform for platform in Platform if platform in live]
+    choice = choose_source(live, named or list(Platform), sandbox=wanted.sandbox)
+    if named and choice.left_out:
+        raise InvalidInput(f"This installation has no key for {choice.left_out[0].value}.")
+    return choice

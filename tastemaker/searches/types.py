@@ -1,7 +1,7 @@
 """A search and its runs: requests, states and outcomes."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -24,6 +24,23 @@ MAX_KEYWORDS = 50
 MAX_KEYWORD_LENGTH = 200
 MAX_TARGET = 50_000
 REGION_LENGTH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChoice:
+    """What will be searched; `left_out` are wanted platforms for which there is no key."""
+
+    source: str
+    platforms: Sequence[Platform]
+    left_out: Sequence[Platform]
+
+
+def choose_source(live: Collection[Platform], wanted: Sequence[Platform], *, sandbox: bool) -> SourceChoice:
+    """Live where this installation has a key for any platform, else the sandbox; never both mixed."""
+    if sandbox or not live:
+        return SourceChoice(SANDBOX, wanted, ())
+    with_key = [platform for platform in wanted if platform in live]
+    return SourceChoice(LIVE, with_key, [platform for platform in wanted if platform not in live])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
