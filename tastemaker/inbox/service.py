@@ -9,8 +9,8 @@ from tastemaker.core.errors import AppError, Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.text import clean_line
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import DATABASE_TROUBLE, Transaction, in_transaction
 from tastemaker.inbox import queries
 from tastemaker.inbox.queries import InboxId, InboxMessage
 
@@ -72,7 +72,7 @@ def source_named(name: str) -> InboxSource:
 
 
 async def receive(
-    session: Transaction,
+    tx: Transaction,
     *,
     source: InboxSource,
     message_id: str,
@@ -90,7 +90,7 @@ async def receive(
     if len(raw) > MOST_BYTES:
         raise MessageTooLarge(f"A message has {MOST_BYTES // 1024} kB at most; this has {len(raw) // 1024}.")
     new = await queries.insert(
-        session,
+        tx,
         source=source.name,
         message_id=message_id,
         headers=without_secrets(headers),
@@ -100,7 +100,7 @@ async def receive(
     )
     if new is None:
         return False
-    await source.announce(session, new)
+    await source.announce(tx, new)
     return True
 
 
@@ -111,14 +111,14 @@ async def process(database: Database, message: InboxId, handle: Handle) -> bool:
     Raises Conflict for a message whose sender was not verified.
     """
 
-    async def work(session: Transaction) -> bool:
-        found = await queries.lock_message(session, message)
+    async def work(tx: Transaction) -> bool:
+        found = await queries.lock_message(tx, message)
         if found is None or found.processed_at is not None:
             return False
         if not found.verified:
             raise Conflict(f"Message {message} of {found.source} was not verified.")
-        tenant = await handle(session, found)
-        await queries.mark_processed(session, message, tenant_id=tenant)
+        tenant = await handle(tx, found)
+        await queries.mark_processed(tx, message, tenant_id=tenant)
         return True
 
     try:
@@ -129,30 +129,30 @@ async def process(database: Database, message: InboxId, handle: Handle) -> bool:
         raise
 
 
-async def get_message(session: Transaction, message: InboxId) -> InboxMessage:
+async def get_message(tx: Transaction, message: InboxId) -> InboxMessage:
     """Raises NotFound."""
-    found = await queries.find_message(session, message)
+    found = await queries.find_message(tx, message)
     if found is None:
         raise NotFound(f"There is no message {message} in the inbox.")
     return found
 
 
-async def replay(session: Transaction, message: InboxId) -> InboxMessage:
+async def replay(tx: Transaction, message: InboxId) -> InboxMessage:
     """Have it processed once more, whatever came of it. Raises NotFound, Conflict, InvalidInput."""
-    found = await queries.lock_message(session, message)
+    found = await queries.lock_message(tx, message)
     if found is None:
         raise NotFound(f"There is no message {message} in the inbox.")
     if not found.verified:
         raise Conflict(f"Message {message} of {found.source} was not verified.")
     source = source_named(found.source)
-    await queries.reopen(session, message)
-    await source.announce(session, message)
-    return await get_message(session, message)
+    await queries.reopen(tx, message)
+    await source.announce(tx, message)
+    return await get_message(tx, message)
 
 
-async def prune(session: Transaction, *, days: int = KEPT_DAYS, batch: int = 10_000) -> int:
+async def prune(tx: Transaction, *, days: int = KEPT_DAYS, batch: int = 10_000) -> int:
     """Delete what came more than `days` ago, `batch` at most; how many that were."""
-    return await queries.prune(session, days=days, batch=batch)
+    return await queries.prune(tx, days=days, batch=batch)
 
 
 def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
@@ -167,9 +167,7 @@ def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _note_failure(database: Database, message: InboxId, reason: str) -> None:
-    await in_transaction(
-        database, SYSTEM, lambda session: queries.mark_failed(session, message, error=reason)
-    )
+    await in_transaction(database, SYSTEM, lambda tx: queries.mark_failed(tx, message, error=reason))
 
 
 def _reason(error: Exception) -> str:

@@ -15,9 +15,9 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.core.waiting import call_off
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction, is_victim
 from tastemaker.db.enums import OutboxStatus
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import DATABASE_TROUBLE, Transaction, in_transaction, is_victim
 from tastemaker.db.work_loop import WorkLoop
 from tastemaker.outbox import queries
 from tastemaker.outbox.channels import (
@@ -100,12 +100,12 @@ async def _look_for_messages(database: Database, senders: Senders, state: _State
 
 
 async def _claim(database: Database, channel: Channel, state: _State, *, batch: int) -> list[OutgoingMessage]:
-    async def work(session: Transaction) -> list[OutgoingMessage]:
-        for message, status in await queries.rescue(session, channel):
-            log.warning("message %s was left by a dead relay, now %s", message.id, status)
-            await _tell(session, channel, message, status)
+    async def work(tx: Transaction) -> list[OutgoingMessage]:
+        for lost in await queries.rescue(tx, channel):
+            log.warning("message %s was left by a dead relay, now %s", lost.id, lost.status)
+            await _tell(tx, channel, lost, lost.status)
         lease = channel.deadline + state.settings.grace
-        return await queries.claim(session, channel, batch=batch, lease=lease)
+        return await queries.claim(tx, channel, batch=batch, lease=lease)
 
     return await in_transaction(database, SYSTEM, work)
 
@@ -151,9 +151,9 @@ async def _settle_once(
 ) -> None:
     status = ending(channel, outcome, attempt=message.attempt)
 
-    async def work(session: Transaction) -> None:
+    async def work(tx: Transaction) -> None:
         ours = await queries.settle(
-            session,
+            tx,
             message,
             status,
             error=None if isinstance(outcome, Sent) else outcome.reason[:LONGEST_REASON],
@@ -161,7 +161,7 @@ async def _settle_once(
             delay=_delay(outcome, message.attempt) if status is OutboxStatus.PENDING else 0.0,
         )
         if ours:
-            await _tell(session, channel, message, status)
+            await _tell(tx, channel, message, status)
         else:
             log.warning("message %s was not ours any more when it ended as %s", message.id, status)
 
@@ -188,15 +188,13 @@ def _delay(outcome: Outcome, attempt: int) -> float:
     return max(own, min(named or 0.0, LONGEST_DELAY))
 
 
-async def _tell(
-    session: Transaction, channel: Channel, message: OutgoingMessage, status: OutboxStatus
-) -> None:
+async def _tell(tx: Transaction, channel: Channel, message: OutgoingMessage, status: OutboxStatus) -> None:
     """Tell the channel of an end. That this breaks must not undo what is known of the message."""
     if channel.settled is None or status is OutboxStatus.PENDING:
         return
     try:
-        async with session.begin_nested():
-            await channel.settled(session, message, status)
+        async with tx.savepoint():
+            await channel.settled(tx, message, status)
     except Exception as error:
         if is_victim(error):
             raise

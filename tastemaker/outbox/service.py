@@ -28,7 +28,7 @@ class MessageTooLarge(InvalidInput):
 
 
 async def put(
-    session: Transaction,
+    tx: Transaction,
     *,
     channel: Channel,
     body: Mapping[str, Any],
@@ -43,7 +43,7 @@ async def put(
     if not 1 <= len(dedupe_key) <= LONGEST_KEY:
         raise InvalidInput(f"A message's key has 1 to {LONGEST_KEY} characters.")
     return await queries.insert(
-        session,
+        tx,
         channel=channel,
         body=_bytes(body),
         dedupe_key=dedupe_key,
@@ -53,26 +53,26 @@ async def put(
 
 
 async def take_back(
-    session: Transaction, channel: Channel, dedupe_keys: Sequence[str], *, reason: str
+    tx: Transaction, channel: Channel, dedupe_keys: Sequence[str], *, reason: str
 ) -> set[str]:
     """Cancel those of the keys that still wait; which these were. What is being sent is not stopped."""
-    return await queries.cancel(session, channel, dedupe_keys, reason=reason)
+    return await queries.cancel(tx, channel, dedupe_keys, reason=reason)
 
 
-async def get_message(session: Transaction, message: OutboxId) -> StoredMessage:
+async def get_message(tx: Transaction, message: OutboxId) -> StoredMessage:
     """Raises NotFound."""
-    found = await queries.find_message(session, message)
+    found = await queries.find_message(tx, message)
     if found is None:
         raise _missing(message)
     return found
 
 
-async def retry(session: Transaction, message: OutboxId, *, may_double: bool = False) -> StoredMessage:
+async def retry(tx: Transaction, message: OutboxId, *, may_double: bool = False) -> StoredMessage:
     """Let it go once more. `may_double`: although it may have arrived.
 
     Raises NotFound, Conflict where it waits or was sent, or may have arrived at a receiver that takes twice.
     """
-    found = await _lock(session, message)
+    found = await _lock(tx, message)
     if found.status not in _AGAIN_FROM:
         raise Conflict(
             f"Message {message} is {found.status}; only what failed, is unknown or cancelled goes again."
@@ -83,32 +83,30 @@ async def retry(session: Transaction, message: OutboxId, *, may_double: bool = F
             f"Message {message} may have arrived, and would then arrive twice. Say --may-double to send it "
             "all the same, or resolve it."
         )
-    await queries.move(session, message, OutboxStatus.PENDING, error=None)
-    return await get_message(session, message)
+    await queries.move(tx, message, OutboxStatus.PENDING, error=None)
+    return await get_message(tx, message)
 
 
-async def resolve(session: Transaction, message: OutboxId, *, was_sent: bool) -> StoredMessage:
+async def resolve(tx: Transaction, message: OutboxId, *, was_sent: bool) -> StoredMessage:
     """Decide about an unknown message. Raises NotFound, Conflict where it is not unknown."""
-    found = await _lock(session, message)
+    found = await _lock(tx, message)
     if found.status is not OutboxStatus.UNKNOWN:
         raise Conflict(f"Message {message} is {found.status}; there is nothing to decide.")
     status = OutboxStatus.SENT if was_sent else OutboxStatus.FAILED
-    await queries.move(
-        session, message, status, error=None if was_sent else "Resolved by the operator: not sent."
-    )
+    await queries.move(tx, message, status, error=None if was_sent else "Resolved by the operator: not sent.")
     settled = channel_named(found.channel).settled
     if settled is not None:
-        await settled(session, found.outgoing, status)
-    return await get_message(session, message)
+        await settled(tx, found.outgoing, status)
+    return await get_message(tx, message)
 
 
-async def prune(session: Transaction, *, days: int = KEPT_DAYS, batch: int = 10_000) -> int:
+async def prune(tx: Transaction, *, days: int = KEPT_DAYS, batch: int = 10_000) -> int:
     """Delete what is over for so many days, `batch` at most; what is unknown stays until it is decided."""
-    return await queries.prune(session, days=days, batch=batch)
+    return await queries.prune(tx, days=days, batch=batch)
 
 
-async def _lock(session: Transaction, message: OutboxId) -> StoredMessage:
-    found = await queries.lock_message(session, message)
+async def _lock(tx: Transaction, message: OutboxId) -> StoredMessage:
+    found = await queries.lock_message(tx, message)
     if found is None:
         raise _missing(message)
     return found

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
@@ -163,8 +164,8 @@ async def test_what_a_dead_relay_held(database: Database, channel: channels.Chan
     async with session_scope(database, SYSTEM) as session:
         assert len(await queries.claim(session, channel, batch=5, lease=-1)) == 1
     async with session_scope(database, SYSTEM) as session:
-        ((message, status),) = await queries.rescue(session, channel)
-    assert status == expected
+        (message,) = await queries.rescue(session, channel)
+    assert message.status == expected
     async with session_scope(database, SYSTEM) as session:
         assert not await queries.settle(session, message, OutboxStatus.FAILED), "it is nobody's any more"
         assert await queries.settle(session, message, OutboxStatus.SENT), (
@@ -309,7 +310,7 @@ async def test_what_is_over_is_kept_for_its_time_and_what_is_undecided_for_longe
     assert await column(database, "status") == ["unknown"]
 
 
-_AGE = queries.text("UPDATE outbox_messages SET created_at = created_at - interval '2 days'")
+_AGE = text("UPDATE outbox_messages SET created_at = created_at - interval '2 days'")
 
 
 def test_a_channels_name_is_its_own() -> None:
