@@ -15,7 +15,8 @@ import psycopg
 from bench.measuring import Urls, arguments, database, percentile, server, show, timed
 from tastemaker.admin.queries import search_users
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, PoolProfile, open_database
+from tastemaker.db.pool import Database, open_database
+from tastemaker.db.profiles import PoolProfile
 from tests.proofs.rows import load_users
 
 NEEDLES = {
