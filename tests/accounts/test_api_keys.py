@@ -11,16 +11,17 @@ from tastemaker.accounts.api_keys import NewKey, NotAllowed, NotAuthenticated, r
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.db.claims import NOBODY
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 
 READING = [ApiScope.SEARCHES_READ]
 
 
 async def made(database: Database, user: CurrentUser, **chosen: timedelta | None) -> NewKey:
-    async with session_scope(database, user.claim) as session:
-        return await api_keys.create_key(session, user, name="A script", scopes=READING, **chosen)
+    async with transaction(database, user.claim) as tx:
+        return await api_keys.create_key(tx, user, name="A script", scopes=READING, **chosen)
 
 
 async def test_a_key_says_whose_it_is_and_for_what(database: Database, user: CurrentUser) -> None:
@@ -76,13 +77,13 @@ async def test_digests_are_compared_also_where_there_is_no_row(
 
 async def test_a_revoked_key_is_refused_at_once(database: Database, user: CurrentUser) -> None:
     new = await made(database, user)
-    async with session_scope(database, user.claim) as session:
-        assert (await api_keys.revoke_key(session, user, new.key)).state == "revoked"
+    async with transaction(database, user.claim) as tx:
+        assert (await api_keys.revoke_key(tx, user, new.key)).state == "revoked"
     with pytest.raises(NotAuthenticated, match="revoked"):
         await recognise(database, new.secret)
     with pytest.raises(Conflict):
-        async with session_scope(database, user.claim) as session:
-            await api_keys.revoke_key(session, user, new.key)
+        async with transaction(database, user.claim) as tx:
+            await api_keys.revoke_key(tx, user, new.key)
 
 
 async def test_a_key_expires_on_the_databases_clock(
@@ -94,8 +95,8 @@ async def test_a_key_expires_on_the_databases_clock(
         owner.execute("UPDATE clock_offset SET shift = interval '25 hours'")
     with pytest.raises(NotAuthenticated, match="expired"):
         await recognise(database, new.secret)
-    async with session_scope(database, user.claim) as session:
-        assert (await api_keys.get_key(session, user, new.key.prefix)).state == "expired"
+    async with transaction(database, user.claim) as tx:
+        assert (await api_keys.get_key(tx, user, new.key.prefix)).state == "expired"
 
 
 async def test_the_last_use_is_noted_once_a_minute(
@@ -108,8 +109,8 @@ async def test_the_last_use_is_noted_once_a_minute(
         with psycopg.connect(admin_url) as owner:
             owner.execute("UPDATE clock_offset SET shift = make_interval(secs => %s)", (float(seconds),))
         await recognise(database, new.secret)
-        async with session_scope(database, user.claim) as session:
-            noted.append((await api_keys.get_key(session, user, str(new.key.id))).last_used_at)
+        async with transaction(database, user.claim) as tx:
+            noted.append((await api_keys.get_key(tx, user, str(new.key.id))).last_used_at)
     assert noted[0] == noted[1]
     assert noted[1] is not None
     assert noted[2] is not None
@@ -117,7 +118,7 @@ async def test_the_last_use_is_noted_once_a_minute(
 
 
 async def test_what_a_key_may_be(database: Database, user: CurrentUser) -> None:
-    async with session_scope(database, user.claim) as session:
+    async with transaction(database, user.claim) as tx:
         for name, scopes, life in (
             ("", READING, None),
             ("x" * 101, READING, None),
@@ -126,16 +127,16 @@ async def test_what_a_key_may_be(database: Database, user: CurrentUser) -> None:
             ("x", READING, timedelta(days=4000)),
         ):
             with pytest.raises(InvalidInput):
-                await api_keys.create_key(session, user, name=name, scopes=scopes, expires_in=life)
+                await api_keys.create_key(tx, user, name=name, scopes=scopes, expires_in=life)
         with pytest.raises(NotFound):
-            await api_keys.get_key(session, user, "tm_0123456789ab")
+            await api_keys.get_key(tx, user, "tm_0123456789ab")
 
 
 async def test_each_step_is_told_with_its_author(database: Database, user: CurrentUser) -> None:
     new = await made(database, user)
-    async with session_scope(database, user.claim) as session:
-        await api_keys.revoke_key(session, user, new.key)
-        cursor = await session.connection.execute(
+    async with transaction(database, user.claim) as tx:
+        await api_keys.revoke_key(tx, user, new.key)
+        cursor = await tx.connection.execute(
             "SELECT event_type, event_data ->> 'prefix', metadata ->> 'actor' FROM events"
             " WHERE tenant_id = %s AND event_type LIKE 'api_key%%' ORDER BY seq",
             (user.user_id,),
@@ -151,11 +152,11 @@ async def test_nobody_finds_a_key_by_the_door_without_its_beginning(
     database: Database, user: CurrentUser
 ) -> None:
     new = await made(database, user)
-    async with session_scope(database, NOBODY) as session:
-        assert await session.many(statement("SELECT name FROM api_keys WHERE tenant_id <> ''", str)) == []
+    async with transaction(database, NOBODY) as tx:
+        assert await tx.many(statement("SELECT name FROM api_keys WHERE tenant_id <> ''", str)) == []
         for guess in ("%", "", "tm_", new.key.prefix[:-1], new.key.prefix.upper()):
-            assert await session.one(FIND_CANDIDATE, prefix=guess) is None
-        assert await session.one(FIND_CANDIDATE, prefix=new.key.prefix) is not None
+            assert await tx.one(FIND_CANDIDATE, prefix=guess) is None
+        assert await tx.one(FIND_CANDIDATE, prefix=new.key.prefix) is not None
 
 
 async def test_a_deleted_users_keys_are_gone(database: Database, user: CurrentUser, admin_url: str) -> None:

@@ -9,8 +9,9 @@ import pytest
 from tastemaker.accounts.queries import PARTS, UserProfileComplete, get_user_profile
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 
 ALICE = ExternalUserId("alice")
 TABLES = {
@@ -52,9 +53,9 @@ EVERYTHING = (
 
 
 async def make_alice(database: Database, *statements: str) -> None:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         for statement in statements:
-            await session.connection.execute(statement.encode())
+            await tx.connection.execute(statement.encode())
 
 
 async def test_everything_is_there_in_its_own_type(database: Database) -> None:

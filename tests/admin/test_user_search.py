@@ -7,7 +7,7 @@ from tastemaker.admin.queries import NotAnAdministrator, search_users
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 
 ADMINISTRATOR = Tenant(ExternalUserId("admin"))
 

@@ -13,8 +13,9 @@ from tastemaker.billing.tasks import ExpireTrial, expire_trial, find_ended_trial
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId, new_id
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.types import ClaimedJob, Done, JobContext
 
@@ -89,8 +90,8 @@ async def test_two_at_once_reset_once_and_charges_of_the_new_period_stay(
     )
 
     async def begin() -> int:
-        async with session_scope(database, SYSTEM) as session:
-            return await session.run(BEGIN_PERIODS, batch=10)
+        async with transaction(database, SYSTEM) as tx:
+            return await tx.run(BEGIN_PERIODS, batch=10)
 
     assert sum(await asyncio.gather(*(begin() for _ in range(4)))) == 1
     assert usage(admin_url) == ("2026-02-28 10:00:00", 1)
@@ -132,8 +133,8 @@ async def test_a_trial_ends_once_in_one_way(
     assert owner_says(admin_url, "SELECT trial_status FROM user_subscriptions") == [("active",)]
 
     at(admin_url, "2026-03-08 12:01:00")
-    async with session_scope(database, SYSTEM) as session:
-        assert await session.many(LIST_ENDED_TRIALS, limit=10) == ["local"]
+    async with transaction(database, SYSTEM) as tx:
+        assert await tx.many(LIST_ENDED_TRIALS, limit=10) == ["local"]
     assert await find_ended_trials(context(database), Nothing()) == Done({"ended": 1})
     for _ in range(2):
         await expire_trial(context(database), message)
@@ -150,9 +151,9 @@ async def test_a_trial_ends_once_in_one_way(
 
 async def test_onboarding_ends_once(database: Database, user: CurrentUser, admin_url: str) -> None:
     owner_says(admin_url, "UPDATE users SET onboarding_step = 'pending'")
-    async with session_scope(database, Tenant(ExternalUserId("local"))) as session:
-        assert [await complete_onboarding(session, user.user_id) for _ in range(2)] == [True, False]
-        count = await session.only(
+    async with transaction(database, Tenant(ExternalUserId("local"))) as tx:
+        assert [await complete_onboarding(tx, user.user_id) for _ in range(2)] == [True, False]
+        count = await tx.only(
             statement(
                 "SELECT count(*) FROM events WHERE event_type LIKE 'onboarding_c%%' AND tenant_id = 'local'",
                 int,

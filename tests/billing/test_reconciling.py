@@ -12,7 +12,8 @@ from tastemaker.campaigns.service import ensure_campaign
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import JobId, new_id
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.types import ClaimedJob, Done, JobContext
 from tests.jobs.notes import column
@@ -36,8 +37,8 @@ def context(database: Database) -> JobContext:
 async def test_drift_is_corrected_and_what_is_right_is_left_alone(
     database: Database, user: CurrentUser, admin_url: str
 ) -> None:
-    async with session_scope(database, Tenant(user.user_id)) as session:
-        await ensure_campaign(session, user, name="one")
+    async with transaction(database, Tenant(user.user_id)) as tx:
+        await ensure_campaign(tx, user, name="one")
     with psycopg.connect(admin_url, autocommit=True) as owner:
         owner.execute(PLANT)
         owner.execute(
@@ -68,24 +69,24 @@ async def test_it_walks_over_everybody_and_goes_on_where_it_was_stopped(
     assert await column(database, "payload ->> 'after'") == [str(FIRST)]
     seen, after = 0, FIRST
     for _ in range(3):
-        async with session_scope(database, SYSTEM) as session:
-            found = await reconcile_counters(session, after=after, batch=3)
+        async with transaction(database, SYSTEM) as tx:
+            found = await reconcile_counters(tx, after=after, batch=3)
         seen += found.corrected
         after = found.last or after
     assert (seen, found.last) == (7, None)
 
 
 async def test_what_is_charged_meanwhile_is_not_forgotten(database: Database, user: CurrentUser) -> None:
-    async with session_scope(database, SYSTEM) as looking:
+    async with transaction(database, SYSTEM) as looking:
         await reconcile_counters(looking, after=FIRST, batch=10)
 
         async def start() -> None:
-            async with session_scope(database, Tenant(user.user_id)) as session:
-                await take_campaign(session, user.user_id)
+            async with transaction(database, Tenant(user.user_id)) as tx:
+                await take_campaign(tx, user.user_id)
 
         waiting = asyncio.create_task(start())
         await asyncio.sleep(0.2)
         assert not waiting.done(), "one after the other"
     await waiting
-    async with session_scope(database, SYSTEM) as session:
-        assert (await reconcile_counters(session, after=FIRST, batch=10)).corrected == 1
+    async with transaction(database, SYSTEM) as tx:
+        assert (await reconcile_counters(tx, after=FIRST, batch=10)).corrected == 1

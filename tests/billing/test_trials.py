@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from tastemaker.billing.queries import list_expiring_trials
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 
 USERS = """
 INSERT INTO users (user_id, email) SELECT 'user ' || n, n || '@example.com' FROM generate_series(1, 7) n

@@ -14,7 +14,8 @@ from tastemaker.config_store.service import find_key, list_settings, list_unused
 from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 
 NAME = STANDARD_JOB_TIMEOUT.name
 WRITE = """
@@ -38,8 +39,8 @@ async def soon(holds: Callable[[], bool], *, within: float = 10.0) -> None:
 
 
 async def change(database: Database, value: str) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await set_value(session, NAME, value, actor="anna")
+    async with transaction(database, SYSTEM) as tx:
+        await set_value(tx, NAME, value, actor="anna")
 
 
 async def test_without_a_database_every_key_has_its_default() -> None:
@@ -57,8 +58,8 @@ async def test_a_change_reaches_a_process_that_listens(database: Database, admin
         assert before[STANDARD_JOB_TIMEOUT] == timedelta(hours=1), "a snapshot stays as it was"
         write(admin_url, "timeouts", "standard_job_timeout", "30m", "duration")
         await soon(lambda: config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=30))
-        async with session_scope(database, SYSTEM) as session:
-            await unset_value(session, NAME, actor="anna")
+        async with transaction(database, SYSTEM) as tx:
+            await unset_value(tx, NAME, actor="anna")
         await soon(lambda: config[STANDARD_JOB_TIMEOUT] == timedelta(hours=1))
 
 
@@ -146,8 +147,8 @@ async def test_what_got_in_all_the_same_is_logged_and_the_last_good_value_stays(
         await asyncio.sleep(0.3)  # some more polls
         assert caplog.text.count("'1s' is not") == 1
         assert config[STANDARD_JOB_TIMEOUT] == timedelta(minutes=25)
-    async with session_scope(database, SYSTEM) as session:
-        (setting,) = [one for one in await list_settings(session) if one.key is STANDARD_JOB_TIMEOUT]
+    async with transaction(database, SYSTEM) as tx:
+        (setting,) = [one for one in await list_settings(tx) if one.key is STANDARD_JOB_TIMEOUT]
     assert setting.trouble is not None
 
 
@@ -155,9 +156,9 @@ async def test_each_change_is_one_event_with_who_did_it(database: Database, admi
     await change(database, "25m")
     await change(database, "25m")
     write(admin_url, "timeouts", "standard_job_timeout", "26m", "duration")
-    async with session_scope(database, SYSTEM) as session:
-        await unset_value(session, NAME, actor="anna")
-        changes = await list_changes(session, NAME, limit=10)
+    async with transaction(database, SYSTEM) as tx:
+        await unset_value(tx, NAME, actor="anna")
+        changes = await list_changes(tx, NAME, limit=10)
     assert [(one.old, one.new, one.actor) for one in changes] == [
         ("26m", None, "anna"),
         ("25m", "26m", "postgres"),
@@ -175,8 +176,8 @@ async def test_a_renamed_row_is_one_key_removed_and_one_made(database: Database,
             "UPDATE system_configurations SET key = 'still_unread', value = '26m'"
             " WHERE key = 'no_longer_read'"
         )
-    async with session_scope(database, SYSTEM) as session:
-        changes = await list_changes(session, None, limit=4)
+    async with transaction(database, SYSTEM) as tx:
+        changes = await list_changes(tx, None, limit=4)
     assert {(one.name, one.old, one.new, one.actor) for one in changes} == {
         ("timeouts.standard_job_timeout", "25m", None, "postgres"),
         ("timeouts.no_longer_read", None, "25m", "postgres"),
@@ -195,8 +196,8 @@ async def test_rows_do_not_go_without_an_event(database: Database, admin_url: st
 
 
 async def test_rows_that_nothing_reads_are_not_shipped(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        unused = {one.name for one in await list_unused(session)}
+    async with transaction(database, SYSTEM) as tx:
+        unused = {one.name for one in await list_unused(tx)}
     assert unused == {"database.user_tables_normalized"}, "the record that the specification asks for"
 
 
@@ -221,28 +222,28 @@ async def test_only_an_adoption_keeps_what_is_out_of_bounds_and_only_it_is_silen
             with pytest.raises(psycopg.errors.CheckViolation):
                 connection.execute(CHANGE, ("5s", "duration"))
             connection.execute(CHANGE, ("25m", "duration"))
-    async with session_scope(database, SYSTEM) as session:
-        assert len(await list_changes(session, NAME, limit=10)) == (0 if is_kept else 1)
+    async with transaction(database, SYSTEM) as tx:
+        assert len(await list_changes(tx, NAME, limit=10)) == (0 if is_kept else 1)
 
 
 async def test_a_tenant_writes_nothing(database: Database) -> None:
     with pytest.raises(psycopg.ProgrammingError, match="row-level security"):
-        async with session_scope(database, Tenant(ExternalUserId("anna"))) as session:
-            await set_value(session, YOUTUBE_CONTACTS_CONFIRMED.name, "true", actor="anna")
+        async with transaction(database, Tenant(ExternalUserId("anna"))) as tx:
+            await set_value(tx, YOUTUBE_CONTACTS_CONFIRMED.name, "true", actor="anna")
 
 
 async def test_an_unknown_key_is_refused_with_the_nearest(database: Database) -> None:
     with pytest.raises(NotFound, match=r"Did you mean timeouts\.standard_job_timeout"):
         find_key("timeouts.standart_job_timeout")
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         with pytest.raises(InvalidInput, match="default already"):
-            await unset_value(session, YOUTUBE_CONTACTS_CONFIRMED.name, actor="anna")
+            await unset_value(tx, YOUTUBE_CONTACTS_CONFIRMED.name, actor="anna")
 
 
 async def test_rows_that_nothing_reads_are_listed_and_can_go(database: Database, admin_url: str) -> None:
     write(admin_url, "polling", "ui_refresh_delay", "2000", "number")
-    async with session_scope(database, SYSTEM) as session:
-        before = {one.name for one in await list_unused(session)}
-        assert await unset_value(session, "polling.ui_refresh_delay", actor="anna") is None
-        after = {one.name for one in await list_unused(session)}
+    async with transaction(database, SYSTEM) as tx:
+        before = {one.name for one in await list_unused(tx)}
+        assert await unset_value(tx, "polling.ui_refresh_delay", actor="anna") is None
+        after = {one.name for one in await list_unused(tx)}
     assert before - after == {"polling.ui_refresh_delay"}

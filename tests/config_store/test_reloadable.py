@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from tastemaker.config_store.queries import list_reloadable
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 
 SETTINGS = """
 INSERT INTO system_configurations (category, key, value, value_type, is_hot_reloadable) VALUES

@@ -14,9 +14,10 @@ from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.errors import AppError, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
+from tastemaker.db.transaction import in_transaction, transaction
 from tastemaker.journeys import account_deletion_queries
 from tastemaker.journeys.account_deletion import delete_user, erase_some_of
 from tests.searches.rows import many, one
@@ -56,8 +57,8 @@ async def delete(database: Database, user_id: str) -> None:
 async def with_belongings(database: Database, name: str) -> CurrentUser:
     """A user with searches that have ended, and a key."""
     user = await somebody(database, name)
-    async with session_scope(database, user.claim) as session:
-        await create_key(session, user, name="mine", scopes=[ApiScope.CAMPAIGNS_READ])
+    async with transaction(database, user.claim) as tx:
+        await create_key(tx, user, name="mine", scopes=[ApiScope.CAMPAIGNS_READ])
     bench = Bench(database, user)
     async with working(database, ScriptedProvider(pages_of(10, 30))):
         await bench.finish(await bench.start("chess", "makeup", target=25))
@@ -123,5 +124,5 @@ async def test_what_is_added_half_way_goes_too_and_afterwards_nothing_can_be(
     assert left_of(admin_url, "leaver") <= STAYS
     with pytest.raises(AppError):
         await bench.start("too late", target=5)
-    async with session_scope(database, SYSTEM) as session:
-        assert await session.many(statement("SELECT user_id FROM users WHERE user_id = 'leaver'", str)) == []
+    async with transaction(database, SYSTEM) as tx:
+        assert await tx.many(statement("SELECT user_id FROM users WHERE user_id = 'leaver'", str)) == []

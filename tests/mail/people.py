@@ -8,10 +8,10 @@ from tastemaker.accounts.queries import insert_user
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.db.enums import EmailType
+from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.transaction import Transaction, in_transaction, transaction
 from tastemaker.mail.compose import read_mailbox
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.service import SendEmail, hand_over
@@ -60,15 +60,15 @@ async def add_user(
     address: str | None = "robin@example.org",
     step: str = "pending",
 ) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await insert_user(session, user_id, full_name="Robin Example", plan="free", is_admin=False)
-        await session.run(GIVE_ADDRESS, address=address, step=step, user_id=user_id)
+    async with transaction(database, SYSTEM) as tx:
+        await insert_user(tx, user_id, full_name="Robin Example", plan="free", is_admin=False)
+        await tx.run(GIVE_ADDRESS, address=address, step=step, user_id=user_id)
 
 
 async def change(database: Database, sql: str, user_id: ExternalUserId = ROBIN, **given: object) -> None:
     """`sql` names the user as `%(user_id)s`."""
-    async with session_scope(database, SYSTEM) as session:
-        await session.run(statement(sql), user_id=user_id, **given)
+    async with transaction(database, SYSTEM) as tx:
+        await tx.run(statement(sql), user_id=user_id, **given)
 
 
 async def happens(
@@ -80,8 +80,8 @@ async def happens(
 ) -> Any:  # noqa: ANN401 - what the verb answers
     """As the user themselves, in one transaction."""
 
-    async def work(session: Transaction) -> object:
-        return await verb(session, user_id, *given, **named)
+    async def work(tx: Transaction) -> object:
+        return await verb(tx, user_id, *given, **named)
 
     return await in_transaction(database, Tenant(user_id), work)
 
@@ -93,21 +93,21 @@ async def statuses(database: Database, user_id: ExternalUserId = ROBIN) -> dict[
 
 
 async def entries_of(database: Database, user_id: ExternalUserId = ROBIN) -> dict[str, dict[str, str]]:
-    async with session_scope(database, SYSTEM) as session:
-        return await session.only(STATUSES, user_id=user_id)
+    async with transaction(database, SYSTEM) as tx:
+        return await tx.only(STATUSES, user_id=user_id)
 
 
 async def jobs(database: Database, status: str = "pending") -> dict[str, timedelta]:
     """By type: how long from now until its job is due, to the second."""
-    async with session_scope(database, SYSTEM) as session:
-        rows = await (await session.connection.execute(LIST_JOBS, (status,))).fetchall()
+    async with transaction(database, SYSTEM) as tx:
+        rows = await (await tx.connection.execute(LIST_JOBS, (status,))).fetchall()
         return {email: timedelta(seconds=round(due.total_seconds())) for email, due in rows}
 
 
 async def payload(database: Database, email: EmailType) -> SendEmail:
     """Of the job of that e-mail, whatever has become of it."""
-    async with session_scope(database, SYSTEM) as session:
-        return SendEmail.model_validate(await session.only(FIND_PAYLOAD, email=email))
+    async with transaction(database, SYSTEM) as tx:
+        return SendEmail.model_validate(await tx.only(FIND_PAYLOAD, email=email))
 
 
 async def fall_due(
@@ -124,7 +124,7 @@ async def fall_due(
     if due is not None:
         message = message.model_copy(update={"due": due})
 
-    async def work(session: Transaction) -> str | None:
-        return await hand_over(session, message, mailer=by or mailer(), config=config)
+    async def work(tx: Transaction) -> str | None:
+        return await hand_over(tx, message, mailer=by or mailer(), config=config)
 
     return await in_transaction(database, SYSTEM, work)

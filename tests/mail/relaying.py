@@ -8,8 +8,8 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tastemaker.db.engine import Database, open_database
 from tastemaker.db.enums import EmailType
+from tastemaker.db.pool import Database, open_database
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.sending import email_senders
 from tastemaker.mail.service import schedule_email

@@ -13,8 +13,9 @@ from tastemaker.campaigns import service as campaigns
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId, new_id
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, in_transaction, session_scope
 from tastemaker.db.enums import EmailType
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import in_transaction, transaction
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.types import ClaimedJob, Done, JobContext
 from tastemaker.mail import tasks
@@ -69,15 +70,15 @@ async def test_the_end_of_a_trial_is_told_unless_it_became_a_subscription(databa
 
 async def test_a_campaign_is_finished_once_each_time(database: Database, user: CurrentUser) -> None:
     await change(database, ADDRESSED, LOCAL_USER)
-    async with session_scope(database, user.claim) as session:
-        campaign = await campaigns.create_campaign(session, user, name="Chess")
+    async with transaction(database, user.claim) as tx:
+        campaign = await campaigns.create_campaign(tx, user, name="Chess")
     for told in (1, 2):
         await change(database, BUSY, LOCAL_USER)
         for _ in range(2):
             await in_transaction(
                 database,
                 Tenant(LOCAL_USER),
-                lambda session: campaigns.complete_if_idle(session, LOCAL_USER, campaign.id),
+                lambda tx: campaigns.complete_if_idle(tx, LOCAL_USER, campaign.id),
             )
         assert await fall_due(database, EmailType.CAMPAIGN_FINISHED) is None
         assert len(await column(database, "id")) == told
@@ -85,11 +86,11 @@ async def test_a_campaign_is_finished_once_each_time(database: Database, user: C
 
 
 async def test_without_an_address_a_campaign_leaves_no_job(database: Database, user: CurrentUser) -> None:
-    async with session_scope(database, user.claim) as session:
-        campaign = await campaigns.create_campaign(session, user, name="Chess")
+    async with transaction(database, user.claim) as tx:
+        campaign = await campaigns.create_campaign(tx, user, name="Chess")
     await change(database, BUSY, LOCAL_USER)
-    async with session_scope(database, user.claim) as session:
-        await campaigns.complete_if_idle(session, LOCAL_USER, campaign.id)
+    async with transaction(database, user.claim) as tx:
+        await campaigns.complete_if_idle(tx, LOCAL_USER, campaign.id)
     assert await jobs(database) == {}
 
 
@@ -175,8 +176,8 @@ async def test_a_job_that_is_given_up_is_told(database: Database) -> None:
     await add_user(database)
     await happens(database, on_sign_up)
     message = await payload(database, EmailType.WELCOME)
-    async with session_scope(database, SYSTEM) as session:
-        await give_up(session, message)
+    async with transaction(database, SYSTEM) as tx:
+        await give_up(tx, message)
     assert (await statuses(database))["welcome"] == "failed"
 
 

@@ -16,9 +16,10 @@ from aiosmtpd.smtp import SMTP
 from tastemaker.config_store.keys import EMAIL_ENABLED, EMAIL_FROM_NAME
 from tastemaker.config_store.service import set_value
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import EmailType, UnsubscriptionSource
+from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.mail import compose
 from tastemaker.mail.sequence import on_user_deleted
 from tastemaker.mail.service import schedule_email
@@ -72,8 +73,8 @@ def letters(office: PostOffice) -> list[EmailMessage]:
 
 
 async def test_it_arrives_and_the_status_says_so(database: Database, office: PostOffice) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await set_value(session, EMAIL_FROM_NAME.name, "Our Shop", actor="test")
+    async with transaction(database, SYSTEM) as tx:
+        await set_value(tx, EMAIL_FROM_NAME.name, "Our Shop", actor="test")
     async with mailing(database, mailer(by_smtp(office.port))):
         await put_in_outbox(database)
         await until(database, "sent", 1)
@@ -139,8 +140,8 @@ async def test_what_broke_off_after_the_letter_is_unknown_and_never_sent_again(
     assert len(office.taken) == 1
     assert await statuses(database) == {"welcome": "failed"}
     (message,) = await column(database, "id")
-    async with session_scope(database, SYSTEM) as session:
-        await outbox.resolve(session, OutboxId(message), was_sent=True)
+    async with transaction(database, SYSTEM) as tx:
+        await outbox.resolve(tx, OutboxId(message), was_sent=True)
     assert await statuses(database) == {"welcome": "sent"}, "the operator knows better"
 
 
@@ -178,13 +179,13 @@ async def test_what_waited_far_too_long_is_not_sent(database: Database, office: 
 
 async def test_the_switch_stops_what_is_in_the_outbox_too(database: Database, office: PostOffice) -> None:
     await put_in_outbox(database)
-    async with session_scope(database, SYSTEM) as session:
-        await set_value(session, EMAIL_ENABLED.name, "false", actor="test")
+    async with transaction(database, SYSTEM) as tx:
+        await set_value(tx, EMAIL_ENABLED.name, "false", actor="test")
     async with mailing(database, mailer(by_smtp(office.port))):
         await until_tried(database, 1)
         assert office.encrypted == []
-        async with session_scope(database, SYSTEM) as session:
-            await set_value(session, EMAIL_ENABLED.name, "true", actor="test")
+        async with transaction(database, SYSTEM) as tx:
+            await set_value(tx, EMAIL_ENABLED.name, "true", actor="test")
         await make_due(database)
         await until(database, "sent", 1)
 
@@ -250,8 +251,8 @@ async def test_no_address_is_kept_or_logged(
     ours = [caplog.handler.format(one) for one in caplog.records if one.name.startswith("tastemaker")]
     kept = await column(database, "row_to_json(outbox_messages)::text")
     assert "robin@" not in " ".join([*ours, *kept])
-    async with session_scope(database, SYSTEM) as session:
-        events = await session.many(statement("SELECT events::text FROM events", str))
+    async with transaction(database, SYSTEM) as tx:
+        events = await tx.many(statement("SELECT events::text FROM events", str))
     assert "robin@" not in " ".join(events)
 
 

@@ -11,9 +11,10 @@ from tastemaker.config_store.keys import EMAIL_ENABLED, WELCOME_DELAY
 from tastemaker.config_store.service import set_value
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import EmailType, UnsubscriptionSource
+from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.mail import sequence
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.service import schedule_email
@@ -68,8 +69,8 @@ async def test_signing_up_brings_a_welcome_and_a_reminder(database: Database) ->
 
 async def test_what_is_rolled_back_schedules_nothing(database: Database) -> None:
     with pytest.raises(RuntimeError):
-        async with session_scope(database, Tenant(ROBIN)) as session:
-            await sequence.on_sign_up(session, ROBIN)
+        async with transaction(database, Tenant(ROBIN)) as tx:
+            await sequence.on_sign_up(tx, ROBIN)
             raise RuntimeError
     assert (await jobs(database), await statuses(database)) == ({}, {})
 
@@ -88,8 +89,8 @@ async def test_the_same_twice_is_scheduled_once(database: Database) -> None:
 
 
 async def test_delays_are_configuration(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await set_value(session, WELCOME_DELAY.name, "90s", actor="test")
+    async with transaction(database, SYSTEM) as tx:
+        await set_value(tx, WELCOME_DELAY.name, "90s", actor="test")
     await happens(database, sequence.on_sign_up)
     assert (await jobs(database))["welcome"] == timedelta(seconds=90)
 
@@ -180,9 +181,9 @@ async def test_who_has_no_address_is_sent_nothing(database: Database) -> None:
 
 
 async def test_nobody_schedules_for_somebody_else(database: Database) -> None:
-    async with session_scope(database, Tenant(KIM)) as session:
-        assert await schedule_email(session, ROBIN, EmailType.WELCOME) is False
-        assert not await unsubscribe(session, ROBIN, source=UnsubscriptionSource.ACCOUNT)
+    async with transaction(database, Tenant(KIM)) as tx:
+        assert await schedule_email(tx, ROBIN, EmailType.WELCOME) is False
+        assert not await unsubscribe(tx, ROBIN, source=UnsubscriptionSource.ACCOUNT)
     assert await statuses(database) == {}
 
 
@@ -300,8 +301,8 @@ async def test_unsubscribing_by_link_stops_marketing_and_nothing_else(database: 
     await happens(database, sequence.on_trial_started)
     assert await fall_due(database, EmailType.TRIAL_DAY2) is None
     for _ in range(2):
-        async with session_scope(database, SYSTEM) as session:
-            assert await unsubscribe_by_link(session, KEY, KEY.token(ROBIN)) == ROBIN
+        async with transaction(database, SYSTEM) as tx:
+            assert await unsubscribe_by_link(tx, KEY, KEY.token(ROBIN)) == ROBIN
     assert await statuses(database) == {
         "welcome": "scheduled",
         "abandonment": "cancelled",
@@ -319,10 +320,10 @@ async def test_unsubscribing_by_link_stops_marketing_and_nothing_else(database: 
 
 
 async def test_links_that_are_not_ours_change_nothing(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         with pytest.raises(UnknownLink):
-            await unsubscribe_by_link(session, KEY, KEY.token(ROBIN)[:-1])
-        assert await unsubscribe_by_link(session, KEY, KEY.token(ExternalUserId("deleted"))) == "deleted"
+            await unsubscribe_by_link(tx, KEY, KEY.token(ROBIN)[:-1])
+        assert await unsubscribe_by_link(tx, KEY, KEY.token(ExternalUserId("deleted"))) == "deleted"
     await happens(database, sequence.on_sign_up)
     assert "cancelled" not in (await statuses(database)).values()
 
@@ -336,7 +337,5 @@ async def test_cancelling_and_falling_due_at_once_end_in_one_way(database: Datab
 
 
 async def column_of_jobs(database: Database) -> list[str]:
-    async with session_scope(database, SYSTEM) as session:
-        return await session.many(
-            statement("SELECT job_type FROM background_jobs WHERE status = 'pending'", str)
-        )
+    async with transaction(database, SYSTEM) as tx:
+        return await tx.many(statement("SELECT job_type FROM background_jobs WHERE status = 'pending'", str))

@@ -10,9 +10,9 @@ import pytest
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.ratelimit import queries, service
 from tastemaker.ratelimit.budget import UNLIMITED, Budget, find_spent
 from tastemaker.ratelimit.limiter import Limits, Permit, Wait
@@ -49,20 +49,20 @@ async def ask(
 ) -> Permit | Wait:
     """Ask and, when let through, write the call into the ledger, as a runner does."""
 
-    async def work(session: Transaction) -> Permit | Wait:
+    async def work(tx: Transaction) -> Permit | Wait:
         decision = await admit(
-            session, "one", limits, user_id=user_id, micros_usd=micros, quotas=quotas, budget=budget
+            tx, "one", limits, user_id=user_id, micros_usd=micros, quotas=quotas, budget=budget
         )
         if isinstance(decision, Permit):
-            await session.run(CALL, user_id=user_id, micros=micros)
+            await tx.run(CALL, user_id=user_id, micros=micros)
         return decision
 
     return await system(database, work)
 
 
 async def settle(database: Database, *, status: str = "charged", micros: int = 0) -> None:
-    async def work(session: Transaction) -> None:
-        assert await session.run(SETTLE, status=status, micros=micros) == 1
+    async def work(tx: Transaction) -> None:
+        assert await tx.run(SETTLE, status=status, micros=micros) == 1
 
     await system(database, work)
 
@@ -196,13 +196,13 @@ async def test_pauses_and_rests_are_each_told_once(database: Database) -> None:
         await system(
             database, lambda s: service.pause_calls(s, "one", seconds=60, reason="no quota", is_told=True)
         )
-    await system(database, lambda session: queries.release(session, "one"))
+    await system(database, lambda tx: queries.release(tx, "one"))
     await system(database, lambda s: service.open_breaker(s, "one", seconds=60, reason="no credits"))
     for _ in range(FAST.trips_after + 1):
-        await system(database, lambda session: service.failed(session, "two", FAST))
+        await system(database, lambda tx: service.failed(tx, "two", FAST))
 
-    async def told(session: Transaction) -> list[tuple[str, str]]:
-        cursor = await session.connection.execute(
+    async def told(tx: Transaction) -> list[tuple[str, str]]:
+        cursor = await tx.connection.execute(
             "SELECT aggregate_id, event_data ->> 'reason' FROM events"
             " WHERE event_type = 'provider_paused' ORDER BY seq"
         )

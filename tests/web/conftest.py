@@ -17,8 +17,9 @@ from tastemaker.asgi import create_app
 from tastemaker.config_store.declaration import ConfigKey
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.platforms import Platform
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.http import make_client
@@ -68,8 +69,8 @@ class Program:
 
 
 async def make_key(database: Database, user: CurrentUser, *scopes: ApiScope) -> str:
-    async with session_scope(database, user.claim) as session:
-        made = await api_keys.create_key(session, user, name="A test", scopes=scopes or list(ApiScope))
+    async with transaction(database, user.claim) as tx:
+        made = await api_keys.create_key(tx, user, name="A test", scopes=scopes or list(ApiScope))
     return made.secret
 
 

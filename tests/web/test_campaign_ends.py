@@ -8,8 +8,8 @@ import pytest
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.ids import CampaignId
-from tastemaker.db.engine import Database
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.pool import Database
 from tastemaker.searches.maintenance import erase_next_batch
 from tests.searches.rows import one
 from tests.web.conftest import MakeProgram, Program, make_key, wanted, working

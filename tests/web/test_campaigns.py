@@ -9,16 +9,17 @@ from tastemaker.accounts.queries import insert_user
 from tastemaker.accounts.service import get_current_user
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tests.web.conftest import MakeProgram, Program, make_key
 
 PATH = "/api/v1/campaigns"
 
 
 async def somebody(database: Database, name: str, plan: str = "self_hosted") -> CurrentUser:
-    async with session_scope(database, Tenant(ExternalUserId(name))) as session:
-        await insert_user(session, ExternalUserId(name), full_name=name, plan=plan, is_admin=False)
-        return await get_current_user(session, ExternalUserId(name))
+    async with transaction(database, Tenant(ExternalUserId(name))) as tx:
+        await insert_user(tx, ExternalUserId(name), full_name=name, plan=plan, is_admin=False)
+        return await get_current_user(tx, ExternalUserId(name))
 
 
 async def test_a_campaign_is_made_shown_and_changed(program: Program) -> None:

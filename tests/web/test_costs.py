@@ -3,8 +3,9 @@
 import pytest
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tests.web.conftest import MakeProgram, Program, make_key
 from tests.web.test_campaigns import somebody
 
@@ -22,8 +23,8 @@ CALLS = statement("""
 @pytest.fixture(autouse=True)
 async def calls(database: Database, program: Program) -> None:
     await somebody(database, "mallory")
-    async with session_scope(database, SYSTEM) as session:
-        await session.run(CALLS)
+    async with transaction(database, SYSTEM) as tx:
+        await tx.run(CALLS)
 
 
 async def test_ones_own_costs_are_summed(program: Program) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.web import idempotency
 from tests.web.conftest import MakeProgram, Program, make_key
 from tests.web.test_campaigns import PATH, somebody
@@ -119,8 +120,8 @@ async def test_answers_are_kept_for_more_than_a_day_and_then_forgotten(
     for hours, gone in ((25, 0), (49, 1)):
         with psycopg.connect(admin_url) as owner:
             owner.execute("UPDATE clock_offset SET shift = make_interval(hours => %s)", (hours,))
-        async with session_scope(database, SYSTEM) as session:
-            assert await idempotency.prune(session, batch=100) == gone
+        async with transaction(database, SYSTEM) as tx:
+            assert await idempotency.prune(tx, batch=100) == gone
 
 
 @pytest.mark.slow

@@ -16,8 +16,8 @@ from starlette.routing import Route
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.asgi import OPENAPI
 from tastemaker.config_store.keys import ENABLE_RATE_LIMITING, RATE_LIMIT_PER_MINUTE
-from tastemaker.db.engine import Database, open_database
 from tastemaker.db.enums import ApiScope
+from tastemaker.db.pool import Database, open_database
 from tastemaker.db.profiles import LOCAL
 from tastemaker.web.middleware import MOST_BODY_BYTES
 from tastemaker.web.server import listening

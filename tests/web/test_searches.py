@@ -11,7 +11,7 @@ import pytest
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.core.platforms import Platform
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 from tests.web.conftest import MakeProgram, Program, app_over, make_key, served, wanted, working
 from tests.web.test_campaigns import somebody
 

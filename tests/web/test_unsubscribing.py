@@ -8,8 +8,9 @@ import pytest
 
 from tastemaker.core.settings import get_settings
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.mail.sequence import on_sign_up
 from tests.mail.people import KEY, ROBIN, add_user, happens, statuses
 
@@ -28,7 +29,7 @@ def _key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 async def anybody(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Without a key and without a session."""
+    """Without a key and without a tx."""
     async with httpx.AsyncClient(base_url=url) as http:
         yield http
 
@@ -38,10 +39,8 @@ def names_in(folder: Path) -> list[str]:
 
 
 async def unsubscribed(database: Database) -> list[str]:
-    async with session_scope(database, SYSTEM) as session:
-        return await session.many(
-            statement("SELECT tenant_id || ' ' || source FROM email_unsubscriptions", str)
-        )
+    async with transaction(database, SYSTEM) as tx:
+        return await tx.many(statement("SELECT tenant_id || ' ' || source FROM email_unsubscriptions", str))
 
 
 async def test_looking_at_the_link_changes_nothing(database: Database, anybody: httpx.AsyncClient) -> None:
