@@ -3,19 +3,22 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from tastemaker.cli import screen
-from tastemaker.cli.csv_file import Written
 from tastemaker.cli.numbers import UNKNOWN, counted, short
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.table import Column, fit, fits, table
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings
-from tastemaker.searches.results.queries import FoundCreator
 from tastemaker.searches.types import LIVE, Run, Search, Status
+
+if TYPE_CHECKING:
+    from tastemaker.cli.csv_file import Written
+    from tastemaker.searches.results.queries import FoundCreator
 
 NAME = Column(title="Creator", least=14, most=30)
 NAME_ALONE = Column(title="Creator", least=14, most=44)
@@ -31,7 +34,7 @@ INDENT = "  "
 SHOWN = 20
 
 
-def show_creators(creators: Sequence[FoundCreator], *, keywords: int) -> None:
+def show_creators(creators: Sequence["FoundCreator"], *, keywords: int) -> None:
     console = screen.results()
     console.print()
     for line in creators_table(creators, width=console.width, keywords=keywords):
@@ -39,7 +42,7 @@ def show_creators(creators: Sequence[FoundCreator], *, keywords: int) -> None:
     console.print()
 
 
-def creators_table(creators: Sequence[FoundCreator], *, width: int, keywords: int) -> list[Text]:
+def creators_table(creators: Sequence["FoundCreator"], *, width: int, keywords: int) -> list[Text]:
     """`keywords`: how many were searched for; with more than one, each row says which it matched."""
     several = len({found.platform for found in creators}) > 1
     platform = [PLATFORM] if several else []
@@ -51,7 +54,7 @@ def creators_table(creators: Sequence[FoundCreator], *, width: int, keywords: in
 
 
 def _in_two_lines(
-    creators: Sequence[FoundCreator], cells: Sequence[Sequence[str]], *, width: int, several: bool
+    creators: Sequence["FoundCreator"], cells: Sequence[Sequence[str]], *, width: int, several: bool
 ) -> list[Text]:
     """The numbers, and below them how to reach the creator and why it was found."""
     columns = [NAME_ALONE, *([PLATFORM] if several else []), FOLLOWERS, VIEWS, LIKES]
@@ -77,13 +80,13 @@ def _below(parts: Sequence[str], width: int) -> Iterator[Text]:
         yield Text(INDENT + fit(line, width).rstrip(), style="dim")
 
 
-def matched(found: FoundCreator, *, keywords: int) -> str:
+def matched(found: "FoundCreator", *, keywords: int) -> str:
     """Why it was found. Where no field carries the keyword, only the provider knows."""
     fields = ", ".join(found.matched_in) or f"only {found.platform.value} knows why"
     return f"{plain(found.keyword)}: {fields}" if keywords > 1 else fields
 
 
-def _cells(found: FoundCreator, *, keywords: int, several: bool) -> list[str]:
+def _cells(found: "FoundCreator", *, keywords: int, several: bool) -> list[str]:
     return [
         plain(found.name) or _handle(found),
         _handle(found),
@@ -96,12 +99,12 @@ def _cells(found: FoundCreator, *, keywords: int, several: bool) -> list[str]:
     ]
 
 
-def _handle(found: FoundCreator) -> str:
+def _handle(found: "FoundCreator") -> str:
     handle = plain(found.handle)
     return f"@{handle}" if handle else UNKNOWN
 
 
-def _email(found: FoundCreator) -> str:
+def _email(found: "FoundCreator") -> str:
     if not found.emails:
         return UNKNOWN
     others = len(found.emails) - 1
@@ -115,7 +118,7 @@ def show_more(number: int, reference: str, *, options: str, total: int) -> None:
         screen.show(Text(f"{number:,} more: {command}", style="dim"), wraps=False)
 
 
-def show_policy_note(searches: Sequence[Search], creators: Sequence[FoundCreator]) -> None:
+def show_policy_note(searches: Sequence[Search], creators: Sequence["FoundCreator"]) -> None:
     """Blank e-mails of a source that was not asked are no finding, and said so."""
     is_live = any(one.platform is Platform.YOUTUBE and one.source == LIVE for one in searches)
     if (
@@ -139,7 +142,7 @@ def _withholds_contacts(platform: Platform) -> bool:
     return adapter is not None and not adapter.declaration.policy.contacts
 
 
-def show_written(written: Written) -> None:
+def show_written(written: "Written") -> None:
     screen.show(f"{counted(written.creators, 'creator')} written to {written.path}", wraps=False)
 
 
