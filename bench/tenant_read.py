@@ -9,24 +9,35 @@ import asyncio
 import statistics
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
-
-from psycopg.rows import tuple_row
-from sqlalchemy import text
+from uuid import UUID
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.claims import Tenant, claims_json
-from tastemaker.db.engine import Database, open_database, session_scope
+from tastemaker.db.claims import Tenant
+from tastemaker.db.pool import Database, lend, open_database
 from tastemaker.db.profiles import PoolProfile
-from tastemaker.db.reading import read_all
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import read_many, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: UUID
+    user_id: str
+    full_name: str | None
+    industry: str | None
+
 
 ROUNDS, REPEATS, WARM_UP = 20, 100, 50
 READER = Tenant(ExternalUserId("bench reader"))
-OURS = "SELECT u.id, u.user_id, u.full_name, u.industry FROM users u WHERE u.user_id = %(user_id)s"
+OURS = statement(
+    "SELECT u.id, u.user_id, u.full_name, u.industry FROM users u WHERE u.user_id = %(user_id)s", Person
+)
 BASELINE = "SELECT u.id, u.user_id, u.full_name, u.industry FROM pg_temp.bare_users u WHERE u.user_id = %s"
-CLAIM = "SELECT set_config('request.jwt.claims', %s, true)"
+ADD = statement("INSERT INTO users (user_id) VALUES (%(user_id)s) ON CONFLICT DO NOTHING")
+REMOVE = statement("DELETE FROM users WHERE user_id = %(user_id)s")
 
 Way = Callable[[], Awaitable[Any]]
 
@@ -50,11 +61,9 @@ async def main(url: str) -> None:
 
 
 async def _prepare(database: Database) -> None:
-    async with session_scope(database, READER) as session:
-        await session.execute(
-            text("INSERT INTO users (user_id) VALUES (:u) ON CONFLICT DO NOTHING"), {"u": READER.user_id}
-        )
-    async with database.pool.connection() as connection:
+    async with transaction(database, READER) as tx:
+        await tx.run(ADD, user_id=READER.user_id)
+    async with lend(database) as connection:
         await connection.execute(
             "CREATE TEMP TABLE bare_users (id uuid, user_id text PRIMARY KEY, full_name text, industry text)"
         )
@@ -64,52 +73,31 @@ async def _prepare(database: Database) -> None:
 
 
 def _ways(database: Database) -> dict[str, Way]:
-    user = {"user_id": READER.user_id}
-    statement = text(OURS.replace("%(user_id)s", ":user_id"))
-
     async def bare() -> Any:  # noqa: ANN401 - rows, thrown away
-        async with database.pool.connection() as connection:
-            await connection.set_autocommit(True)
-            rows = await (await connection.execute(BASELINE, (READER.user_id,))).fetchall()
-            await connection.set_autocommit(False)
-            return rows
+        async with lend(database) as connection:
+            return await (await connection.execute(BASELINE, (READER.user_id,))).fetchall()
 
-    async def session() -> Any:  # noqa: ANN401 - rows, thrown away
-        async with session_scope(database, READER) as opened:
-            return (await opened.execute(statement, user)).all()
-
-    async def driver() -> Any:  # noqa: ANN401 - rows, thrown away
-        async with database.pool.connection() as connection:
-            await connection.execute(CLAIM, (claims_json(READER),))
-            return await (await connection.execute(OURS, user)).fetchall()
-
-    async def explicit() -> Any:  # noqa: ANN401 - rows, thrown away
-        async with database.pool.connection() as connection:
-            async with connection.pipeline():
-                await connection.execute(CLAIM, (claims_json(READER),))
-                cursor = await connection.execute(OURS, user)
-                await connection.commit()
-            return await cursor.fetchall()
+    async def in_a_transaction() -> Any:  # noqa: ANN401 - rows, thrown away
+        async with transaction(database, READER) as tx:
+            return await tx.many(OURS, user_id=READER.user_id)
 
     async def reading() -> Any:  # noqa: ANN401 - rows, thrown away
-        return await read_all(database, READER, OURS, user, row=tuple_row)
+        return await read_many(database, READER, OURS, user_id=READER.user_id)
 
     async def pooled() -> Any:  # noqa: ANN401 - rows, thrown away
-        return await read_all(replace(database, prepares=False), READER, OURS, user, row=tuple_row)
+        return await read_many(replace(database, prepares=False), READER, OURS, user_id=READER.user_id)
 
     return {
         "bare prepared statement, no claim (1 round trip)": bare,
-        "session_scope: BEGIN and claim, query, COMMIT (3)": session,
-        "driver: BEGIN, claim, query, COMMIT (4)": driver,
-        "pipeline: BEGIN, claim, query, COMMIT (1)": explicit,
-        "db.reading: claim, query, implicit transaction (1)": reading,
-        "db.reading behind a pooler: one message (1)": pooled,
+        "transaction: BEGIN and claim, query, COMMIT (3)": in_a_transaction,
+        "read_many: claim and query (1)": reading,
+        "read_many behind a pooler: as text (1)": pooled,
     }
 
 
 async def _clean_up(database: Database) -> None:
-    async with session_scope(database, READER) as session:
-        await session.execute(text("DELETE FROM users WHERE user_id = :u"), {"u": READER.user_id})
+    async with transaction(database, READER) as tx:
+        await tx.run(REMOVE, user_id=READER.user_id)
 
 
 def _print(took: dict[str, list[float]]) -> None:
