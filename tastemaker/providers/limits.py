@@ -69,7 +69,7 @@ def limiter_of(declaration: Declaration) -> str:
 
 
 async def acquire(
-    session: Transaction,
+    tx: Transaction,
     declaration: Declaration,
     config: Configuration,
     capability: Capability,
@@ -83,7 +83,7 @@ async def acquire(
     Raises Throttled; and ProviderError, that cost nothing, where a quota or a budget has nothing left.
     """
     decision = await service.admit(
-        session,
+        tx,
         limiter_of(declaration),
         limits_of(declaration, config, capability),
         user_id=user_id,
@@ -97,13 +97,13 @@ async def acquire(
     return decision.after
 
 
-async def record_success(session: Transaction, declaration: Declaration) -> None:
+async def record_success(tx: Transaction, declaration: Declaration) -> None:
     """The provider answered."""
-    await service.succeeded(session, limiter_of(declaration))
+    await service.succeeded(tx, limiter_of(declaration))
 
 
 async def record_failure(
-    session: Transaction,
+    tx: Transaction,
     declaration: Declaration,
     config: Configuration,
     capability: Capability,
@@ -112,17 +112,17 @@ async def record_failure(
     """What a failure means for everybody else at the same account."""
     gate = limiter_of(declaration)
     if not error.cost.calls:
-        await service.refund_quotas(session, gate, quotas_of(declaration, config, capability))
+        await service.refund_quotas(tx, gate, quotas_of(declaration, config, capability))
     if error.kind in PROVIDER_FAULTS:
-        await service.failed(session, gate, limits_of(declaration, config, capability))
+        await service.failed(tx, gate, limits_of(declaration, config, capability))
     elif error.kind is not ErrorKind.AUTH:
-        await service.succeeded(session, gate)
+        await service.succeeded(tx, gate)
     reason = str(error).rstrip(".")
     if error.kind is ErrorKind.QUOTA and error.retry_after is None and error.cost.calls:
-        await service.open_breaker(session, gate, seconds=NO_CREDITS_SECONDS, reason=reason)
+        await service.open_breaker(tx, gate, seconds=NO_CREDITS_SECONDS, reason=reason)
     elif (pause := _asked_pause(error)) > 0:
         seconds, is_told = min(pause, LONGEST_HOLD_SECONDS), error.kind is ErrorKind.QUOTA
-        await service.pause_calls(session, gate, seconds=seconds, reason=reason, is_told=is_told)
+        await service.pause_calls(tx, gate, seconds=seconds, reason=reason, is_told=is_told)
 
 
 def backoff(failures: int) -> float:

@@ -11,15 +11,15 @@ from functools import partial
 from uuid import UUID
 
 import httpx
-from sqlalchemy import text
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import KEEP_PROFILES_FOR
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, in_transaction
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.providers import limits
 from tastemaker.providers.base import (
     Capability,
@@ -35,25 +35,28 @@ from tastemaker.providers.limits import Throttled
 from tastemaker.providers.page_store import PaidPage, find_page, keep_for_others, lock_for_keeping
 from tastemaker.providers.samples import sampled
 
-NOW = text("SELECT app_now()")
+NOW = statement("SELECT app_now()", datetime, not_null="app_now")
 
-BEGIN_LOOKUP = text("""
+BEGIN_LOOKUP = statement(
+    """
     WITH abandoned AS (
         UPDATE provider_calls SET status = 'abandoned', finished_at = app_now()
-        WHERE tenant_id = :user_id AND run_id IS NULL AND operation = 'fetch_profile'
-          AND status = 'estimated' AND started_at < app_now() - make_interval(secs => :seconds)
+        WHERE tenant_id = %(user_id)s AND run_id IS NULL AND operation = 'fetch_profile'
+          AND status = 'estimated' AND started_at < app_now() - make_interval(secs => %(seconds)s)
     )
     INSERT INTO provider_calls (tenant_id, provider, operation, gate, estimated_units,
                                 estimated_micros_usd, started_at)
-    VALUES (:user_id, :provider, 'fetch_profile', :gate, :units, :micros, app_now())
+    VALUES (%(user_id)s, %(provider)s, 'fetch_profile', %(gate)s, %(units)s, %(micros)s, app_now())
     RETURNING id
-""")
+""",
+    UUID,
+)
 
-SETTLE_LOOKUP = text("""
+SETTLE_LOOKUP = statement("""
     UPDATE provider_calls
-    SET status = :status, calls = :calls, units = :units, micros_usd = :micros, error_kind = :error_kind,
-        finished_at = app_now()
-    WHERE id = :call_id AND tenant_id = :user_id
+    SET status = %(status)s, calls = %(calls)s, units = %(units)s, micros_usd = %(micros)s,
+        error_kind = %(error_kind)s, finished_at = app_now()
+    WHERE id = %(call_id)s AND tenant_id = %(user_id)s
 """)
 
 ABANDONED_AFTER_SECONDS = 600.0
@@ -122,10 +125,10 @@ async def ask(adapter: ProfileLookup, http: httpx.AsyncClient, query: ProfileQue
         raise ProviderError(ErrorKind.GARBAGE, message, final=False, cost=cost) from error
 
 
-async def _find(session: Transaction, *, asked: LookUp) -> PaidPage | None:
+async def _find(tx: Transaction, *, asked: LookUp) -> PaidPage | None:
     if not asked.max_age or not asked.keep:
         return None
-    return await find_page(session, asked.declaration, asked.query, younger_than=asked.max_age)
+    return await find_page(tx, asked.declaration, asked.query, younger_than=asked.max_age)
 
 
 async def _enter(database: Database, asked: LookUp) -> tuple[UUID, float]:
@@ -139,48 +142,44 @@ async def _enter(database: Database, asked: LookUp) -> tuple[UUID, float]:
         ) from None
 
 
-async def _begin(session: Transaction, *, asked: LookUp) -> tuple[UUID, float]:
+async def _begin(tx: Transaction, *, asked: LookUp) -> tuple[UUID, float]:
     declared = asked.declaration
-    pause = await limits.acquire(session, declared, asked.config, Capability.PROFILE, user_id=asked.user_id)
+    pause = await limits.acquire(tx, declared, asked.config, Capability.PROFILE, user_id=asked.user_id)
     price = declared.price_of(Capability.PROFILE)
-    row = await session.execute(
+    call_id = await tx.only(
         BEGIN_LOOKUP,
-        {
-            "user_id": asked.user_id,
-            "provider": declared.name,
-            "gate": limits.limiter_of(declared),
-            "units": price.units,
-            "micros": price.micros_usd,
-            "seconds": ABANDONED_AFTER_SECONDS,
-        },
+        user_id=asked.user_id,
+        provider=declared.name,
+        gate=limits.limiter_of(declared),
+        units=price.units,
+        micros=price.micros_usd,
+        seconds=ABANDONED_AFTER_SECONDS,
     )
-    return UUID(str(row.scalar_one())), pause
+    return call_id, pause
 
 
-async def _settle_page(session: Transaction, *, asked: LookUp, call_id: UUID, page: Page) -> datetime:
+async def _settle_page(tx: Transaction, *, asked: LookUp, call_id: UUID, page: Page) -> datetime:
     """Kept for whoever asks for it within its time. When that was, by the database."""
-    await _settle(session, user_id=asked.user_id, call_id=call_id, cost=page.cost, status="charged")
-    await limits.record_success(session, asked.declaration)
+    await _settle(tx, user_id=asked.user_id, call_id=call_id, cost=page.cost, status="charged")
+    await limits.record_success(tx, asked.declaration)
     if asked.keep:
-        await lock_for_keeping(session)
-        presentable = await asked.presentable(session, page)
+        await lock_for_keeping(tx)
+        presentable = await asked.presentable(tx, page)
         if presentable is not None and presentable.creators:
-            await keep_for_others(session, asked.declaration, asked.query, None, presentable, keep=asked.keep)
-    return (await session.execute(NOW)).scalar_one()
+            await keep_for_others(tx, asked.declaration, asked.query, None, presentable, keep=asked.keep)
+    return await tx.only(NOW)
 
 
-async def _settle_failure(
-    session: Transaction, *, asked: LookUp, call_id: UUID, error: ProviderError
-) -> None:
+async def _settle_failure(tx: Transaction, *, asked: LookUp, call_id: UUID, error: ProviderError) -> None:
     kind = error.kind.value
     await _settle(
-        session, user_id=asked.user_id, call_id=call_id, cost=error.cost, status="failed", error_kind=kind
+        tx, user_id=asked.user_id, call_id=call_id, cost=error.cost, status="failed", error_kind=kind
     )
-    await limits.record_failure(session, asked.declaration, asked.config, Capability.PROFILE, error)
+    await limits.record_failure(tx, asked.declaration, asked.config, Capability.PROFILE, error)
 
 
 async def _settle(
-    session: Transaction,
+    tx: Transaction,
     *,
     user_id: ExternalUserId,
     call_id: UUID,
@@ -188,15 +187,13 @@ async def _settle(
     status: str,
     error_kind: str | None = None,
 ) -> None:
-    await session.execute(
+    await tx.run(
         SETTLE_LOOKUP,
-        {
-            "user_id": user_id,
-            "call_id": call_id,
-            "status": status,
-            "calls": cost.calls,
-            "units": cost.units,
-            "micros": cost.micros_usd,
-            "error_kind": error_kind,
-        },
+        user_id=user_id,
+        call_id=call_id,
+        status=status,
+        calls=cost.calls,
+        units=cost.units,
+        micros=cost.micros_usd,
+        error_kind=error_kind,
     )

@@ -8,15 +8,14 @@ import hashlib
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import text
 
 from tastemaker.core.ids import RunId
 from tastemaker.core.platforms import Platform
-from tastemaker.db.messages import in_one_message
+from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Cost, Declaration, KeywordQuery, Page, ProfileQuery
 
@@ -24,49 +23,71 @@ FORM: Final = 2
 
 FREE: Final = Cost(calls=0, units=0)
 
-FIND = text("""
-    SELECT page, fetched_at FROM provider_pages
-    WHERE provider = :provider AND request_digest = :digest AND expires_at > app_now()
-      AND (CAST(:age AS float) IS NULL OR fetched_at > app_now() - make_interval(secs => :age))
-""")
 
-KEEP = text("""
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    page: Any
+    fetched_at: datetime
+
+
+FIND = statement(
+    """
+    SELECT page, fetched_at FROM provider_pages
+    WHERE provider = %(provider)s AND request_digest = %(digest)s AND expires_at > app_now()
+      AND (CAST(%(age)s AS float) IS NULL OR fetched_at > app_now() - make_interval(secs => %(age)s))
+""",
+    StoredPage,
+)
+
+KEEP = statement("""
     INSERT INTO provider_pages AS kept (provider, request_digest, page, stable_ids, fetched_at, expires_at)
-    VALUES (:provider, :digest, CAST(:page AS jsonb), :stable_ids, app_now(),
-            app_now() + make_interval(secs => :seconds))
+    VALUES (%(provider)s, %(digest)s, CAST(%(page)s AS jsonb), %(stable_ids)s, app_now(),
+            app_now() + make_interval(secs => %(seconds)s))
     ON CONFLICT (provider, request_digest) DO UPDATE
     SET page = excluded.page, stable_ids = excluded.stable_ids, fetched_at = excluded.fetched_at,
         expires_at = excluded.expires_at
 """)
 
-LOCK_QUESTION = text("SELECT pg_advisory_xact_lock(:number)")
-ON_ITS_WAY = text("""
+LOCK_QUESTION = statement("SELECT pg_advisory_xact_lock(%(number)s)")
+ON_ITS_WAY = statement(
+    """
     SELECT EXISTS (
         SELECT FROM provider_calls
-        WHERE gate = :gate AND status = 'estimated' AND request_digest = :digest AND run_id <> :run_id
-          AND started_at > app_now() - make_interval(secs => :seconds)
+        WHERE gate = %(gate)s AND status = 'estimated' AND request_digest = %(digest)s
+          AND run_id <> %(run_id)s AND started_at > app_now() - make_interval(secs => %(seconds)s)
     ) OR EXISTS (
         SELECT FROM provider_pages
-        WHERE provider = :provider AND request_digest = :digest AND expires_at > app_now()
+        WHERE provider = %(provider)s AND request_digest = %(digest)s AND expires_at > app_now()
     ) AS is_on_its_way
-""")
+""",
+    bool,
+    not_null="is_on_its_way",
+)
 """One statement, so that it sees a call that is settled together with its page, or neither."""
 
-KEEPING = text("SELECT pg_advisory_xact_lock_shared(hashtext('tastemaker.provider_pages'))")
-FORGETTING = text("SELECT pg_advisory_xact_lock(hashtext('tastemaker.provider_pages'))")
+KEEPING = statement("SELECT pg_advisory_xact_lock_shared(hashtext('tastemaker.provider_pages'))")
+FORGETTING = statement("SELECT pg_advisory_xact_lock(hashtext('tastemaker.provider_pages'))")
 
-FORGET_EXPIRED = text("""
+FORGET_EXPIRED = statement(
+    """
     WITH gone AS (DELETE FROM provider_pages WHERE expires_at <= app_now() RETURNING 1)
     SELECT count(*) FROM gone
-""")
+""",
+    int,
+    not_null="count",
+)
 
-FORGET_CREATOR = text("""
+FORGET_CREATOR = statement(
+    """
     WITH samples AS (
         DELETE FROM provider_samples
     ), gone AS (
-        DELETE FROM provider_pages WHERE stable_ids @> ARRAY[CAST(:named AS text)] RETURNING 1
+        DELETE FROM provider_pages WHERE stable_ids @> ARRAY[CAST(%(named)s AS text)] RETURNING 1
     ) SELECT count(*) FROM gone
-""")
+""",
+    int,
+    not_null="count",
+)
 
 _PAGES: Final = TypeAdapter(Page)
 
@@ -93,7 +114,7 @@ def digest_of(query: KeywordQuery | ProfileQuery, cursor: str | None, *, contact
 
 
 async def find_page(
-    session: Transaction,
+    tx: Transaction,
     declaration: Declaration,
     query: KeywordQuery | ProfileQuery,
     cursor: str | None = None,
@@ -101,39 +122,37 @@ async def find_page(
     younger_than: timedelta | None = None,
 ) -> PaidPage | None:
     """The page as it was kept; None where there is none that may still be used."""
-    parameters = {
-        "provider": declaration.name,
-        "digest": question(declaration, query, cursor),
-        "age": None if younger_than is None else younger_than.total_seconds(),
-    }
-    found = (await session.execute(FIND, parameters)).first()
+    found = await tx.one(
+        FIND,
+        provider=declaration.name,
+        digest=question(declaration, query, cursor),
+        age=None if younger_than is None else younger_than.total_seconds(),
+    )
     if found is None:
         return None
     return PaidPage(replace(_PAGES.validate_python(found.page), cost=FREE), found.fetched_at)
 
 
 async def is_on_its_way(
-    session: Transaction, digest: bytes, *, provider: str, gate: str, run_id: RunId, seconds: float
+    tx: Transaction, digest: bytes, *, provider: str, gate: str, run_id: RunId, seconds: float
 ) -> bool:
     """Whether another run asks for the page, or it has just come.
 
     Nobody else can look before this transaction ends. A call of more than `seconds` is nobody's any more.
     """
-    asked = {"provider": provider, "gate": gate, "run_id": run_id, "seconds": seconds}
-    async with in_one_message(session) as message:
-        await message.ask(LOCK_QUESTION, {"number": int.from_bytes(digest[:8], signed=True)})
-        found = await message.ask(ON_ITS_WAY, {"digest": digest, **asked})
-    row = await found.fetchone()
-    return row is not None and bool(row["is_on_its_way"])
+    await tx.run(LOCK_QUESTION, number=int.from_bytes(digest[:8], signed=True))
+    return await tx.only(
+        ON_ITS_WAY, digest=digest, provider=provider, gate=gate, run_id=run_id, seconds=seconds
+    )
 
 
-async def lock_for_keeping(session: Transaction) -> None:
+async def lock_for_keeping(tx: Transaction) -> None:
     """Nobody is forgotten before this transaction ends: who was before can be left out of what it keeps."""
-    await session.execute(KEEPING)
+    await tx.run(KEEPING)
 
 
 async def keep_for_others(
-    session: Transaction,
+    tx: Transaction,
     declaration: Declaration,
     query: KeywordQuery | ProfileQuery,
     cursor: str | None,
@@ -147,31 +166,28 @@ async def keep_for_others(
         seconds = min(seconds, declaration.policy.keep_days * 86_400.0)
     if seconds <= 0:
         return
-    await session.execute(
+    await tx.run(
         KEEP,
-        {
-            "provider": declaration.name,
-            "digest": question(declaration, query, cursor),
-            "page": orjson.dumps(_PAGES.dump_python(replace(page, raw=()), mode="json")).decode(),
-            "stable_ids": [named(creator.platform, creator.stable_id) for creator in page.creators],
-            "seconds": seconds,
-        },
+        provider=declaration.name,
+        digest=question(declaration, query, cursor),
+        page=orjson.dumps(_PAGES.dump_python(replace(page, raw=()), mode="json")).decode(),
+        stable_ids=[named(creator.platform, creator.stable_id) for creator in page.creators],
+        seconds=seconds,
     )
 
 
-async def forget_expired(session: Transaction) -> int:
+async def forget_expired(tx: Transaction) -> int:
     """How many pages may not be used any more, and are gone."""
-    return int((await session.execute(FORGET_EXPIRED)).scalar_one())
+    return await tx.only(FORGET_EXPIRED)
 
 
-async def forget_creator(session: Transaction, platform: Platform, stable_id: str) -> int:
+async def forget_creator(tx: Transaction, platform: Platform, stable_id: str) -> int:
     """Every page that mentions the creator is gone; how many they were.
 
     So are all samples of answers that nobody understood: they may be about anybody.
     """
-    await session.execute(FORGETTING)
-    rows = await session.execute(FORGET_CREATOR, {"named": named(platform, stable_id)})
-    return int(rows.scalar_one())
+    await tx.run(FORGETTING)
+    return await tx.only(FORGET_CREATOR, named=named(platform, stable_id))
 
 
 def question(declaration: Declaration, query: KeywordQuery | ProfileQuery, cursor: str | None) -> bytes:

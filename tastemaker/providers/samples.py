@@ -12,12 +12,11 @@ from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import text
-
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import DATABASE_TROUBLE, Transaction, in_transaction
 from tastemaker.events.redaction import REDACTED, redacted_text
 from tastemaker.providers.base import ErrorKind, ProviderError
 from tastemaker.providers.http import ReceivedBody, receiving
@@ -26,35 +25,6 @@ MOST_BYTES: Final = 4_096
 KEPT_DAYS: Final = 7
 MOST_AN_HOUR: Final = 20
 """Of one provider."""
-
-KEEP = text("""
-    INSERT INTO provider_samples (provider, operation, http_status, content_type, said, bytes_read, beginning,
-                                  taken_at, expires_at)
-    SELECT CAST(:provider AS varchar), :operation, :status, CAST(:content_type AS varchar), :said,
-           :bytes_read, :beginning, app_now(), app_now() + make_interval(days => :days)
-    WHERE (SELECT count(*) FROM provider_samples
-           WHERE provider = CAST(:provider AS varchar) AND taken_at > app_now() - interval '1 hour') < :most
-    RETURNING id
-""")
-
-FORGET = text("""
-    WITH gone AS (DELETE FROM provider_samples WHERE expires_at <= app_now() RETURNING 1)
-    SELECT count(*) FROM gone
-""")
-
-LIST = text("""
-    SELECT id, provider, operation, http_status, content_type, said, bytes_read, beginning, taken_at
-    FROM provider_samples
-    WHERE (CAST(:provider AS text) IS NULL OR provider = :provider)
-    ORDER BY taken_at DESC, id
-    LIMIT :limit
-""")
-
-_LAST_WORD: Final = re.compile(r"[^\s\"'<>,;:]{1,300}\Z")
-
-Told = TypeVar("Told")
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +38,46 @@ class Sample:
     bytes_read: int
     beginning: str
     taken_at: datetime
+
+
+KEEP = statement(
+    """
+    INSERT INTO provider_samples (provider, operation, http_status, content_type, said, bytes_read, beginning,
+                                  taken_at, expires_at)
+    SELECT CAST(%(provider)s AS varchar), %(operation)s, %(status)s, CAST(%(content_type)s AS varchar),
+           %(said)s, %(bytes_read)s, %(beginning)s, app_now(), app_now() + make_interval(days => %(days)s)
+    WHERE (SELECT count(*) FROM provider_samples
+           WHERE provider = CAST(%(provider)s AS varchar) AND taken_at > app_now() - interval '1 hour') < %(most)s
+    RETURNING id
+""",
+    UUID,
+)
+
+FORGET = statement(
+    """
+    WITH gone AS (DELETE FROM provider_samples WHERE expires_at <= app_now() RETURNING 1)
+    SELECT count(*) FROM gone
+""",
+    int,
+    not_null="count",
+)
+
+LIST = statement(
+    """
+    SELECT id, provider, operation, http_status, content_type, said, bytes_read, beginning, taken_at
+    FROM provider_samples
+    WHERE (CAST(%(provider)s AS text) IS NULL OR provider = %(provider)s)
+    ORDER BY taken_at DESC, id
+    LIMIT %(limit)s
+""",
+    Sample,
+)
+
+_LAST_WORD: Final = re.compile(r"[^\s\"'<>,;:]{1,300}\Z")
+
+Told = TypeVar("Told")
+
+log = get_logger(__name__)
 
 
 async def sampled(
@@ -86,15 +96,14 @@ async def sampled(
             raise
 
 
-async def forget_samples(session: Transaction) -> int:
+async def forget_samples(tx: Transaction) -> int:
     """How many have been there long enough, and are gone."""
-    return int((await session.execute(FORGET)).scalar_one())
+    return await tx.only(FORGET)
 
 
-async def list_samples(session: Transaction, *, provider: str | None, limit: int) -> list[Sample]:
+async def list_samples(tx: Transaction, *, provider: str | None, limit: int) -> list[Sample]:
     """The newest first. Needs the system's claim."""
-    rows = await session.execute(LIST, {"provider": provider, "limit": limit})
-    return [Sample(**row) for row in rows.mappings()]
+    return await tx.many(LIST, provider=provider, limit=limit)
 
 
 def presentable(received: ReceivedBody) -> str:
@@ -123,23 +132,18 @@ async def _kept(database: Database, keep: Callable[[Transaction], Awaitable[UUID
 
 
 async def _keep(
-    session: Transaction, *, provider: str, operation: str, said: str, received: ReceivedBody
+    tx: Transaction, *, provider: str, operation: str, said: str, received: ReceivedBody
 ) -> UUID | None:
-    row = await session.execute(
+    content_type = received.content_type
+    return await tx.one(
         KEEP,
-        {
-            "provider": provider,
-            "operation": operation,
-            "status": received.status,
-            "content_type": None
-            if received.content_type is None
-            else redacted_text(received.content_type)[:200],
-            "said": said[:500],
-            "bytes_read": received.bytes_read,
-            "beginning": presentable(received),
-            "days": KEPT_DAYS,
-            "most": MOST_AN_HOUR,
-        },
+        provider=provider,
+        operation=operation,
+        status=received.status,
+        content_type=None if content_type is None else redacted_text(content_type)[:200],
+        said=said[:500],
+        bytes_read=received.bytes_read,
+        beginning=presentable(received),
+        days=KEPT_DAYS,
+        most=MOST_AN_HOUR,
     )
-    found = row.scalar_one_or_none()
-    return None if found is None else UUID(str(found))
