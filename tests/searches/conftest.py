@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 from tests.providers.remote import Remote, listening
 from tests.searches.scripted import Bench
 

@@ -1,9 +1,10 @@
-"""Reading and writing rows as the product's own work, past the verbs."""
+"""Reading and writing rows as the product's own work, past the verbs. Parameters are `%(name)s`."""
 
-from sqlalchemy import text
+from typing import Any
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 
 
 async def one(database: Database, statement: str, **parameters: object) -> object:
@@ -12,10 +13,16 @@ async def one(database: Database, statement: str, **parameters: object) -> objec
 
 
 async def many(database: Database, statement: str, **parameters: object) -> list[object]:
-    async with session_scope(database, SYSTEM) as session:
-        return list((await session.execute(text(statement), parameters)).scalars())
+    """The first column of every row."""
+    return [row[0] for row in await table(database, statement, **parameters)]
+
+
+async def table(database: Database, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
+    async with transaction(database, SYSTEM) as tx:
+        cursor = await tx.connection.execute(statement.encode(), parameters or None)
+        return await cursor.fetchall()
 
 
 async def write(database: Database, statement: str, **parameters: object) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await session.execute(text(statement), parameters)
+    async with transaction(database, SYSTEM) as tx:
+        await tx.connection.execute(statement.encode(), parameters or None)

@@ -12,7 +12,8 @@ from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.service import ensure_campaign
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.platforms import Platform
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.schedules import run_schedules
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
@@ -125,16 +126,16 @@ class Bench:
         source: str = "sandbox",
         max_cost: int | None = None,
     ) -> Search:
-        async with session_scope(self.database, self.user.claim) as session:
-            campaign = await ensure_campaign(session, self.user, name="test")
+        async with transaction(self.database, self.user.claim) as tx:
+            campaign = await ensure_campaign(tx, self.user, name="test")
             request = make_request(
                 platform=platform, keywords=keywords or ("chess",), target=target, max_cost=max_cost
             )
-            return await start_search(session, self.user, campaign, request, source=source)
+            return await start_search(tx, self.user, campaign, request, source=source)
 
     async def reload(self, search: Search) -> Search:
-        async with session_scope(self.database, self.user.claim) as session:
-            return await get_search(session, self.user, str(search.id))
+        async with transaction(self.database, self.user.claim) as tx:
+            return await get_search(tx, self.user, str(search.id))
 
     async def finish(self, search: Search, *, within: float = 20.0, parked_ends: bool = True) -> Search:
         """Wait until the search has ended (or is parked)."""

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tastemaker.core.platforms import Platform
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.providers.base import ErrorKind, KeywordQuery, Page, ProviderError
 from tastemaker.searches.run import runner
 from tastemaker.searches.run.runner import AHEAD_FROM_SECONDS
@@ -126,7 +126,7 @@ async def test_no_page_is_asked_for_that_nobody_wants(
 @pytest.mark.parametrize(("limit", "calls"), [(30, 4), (34, 4), (40, 5)])
 async def test_nor_beyond_what_the_plan_has_left(bench: Bench, limit: int, calls: int) -> None:
     """The page that meets the limit says so; the one before knows that it is not the last."""
-    await write(bench.database, "UPDATE user_usage SET plan_creators_limit = :limit", limit=limit)
+    await write(bench.database, "UPDATE user_usage SET plan_creators_limit = %(limit)s", limit=limit)
     provider = ScriptedProvider(always_new, delay=SLOW)
     async with working(bench.database, provider):
         ended = await bench.finish(await bench.start(target=60))
@@ -138,8 +138,8 @@ async def test_a_cancelled_search_asks_for_nothing_more(bench: Bench) -> None:
     search = await bench.start(target=60)
     async with working(bench.database, provider):
         await until_asked(provider, 2)
-        async with session_scope(bench.database, bench.user.claim) as session:
-            await cancel_search(session, bench.user, search)
+        async with transaction(bench.database, bench.user.claim) as tx:
+            await cancel_search(tx, bench.user, search)
         provider.go.set()
         await asyncio.sleep(3 * SLOW)
     ended = await bench.reload(search)

@@ -7,8 +7,7 @@ import pytest
 from tastemaker.campaigns.queries import Campaign, list_campaigns
 from tastemaker.campaigns.service import archive_campaign, get_campaign
 from tastemaker.core.errors import Conflict, NotFound
-from tastemaker.db.engine import session_scope
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.searches import maintenance_queries
 from tastemaker.searches.history_queries import list_search_history
 from tastemaker.searches.maintenance import delete_campaign, erase_next_batch
@@ -28,13 +27,13 @@ COUNTED = "SELECT usage_campaigns_current FROM user_usage"
 
 
 async def the_campaign(bench: Bench) -> Campaign:
-    async with session_scope(bench.database, bench.user.claim) as session:
-        return await get_campaign(session, bench.user, "test")
+    async with transaction(bench.database, bench.user.claim) as tx:
+        return await get_campaign(tx, bench.user, "test")
 
 
 async def delete(bench: Bench, campaign: Campaign) -> None:
-    async with session_scope(bench.database, bench.user.claim) as session:
-        await delete_campaign(session, bench.user, campaign)
+    async with transaction(bench.database, bench.user.claim) as tx:
+        await delete_campaign(tx, bench.user, campaign)
 
 
 async def test_a_running_campaign_is_stopped_hidden_and_erased(
@@ -56,14 +55,14 @@ async def test_a_running_campaign_is_stopped_hidden_and_erased(
         )
         assert await one(bench.database, COUNTED) == 1
         await delete(bench, campaign)
-        async with session_scope(bench.database, bench.user.claim) as session:
-            assert (await list_campaigns(session, bench.user.user_id, limit=9)).rows == ()
-            assert await list_searches(session, bench.user.user_id, limit=9) == []
+        async with transaction(bench.database, bench.user.claim) as tx:
+            assert (await list_campaigns(tx, bench.user.user_id, limit=9)).rows == ()
+            assert await list_searches(tx, bench.user.user_id, limit=9) == []
             with pytest.raises(NotFound):
-                await get_campaign(session, bench.user, str(campaign.id))
+                await get_campaign(tx, bench.user, str(campaign.id))
             with pytest.raises(Conflict, match="being deleted"):
                 request = make_request(platform=search.platform, keywords=["late"], target=1)
-                await start_search(session, bench.user, campaign, request, source="sandbox")
+                await start_search(tx, bench.user, campaign, request, source="sandbox")
         assert (await list_search_history(bench.database, bench.user.user_id)).rows == ()
         while await one(bench.database, LEFT):
             await asyncio.sleep(0.05)
@@ -94,11 +93,11 @@ async def test_an_archived_campaign_is_not_given_back_twice(bench: Bench) -> Non
         await bench.finish(await bench.start("chess"))
     campaign = await the_campaign(bench)
 
-    async def put_away(session: Transaction) -> None:
-        await archive_campaign(session, bench.user, campaign)
+    async def put_away(tx: Transaction) -> None:
+        await archive_campaign(tx, bench.user, campaign)
 
-    async with session_scope(bench.database, bench.user.claim) as session:
-        await put_away(session)
+    async with transaction(bench.database, bench.user.claim) as tx:
+        await put_away(tx)
     assert await one(bench.database, COUNTED) == 0
     await write(bench.database, "UPDATE user_usage SET usage_campaigns_current = 5")
     await delete(bench, campaign)

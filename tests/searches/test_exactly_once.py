@@ -11,7 +11,7 @@ import pytest
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.db import embedded
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.types import ClaimedJob, JobContext
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.sandbox.corpus import activate, generate
@@ -112,8 +112,8 @@ async def test_cancelling_and_finishing_at_once_end_in_one_way(bench: Bench) -> 
         search = await bench.start("chess", target=10)
 
         async def stop(search=search) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - the loop's own
-            async with session_scope(bench.database, bench.user.claim) as session:
-                await cancel_search(session, bench.user, search)
+            async with transaction(bench.database, bench.user.claim) as tx:
+                await cancel_search(tx, bench.user, search)
 
         async with working(bench.database, ScriptedProvider(pages_of(10, 10))):
             await asyncio.gather(stop(), bench.finish(search), return_exceptions=True)

@@ -10,7 +10,7 @@ from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.searches.exclusions import names, service
 from tastemaker.searches.exclusions.names import SuppressionKey, ensure_key, find_key, name_creator
 from tastemaker.searches.exclusions.service import AdministratorRequired, WrongSuppressionKey
@@ -30,11 +30,11 @@ COUNTERS = """
 
 
 async def test_who_is_excluded_is_neither_kept_nor_charged(bench: Bench) -> None:
-    async with session_scope(bench.database, bench.user.claim) as session:
+    async with transaction(bench.database, bench.user.claim) as tx:
         people = [name_creator("youtube", "@Creator3"), name_creator("youtube", "UC000007", is_id=True)]
         people += [name_creator("tiktok", "creator5")]
-        assert await service.exclude(session, bench.user, people, note="competitors") == 3
-        assert await service.exclude(session, bench.user, people) == 0
+        assert await service.exclude(tx, bench.user, people, note="competitors") == 3
+        assert await service.exclude(tx, bench.user, people) == 0
     async with working(bench.database, ScriptedProvider(pages_of(10, 20))):
         ended = await bench.finish(await bench.start("chess", target=18))
     assert (ended.outcome, ended.stored) == (Outcome.FULL, 18)
@@ -45,30 +45,28 @@ async def test_who_is_excluded_is_neither_kept_nor_charged(bench: Bench) -> None
 
 
 async def test_a_campaigns_list_is_that_campaigns(bench: Bench) -> None:
-    async with session_scope(bench.database, bench.user.claim) as session:
-        test = await create_campaign(session, bench.user, name="test")
-        other = await create_campaign(session, bench.user, name="other")
+    async with transaction(bench.database, bench.user.claim) as tx:
+        test = await create_campaign(tx, bench.user, name="test")
+        other = await create_campaign(tx, bench.user, name="other")
         for campaign, name in ((test, "creator1"), (other, "creator2")):
-            await service.exclude(
-                session, bench.user, [name_creator("youtube", name)], campaign_id=campaign.id
-            )
+            await service.exclude(tx, bench.user, [name_creator("youtube", name)], campaign_id=campaign.id)
     async with working(bench.database, ScriptedProvider(pages_of(5, 5))):
         await bench.finish(await bench.start("chess"))
     assert await many(bench.database, EVERYBODY) == ["UC000000", "UC000002", "UC000003", "UC000004"]
 
 
 async def test_pages_of_excluded_creators_do_not_end_a_search(bench: Bench) -> None:
-    async with session_scope(bench.database, bench.user.claim) as session:
+    async with transaction(bench.database, bench.user.claim) as tx:
         people = [name_creator("youtube", f"creator{number}") for number in range(25)]
-        await service.exclude(session, bench.user, people)
+        await service.exclude(tx, bench.user, people)
     async with working(bench.database, ScriptedProvider(pages_of(5, 30))):
         ended = await bench.finish(await bench.start("chess"))
     assert ended.stored == 5
 
 
 async def test_one_excluded_creator_on_endless_pages_ends_the_keyword(bench: Bench) -> None:
-    async with session_scope(bench.database, bench.user.claim) as session:
-        await service.exclude(session, bench.user, [name_creator("youtube", "creator1")])
+    async with transaction(bench.database, bench.user.claim) as tx:
+        await service.exclude(tx, bench.user, [name_creator("youtube", "creator1")])
     numbers = iter(range(1000))
     provider = ScriptedProvider(lambda _keyword, _cursor: page([1, 2], f"page-{next(numbers)}"))
     async with working(bench.database, provider):
@@ -84,9 +82,9 @@ async def test_who_is_suppressed_leaves_no_trace(bench: Bench) -> None:
     """
     async with working(bench.database, ScriptedProvider(pages_of(10, 20)), key=KEY):
         first = await bench.finish(await bench.start("chess", target=20, source="live"))
-        async with session_scope(bench.database, SYSTEM) as session:
+        async with transaction(bench.database, SYSTEM) as tx:
             held = await service.suppress(
-                session, bench.user, KEY, name_creator("youtube", "Creator4"), reason="asked"
+                tx, bench.user, KEY, name_creator("youtube", "Creator4"), reason="asked"
             )
         assert (held, (await bench.reload(first)).stored) == (1, 19)
         again = await bench.finish(await bench.start("chess", target=30, source="live"))
@@ -103,22 +101,22 @@ async def test_who_is_suppressed_leaves_no_trace(bench: Bench) -> None:
 async def test_a_changed_handle_or_the_id_gives_nobody_away(bench: Bench) -> None:
     async with working(bench.database, ScriptedProvider(pages_of(3, 3)), key=KEY):
         await bench.finish(await bench.start("chess"))
-        async with session_scope(bench.database, SYSTEM) as session:
-            await service.suppress(session, bench.user, KEY, name_creator("youtube", "creator1"))
+        async with transaction(bench.database, SYSTEM) as tx:
+            await service.suppress(tx, bench.user, KEY, name_creator("youtube", "creator1"))
         kinds = await many(bench.database, "SELECT kind FROM suppressions ORDER BY kind")
         assert kinds == ["handle", "stable_id"], "who is known is suppressed by both"
-        async with session_scope(bench.database, SYSTEM) as session:
-            await service.lift_suppression(session, bench.user, KEY, name_creator("youtube", "creator1"))
+        async with transaction(bench.database, SYSTEM) as tx:
+            await service.lift_suppression(tx, bench.user, KEY, name_creator("youtube", "creator1"))
             with pytest.raises(NotFound):
-                await service.lift_suppression(session, bench.user, KEY, name_creator("youtube", "nobody"))
+                await service.lift_suppression(tx, bench.user, KEY, name_creator("youtube", "nobody"))
         again = await bench.finish(await bench.start("again"))
     assert again.stored == 2, "the id still is"
 
 
 @pytest.mark.parametrize("key", [None, SuppressionKey(b"another")], ids=["no key", "another key"])
 async def test_without_the_key_nothing_is_stored(bench: Bench, key: SuppressionKey | None) -> None:
-    async with session_scope(bench.database, SYSTEM) as session:
-        await service.suppress(session, bench.user, KEY, name_creator("youtube", "creator1"))
+    async with transaction(bench.database, SYSTEM) as tx:
+        await service.suppress(tx, bench.user, KEY, name_creator("youtube", "creator1"))
     provider = ScriptedProvider(pages_of(3, 3))
     async with working(bench.database, provider, key=key):
         parked = await bench.finish(await bench.start("chess"))
@@ -126,22 +124,22 @@ async def test_without_the_key_nothing_is_stored(bench: Bench, key: SuppressionK
     assert "key of the list of suppressed people" in (parked.parked_reason or "")
     if key is not None:
         with pytest.raises(WrongSuppressionKey):
-            async with session_scope(bench.database, SYSTEM) as session:
-                await service.suppress(session, bench.user, key, name_creator("youtube", "creator2"))
+            async with transaction(bench.database, SYSTEM) as tx:
+                await service.suppress(tx, bench.user, key, name_creator("youtube", "creator2"))
 
 
 async def test_only_an_administrator_suppresses_and_no_tenant_writes_the_list(bench: Bench) -> None:
     await write(bench.database, "UPDATE users SET is_admin = false")
-    async with session_scope(bench.database, bench.user.claim) as session:
-        await create_campaign(session, bench.user, name="test")
-        assert await get_campaign(session, bench.user, "test")
+    async with transaction(bench.database, bench.user.claim) as tx:
+        await create_campaign(tx, bench.user, name="test")
+        assert await get_campaign(tx, bench.user, "test")
     stranger = type(bench.user)(user_id=bench.user.user_id, id=bench.user.id, plan="free", is_admin=False)
     with pytest.raises(AdministratorRequired):
-        async with session_scope(bench.database, SYSTEM) as session:
-            await service.suppress(session, stranger, KEY, name_creator("youtube", "creator1"))
+        async with transaction(bench.database, SYSTEM) as tx:
+            await service.suppress(tx, stranger, KEY, name_creator("youtube", "creator1"))
     with pytest.raises(psycopg.Error, match="row-level security"):
-        async with session_scope(bench.database, bench.user.claim) as session:
-            await service.suppress(session, bench.user, KEY, name_creator("youtube", "creator1"))
+        async with transaction(bench.database, bench.user.claim) as tx:
+            await service.suppress(tx, bench.user, KEY, name_creator("youtube", "creator1"))
 
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from tastemaker.config_store.keys import (
 from tastemaker.config_store.service import set_value
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.providers.base import KeywordQuery, Page
 from tastemaker.searches.types import Outcome, Search, Status
 from tests.providers.remote import Asked, Remote, Reply, always, as_json
@@ -54,7 +54,7 @@ async def live(
 
 async def waiting_for(search: Search, bench: Bench) -> float:
     """Seconds until a parked search goes on, by the database's clock."""
-    asked = "SELECT extract(epoch FROM parked_until - app_now()) FROM scraping_jobs WHERE id = :id"
+    asked = "SELECT extract(epoch FROM parked_until - app_now()) FROM scraping_jobs WHERE id = %(id)s"
     return float(str(await one(bench.database, asked, id=search.id)))
 
 
@@ -236,8 +236,8 @@ async def test_the_cap_on_calls_at_once_is_hot(bench: Bench) -> None:
 
 
 async def set_cap(bench: Bench, pages: int) -> None:
-    async with session_scope(bench.database, SYSTEM) as session:
-        await set_value(session, OTHER_PAGES_AT_ONCE.name, str(pages), actor="test")
+    async with transaction(bench.database, SYSTEM) as tx:
+        await set_value(tx, OTHER_PAGES_AT_ONCE.name, str(pages), actor="test")
 
 
 def endless(asked: Asked) -> Reply:

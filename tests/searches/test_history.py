@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 from tastemaker.searches.history_queries import (
     find_campaign_results,
     list_result_pages,

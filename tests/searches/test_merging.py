@@ -8,7 +8,7 @@ from functools import partial
 import httpx
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import in_transaction, session_scope
+from tastemaker.db.transaction import in_transaction, transaction
 from tastemaker.providers.base import KeywordQuery, Page
 from tastemaker.searches.exclusions import service
 from tastemaker.searches.exclusions.names import SuppressionKey, name_creator
@@ -20,14 +20,14 @@ from tests.searches.test_exclusions import COUNTERS
 KEY = SuppressionKey(b"a key of the tests")
 
 AS_ADOPTED = (
-    "UPDATE creators SET stable_id = 'handle:' || lower(handle), bio = NULL WHERE stable_id = ANY(:ids)",
+    "UPDATE creators SET stable_id = 'handle:' || lower(handle), bio = NULL WHERE stable_id = ANY(%(ids)s)",
     """
     UPDATE search_creators s SET stable_id = c.stable_id FROM creators c
-    WHERE c.id = s.creator_id AND s.stable_id = ANY(:ids)
+    WHERE c.id = s.creator_id AND s.stable_id = ANY(%(ids)s)
     """,
     """
     UPDATE usage_charges SET stable_id = 'handle:creator' || CAST(substr(stable_id, 3) AS integer)
-    WHERE stable_id = ANY(:ids)
+    WHERE stable_id = ANY(%(ids)s)
     """,
 )
 MERGED = "SELECT count(*) FROM events WHERE event_type = 'creator_merged'"
@@ -63,9 +63,9 @@ async def test_the_two_become_one_and_nobody_pays_twice(bench: Bench) -> None:
     async with working(bench.database, ScriptedProvider(pages_of(10, 10))):
         first = await bench.finish(await bench.start("chess"))
         await forget_the_ids(bench, 3, 7)
-        async with session_scope(bench.database, bench.user.claim) as session:
+        async with transaction(bench.database, bench.user.claim) as tx:
             by_id = name_creator("youtube", "handle:creator7", is_id=True)
-            await service.exclude(session, bench.user, [by_id])
+            await service.exclude(tx, bench.user, [by_id])
         await write(
             bench.database,
             "UPDATE creator_handles SET first_seen_at = '2020-01-01' WHERE handle ~ '[37]$'",
@@ -173,8 +173,8 @@ async def test_merged_by_many_at_once_while_pages_are_kept(bench: Bench) -> None
 
 async def test_who_is_taken_out_of_a_running_search_leaves_a_gap(bench: Bench) -> None:
     async def suppress() -> None:
-        async with session_scope(bench.database, SYSTEM) as session:
-            await service.suppress(session, bench.user, KEY, name_creator("youtube", "creator1"))
+        async with transaction(bench.database, SYSTEM) as tx:
+            await service.suppress(tx, bench.user, KEY, name_creator("youtube", "creator1"))
 
     async with working(bench.database, Meddled(pages_of(5, 15), meddle=suppress), key=KEY):
         ended = await bench.finish(await bench.start("chess"))

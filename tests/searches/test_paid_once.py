@@ -5,11 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
 
 from tastemaker.config_store.keys import REUSE_PAGES_FOR
-from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
 from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.types import Done
 from tastemaker.providers.base import KeywordQuery
@@ -21,15 +18,15 @@ from tastemaker.searches.run.page import Continue, FetchedPage
 from tastemaker.searches.types import Outcome
 from tests.providers.remote import Remote
 from tests.searches.conftest import Clock
-from tests.searches.rows import many, one
+from tests.searches.rows import many, one, write
 from tests.searches.scripted import DECLARATION, Bench, ScriptedProvider, pages_of, working
 from tests.searches.test_good_client import TIKTOK, configured, live
 
-DEAD_CALL = text("""
+DEAD_CALL = """
     INSERT INTO provider_calls (tenant_id, run_id, provider, operation, estimated_units, gate, request_digest,
                                 started_at)
-    VALUES ('local', gen_random_uuid(), 'one', 'search_keyword', 1, :gate, :digest, app_now())
-""")
+    VALUES ('local', gen_random_uuid(), 'one', 'search_keyword', 1, %(gate)s, %(digest)s, app_now())
+"""
 
 
 async def test_the_second_identical_search_makes_no_call(bench: Bench, remote: Remote) -> None:
@@ -62,8 +59,7 @@ async def test_a_dead_askers_page_is_waited_for_no_longer_than_its_deadline(
     provider = TIKTOK.build(remote.url)
     digest = question(provider.declaration, KeywordQuery(keyword="chess"), None)
     gate = limiter_of(provider.declaration)
-    async with session_scope(bench.database, SYSTEM) as session:
-        await session.execute(DEAD_CALL, {"gate": gate, "digest": digest})
+    await write(bench.database, DEAD_CALL, gate=gate, digest=digest)
     remote.script = TIKTOK.page(TIKTOK.items(1, 4), more=False)
     search = await live(bench, "chess")
     async with working(bench.database, provider):

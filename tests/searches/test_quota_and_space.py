@@ -11,7 +11,7 @@ import pytest
 from tastemaker.config_store.declaration import DECLARED, ConfigKey
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import LONGEST_PARKING, PARK_ON_QUOTA
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.providers.base import ErrorKind, Page, ProviderError
 from tastemaker.searches import service
 from tastemaker.searches.run import runner
@@ -61,8 +61,8 @@ async def test_a_page_works_with_one_state_of_the_configuration(bench: Bench) ->
     async with working(bench.database, ScriptedProvider(script), config=config):
         parked = await bench.finish(search)
         assert (parked.status, parked.parked_until is not None) == (Status.PENDING, True)
-        async with session_scope(bench.database, bench.user.claim) as session:
-            await resume_search(session, bench.user, parked)
+        async with transaction(bench.database, bench.user.claim) as tx:
+            await resume_search(tx, bench.user, parked)
         ended = await bench.finish(search, parked_ends=False)
     assert ended.outcome is Outcome.QUOTA, "the next page works with the new one"
 
@@ -80,8 +80,8 @@ async def test_going_on_is_not_lost_on_a_message_that_begins_to_wait_in_this_mom
         return await publish_runs(*arguments, **named)
 
     monkeypatch.setattr(service, "publish_runs", after_it_waits)
-    async with session_scope(bench.database, bench.user.claim) as session:
-        await resume_search(session, bench.user, search)
+    async with transaction(bench.database, bench.user.claim) as tx:
+        await resume_search(tx, bench.user, search)
     due = "SELECT status || CASE WHEN scheduled_for <= app_now() THEN ' now' ELSE ' later' END"
     assert await many(bench.database, f"{due} FROM background_jobs") == ["pending now"]
 
@@ -95,8 +95,8 @@ async def test_going_on_is_not_lost_on_a_message_that_looks_in_this_moment(bench
         " timeout_at = app_now() + interval '2 hours'",
     )
     async with AsyncExitStack() as stack:
-        async with session_scope(bench.database, bench.user.claim) as session:
-            await resume_search(session, bench.user, search)
+        async with transaction(bench.database, bench.user.claim) as tx:
+            await resume_search(tx, bench.user, search)
             await stack.enter_async_context(working(bench.database, ScriptedProvider(pages_of(10, 100))))
             await asyncio.sleep(0.5)
         assert (await bench.finish(search)).status is Status.COMPLETED

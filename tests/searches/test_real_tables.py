@@ -5,13 +5,14 @@ import gzip
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from tastemaker.core.platforms import Platform
-from tastemaker.db.engine import session_scope
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.sandbox.tables.importing import import_tables
 from tastemaker.searches.types import Outcome, Status
 from tests.searches.scripted import Bench
@@ -23,12 +24,26 @@ VIDEOS = "gpl3/youtube_videos_obs_2021_2026.csv.gz"
 TRENDING = "kaggle/youtube_trending_2017.csv.gz"
 CHANNELS = "gpl3/youtube_channels_obs_2021_2026.csv.gz"
 
-FOUND = text("""
+
+@dataclass(frozen=True)
+class Found:
+    stable_id: str
+    name: str | None
+    matched_in: list[str]
+    post_id: str | None
+    views: int | None
+    keyword: str
+
+
+FOUND = statement(
+    """
     SELECT c.stable_id, c.name, s.matched_in, p.post_id, p.views, r.keyword
     FROM search_creators s JOIN scraping_runs r ON r.id = s.run_id
     JOIN creators c ON c.id = s.creator_id LEFT JOIN posts p ON p.id = s.post_id
-    WHERE s.job_id = CAST(:search_id AS uuid)
-""")
+    WHERE s.job_id = CAST(%(search_id)s AS uuid)
+    """,
+    Found,
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +61,8 @@ async def test_who_is_found_carries_the_word_and_the_numbers_of_the_source(
 ) -> None:
     async with worker_over_sandbox(bench, real_corpus):
         ended = await bench.finish(await bench.start(keyword, target=500, platform=Platform.YOUTUBE))
-    async with session_scope(bench.database, bench.user.claim) as session:
-        rows = (await session.execute(FOUND, {"search_id": str(ended.id)})).all()
+    async with transaction(bench.database, bench.user.claim) as tx:
+        rows = await tx.many(FOUND, search_id=ended.id)
     assert ended.status is Status.COMPLETED
     assert len(rows) == len({row.stable_id for row in rows}) == ended.stored >= at_least
     assert somebody is None or somebody in {row.name for row in rows}
@@ -103,8 +118,8 @@ async def test_several_keywords_and_platforms_keep_the_same_promises(
         ]
         youtube, tiktok = [await bench.finish(search, within=60) for search in begun]
     assert (tiktok.outcome, tiktok.stored) == (Outcome.NOTHING_FOUND, 0)
-    async with session_scope(bench.database, bench.user.claim) as session:
-        rows = (await session.execute(FOUND, {"search_id": str(youtube.id)})).all()
+    async with transaction(bench.database, bench.user.claim) as tx:
+        rows = await tx.many(FOUND, search_id=youtube.id)
     assert len(rows) == len({row.stable_id for row in rows}) == youtube.stored >= 60
     said, views = source(shared_data)
     told = [(row.name, row.keyword, said[row.stable_id] + said[row.name.casefold()]) for row in rows]

@@ -7,7 +7,7 @@ import pytest
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.providers.base import Cost, Creator, Page
 from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, Sort, make_filter
 from tastemaker.searches.results.queries import (
@@ -48,9 +48,9 @@ async def test_filters_leave_out_what_is_unknown(bench: Bench) -> None:
     assert await numbers(bench, search, wanted=wanted) == [2, 3]
     assert await numbers(bench, search, wanted=ResultFilter(has_email=True)) == [3]
     assert await numbers(bench, search, wanted=ResultFilter(min_followers=0)) == [2, 3, 4]
-    async with session_scope(bench.database, bench.user.claim) as session:
-        assert await count_results(session, bench.user.user_id, [search.id]) == 4
-        assert await count_results(session, bench.user.user_id, [search.id], wanted=wanted) == 2
+    async with transaction(bench.database, bench.user.claim) as tx:
+        assert await count_results(tx, bench.user.user_id, [search.id]) == 4
+        assert await count_results(tx, bench.user.user_id, [search.id], wanted=wanted) == 2
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ async def test_pages_join_without_gap_or_repetition(bench: Bench, sort: Sort) ->
         joined += page.creators
         if page.next is None:
             break
-        async with session_scope(bench.database, bench.user.claim) as session:
+        async with transaction(bench.database, bench.user.claim) as tx:
             page = await list_results(
-                session, bench.user.user_id, [search.id], sort=sort, after=page.next, limit=5
+                tx, bench.user.user_id, [search.id], sort=sort, after=page.next, limit=5
             )
     assert [found.stable_id for found in joined] == [found.stable_id for found in whole]
     assert len(joined) == 17
@@ -92,9 +92,9 @@ async def test_a_creator_of_several_searches_is_told_once_by_the_first(bench: Be
         ([early.id, late.id], [1, 2, 3, 4, 5]),
         ([late.id, early.id], [1, 2, 4, 3, 5]),
     ):
-        async with session_scope(bench.database, bench.user.claim) as session:
-            page = await list_results(session, bench.user.user_id, ids, limit=50)
-            assert await count_results(session, bench.user.user_id, ids) == 5
+        async with transaction(bench.database, bench.user.claim) as tx:
+            page = await list_results(tx, bench.user.user_id, ids, limit=50)
+            assert await count_results(tx, bench.user.user_id, ids) == 5
         assert [number_of(found) for found in page.creators] == expected
         streamed = [
             found async for found in stream_results(bench.database, bench.user.user_id, ids, page_size=2)
@@ -117,10 +117,10 @@ async def test_a_stream_reads_page_after_page(bench: Bench) -> None:
 async def test_another_tenant_reads_nothing(bench: Bench) -> None:
     search = await searched(bench, creator(1))
     stranger = ExternalUserId("stranger")
-    async with session_scope(bench.database, Tenant(stranger)) as session:
-        assert (await list_results(session, bench.user.user_id, [search.id], limit=5)).creators == []
-        assert (await list_results(session, stranger, [search.id], limit=5)).creators == []
-        assert await count_results(session, bench.user.user_id, [search.id]) == 0
+    async with transaction(bench.database, Tenant(stranger)) as tx:
+        assert (await list_results(tx, bench.user.user_id, [search.id], limit=5)).creators == []
+        assert (await list_results(tx, stranger, [search.id], limit=5)).creators == []
+        assert await count_results(tx, bench.user.user_id, [search.id]) == 0
     assert [one async for one in stream_results(bench.database, stranger, [search.id])] == []
 
 
@@ -147,10 +147,8 @@ async def listed(
     sort: Sort = Sort.POSITION,
     limit: int = 50,
 ) -> ResultsPage:
-    async with session_scope(bench.database, bench.user.claim) as session:
-        return await list_results(
-            session, bench.user.user_id, [search.id], wanted=wanted, sort=sort, limit=limit
-        )
+    async with transaction(bench.database, bench.user.claim) as tx:
+        return await list_results(tx, bench.user.user_id, [search.id], wanted=wanted, sort=sort, limit=limit)
 
 
 async def numbers(

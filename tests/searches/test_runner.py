@@ -3,17 +3,17 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
 
 from tastemaker.core.errors import Conflict
 from tastemaker.core.platforms import Platform
-from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.providers import limits
 from tastemaker.providers.base import Cost, ErrorKind, Page, ProviderError
 from tastemaker.searches.run.failures import MAX_FAILURES, MAX_TIMEOUTS
 from tastemaker.searches.service import cancel_search, resume_search
 from tastemaker.searches.types import Outcome, Search, Status
+from tests.searches.rows import many, one, write
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
 
 
@@ -161,8 +161,8 @@ async def test_a_used_up_quota_parks_the_search_and_it_goes_on_when_told(bench: 
         parked = await bench.finish(search)
         assert (parked.status, parked.stored) == (Status.PENDING, 2)
         assert parked.parked_reason == "The daily quota is used up."
-        async with session_scope(bench.database, bench.user.claim) as session:
-            await resume_search(session, bench.user, parked)
+        async with transaction(bench.database, bench.user.claim) as tx:
+            await resume_search(tx, bench.user, parked)
         ended = await bench.finish(search)
     assert (ended.status, ended.outcome, ended.stored) == (Status.COMPLETED, Outcome.FULL, 4)
     assert await many(
@@ -178,8 +178,7 @@ async def test_a_used_up_quota_parks_the_search_and_it_goes_on_when_told(bench: 
 
 
 async def test_the_plan_limit_cuts_a_page_exactly_and_says_so(bench: Bench) -> None:
-    async with session_scope(bench.database, SYSTEM) as session:
-        await session.execute(text("UPDATE user_usage SET plan_creators_limit = 14"))
+    await write(bench.database, "UPDATE user_usage SET plan_creators_limit = 14")
     search = await bench.start("chess")
     async with working(bench.database, ScriptedProvider(pages_of(10, 1000))):
         ended = await bench.finish(search)
@@ -223,16 +222,16 @@ async def test_cancelling_stops_within_a_page_and_keeps_what_was_found(bench: Be
     async with working(bench.database, provider):
         while (await bench.reload(search)).stored < 10:
             await asyncio.sleep(0.02)
-        async with session_scope(bench.database, bench.user.claim) as session:
-            cancelled = await cancel_search(session, bench.user, search)
+        async with transaction(bench.database, bench.user.claim) as tx:
+            cancelled = await cancel_search(tx, bench.user, search)
         asked = len(provider.asked)
         await asyncio.sleep(0.3)
         assert len(provider.asked) <= asked + 1
     assert (cancelled.status, cancelled.outcome) == (Status.CANCELLED, Outcome.CANCELLED)
     assert (await bench.reload(search)).stored == cancelled.stored >= 10
     with pytest.raises(Conflict):
-        async with session_scope(bench.database, bench.user.claim) as session:
-            await cancel_search(session, bench.user, search)
+        async with transaction(bench.database, bench.user.claim) as tx:
+            await cancel_search(tx, bench.user, search)
 
 
 async def test_an_adapter_that_breaks_is_a_failed_provider(
@@ -267,14 +266,11 @@ async def test_the_document_is_the_shape_that_readers_of_the_original_know(bench
 
 async def test_a_message_that_fails_for_good_ends_its_run(bench: Bench) -> None:
     search = await bench.start("chess")
-    async with session_scope(bench.database, SYSTEM) as session:
-        await session.execute(
-            text("""
-                UPDATE background_jobs SET status = 'processing', worker = 'gone',
-                                           retry_count = max_retries + 2,
-                                           lease_until = app_now() - interval '1 s'
-            """)
-        )
+    await write(
+        bench.database,
+        "UPDATE background_jobs SET status = 'processing', worker = 'gone',"
+        " retry_count = max_retries + 2, lease_until = app_now() - interval '1 s'",
+    )
     async with working(bench.database, ScriptedProvider(pages_of(10, 20))):
         ended = await bench.finish(search)
     assert (ended.status, ended.outcome) == (Status.ERROR, Outcome.PROVIDER_FAILED)
@@ -283,16 +279,8 @@ async def test_a_message_that_fails_for_good_ends_its_run(bench: Bench) -> None:
 
 async def stable_ids(database: Database, search: Search) -> set[str]:
     rows = await many(
-        database, "SELECT stable_id FROM search_creators WHERE job_id = CAST(:id AS uuid)", id=str(search.id)
+        database,
+        "SELECT stable_id FROM search_creators WHERE job_id = CAST(%(id)s AS uuid)",
+        id=str(search.id),
     )
     return set(rows)
-
-
-async def one(database: Database, statement: str, **parameters: object) -> object:
-    (value,) = await many(database, statement, **parameters)
-    return value
-
-
-async def many(database: Database, statement: str, **parameters: object) -> list[object]:
-    async with session_scope(database, SYSTEM) as session:
-        return list((await session.execute(text(statement), parameters)).scalars())

@@ -6,11 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from tastemaker.core.platforms import Platform
-from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.http import make_client
@@ -20,6 +17,7 @@ from tastemaker.sandbox.faults import Faults
 from tastemaker.sandbox.server import serve
 from tastemaker.searches.tasks import Sources, search_handlers
 from tastemaker.searches.types import Outcome, Status
+from tests.searches.rows import many, table
 from tests.searches.scripted import Bench
 
 
@@ -58,9 +56,8 @@ async def test_every_platform_finds_creators_that_carry_the_word(
         ended = await bench.finish(await bench.start("makeup", target=30, platform=platform))
     assert (ended.status, ended.outcome) == (Status.COMPLETED, Outcome.FULL)
     assert 0 < ended.stored <= 30
-    async with session_scope(bench.database, SYSTEM) as session:
-        rows = (await session.execute(text("SELECT stable_id, matched_in FROM search_creators"))).all()
-        followers = (await session.execute(text("SELECT followers FROM creators"))).scalars().all()
+    rows = await table(bench.database, "SELECT stable_id, matched_in FROM search_creators")
+    followers = await many(bench.database, "SELECT followers FROM creators")
     assert len({stable_id for stable_id, _ in rows}) == ended.stored
     assert all(matched_in for _, matched_in in rows), "every result says where the word is"
     assert any(followers)
@@ -75,8 +72,7 @@ async def test_trouble_on_the_way_changes_nothing_in_what_is_found(bench: Bench,
         rough = await bench.finish(search, within=60)
     assert rough.status is Status.COMPLETED
     assert rough.stored == min(calm.stored, 399)
-    async with session_scope(bench.database, SYSTEM) as session:
-        statuses = (await session.execute(text("SELECT DISTINCT status FROM provider_calls"))).scalars().all()
+    statuses = await many(bench.database, "SELECT DISTINCT status FROM provider_calls")
     assert set(statuses) == {"charged", "failed"}
 
 

@@ -23,7 +23,7 @@ async def test_a_search_ends_in_time_though_nobody_works_on_it(bench: Bench) -> 
     await write(
         bench.database,
         "UPDATE scraping_jobs SET timeout_at = now() - interval '1 s', parked_until = now() + interval '1 h'"
-        " WHERE id = CAST(:id AS uuid)",
+        " WHERE id = CAST(%(id)s AS uuid)",
         id=str(parked.id),
     )
     await write(bench.database, "DELETE FROM background_jobs")

@@ -7,7 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.providers.base import ErrorKind, KeywordQuery, Page, ProviderError
 from tastemaker.searches.service import cancel_search, resume_search
 from tests.searches.rows import many, one, write
@@ -70,9 +70,9 @@ async def test_a_campaign_skips_no_step(bench: Bench, before: str, after: str) -
         await write(bench.database, "UPDATE campaigns SET status = 'completed'")
     if before == "draft":
         for step in ("archived", "draft"):
-            await write(bench.database, "UPDATE campaigns SET status = :step", step=step)
+            await write(bench.database, "UPDATE campaigns SET status = %(step)s", step=step)
     with pytest.raises(psycopg.IntegrityError, match=f"{before} never becomes {after}"):
-        await write(bench.database, "UPDATE campaigns SET status = :after", after=after)
+        await write(bench.database, "UPDATE campaigns SET status = %(after)s", after=after)
 
 
 @dataclass
@@ -103,14 +103,14 @@ async def test_every_step_has_exactly_one_event(bench: Bench, admin_url: str) ->
     async with working(bench.database, Abreast(script)):
         while await one(bench.database, "SELECT count(*) FROM scraping_runs WHERE error_kind = 'quota'") != 2:
             await asyncio.sleep(0.02)  # both were refused, and it was kept: nothing parks it after this
-        async with session_scope(bench.database, bench.user.claim) as session:
-            await resume_search(session, bench.user, await bench.reload(search))
+        async with transaction(bench.database, bench.user.claim) as tx:
+            await resume_search(tx, bench.user, await bench.reload(search))
         await bench.finish(search, parked_ends=False)
     async with working(bench.database, ScriptedProvider(pages_of(2, 4))):
         await bench.finish(await bench.start("again", target=3))
     other = await bench.start("never", target=3)
-    async with session_scope(bench.database, bench.user.claim) as session:
-        await cancel_search(session, bench.user, other)
+    async with transaction(bench.database, bench.user.claim) as tx:
+        await cancel_search(tx, bench.user, other)
 
     steps = await many(bench.database, "SELECT to_jsonb(s) FROM steps s ORDER BY n")
     expected = sorted(EVENT_OF_STEP.get((s["of"], s["before"], s["after"]), "search_finished") for s in steps)  # type: ignore[index]  # rows as JSON

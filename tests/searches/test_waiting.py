@@ -4,17 +4,16 @@ import asyncio
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from tastemaker.core.errors import NotFound
-from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.base import ErrorKind, Page, ProviderError
 from tastemaker.searches.service import resume_search
 from tastemaker.searches.tasks import Sources, search_handlers
 from tastemaker.searches.types import Outcome, Status
+from tests.searches.rows import one, write
 from tests.searches.scripted import Bench, ScriptedProvider, page, pages_of, working
 
 USED_UP = ProviderError(ErrorKind.QUOTA, "The daily quota is used up.", final=False, retry_after=3600)
@@ -41,14 +40,14 @@ async def test_a_search_that_several_keywords_park_waits_once(bench: Bench) -> N
 async def test_resuming_while_a_worker_is_about_to_wait_is_not_lost(bench: Bench) -> None:
     """The search is parked, its message not yet back in the queue: it would come an hour later."""
     search = await bench.start("chess")
-    async with session_scope(bench.database, SYSTEM) as session:
-        await session.execute(
-            text("UPDATE scraping_jobs SET parked_until = app_now() + interval '1 h', parked_reason = 'x'")
-        )
-        await session.execute(text("UPDATE background_jobs SET status = 'processing', attempt = 1"))
-    async with session_scope(bench.database, bench.user.claim) as session:
+    await write(
+        bench.database,
+        "UPDATE scraping_jobs SET parked_until = app_now() + interval '1 h', parked_reason = 'x'",
+    )
+    await write(bench.database, "UPDATE background_jobs SET status = 'processing', attempt = 1")
+    async with transaction(bench.database, bench.user.claim) as tx:
         for _ in range(2):
-            await resume_search(session, bench.user, search)
+            await resume_search(tx, bench.user, search)
     due = "SELECT count(*) FROM background_jobs WHERE status = 'pending' AND scheduled_for <= app_now()"
     assert await one(bench.database, due) == 1
 
@@ -60,8 +59,8 @@ async def test_a_search_asked_for_again_after_its_time_limit_goes_on(bench: Benc
         "UPDATE scraping_jobs SET status = 'processing', started_at = now() - interval '2 d', "
         "timeout_at = now() - interval '1 d'",
     )
-    async with session_scope(bench.database, bench.user.claim) as session:
-        await resume_search(session, bench.user, await bench.reload(search))
+    async with transaction(bench.database, bench.user.claim) as tx:
+        await resume_search(tx, bench.user, await bench.reload(search))
     async with working(bench.database, ScriptedProvider(pages_of(10, 100))):
         ended = await bench.finish(search)
     assert (ended.outcome, ended.stored) == (Outcome.FULL, 20)
@@ -74,8 +73,8 @@ async def test_asking_again_while_a_worker_is_at_it_disturbs_nobody(bench: Bench
         while (await bench.reload(search)).stored < 10:
             await asyncio.sleep(0.02)
         for _ in range(3):
-            async with session_scope(bench.database, bench.user.claim) as session:
-                await resume_search(session, bench.user, await bench.reload(search))
+            async with transaction(bench.database, bench.user.claim) as tx:
+                await resume_search(tx, bench.user, await bench.reload(search))
         ended = await bench.finish(search)
         later = await bench.start("makeup", target=5)
         assert (await bench.finish(later)).outcome is Outcome.FULL
@@ -89,7 +88,7 @@ async def test_a_search_without_a_provider_ends_when_its_time_is_over(
     search = await bench.start("chess")
     await write(
         bench.database,
-        "UPDATE scraping_jobs SET status = 'processing', timeout_at = now() + CAST(:shift AS interval)",
+        "UPDATE scraping_jobs SET status = 'processing', timeout_at = now() + CAST(%(shift)s AS interval)",
         shift=shift,
     )
     stopping = asyncio.Event()
@@ -125,13 +124,3 @@ async def test_who_has_no_plan_is_told_before_anything_is_searched(bench: Bench)
     await write(bench.database, "DELETE FROM user_usage")
     with pytest.raises(NotFound):
         await bench.start("chess")
-
-
-async def write(database: Database, statement: str, **parameters: object) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await session.execute(text(statement), parameters)
-
-
-async def one(database: Database, statement: str) -> object:
-    async with session_scope(database, SYSTEM) as session:
-        return (await session.execute(text(statement))).scalar_one()

@@ -57,7 +57,7 @@ class ResultsPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RankedCreator(FoundCreator):
+class SortedCreator(FoundCreator):
     """`sort_key`: its place in the requested order."""
 
     sort_key: int
@@ -115,7 +115,7 @@ LIST_RESULTS = composed(
     ORDER BY sort_key, search_id, position
     LIMIT %(limit)s
     """,  # noqa: S608 - of this module's own constants
-    RankedCreator,
+    SortedCreator,
     not_null="hashtags sort_key",
     key=SORT_KEYS,
     filters=FILTERS,
@@ -208,7 +208,7 @@ async def stream_results(
             position = page[-1].position if page else position
 
 
-def _without_key(row: RankedCreator) -> FoundCreator:
+def _without_key(row: SortedCreator) -> FoundCreator:
     return FoundCreator(**{name: getattr(row, name) for name in _NAMES})
 
 
