@@ -49,12 +49,12 @@ def generate(
     settings = get_settings()
     seed = settings.sandbox_seed if seed is None else seed
     is_usual = (creators, posts) == (corpus.DEFAULT_CREATORS, corpus.DEFAULT_POSTS_PER_CREATOR)
-    with corpus_progress("Making up creators") as told:
+    with corpus_progress("Making up creators") as on_progress:
         if is_usual:
-            path = corpus.ensure_corpus(settings.home, seed=seed, progress=told)
+            path = corpus.ensure_corpus(settings.home, seed=seed, progress=on_progress)
         else:
             path = settings.home / "corpus" / f"generated-{creators}x{posts}-{seed}.sqlite3"
-            corpus.generate(path, creators=creators, posts_per_creator=posts, seed=seed, progress=told)
+            corpus.generate(path, creators=creators, posts_per_creator=posts, seed=seed, progress=on_progress)
     corpus.activate(settings.home, None if is_usual and seed == settings.sandbox_seed else path)
     _show(corpus.info(path), as_json=as_json)
 
@@ -82,13 +82,13 @@ def import_(
     """
     settings = get_settings()
     path = corpus.named_corpus(settings.home, name)
-    with corpus_progress("Reading") as told:
+    with corpus_progress("Reading") as on_progress:
         report = importing.import_tables(
             path,
             files,
             platform=Platform.parse(platform) if platform else None,
             report_file=rejected,
-            progress=told,
+            progress=on_progress,
         )
     if report.creators == 0 and not report.accepted:
         raise InvalidInput(_nothing_taken(report))

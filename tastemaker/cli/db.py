@@ -59,7 +59,7 @@ def start(*, as_json: Json = False) -> None:
 
 @app.command()
 def stop(*, as_json: Json = False) -> None:
-    """Stop the embedded server, whoever uses it."""
+    """Stop the embedded server, also while it is in use."""
     stopped = embedded.stop(_embedded_settings().home)
     if as_json:
         screen.write_json({"stopped": stopped})
@@ -118,11 +118,13 @@ def migrate(
                 "database owner's URL."
             )
 
-        def told(name: str, duration: float) -> None:
+        def show_step(name: str, duration: float) -> None:
             if not as_json:
                 screen.show(Text.assemble(f"{name}  ", (seconds(duration), "dim")))
 
-        done = migrate_and_declare(access.admin_url, app_password=access.app_password, to=to, on_step=told)
+        done = migrate_and_declare(
+            access.admin_url, app_password=access.app_password, to=to, on_step=show_step
+        )
     if as_json:
         screen.write_json(asdict(done))
         return

@@ -60,8 +60,8 @@ def shell(
         )
         command = [*prepared.command, *(arguments or [])]
         if as_json:
-            told = {name: value for name, value in prepared.environment.items() if name != "PGPASSWORD"}
-            screen.write_json({"command": command, "environment": told})
+            shown = {name: value for name, value in prepared.environment.items() if name != "PGPASSWORD"}
+            screen.write_json({"command": command, "environment": shown})
             return 0
         return _run(command, prepared.environment)
 

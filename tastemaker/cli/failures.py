@@ -1,4 +1,4 @@
-"""What goes wrong, told as one sentence; the traceback of what nobody expected goes into a file."""
+"""Errors as one sentence; the traceback of an unexpected one is written into a file."""
 
 import re
 import sys

@@ -31,7 +31,7 @@ def options(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; its exit status. An error is told in one sentence, never as a traceback."""
+    """Run one command; its exit status. An error is one sentence, never a traceback."""
     try:
         make_streams_safe()
         status = typer.main.get_command(app)(list(arguments), prog_name=NAME, standalone_mode=False)

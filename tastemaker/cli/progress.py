@@ -47,7 +47,7 @@ class Standing:
 
 
 class Progress(Protocol):
-    """Is told how the searches stand, as often as one likes."""
+    """Shows the state of the searches, as often as it is called."""
 
     def update(self, standing: Standing) -> None: ...
 

@@ -158,10 +158,10 @@ def _prepare_and_run(
     settings: Settings, wish: Wish, choice: SourceChoice, requests: Sequence[SearchRequest]
 ) -> ExitCode:
     corpus = prepared_corpus(settings) if choice.source == SANDBOX else None
-    told = notice(choice, settings, is_imported=corpus is not None and is_imported(corpus))
-    if told and not wish.as_json:
-        screen.say(told, style="yellow")
-    plan = Plan(wish=wish, choice=choice, requests=requests, corpus=corpus, notice=told)
+    sentence = notice(choice, settings, is_imported=corpus is not None and is_imported(corpus))
+    if sentence and not wish.as_json:
+        screen.say(sentence, style="yellow")
+    plan = Plan(wish=wish, choice=choice, requests=requests, corpus=corpus, notice=sentence)
     with at_head() as (_, access):
         from tastemaker.cli.search_steps import begin_and_finish
 

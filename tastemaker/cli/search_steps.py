@@ -220,5 +220,5 @@ def _document(session: Session, begun: Begun, searches: Sequence[Search]) -> dic
 
 def _problems(searches: Sequence[Search]) -> list[str]:
     now = utc_now()
-    told = (states.problem(search, now=now) for search in searches)
-    return [sentence for sentence in told if sentence]
+    sentences = (states.problem(search, now=now) for search in searches)
+    return [sentence for sentence in sentences if sentence]

@@ -1,4 +1,4 @@
-"""`tastemaker serve`: the web application until it is told to stop, with the jobs that QStash delivers."""
+"""`tastemaker serve`: the web application until a stop signal, with the jobs that QStash delivers."""
 
 import asyncio
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What a search's state is called on the screen, and how its end is told."""
+"""What a search's state is called on the screen, and what is said about its end."""
 
 from collections.abc import Iterable
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""`tastemaker work`: a worker for whatever searches wait, until it is told to stop."""
+"""`tastemaker work`: a worker for whatever searches wait, until a stop signal."""
 
 import asyncio
 
