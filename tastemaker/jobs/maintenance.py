@@ -93,6 +93,6 @@ scheduled(
         name="prune_jobs",
         every=timedelta(hours=1),
         job=PRUNE_JOBS,
-        meaning="Removes background jobs that ended longer ago than the retention says.",
+        meaning="Deletes ended background jobs past their retention.",
     )
 )

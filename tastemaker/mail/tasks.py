@@ -21,7 +21,7 @@ scheduled(
         name="settle_emails",
         every=timedelta(hours=1),
         job=SETTLE_EMAILS,
-        meaning="Gives scheduled e-mails that nothing carries any more the status that is true.",
+        meaning="Corrects the status of scheduled e-mails that have no job and no message any more.",
     )
 )
 

@@ -61,7 +61,7 @@ scheduled(
         name="prune_messages",
         every=timedelta(hours=1),
         job=PRUNE_MESSAGES,
-        meaning="Removes messages to and from outside that are over and older than they are kept.",
+        meaning="Deletes outbox and inbox messages past their retention.",
     )
 )
 scheduled(
@@ -69,6 +69,6 @@ scheduled(
         name="check_event_lag",
         every=timedelta(minutes=1),
         job=CHECK_EVENT_LAG,
-        meaning="Warns in the log when events are delivered late, or deliveries were given up.",
+        meaning="Logs a warning if event deliveries are late or have failed.",
     )
 )

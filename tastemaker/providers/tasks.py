@@ -31,6 +31,6 @@ scheduled(
         name="forget_provider_data",
         every=timedelta(hours=1),
         job=FORGET_PROVIDER_DATA,
-        meaning="Removes providers' pages and samples whose time is over, and past counts of quotas.",
+        meaning="Deletes stored pages and samples past their retention, and counters of past quota windows.",
     )
 )

@@ -64,7 +64,7 @@ SEARCH_SWEEPER = scheduled(
         name="search_sweeper",
         every=timedelta(seconds=15),
         job=SWEEP_SEARCHES,
-        meaning="Ends searches past their time limit, and publishes lost messages again.",
+        meaning="Ends searches past their time-out, and publishes lost jobs again.",
     )
 )
 
@@ -74,7 +74,7 @@ VALUES_EXPIRE = scheduled(
         name="expire_values",
         every=timedelta(hours=1),
         job=EXPIRE_VALUES,
-        meaning="Deletes values past their provider's retention. A later fetch extends it.",
+        meaning="Deletes values past the retention of the provider's policy. A later fetch extends it.",
     )
 )
 
