@@ -12,6 +12,7 @@ from dataclasses import replace
 import httpx
 
 from tastemaker.core.platforms import Platform
+from tastemaker.core.prose import distinct_links, emails_in, hashtags_in, links_in
 from tastemaker.providers import parsing
 from tastemaker.providers.base import (
     Capability,
@@ -30,7 +31,6 @@ from tastemaker.providers.base import (
 from tastemaker.providers.declaration import account_of
 from tastemaker.providers.errors import kind_of_status, refusal
 from tastemaker.providers.http import JsonResponse, get_json
-from tastemaker.providers.mentions import distinct_links, emails_in, hashtags_in, links_in
 from tastemaker.providers.parameters import bad_request, checked_account, checked_options
 from tastemaker.providers.parsing import dig, gather
 

@@ -5,27 +5,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
+from tastemaker.core.numbers import MAX_COUNT, UnclearNumber, read_count
 from tastemaker.providers.base import Creator, Post
 
-MAX_COUNT = 2**63 - 1
 EXACT_IN_JAVASCRIPT = 2**53
 """JavaScript rounds larger numbers, so a larger id that came as a number is not the id."""
 
+_WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _ID = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
-_COUNT = re.compile(
-    r"(?P<number>[0-9][0-9.,'\u2019\u00a0\u2009\u202f ]*)"
-    r"(?P<unit>thousand|million|billion|tsd\.?|mio\.?|mrd\.?|[kmb])?"
-    r"\s*(?:subscribers?|followers?|following|views?|videos?|likes?|posts?)?",
-    re.IGNORECASE,
-)
-_UNITS = {"k": 10**3, "t": 10**3, "m": 10**6, "b": 10**9}
-_GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:(?P<mark>[.,' ])[0-9]{3})(?:(?P=mark)[0-9]{3})*")
-_DECIMAL = re.compile(r"(?P<whole>.*[0-9])[.,](?P<fraction>[0-9]+)")
-_BLANKS = str.maketrans({"\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2019": "'"})
-_LONGEST_COUNT = 48
 _ISO_DURATION = re.compile(
     r"P(?:(?P<days>\d{1,4})D)?(?:T(?:(?P<hours>\d{1,5})H)?(?:(?P<minutes>\d{1,6})M)?(?:(?P<seconds>\d{1,8})S)?)?"
 )
@@ -60,8 +49,11 @@ def handle(value: object) -> str | None:
 
 
 def web_address(value: object) -> str | None:
-    """An http or https URL; nothing else may become a link or be fetched."""
-    return value if isinstance(value, str) and value.startswith(("https://", "http://")) else None
+    """An http or https URL, its scheme in lower case; nothing else may become a link or be fetched."""
+    if not isinstance(value, str) or not _WEB_ADDRESS.match(value):
+        return None
+    scheme, mark, rest = value.partition("://")
+    return f"{scheme.lower()}{mark}{rest}"
 
 
 def link(value: object) -> str | None:
@@ -91,13 +83,18 @@ def either(*values: object) -> bool | None:
 
 
 def count(value: object) -> int | None:
-    """A number of things: "1234", "1,234", "1.234.567", "42.5K subscribers", 16700000.0.
+    """A number of things: "1234", "1,234", "42.5K subscribers", 16700000.0.
+
+    Texts are read by the rule of `core.numbers`.
 
     Negative counts are 32-bit overflows or stand for "hidden"; they, fractions of a thing and numbers
     beyond 64 bits are None. So is "1,234K", which means two numbers in two languages.
     """
     if isinstance(value, str):
-        return _count_in_text(value.strip())
+        try:
+            return read_count(value)
+        except UnclearNumber:
+            return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not (math.isfinite(value) and value.is_integer()):
@@ -162,51 +159,3 @@ def gather(items: Iterable[tuple[Creator | None, Post | None]], *, with_posts: b
             if post:
                 posts.setdefault(post.post_id, post)
     return PageItems(tuple(creators.values()), tuple(posts.values()), skipped)
-
-
-def _count_in_text(written: str) -> int | None:
-    match = _COUNT.fullmatch(written) if len(written) <= _LONGEST_COUNT else None
-    if not match:
-        return None
-    digits = match["number"].translate(_BLANKS).strip()
-    unit = _UNITS[_unit_letter(match["unit"])] if match["unit"] else 1
-    number = _scaled(digits) if match["unit"] else _plain(digits)
-    if number is None or (number := number * unit) > MAX_COUNT:
-        return None
-    return int(number) if unit > 1 or number == int(number) else None
-
-
-def _unit_letter(unit: str) -> str:
-    """Mrd is the German milliard: a billion."""
-    return "b" if unit.lower().startswith("mrd") else unit[0].lower()
-
-
-def _plain(digits: str) -> Decimal | None:
-    """Without a unit a mark before three digits groups them: 1.234 is one thousand and more."""
-    if digits.isdecimal():
-        return Decimal(digits)
-    if _GROUPED.fullmatch(digits):
-        return Decimal(re.sub(r"[^0-9]", "", digits))
-    return _with_fraction(digits)
-
-
-def _scaled(digits: str) -> Decimal | None:
-    """Before a unit one mark and three digits could be either, so the number is not known."""
-    if digits.isdecimal():
-        return Decimal(digits)
-    if grouped := _GROUPED.fullmatch(digits):
-        unclear = digits.count(grouped["mark"]) == 1 and grouped["mark"] in ".,"
-        return None if unclear else Decimal(re.sub(r"[^0-9]", "", digits))
-    return _with_fraction(digits)
-
-
-def _with_fraction(digits: str) -> Decimal | None:
-    match = _DECIMAL.fullmatch(digits)
-    if not match:
-        return None
-    whole = match["whole"]
-    if not whole.isdecimal():
-        grouped = _GROUPED.fullmatch(whole)
-        if not grouped or grouped["mark"] == digits[len(whole)]:
-            return None
-    return Decimal(re.sub(r"[^0-9]", "", whole) + "." + match["fraction"])

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tastemaker.core.folding import is_unspaced, words_of
 from tastemaker.core.platforms import Platform
-from tastemaker.sandbox.text import fold, is_unspaced, keyword_words, pairs
+from tastemaker.sandbox.store import pairs
 
 MOST_HITS = 20_000
 """A list longer than this is cut: nobody pages that far, and memory stays bounded."""
@@ -44,7 +45,7 @@ class RankedCreator:
 
 
 def rank(connection: sqlite3.Connection, platform: Platform, keyword: str) -> tuple[RankedCreator, ...]:
-    words = keyword_words(keyword)
+    words = words_of(keyword)
     if not words:
         return ()
     posts = _lists(connection, _POSTS, platform, words, names=False)
@@ -98,9 +99,9 @@ def _loosely(connection: sqlite3.Connection, words: Sequence[str], *, names: boo
 def _widened(connection: sqlite3.Connection, word: str, *, names: bool) -> str:
     if is_unspaced(word):
         return _phrase(word) + (" *" if len(word) == 1 else "")
-    if len(word) < 3:  # noqa: PLR2004 - "a*" would find nearly everything
+    if len(word) < 3 or not word.isalnum():  # noqa: PLR2004 - "a*" would find nearly everything
         return _phrase(word)
-    inside = _compounds(connection, fold(word), names=names)
+    inside = _compounds(connection, word, names=names)
     return " OR ".join([f"{_phrase(word)} *", *(_phrase(compound) for compound in inside)])
 
 

@@ -3,6 +3,7 @@
 Tables, rows and connections live here; where the rows come from and how they are found does not.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tastemaker.core.errors import AppError
-from tastemaker.sandbox.text import index_text
+from tastemaker.core.folding import UNSPACED, fold
 
 FORMAT = 2
 """The layout of the tables; a file with another one is not read."""
@@ -40,9 +41,9 @@ DROP TABLE IF EXISTS posts_words;
 DROP TABLE IF EXISTS creators_words;
 CREATE INDEX IF NOT EXISTS posts_creator ON posts (creator_id, published_at DESC);
 CREATE VIRTUAL TABLE posts_text USING fts5 (title, tags, description, platform, content='',
-    tokenize="unicode61 remove_diacritics 2 categories 'L* N* Co M*'");
+    tokenize="unicode61 remove_diacritics 0 categories 'L* N* Co M*'");
 CREATE VIRTUAL TABLE creators_text USING fts5 (name, handle, tags, about, platform, content='',
-    tokenize="unicode61 remove_diacritics 2 categories 'L* N* Co M*'");
+    tokenize="unicode61 remove_diacritics 0 categories 'L* N* Co M*'");
 """
 
 _WORDS = """
@@ -51,6 +52,12 @@ CREATE TABLE {kind}_words (word TEXT PRIMARY KEY, documents INTEGER NOT NULL) WI
 INSERT INTO {kind}_words SELECT term, doc FROM temp.vocabulary_{kind} WHERE term IS NOT NULL;
 DROP TABLE temp.vocabulary_{kind};
 """
+
+_WORD = re.compile(r"[^\W_]+")
+_HUMP = re.compile(r"[A-Z](?:(?<=[a-z0-9].)|(?<=[A-Z].)(?=[a-z]))")
+"""Where a new part begins in CamelCase: a capital after a small letter, or the last of several capitals."""
+
+_SPACED = r" \g<0>"
 
 
 class CreatorRow(NamedTuple):
@@ -213,3 +220,25 @@ def build_index(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
     for kind in ("posts", "creators"):
         connection.executescript(_WORDS.format(kind=kind))
+
+
+def index_text(text: str | None) -> str | None:
+    """What the index is given for `text`: folded, its CamelCase compounds also as their parts.
+
+    Runs of scripts without spaces become overlapping pairs; their last character also stands alone, so that
+    one character is found wherever it is.
+    """
+    if not text:
+        return text
+    compounds = [word for word in _WORD.findall(text) if _HUMP.search(word)]
+    folded = fold(f"{text} {_HUMP.sub(_SPACED, ' '.join(compounds))}" if compounds else text)
+    return folded if folded.isascii() else UNSPACED.sub(_indexed_run, folded)
+
+
+def pairs(run: str) -> list[str]:
+    """The overlapping pairs of a run; a single character is itself."""
+    return [run[at : at + 2] for at in range(max(1, len(run) - 1))]
+
+
+def _indexed_run(run: re.Match[str]) -> str:
+    return f" {' '.join(pairs(run[0]))} {run[0][-1]} "

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tastemaker.core.numbers import MAX_COUNT
 from tastemaker.providers import parsing
-from tastemaker.providers.parsing import MAX_COUNT, count
+from tastemaker.providers.parsing import count
 
 UNTIMED = settings(deadline=None)  # a busy machine is no failure
 ANYTHING = (
@@ -27,7 +28,7 @@ WRITTEN = {
 }  # fmt: skip
 
 UNCLEAR = [
-    "", " ", "many", "No views", "5 apples", "-5", "+5", "1K+", "<10", "10-20", "NaN", "Infinity", "1e6",
+    "", " ", "many", "No views", "5 apples", "-5", "+5", "1K+", "<10", "10-20", "NaN", "Infinity",
     "0x10", "1.5", "0.123", "12,34", "1,2,3", "1.23.456", ".5K", "5.", "1,234K", "1.234M", "1_000", "٤٢",
     "9" * 20, "9" * 60, "999999999999B",
 ]  # fmt: skip
@@ -54,7 +55,8 @@ def test_every_grouped_number_is_read_back(number: int, mark: str) -> None:
 @given(st.integers(1, 9_999), st.integers(0, 99), st.sampled_from("kKmMbB"), st.sampled_from(".,"))
 def test_every_shortened_number_is_read_back(whole: int, hundredths: int, unit: str, mark: str) -> None:
     factor = {"k": 10**3, "m": 10**6, "b": 10**9}[unit.lower()]
-    assert count(f"{whole}{mark}{hundredths:02}{unit}") == whole * factor + hundredths * factor // 100
+    known = None if mark == "," and unit in "bB" else whole * factor + hundredths * factor // 100
+    assert count(f"{whole}{mark}{hundredths:02}{unit}") == known
 
 
 @UNTIMED

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tastemaker.core.prose import emails_in
 from tastemaker.providers.base import ErrorKind, KeywordQuery, Page, Provider, ProviderError
-from tastemaker.providers.mentions import emails_in
 from tastemaker.providers.parsing import count
 from tests.providers.remote import Asked, Remote, Reply, Script, always
 from tests.providers.wires import WIRES

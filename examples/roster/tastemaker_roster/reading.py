@@ -1,9 +1,9 @@
 """From the service's words to ours. `parsing` never raises: what cannot be trusted is None."""
 
 from tastemaker.core.platforms import Platform
+from tastemaker.core.prose import emails_in, hashtags_in, links_in
 from tastemaker.providers import parsing
 from tastemaker.providers.base import Creator, Post
-from tastemaker.providers.mentions import emails_in, hashtags_in, links_in
 from tastemaker.providers.parsing import dig
 
 

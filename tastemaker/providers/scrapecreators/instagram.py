@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 import httpx
 
 from tastemaker.core.platforms import Platform
+from tastemaker.core.prose import distinct_links, emails_in, hashtags_in, links_in
 from tastemaker.providers import parsing
 from tastemaker.providers.base import Capability, Creator, CursorKind, KeywordQuery, Page, Post, ProfileQuery
-from tastemaker.providers.mentions import distinct_links, emails_in, hashtags_in, links_in
 from tastemaker.providers.parameters import checked_account, checked_keyword, checked_options, unknown_cursor
 from tastemaker.providers.parsing import dig, gather
 from tastemaker.providers.scrapecreators.envelope import (

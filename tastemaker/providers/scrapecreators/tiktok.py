@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import httpx
 
 from tastemaker.core.platforms import Platform
+from tastemaker.core.prose import distinct_hashtags, distinct_links, emails_in, hashtags_in, links_in
 from tastemaker.providers import parsing
 from tastemaker.providers.base import Capability, Creator, CursorKind, KeywordQuery, Page, Post, ProfileQuery
-from tastemaker.providers.mentions import distinct_hashtags, distinct_links, emails_in, hashtags_in, links_in
 from tastemaker.providers.parameters import (
     checked_account,
     checked_cursor,

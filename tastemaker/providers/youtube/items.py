@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tastemaker.core.platforms import Platform
+from tastemaker.core.prose import emails_in, hashtags_in, links_in
 from tastemaker.providers import parsing
 from tastemaker.providers.base import Creator, Post
-from tastemaker.providers.mentions import emails_in, hashtags_in, links_in
 from tastemaker.providers.parsing import dig
 
 Item = Mapping[str, Any]

@@ -2,9 +2,9 @@
 
 import orjson
 
+from tastemaker.core.countries import country_name
 from tastemaker.core.platforms import Platform
 from tastemaker.sandbox.call import BadToken, Body, SandboxCall, cut, make_token, read_token
-from tastemaker.sandbox.countries import country_name
 from tastemaker.sandbox.formatting import ago, clock, iso_time_with_milliseconds, short_count
 from tastemaker.sandbox.scrapecreators.envelope import envelope, refusal, required, visible
 from tastemaker.sandbox.store import CreatorRow, PostRow

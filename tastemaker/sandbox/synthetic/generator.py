@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
+from tastemaker.core import folding
 from tastemaker.sandbox.identity import seeded_random
 from tastemaker.sandbox.store import (
     CreatorRow,
@@ -68,12 +69,17 @@ def write_synthetic(
 def generator_version() -> str:
     """Changes whenever anything changes that a generated file depends on."""
     here = Path(__file__).parent
-    sources = sorted([*here.glob("*.py"), *here.glob("*.toml"), *here.parent.glob("*.py")])
-    shaping = {"seeded_random.py", "identity.py", "store.py", "text.py", "wording.py"}
+    sandbox = here.parent
+    shaping = [
+        sandbox / "identity.py",
+        sandbox / "store.py",
+        sandbox / "formatting.py",
+        Path(folding.__file__),
+    ]
+    sources = sorted([*here.glob("*.py"), *here.glob("*.toml"), *shaping])
     digest = hashlib.blake2b(digest_size=6)
     for source in sources:
-        if source.parent == here or source.name in shaping:
-            digest.update(source.read_bytes())
+        digest.update(source.read_bytes())
     return digest.hexdigest()
 
 

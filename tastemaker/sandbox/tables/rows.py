@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
+from tastemaker.core.countries import country_code
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
-from tastemaker.sandbox.countries import country_code
 from tastemaker.sandbox.tables.cells import (
     UnreadableCell,
     is_unknown,

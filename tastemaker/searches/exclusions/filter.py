@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tastemaker.core.accounts import fold_handle
 from tastemaker.core.platforms import Platform
 from tastemaker.db.enums import ExclusionKind
 from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Creator, Page
 from tastemaker.searches.exclusions import queries
-from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey, fold_handle
+from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.run.queries import LockedRun, RunState
 
 

@@ -2,19 +2,16 @@
 
 import csv
 import hmac
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from tastemaker.core.accounts import fold_handle, read_account, read_stable_id
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.core.private_files import ensure_secret, find_secret
 from tastemaker.core.settings import Settings
-from tastemaker.core.text import clean_line
 from tastemaker.db.enums import ExclusionKind
-
-LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +24,12 @@ class CreatorName:
 
 
 def name_creator(platform: str, name: str, *, is_id: bool = False) -> CreatorName:
-    """Raises InvalidInput."""
-    value = clean_line(name)
-    if not is_id:
-        value = fold_handle(value)
-    if not 1 <= len(value) <= LONGEST:
-        raise InvalidInput(f"A handle or an id has 1 to {LONGEST} characters.")
-    kind = ExclusionKind.STABLE_ID if is_id else ExclusionKind.HANDLE
-    return CreatorName(Platform.parse(platform), kind, value)
-
-
-def fold_handle(handle: str) -> str:
-    """As handles are compared: without @, width and case aside."""
-    return unicodedata.normalize("NFKC", handle).casefold().strip().lstrip("@")
+    """By a handle, a profile's address or an id. Raises InvalidInput for what names no account."""
+    reader = read_stable_id if is_id else read_account
+    account = reader(name, Platform.parse(platform))
+    if account.stable_id is not None:
+        return CreatorName(account.platform, ExclusionKind.STABLE_ID, account.stable_id)
+    return CreatorName(account.platform, ExclusionKind.HANDLE, fold_handle(account.handle or ""))
 
 
 def read_list(lines: Iterable[str]) -> Iterator[CreatorName]:

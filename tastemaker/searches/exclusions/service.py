@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.core.accounts import fold_handle
 from tastemaker.core.errors import AppError, ExitCode, NotFound
 from tastemaker.core.ids import CampaignId, new_id
 from tastemaker.db.enums import ExclusionKind
@@ -21,7 +22,7 @@ from tastemaker.events.payloads import (
 from tastemaker.events.service import record, record_many
 from tastemaker.providers.page_store import forget_creator
 from tastemaker.searches.exclusions import queries
-from tastemaker.searches.exclusions.names import CreatorName, SuppressionKey, fold_handle
+from tastemaker.searches.exclusions.names import CreatorName, SuppressionKey
 from tastemaker.searches.service import snapshot
 
 BATCH = 5000

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tastemaker.core.clock import monotonic
-from tastemaker.providers.mentions import MOST_EMAILS, MOST_LINKS, emails_in, hashtags_in, links_in
+from tastemaker.core.prose import MOST_EMAILS, MOST_LINKS, emails_in, hashtags_in, links_in
 
 UNTIMED = settings(deadline=None)  # a busy machine is no failure
 AT = "@"  # apart, where the result only looks like an address
@@ -18,6 +18,11 @@ EMAILS = {
     "<jane@example.com>, (joe@example.com)": ("jane@example.com", "joe@example.com"),
     "mailto:jane@example.com": ("jane@example.com",),
     "jane_@mail-2.example.com": ("jane_@mail-2.example.com",),
+    "zoë.k@example.com": ("zoë.k@example.com",),
+    "hallo@post.bäcker.de": ("hallo@post.bäcker.de",),
+    "m.o'neil@example.com": ("m.o'neil@example.com",),
+    "bob\u200b.lee@example.com": ("bob.lee@example.com",),
+    "お仕事はbob@example.comまで": ("bob@example.com",),
 }
 
 NO_EMAILS = [
@@ -25,6 +30,10 @@ NO_EMAILS = [
     "meet me at example dot com",
     f"IG{AT}jane.doe",
     f"photo{AT}2x.png",
+    f"clip{AT}3x.mov",
+    f"film{AT}final.webm",
+    "@bob@social.example.com",
+    "this&that@example.com",
     "jane@example",
     "jane@@example.com",
     "jane..doe@example.com",
@@ -68,6 +77,14 @@ def test_links_lose_the_punctuation_behind_them_and_keep_their_case() -> None:
     assert links_in(text) == ("https://example.com/A", "http://example.org/b?c=d", "https://example.com/a")
     assert links_in("javascript:alert(1) ftp://example.com www.example.com") == ()
     assert links_in(None) == ()
+
+
+def test_links_keep_their_brackets_and_end_where_prose_goes_on() -> None:
+    assert links_in("see https://example.org/Bar_(baz)") == ("https://example.org/Bar_(baz)",)
+    assert links_in("店はhttps://example.com/tea。どうぞ") == ("https://example.com/tea",)
+    two = ("https://example.com/c", "https://example.org/d")
+    assert links_in(",".join(two)) == links_in("".join(two)) == two
+    assert links_in("HTTPS://Example.com/X") == ("https://Example.com/X",)
 
 
 HASHTAGS = {
