@@ -32,9 +32,7 @@ def test_what_could_be_two_numbers_is_refused(text: str) -> None:
         read_count(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "many", "-5", "+5", "1K+", "12 apples", "1.23.4", "348.5", "9" * 20, "2021-03-04"]
-)
+@pytest.mark.parametrize("text", ["", "many", "-5", "+5", "1K+", "12 apples", "1.23.4", "348.5", "9" * 20])
 def test_what_is_no_count_is_refused(text: str) -> None:
     with pytest.raises(UnclearNumber):
         read_count(text)

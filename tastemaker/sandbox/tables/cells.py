@@ -4,53 +4,45 @@ Every reader returns None for a cell that says "unknown", and raises UnreadableC
 understand. Nothing is guessed.
 """
 
+import ast
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
-from urllib.parse import unquote
 
 import orjson
+
+from tastemaker.core import numbers
+from tastemaker.core.accounts import AccountName, clean_name, read_account, read_stable_id
+from tastemaker.core.errors import InvalidInput
+from tastemaker.core.platforms import Platform
+from tastemaker.core.prose import distinct_links, emails_in, links_in
 
 _UNKNOWN = {"", "-", "\u2013", "\u2014", "?", "n/a", "n/a'", "na", "none", "null", "nan", "unknown", "#n/a"}
 _SPREADSHEET_ERROR = re.compile(r"#(NAME\?|VALOR!|VALUE!|REF!|DIV/0!|NUM!|NULL!|WERT!|BEZUG!)")
 
-_NUMBER = re.compile(r"([+-]?[\d.,'\u2019\s]*\d(?:[eE][+-]?\d+)?)\s*([^\W\d_]*)\.?", re.UNICODE)
-_GROUPED = re.compile(r"\d{1,3}(?:([.,'\u2019\s])\d{3})(?:\1\d{3})*|\d{1,2}(?:,\d{2})+,\d{3}")
-_ZERO_FRACTION = re.compile(r"[.,]0+$")
-_UNITS = {
-    "k": 10**3, "thousand": 10**3, "tsd": 10**3, "mil": 10**3, "тыс": 10**3, "천": 10**3,
-    "m": 10**6, "mio": 10**6, "mn": 10**6, "million": 10**6, "millions": 10**6, "млн": 10**6,
-    "b": 10**9, "bn": 10**9, "mrd": 10**9, "billion": 10**9, "млрд": 10**9,
-    "万": 10**4, "만": 10**4, "億": 10**8, "亿": 10**8, "억": 10**8, "lakh": 10**5, "crore": 10**7,
-}  # fmt: skip
-_WORDS_BEHIND = {
-    "subscribers",
-    "subscriber",
-    "followers",
-    "follower",
-    "views",
-    "view",
-    "likes",
-    "videos",
-    "video",
-}
-
 _MONTH = re.compile(r"(\d{4})-(\d\d)")
+_COMPACT_DATE = re.compile(r"20\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])")
 _TRENDING_DATE = re.compile(r"(\d\d)\.(\d\d)\.(\d\d)")
 _SECONDS = re.compile(r"\d{9,10}(?:\.\d+)?")
 _MILLISECONDS = re.compile(r"\d{12,13}")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d\d)")
 _ISO_LENGTH = re.compile(r"P(?:(\d+)D)?T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 _QUOTED_OR_PLAIN = re.compile(r'"([^"]*)"|([^\s"]+)')
-_PROFILE_URL = re.compile(
-    r"(?:https?://)?(?:(?:www|m)\.)?(?:youtube\.com|tiktok\.com|instagram\.com)/", re.IGNORECASE
-)
-_LARGEST = 2**63 - 1
+_NAMES_IN_OBJECTS = ("url", "link", "href", "name", "title", "tag", "hashtag_name", "email", "value", "id")
+_MOST_LITERAL = 100_000
+_FORMULA_STARTS = "=+-@\t\r"
 
 
 class UnreadableCell(ValueError):
     """`str()` of it says in a few words what is wrong."""
+
+
+class AmbiguousCell(UnreadableCell):
+    """The cell could mean two values. It is unknown and reported; the rest of the row is taken."""
+
+
+class CutOffId(UnreadableCell):
+    """An id of which a spreadsheet has dropped digits."""
 
 
 def is_unknown(text: str) -> bool:
@@ -65,21 +57,17 @@ def is_plain_text(text: str) -> bool:
 
 
 def read_count(text: str) -> int | None:
-    """`16.7M`, `16,7 Mio.`, `42.5K subscribers`, `1.234.567`, `1,234,567`, `633.00`, `1.2E+07`."""
+    """By the rule of `core.numbers`. Raises AmbiguousCell for what could be two numbers."""
     if is_unknown(text):
         return None
     if _SPREADSHEET_ERROR.search(text):
         raise UnreadableCell("a spreadsheet's error instead of a number")
-    match = _NUMBER.match(text.strip())
-    if match is None:
-        raise UnreadableCell("a text where a number should be, columns shifted?")
-    digits, unit = match[1], match[2].lower()
-    rest = text.strip()[match.end() :].strip().lower()
-    factor = _UNITS.get(unit, 1)
-    behind = {word for word in (rest, unit if factor == 1 else "") if word}
-    if not behind <= _WORDS_BEHIND:
-        raise UnreadableCell("a number with something else behind it")
-    return _whole(_with_unit(digits, factor) if factor > 1 else _without_unit(digits))
+    try:
+        return numbers.read_count(text.strip().removeprefix("'"))
+    except numbers.AmbiguousNumber as error:
+        raise AmbiguousCell(str(error)) from None
+    except numbers.UnclearNumber as error:
+        raise UnreadableCell(str(error)) from None
 
 
 def read_time(text: str) -> int | None:
@@ -91,6 +79,8 @@ def read_time(text: str) -> int | None:
     text = text.strip()
     if is_unknown(text) or re.fullmatch(r"\d{1,2}\.\d{1,2}", text):
         return None
+    if _COMPACT_DATE.fullmatch(text):
+        text = f"{text[:4]}-{text[4:6]}-{text[6:]}"
     if _MILLISECONDS.fullmatch(text):
         return int(text) // 1000
     if _SECONDS.fullmatch(text):
@@ -126,6 +116,48 @@ def read_seconds(text: str, *, minutes: bool = False) -> int | None:
         raise UnreadableCell("a length that cannot be read") from None
 
 
+def read_handle(text: str, platform: Platform) -> AccountName | None:
+    """Also parts of an address such as `/@name`, `/c/Name`, `/channel/UC…`. Raises UnreadableCell."""
+    text = text.strip()
+    if is_unknown(text) or (is_unknown(text.rsplit("/", 1)[-1]) and text.startswith("/")):
+        return None
+    if text.startswith("/"):
+        text = f"https://{platform.slug}.com{text}"
+    try:
+        return read_account(text, platform)
+    except InvalidInput as error:
+        raise UnreadableCell(str(error)) from None
+
+
+def read_id(text: str, platform: Platform) -> str | None:
+    """Raises CutOffId."""
+    if is_unknown(text):
+        return None
+    try:
+        return read_stable_id(text, platform).stable_id
+    except InvalidInput:
+        cleaned = clean_name(text)
+        if cleaned[:1].isdigit():
+            raise CutOffId(cleaned) from None
+        return None
+
+
+def read_email(text: str, bio: str | None) -> str | None:
+    """The first whole address; one that is a part of an address in `bio` is replaced by that."""
+    found = emails_in(text)
+    written = emails_in(bio)
+    if not found:
+        return None
+    whole = next((one for one in written if one.casefold().endswith(found[0].casefold())), None)
+    is_part = whole is None and found[0].casefold() in (bio or "").casefold()
+    return None if is_part else whole or found[0]
+
+
+def read_text(text: str) -> str:
+    """Without the ' that protects spreadsheets from formulas."""
+    return text[1:] if text[:1] == "'" and text[1:2] in _FORMULA_STARTS and text[1:] else text
+
+
 def read_flag(text: str) -> bool | None:
     word = text.strip().lower()
     if word in {"1", "1.0", "true", "yes", "y", "t", "✓"}:
@@ -134,63 +166,48 @@ def read_flag(text: str) -> bool | None:
 
 
 def read_list(text: str) -> list[str]:
-    """A JSON list, `a|b|c`, `a, b, c`, or words with quotes around those that have spaces."""
+    """A list in JSON or Python, also of objects; `a|b|c`; `a, b`; or words, quoted where they have spaces."""
     text = text.strip()
     if is_unknown(text) or text.lower() == "[none]":
         return []
-    if text.startswith("["):
-        try:
-            return [str(entry) for entry in orjson.loads(text)]
-        except orjson.JSONDecodeError:
-            text = text.strip("[]")
+    if text.startswith(("[", "{")):
+        entries = _literal(text)
+        if entries is not None:
+            return _distinct(entries)
+        text = text.strip("[]")
     for separator in ("|", ",", ";"):
         if separator in text:
-            return _distinct(part.strip().strip('"') for part in text.split(separator))
+            return _distinct(part.strip().strip("\"'") for part in text.split(separator))
     return _distinct(quoted or plain for quoted, plain in _QUOTED_OR_PLAIN.findall(text))
 
 
-def read_handle(text: str) -> tuple[str | None, str | None, str | None]:
-    """(handle, older name in a URL, channel id) of `@handle`, `/c/Name`, a profile's URL: one at most."""
-    path = unquote(_PROFILE_URL.sub("/", text.strip())).split("?")[0].rstrip("/")
-    if "/channel/" in path:
-        return None, None, path.rsplit("/", 1)[1]
-    last = path.rsplit("/", 1)[-1]
-    if is_unknown(last):
-        return None, None, None
-    if path.startswith("/") and not last.startswith("@"):
-        return None, last, None
-    return last.removeprefix("@"), None, None
+def read_links(text: str) -> list[str]:
+    """Addresses: of a list, of prose, or bare ones such as example.com."""
+    if is_unknown(text):
+        return []
+    if not text.strip().startswith(("[", "{")) and (found := links_in(text)):
+        return list(found)
+    return list(distinct_links(entry if "://" in entry else f"https://{entry}" for entry in read_list(text)))
 
 
-def _without_unit(digits: str) -> Decimal:
-    plain = digits.strip()
-    if _GROUPED.fullmatch(_ZERO_FRACTION.sub("", plain) if _groups(plain) else plain):
-        plain = re.sub(r"[^\d]", "", _ZERO_FRACTION.sub("", plain) if _groups(plain) else plain)
-    return _decimal(plain)
-
-
-def _groups(plain: str) -> bool:
-    """Whether there are two kinds of marks, so that the last one is the fraction's: `1.234.567,00`."""
-    return len({mark for mark in plain if mark in ".,"}) > 1
-
-
-def _with_unit(digits: str, factor: int) -> Decimal:
-    return _decimal(digits.strip().replace(",", ".")) * factor
-
-
-def _decimal(text: str) -> Decimal:
+def _literal(text: str) -> list[str] | None:
     try:
-        return Decimal(text.replace(",", "."))
-    except ArithmeticError:
-        raise UnreadableCell("a number that cannot be read") from None
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            found = ast.literal_eval(text) if len(text) <= _MOST_LITERAL else None
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+    if isinstance(found, dict):
+        found = [found]
+    return [said for entry in found if (said := _said(entry))] if isinstance(found, list | tuple) else None
 
 
-def _whole(number: Decimal) -> int:
-    if number != number.to_integral_value():
-        raise UnreadableCell("a fraction where a count should be")
-    if not 0 <= number <= _LARGEST:
-        raise UnreadableCell("a count below zero or beyond all bounds")
-    return int(number)
+def _said(entry: object) -> str:
+    """What an entry of a list says: itself, or the first known field of an object."""
+    if isinstance(entry, dict):
+        entry = next((entry[name] for name in _NAMES_IN_OBJECTS if entry.get(name)), None)
+    return "" if entry is None or isinstance(entry, list | dict | bool) else str(entry).strip()
 
 
 def _distinct(parts: Iterable[str]) -> list[str]:

@@ -2,27 +2,49 @@
 
 import csv
 import gzip
+import io
 import itertools
+import re
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import charset_normalizer
 import orjson
 
 from tastemaker.core.errors import InvalidInput
+from tastemaker.sandbox.tables.layout import known_headings
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 SAMPLE = 200
 
-LONGEST_LINE = 50_000_000
-LONGEST_LIST = 500_000_000
-"""Characters in memory at once: a small compressed file may unpack to more than a machine holds."""
+LONGEST_LINE = 4_000_000
+"""Characters of a line, a row or an object: what is longer is no creator."""
+
+PIECE = 1 << 18
+LEAST_UNPACKED = 20_000_000
+MOST_UNPACKED_TIMES = 200
+"""Tables shrink to a tenth or less; what shrinks to so little was made to fill a machine."""
 
 MOST_BLANK_LINES = 1_000_000
-_BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb": "utf-8-sig"}
+MOST_KEYS = 2_000
+MOST_TITLE_ROWS = 20
+ENOUGH_HEADINGS = 2
+"""So many headings that are understood make a row the row of headings."""
+
+SAMPLED_BYTES = 1_000_000
+_TELLING_LINES = 500
+_DELIMITED_LINES = 50
+_MOST_LATIN = 0.4
+_UNICODE = {"utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"}
+_BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 _DELIMITERS = (",", ";", "\t", "|")
+_SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(.?)\"?", re.IGNORECASE)
+_MARKS = re.compile(r'\\.|["\[\]{},]', re.DOTALL)
 
 
 class BadTable(ValueError):
@@ -44,6 +66,8 @@ class OpenTable:
     """The first rows, for recognising the layout; they are among the lines as well."""
 
     lines: Iterator[Line]
+    notes: tuple[str, ...] = ()
+    """What was decided about the file, and what of it was passed over."""
 
 
 def find_tables(paths: Sequence[Path]) -> list[Path]:
@@ -67,21 +91,33 @@ def find_tables(paths: Sequence[Path]) -> list[Path]:
 def open_table(path: Path) -> Iterator[OpenTable]:
     """Raises BadTable, also while the lines are read."""
     try:
-        with _open_text(path) as text:
-            rows = _csv_rows(text) if _kind(path) in {".csv", ".tsv"} else _json_rows(text, _kind(path))
-            yield _table(rows)
-    except (OSError, EOFError, UnicodeError, csv.Error) as error:
+        _refuse_bomb(path)
+        encoding = _encoding(path)
+        notes = () if encoding in _UNICODE else (f"read as {encoding}, since it is not UTF-8",)
+        with _open_text(path, encoding) as text:
+            if _kind(path) in {".csv", ".tsv"}:
+                yield _csv_table(_pieces(text), notes)
+            else:
+                with _open_text(path, encoding) as again:
+                    yield _json_table(_pieces(text), _pieces(again), _kind(path), notes)
+    except (OSError, EOFError, UnicodeError, csv.Error, zlib.error) as error:
         raise BadTable(f"it cannot be read: {error}") from error
 
 
-def _table(rows: Iterator[Line]) -> OpenTable:
-    """The first row has the headings."""
-    headings = next((line.cells for line in rows if line.cells is not None), None)
-    if headings is None:
-        raise BadTable("it is empty")
+def _csv_table(pieces: Iterator[str], notes: tuple[str, ...]) -> OpenTable:
+    """The first row of headings that are understood has the headings, else the first row."""
+    rows = _csv_rows(_lines(pieces))
     first = list(itertools.islice(rows, SAMPLE))
-    sample = [line.cells for line in first if line.cells is not None]
-    return OpenTable(headings, sample, itertools.chain(first, rows))
+    if not first:
+        raise BadTable("it is empty")
+    known = [known_headings(line.cells or ()) for line in first[:MOST_TITLE_ROWS]]
+    at = next((place for place, number in enumerate(known) if number >= ENOUGH_HEADINGS), 0)
+    if at:
+        titles = ", ".join(repr(" ".join(filter(None, line.cells or ()))[:60]) for line in first[:at])
+        notes += (f"{at} rows above the headings are passed over: {titles}",)
+    sample = [line.cells for line in first[at + 1 :] if line.cells is not None]
+    lines = itertools.chain(first[at + 1 :], rows)
+    return OpenTable(first[at].cells or (), sample, lines, notes)
 
 
 def _is_table(path: Path) -> bool:
@@ -92,76 +128,201 @@ def _kind(path: Path) -> str:
     return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
+def _encoding(path: Path) -> str:
+    """By a byte-order mark, else UTF-8 if most lines that are not ASCII are, else by charset-normalizer."""
+    with _opened(path, "rb") as raw:
+        sample: bytes = raw.read(SAMPLED_BYTES)
+    if mark := next((name for mark, name in _BYTE_ORDER_MARKS.items() if sample.startswith(mark)), None):
+        return mark
+    for zeros, name in ((sample[1::2], "utf-16-le"), (sample[::2], "utf-16-be")):
+        if zeros.count(0) > len(zeros) * _MOST_LATIN:
+            return name
+    lines = [line for line in sample.split(b"\n")[:-1] or [sample] if not line.isascii()]
+    broken = sum(not _is_utf8(line) for line in lines)
+    if broken * 2 <= len(lines):
+        return "utf-8"
+    best = charset_normalizer.from_bytes(b"\n".join(lines[:_TELLING_LINES])).best()
+    return best.encoding if best is not None else "utf-8"
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _opened(path: Path, mode: str, **how: str) -> Any:  # noqa: ANN401 - a file of either kind
+    return (gzip.open if path.name.lower().endswith(".gz") else open)(path, mode, **how)  # type: ignore[call-overload]
+
+
 @contextmanager
-def _open_text(path: Path) -> Iterator[IO[str]]:
-    """Bytes that are no UTF-8 stay marked, so that only their rows are refused."""
-    opened = gzip.open if path.name.lower().endswith(".gz") else open
-    with opened(path, "rb") as raw:
-        encoding = _BYTE_ORDER_MARKS.get(raw.read(2), "utf-8")
-    with opened(path, "rt", encoding=encoding, errors="surrogateescape", newline="") as text:
+def _open_text(path: Path, encoding: str) -> Iterator[IO[str]]:
+    """Bytes that are not of the encoding stay marked, so that only their rows are refused."""
+    with _opened(path, "rt", encoding=encoding, errors="surrogateescape", newline="") as text:
         yield text
 
 
-def _lines(text: IO[str]) -> Iterator[str]:
-    """Raises BadTable where a line, or what there is of it, does not end."""
-    blank = 0
-    while line := text.readline(LONGEST_LINE + 1):
-        if len(line) > LONGEST_LINE:
+def _refuse_bomb(path: Path) -> None:
+    """Raises BadTable for a compressed file that unpacks to far more than tables do."""
+    if not path.name.lower().endswith(".gz"):
+        return
+    most = max(LEAST_UNPACKED, path.stat().st_size * MOST_UNPACKED_TIMES)
+    with gzip.open(path, "rb") as raw:
+        while most > 0 and (piece := raw.read(PIECE)):
+            most -= len(piece)
+    if most <= 0:
+        raise BadTable(f"it unpacks to more than {MOST_UNPACKED_TIMES} times its size; unpack it first")
+
+
+def _pieces(text: IO[str]) -> Iterator[str]:
+    while piece := text.read(PIECE):
+        yield piece
+
+
+def _lines(pieces: Iterator[str]) -> Iterator[str]:
+    """With their ends. Raises BadTable where a line, or what there is of it, does not end."""
+    blank, rest = 0, ""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split("\n")
+        for line in whole:
+            blank = 0 if line.strip() else blank + 1
+            if blank > MOST_BLANK_LINES:
+                raise BadTable(f"it has more than {MOST_BLANK_LINES:,} blank lines in a row")
+            yield line + "\n"
+        if len(rest) > LONGEST_LINE:
             raise BadTable(f"it has a line of more than {LONGEST_LINE:,} characters")
-        blank = 0 if line.strip() else blank + 1
-        if blank > MOST_BLANK_LINES:
-            raise BadTable(f"it has more than {MOST_BLANK_LINES:,} blank lines in a row")
-        yield line
+    if rest:
+        yield rest
 
 
-def _csv_rows(text: IO[str]) -> Iterator[Line]:
-    """Blank rows are passed over."""
+def _csv_rows(lines: Iterator[str]) -> Iterator[Line]:
+    """Blank rows are passed over. A first line `sep=;` says the delimiter; else parsing a sample does."""
     csv.field_size_limit(LONGEST_LINE)
-    lines = _lines(text)
-    blank, head = 0, next(lines, "")
-    while head and not head.strip():
-        blank, head = blank + 1, next(lines, "")
-    delimiter = max(_DELIMITERS, key=head.count)
-    reader = csv.reader(itertools.chain([head], lines), delimiter=delimiter)
-    before = blank
+    first = list(itertools.islice(lines, SAMPLE))
+    skipped = 0
+    while first and not first[0].strip():
+        skipped, first = skipped + 1, first[1:] or list(itertools.islice(lines, SAMPLE))
+    said = _SEPARATOR_LINE.fullmatch(first[0].strip()) if first else None
+    if said:
+        skipped, first = skipped + 1, first[1:]
+    delimiter = (said[1] or "\t") if said else _delimiter(first)
+    bounded = _BoundedLines(itertools.chain(first, lines))
+    reader = csv.reader(bounded, delimiter=delimiter)
+    before = skipped
     for cells in reader:
-        begins, before = before + 1, blank + reader.line_num
+        begins, before = before + 1, skipped + reader.line_num
+        bounded.row_length = 0
         if any(cell.strip() for cell in cells):
             yield Line(begins, [cell.replace("\x00", "") for cell in cells])
 
 
-def _json_rows(text: IO[str], kind: str) -> Iterator[Line]:
-    """The keys of the first objects are the headings; lists and numbers become their texts."""
-    lines = _json_array(text) if kind == ".json" else _json_lines(text)
-    first = list(itertools.islice(lines, SAMPLE))
-    keys = list(dict.fromkeys(key for _, row in first if row is not None for key in row))
-    if keys:
-        yield Line(0, keys)
-    for number, row in itertools.chain(first, lines):
-        yield Line(number, None if row is None else [_as_text(row.get(key)) for key in keys])
+class _BoundedLines:
+    """The lines of one row may not be longer together than a line may: a quotation mark may never close."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.row_length = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.row_length += len(line)
+        if self.row_length > LONGEST_LINE:
+            raise BadTable(
+                f"it has a row of more than {LONGEST_LINE:,} characters; is a quotation mark open?"
+            )
+        return line
 
 
-def _json_lines(text: IO[str]) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    for number, line in enumerate(_lines(text), start=1):
+def _delimiter(lines: Sequence[str]) -> str:
+    """With which most of the first rows have the same number of cells, quotation marks respected."""
+
+    def regularity(delimiter: str) -> tuple[float, int]:
+        rows = [row for row in csv.reader(lines[:_DELIMITED_LINES], delimiter=delimiter) if any(row)]
+        widths = Counter(len(row) for row in rows)
+        width, number = widths.most_common(1)[0] if widths else (1, 0)
+        return (number / len(rows), width) if width > 1 else (0.0, 1)
+
+    return max(_DELIMITERS, key=regularity)
+
+
+def _json_table(pieces: Iterator[str], again: Iterator[str], kind: str, notes: tuple[str, ...]) -> OpenTable:
+    """The headings are the keys of all objects, in the order in which they first appear.
+
+    Objects inside objects become headings such as `author name`; lists and numbers become their texts.
+    """
+    keys: dict[str, None] = {}
+    number, first_piece = 0, next(pieces, "")
+    pieces, is_list = itertools.chain([first_piece], pieces), first_piece.lstrip().startswith("[")
+    for number, row in _objects(pieces, kind):  # noqa: B007 - the last one counts
+        keys |= dict.fromkeys(row or ())
+        if len(keys) > MOST_KEYS:
+            raise BadTable(f"its objects have more than {MOST_KEYS:,} different keys")
+    if not keys or (kind == ".json" and number == 1 and not is_list):
+        raise BadTable("it holds no list of objects")
+    rows = (
+        Line(number, None if row is None else [_as_text(row.get(key)) for key in keys])
+        for number, row in _objects(again, kind)
+    )
+    first = list(itertools.islice(rows, SAMPLE))
+    sample = [line.cells for line in first if line.cells is not None]
+    return OpenTable(list(keys), sample, itertools.chain(first, rows), notes)
+
+
+def _objects(pieces: Iterator[str], kind: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """A list of objects, numbered from 1, or an object per line with its line."""
+    first = next(pieces, "")
+    while first and not first.strip():
+        first = next(pieces, "")
+    chained = itertools.chain([first], pieces)
+    if kind == ".json" and first.lstrip().startswith("["):
+        yield from enumerate(map(_object, _elements(chained)), start=1)
+        return
+    for number, line in enumerate(_lines(chained), start=1):
         if line.strip():
             yield number, _object(line)
 
 
-def _json_array(text: IO[str]) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """A list of objects, numbered from 1; a file with an object per line is understood too."""
-    whole = text.read(LONGEST_LIST + 1)
-    if len(whole) > LONGEST_LIST:
-        raise BadTable(f"it has more than {LONGEST_LIST:,} characters; give an object per line, as .jsonl")
-    try:
-        rows = orjson.loads(whole)
-    except (orjson.JSONDecodeError, UnicodeError):
-        yield from (
-            (at, _object(line)) for at, line in enumerate(whole.splitlines(), start=1) if line.strip()
-        )
-        return
-    if not isinstance(rows, list):
-        raise BadTable("it holds no list of objects")
-    yield from ((at, row if isinstance(row, dict) else None) for at, row in enumerate(rows, start=1))
+def _elements(pieces: Iterator[str]) -> Iterator[str]:
+    """The texts of a JSON list's elements, one after another: the list is never in memory as a whole."""
+    scanner, element = _Scanner(), io.StringIO()
+    for piece in pieces:
+        start = 0
+        for mark, depth in scanner.brackets(piece):
+            if depth == 1 and mark[0] == "[":
+                start = mark.end()
+            elif (depth == 1 and mark[0] == ",") or (depth == 0 and mark[0] == "]"):
+                element.write(piece[start : mark.start()])
+                if text := element.getvalue().strip():
+                    yield text
+                element, start = io.StringIO(), mark.end()
+        element.write(piece[start:])
+        if element.tell() > LONGEST_LINE:
+            raise BadTable(f"it has an object of more than {LONGEST_LINE:,} characters")
+    if scanner.depth:
+        raise BadTable("its list does not end; is it cut off?")
+
+
+class _Scanner:
+    """Brackets and commas outside the strings of a JSON text that comes in pieces."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self._is_text = False
+
+    def brackets(self, piece: str) -> Iterator[tuple[re.Match[str], int]]:
+        """Each with the depth behind it."""
+        for mark in _MARKS.finditer(piece):
+            sign = mark[0]
+            if sign == '"':
+                self._is_text = not self._is_text
+            elif not self._is_text and len(sign) == 1:
+                self.depth += (sign in "[{") - (sign in "]}")
+                yield mark, self.depth
 
 
 def _object(line: str) -> dict[str, Any] | None:
@@ -169,7 +330,19 @@ def _object(line: str) -> dict[str, Any] | None:
         row = orjson.loads(line)
     except (orjson.JSONDecodeError, UnicodeError):
         return None
-    return row if isinstance(row, dict) else None
+    return _flat(row) if isinstance(row, dict) else None
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """One level of objects inside becomes keys of its own."""
+    if not any(isinstance(value, dict) for value in row.values()):
+        return row
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        flat |= (
+            {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, dict) else {key: value}
+        )
+    return flat
 
 
 def _as_text(value: Any) -> str:  # noqa: ANN401 - JSON

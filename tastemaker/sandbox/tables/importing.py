@@ -17,7 +17,7 @@ from tastemaker.sandbox.store import build_index, create_tables, get_facts, set_
 from tastemaker.sandbox.tables.files import BadTable, Line, find_tables, open_table
 from tastemaker.sandbox.tables.layout import Layout, UnknownLayout, recognise
 from tastemaker.sandbox.tables.merging import MergeResult, introduce, merge, prepare_merging
-from tastemaker.sandbox.tables.rows import Observation, Reason, Rejected, observe
+from tastemaker.sandbox.tables.rows import DroppedValue, Observation, Reason, Rejected, observe
 
 Progress = Callable[[int, int], None]
 """Called with (files read, files in all)."""
@@ -72,7 +72,16 @@ class ImportReport:
     """The first thousand."""
 
     notes: tuple[str, ...]
-    """What was noticed about whole columns."""
+    """What was noticed about files and whole columns."""
+
+    ignored_columns: tuple[str, ...] = ()
+    """Headings that are not understood, each with its file."""
+
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Values of accepted rows that were not taken, counted by field and reason."""
+
+    dropped_values: tuple[Rejection, ...] = ()
+    """The first thousand of them."""
 
 
 def import_tables(
@@ -122,6 +131,17 @@ class _Account:
     rejections: list[Rejection] = field(default_factory=list)
     unusable: list[Rejection] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    ignored_columns: list[str] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    dropped_values: list[Rejection] = field(default_factory=list)
+
+    def drop(self, file: str, line: int, values: Sequence[DroppedValue]) -> None:
+        for one in values:
+            self.dropped[f"{one.field}: {one.why}"] += 1
+            value = Rejection(file, line, Reason.VALUE, f"{one.field}: {one.value!r}, {one.why}")
+            if len(self.dropped_values) < REMEMBERED:
+                self.dropped_values.append(value)
+            self._write(value)
 
     def refuse_file(self, rejection: Rejection) -> None:
         self.unusable.append(rejection)
@@ -157,6 +177,9 @@ class _Account:
             reasons=dict(self.reasons.most_common()),
             rejections=tuple(self.rejections),
             notes=tuple(self.notes),
+            ignored_columns=tuple(self.ignored_columns),
+            dropped=dict(self.dropped.most_common()),
+            dropped_values=tuple(self.dropped_values),
         )
 
 
@@ -177,7 +200,8 @@ def _stage(
     try:
         with open_table(path) as table:
             layout = recognise(table.headings, table.sample, path.name, platform)
-            account.notes += [f"{path.name}: {note}" for note in layout.notes]
+            account.notes += [f"{path.name}: {note}" for note in (*table.notes, *layout.notes)]
+            account.ignored_columns += [f"{path.name}: {heading}" for heading in layout.ignored]
             connection.execute("BEGIN")
             connection.executemany(_ADD, _observations(table.lines, layout, number, path.name, account))
             connection.execute("COMMIT")
@@ -195,11 +219,14 @@ def _observations(
         try:
             if line.cells is None:
                 raise Rejected(Reason.NO_ROW, "")  # noqa: TRY301 - one place turns refusals into the account
-            seen = observe(line.cells, layout)
+            dropped: list[DroppedValue] = []
+            seen = observe(line.cells, layout, dropped)
         except Rejected as rejected:
             account.reject(Rejection(name, line.number, rejected.reason, rejected.detail))
             continue
         account.staged += 1
+        if dropped:
+            account.drop(name, line.number, dropped)
         yield (number, line.number, *seen)
 
 

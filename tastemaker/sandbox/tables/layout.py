@@ -3,66 +3,112 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from tastemaker.core.folding import fold
 from tastemaker.core.platforms import Platform
 from tastemaker.sandbox.tables.cells import is_plain_text, read_time
 
 Cells = Sequence[str]
 
 EITHER = {
-    "platform": "platform, network, social network",
+    "platform": "platform, network, social network, channel type, plattform, netzwerk, reseau, reseau social,"
+    " plataforma, red social, rede social, rede",
     "observed_at": "observed at, snapshot, trend date, trending date, scraped at, crawled at, collected at",
-    "creator_id": "channel id, creator id, user id, author id, owner id, uid, pk, member id",
-    "handle": "handle, username, user name, unique id, screen name, channel handle, custom url, profile url",
-    "name": "channel title, nickname, full name, display name, member name, creator, author",
-    "verified": "verified, is verified",
+    "creator_id": "channel id, creator id, user id, author id, owner id, author meta id, uid, pk, member id",
+    "handle": "handle, username, user name, unique id, screen name, channel handle, custom url, profile url,"
+    " owner username, author meta name, author username, channel username, uploader id, account,"
+    " account name,"
+    " benutzername, nutzername, nom d utilisateur, pseudo, pseudonyme, usuario, nombre de usuario,"
+    " nome de usuario, profile link, profile, author meta profile url, channel url, uploader url,"
+    " account url",
+    "name": "channel title, nickname, full name, display name, member name, owner full name,"
+    " author meta nick name,"
+    " channel name, creator channel name, creator, author, uploader, channel, anzeigename, nom complet,"
+    " nombre completo, nome completo",
+    "verified": "verified, is verified, author meta verified, is channel verified, channel is verified,"
+    " verifiziert,"
+    " verifie, verificado",
     "followers": "followers, follower count, followers count, followers numbers, followers text, subscribers,"
-    " subscriber count, subscribers count, subscribers text, fans",
-    "email": "email, e mail, business email, contact",
-    "language": "language, lang",
+    " subscriber count, subscribers count, subscribers text, fans, author meta fans, number of subscribers,"
+    " channel follower count, follower, number of followers, total followers, followers total, abonnenten,"
+    " anzahl follower, abonnes, nombre d abonnes, seguidores, suscriptores, numero de seguidores, inscritos,"
+    " edge followed by count",
+    "email": "email, e mail, business email, contact, contact email, public email, email address, mail,"
+    " courriel,"
+    " adresse e mail, correo, correo electronico, endereco de e mail",
+    "language": "language, lang, text language, sprache, langue, idioma, lingua",
+    "bio": "bio, biography, biografie, biographie, biografia, signature, author meta signature,"
+    " channel description",
+    "links": "external url, bio link, bio links, social links, bio link url, author meta bio link",
 }
 """Headings by field: those that mean the same in a table of creators and in a table of posts."""
 
 OF_CREATORS = {
     "observed_at": "date",
+    "creator_id": "id, account id, profile id",
+    "handle": "url, user, input url, nickname handle",
     "name": "title",
-    "following": "following, following count, follows",
-    "posts_count": "video count, videos count, post count, posts count, media count, posts, videos, uploads",
-    "views_total": "view count, views, total views, views total, video views",
-    "likes_total": "likes, total likes, heart count, hearts",
-    "bio": "description, bio, biography, signature, about",
+    "following": "following, following count, follows, follows count, following total, edge follow count,"
+    " abonniert",
+    "posts_count": "video count, videos count, post count, posts count, media count, posts, videos, uploads,"
+    " channel total videos, number of posts, beitrage, publications, publicaciones, publicacoes",
+    "views_total": "view count, views, total views, views total, video views, channel total views,"
+    " aufrufe, vues,"
+    " vistas, visualizaciones, visualizacoes",
+    "likes_total": "likes, total likes, heart count, hearts, heart, author meta heart",
+    "bio": "description, about, beschreibung, descripcion, descricao",
     "tags": "keywords, tags, channel keywords",
-    "category": "category, category 1, category 2, category 3, niche, topic, industry",
-    "country": "country, channel country, country code",
-    "links": "links, link, website, external url, bio link",
-    "joined_at": "joined at, created at, creation date, channel created",
+    "category": "category, category 1, category 2, category 3, niche, topic, industry,"
+    " business category name,"
+    " kategorie, categorie, categoria",
+    "country": "country, channel country, country code, channel location, from, land, pays, pais, region",
+    "links": "links, link, website, webseite, site web, sitio web, site",
+    "joined_at": "joined at, created at, creation date, channel created, channel joined date",
 }
 
 OF_POSTS = {
-    "post_id": "video id, post id, aweme id, media id, reel id",
-    "title": "title, caption, desc, text, video title",
-    "description": "description, video description",
+    "post_id": "video id, post id, aweme id, media id, reel id, video url, post url, video content url,"
+    " webpage url, web video url, permalink, reel url, short code",
+    "title": "title, caption, desc, text, video title, title description, titel, titre, titulo",
+    "description": "description, video description, beschreibung, descripcion, descricao",
     "post_tags": "tags, hashtags, keywords",
-    "published_at": "published, published at, publish time, publish date, create time, taken at,"
-    " upload date, date",
-    "duration": "length s, duration, duration s, length, length text, video duration",
+    "published_at": "published, published at, publish time, publish date, create time, taken at, upload date,"
+    " create time iso, created date, timestamp, date, datum, fecha, data",
+    "duration": "length s, duration, duration s, length, length text, video duration, duration seconds,"
+    " video meta duration, duration string",
     "duration_minutes": "duration min, duration minutes",
-    "views": "views, view count, play count, plays, video play count",
-    "likes": "likes, like count, digg count",
-    "comments": "comments, comment count, comment total, comments count",
+    "views": "views, view count, play count, plays, video play count, video view count, aufrufe, vues,"
+    " vistas,"
+    " visualizaciones, visualizacoes",
+    "likes": "likes, like count, likes count, digg count, gefallt mir, j aime, me gusta, curtidas",
+    "comments": "comments, comment count, comment total, comments count, kommentare, commentaires,"
+    " comentarios",
     "shares": "shares, share count",
     "saves": "saves, collect count, saved",
-    "sponsored": "sponsored, is paid partnership, is ad, paid",
-    "post_category": "category id, category",
+    "sponsored": "sponsored, is paid partnership, is ad, paid, is sponsored",
+    "post_category": "category id, category, categories",
 }
 """What makes a table one of posts is a column for `post_id`."""
+
+EXPORTED = {"video url", "video content url"}
+KEYWORD_OF_SEARCH = "keywords"
+"""In our own exports this column holds what was searched for, which is no tag of the creator or the post."""
+
+_SCALED = re.compile(
+    r"\((?:in )?(?:k|m|thousands?|millions?|tausend|mio\.?)\)|\bin (?:thousands|millions)\b", re.IGNORECASE
+)
+_ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 COUNTS = {
     "followers", "following", "posts_count", "views_total", "likes_total",
     "views", "likes", "comments", "shares", "saves",
 }  # fmt: skip
 
-_LABEL = re.compile(r"\b(name|youtuber|tiktoker|influencer|youtube channel|channel|creator)\b")
+_LABEL = re.compile(
+    r"\b(name|nom|nombre|nome|youtuber|tiktoker|influencer|youtube channel|channel|creator)\b"
+)
 """Headings that may stand over a handle or over a name: which one it is, only the cells tell."""
 
 _PLATFORM_WORDS = (
@@ -86,6 +132,9 @@ class Layout:
     width: int
     platform: Platform | None
     notes: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Headings of the columns that are not understood."""
+
     observed_at: int | None = None
     """For rows that have no time of their own: the date in the file's name."""
 
@@ -106,27 +155,70 @@ def recognise(headings: Cells, sample: Sequence[Cells], file_name: str, platform
     if not columns.keys() & {"creator_id", "handle", "name", "post_id"}:
         raise UnknownLayout("no column for an id, a handle or a name of creators")
     columns, notes = _without_misplaced(columns, headings, sample)
+    ignored = _ignored(headings, columns)
     if "platform" not in columns and platform is None:
         platform = _platform(words, columns, sample, file_name)
         if platform is None:
             raise UnknownLayout("the platform cannot be told; say it, or add a column `platform`")
     told = None if "platform" in columns else platform
-    return Layout(columns, len(headings), told, notes, _date_in(file_name))
+    return Layout(columns, len(headings), told, notes, ignored, _date_in(file_name))
+
+
+def known_headings(cells: Cells) -> int:
+    """How many of the cells are headings with a known meaning."""
+    known = _all_synonyms()
+    return sum(_words(cell) in known for cell in cells)
 
 
 def _words(heading: str) -> str:
-    return re.sub(r"[^a-z0-9]+", " ", heading.lower()).strip()
+    """In lower case, without accents; camelCase, snake_case and dots become words; brackets are left out.
+
+    A heading that scales its numbers, such as "Followers (in thousands)", is not understood.
+    """
+    if _SCALED.search(heading):
+        return ""
+    plain = _ASIDE.sub(" ", heading)
+    spaced = fold(_HUMP.sub(" ", plain if plain.strip() else heading))
+    return re.sub(r"[^a-z0-9]+", " ", spaced).strip()
+
+
+@cache
+def _all_synonyms() -> frozenset[str]:
+    kinds = (EITHER, OF_CREATORS, OF_POSTS)
+    return frozenset(word for kind in kinds for meant in kind.values() for word in meant.split(", "))
 
 
 def _by_heading(words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    kind = OF_POSTS if _places(words, OF_POSTS["post_id"]) else OF_CREATORS
+    has_posts = bool(_places(words, OF_POSTS["post_id"])) or _has_posts_by_shape(words)
+    kind = OF_POSTS if has_posts else OF_CREATORS
     columns = {}
     for field in dict.fromkeys((*EITHER, *kind)):
         meant = ", ".join(filter(None, (EITHER.get(field), kind.get(field))))
         places = _places(words, meant)
         if places:
             columns[field] = places
-    return columns
+    if has_posts and "post_id" not in columns:
+        columns["post_id"] = _places(words, "id, url")
+    if has_posts and "title" not in columns and "description" in columns:
+        columns["title"] = columns.pop("description")
+    if has_posts and set(words) & EXPORTED and "post_tags" in columns:
+        columns["post_tags"] = tuple(at for at in columns["post_tags"] if words[at] != KEYWORD_OF_SEARCH)
+    return {field: places for field, places in columns.items() if places}
+
+
+def _has_posts_by_shape(words: Sequence[str]) -> bool:
+    """A scraper's table whose `id` or `url` is the post's: it names the owner and the post's counts."""
+    said = set(words)
+    owners = {"author meta name", "owner username", "channel url", "uploader id", "channel id", "uploader"}
+    counts = {"digg count", "play count", "likes count", "view count", "video view count", "comments count"}
+    return bool(said & {"id", "url"}) and bool(said & owners) and bool(said & counts)
+
+
+def _ignored(headings: Cells, columns: dict[str, tuple[int, ...]]) -> tuple[str, ...]:
+    taken = {place for places in columns.values() for place in places}
+    return tuple(
+        heading.strip() for place, heading in enumerate(headings) if place not in taken and heading.strip()
+    )
 
 
 def _places(words: Sequence[str], meant: str) -> tuple[int, ...]:

@@ -1,14 +1,20 @@
 import pytest
 
+from tastemaker.core.accounts import AccountName
+from tastemaker.core.platforms import Platform
 from tastemaker.sandbox.tables.cells import (
     UnreadableCell,
     read_count,
+    read_email,
     read_flag,
     read_handle,
+    read_links,
     read_list,
     read_seconds,
     read_time,
 )
+
+YOUTUBE = Platform.YOUTUBE
 
 
 @pytest.mark.parametrize(
@@ -144,23 +150,43 @@ def test_lists(text: str, entries: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "parts"),
+    ("text", "account"),
     [
-        ("someone", ("someone", None, None)),
-        ("@someone", ("someone", None, None)),
-        ("/@Some-One", ("Some-One", None, None)),
-        ("http://www.youtube.com/@someone", ("someone", None, None)),
-        ("https://www.tiktok.com/@some.one?lang=en", ("some.one", None, None)),
-        ("/@%E6%97%A5%E6%9C%AC", ("日本", None, None)),
-        ("http://www.youtube.com/c/SomeOne", (None, "SomeOne", None)),
-        ("/user/SomeOne", (None, "SomeOne", None)),
-        ("/SomeOne", (None, "SomeOne", None)),
-        ("/channel/UCabcdefghijklmnopqrstuv", (None, None, "UCabcdefghijklmnopqrstuv")),
-        ("", (None, None, None)),
+        ("someone", AccountName(YOUTUBE, handle="someone")),
+        ("/@Some-One", AccountName(YOUTUBE, handle="Some-One")),
+        ("http://www.youtube.com/@someone/videos", AccountName(YOUTUBE, handle="someone")),
+        ("/@%E6%97%A5%E6%9C%AC", AccountName(YOUTUBE, handle="日本")),
+        ("/user/SomeOne", AccountName(YOUTUBE, handle="SomeOne", is_old_name=True)),
+        ("/SomeOne", AccountName(YOUTUBE, handle="SomeOne", is_old_name=True)),
+        ("/channel/UCabcdefghijklmnopqrstuv", AccountName(YOUTUBE, stable_id="UCabcdefghijklmnopqrstuv")),
+        ("", None),
+        ("/@", None),
     ],
 )
-def test_handles(text: str, parts: tuple[str | None, ...]) -> None:
-    assert read_handle(text) == parts
+def test_handles(text: str, account: AccountName | None) -> None:
+    if text == "/@":
+        with pytest.raises(UnreadableCell):
+            read_handle(text, YOUTUBE)
+    else:
+        assert read_handle(text, YOUTUBE) == account
+
+
+def test_an_address_that_is_a_part_of_another_is_not_taken() -> None:
+    assert read_email("e.k@example.com", "write chloée.k@example.com") == "chloée.k@example.com"
+    assert read_email("oe@example.com", "write @zoe@example.com") is None
+    assert read_email("doe@example.com", "write bobdoe@example.com") == "bobdoe@example.com"
+    assert read_email("bob@example.com", None) == "bob@example.com"
+    assert read_email("bob at home", None) is None
+
+
+def test_lists_of_objects_and_of_python() -> None:
+    assert read_list('[{"title": "x", "url": "https://example.com"}, null]') == ["https://example.com"]
+    assert read_list("['tea', None, 'bread']") == ["tea", "bread"]
+    assert read_links("https://example.com/?b=3;4, https://example.org") == [
+        "https://example.com/?b=3;4",
+        "https://example.org",
+    ]
+    assert read_links("example.com") == ["https://example.com"]
 
 
 def test_flags() -> None:
