@@ -156,6 +156,15 @@ def _show_report(report: ImportReport, rejected: Path | None) -> None:
     )
     for note in report.notes:
         screen.show(plain(note))
+    if report.ignored_columns:
+        columns = counted(len(report.ignored_columns), "column")
+        screen.show(Text(f"{columns} not understood and left out:", style="yellow"))
+        _show_some(report.ignored_columns, len(report.ignored_columns), rejected)
+    if report.dropped:
+        values = counted(sum(report.dropped.values()), "value")
+        screen.show(Text(f"{values} of accepted rows left out:", style="yellow"))
+        for reason, number in report.dropped.items():
+            screen.show(Text(f"  {plain(reason)} ({number:,})", style="dim"))
     if report.unusable:
         screen.show(Text(f"{counted(len(report.unusable), 'file')} left out:", style="yellow"))
         _show_some([f"{one.file}: {one.detail}" for one in report.unusable], len(report.unusable), rejected)

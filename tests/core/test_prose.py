@@ -19,7 +19,7 @@ EMAILS = {
     "mailto:jane@example.com": ("jane@example.com",),
     "jane_@mail-2.example.com": ("jane_@mail-2.example.com",),
     "zoë.k@example.com": ("zoë.k@example.com",),
-    "hallo@post.bäcker.de": ("hallo@post.bäcker.de",),
+    "hallo@bäcker.example.com": ("hallo@bäcker.example.com",),
     "m.o'neil@example.com": ("m.o'neil@example.com",),
     "bob\u200b.lee@example.com": ("bob.lee@example.com",),
     "お仕事はbob@example.comまで": ("bob@example.com",),

@@ -154,7 +154,7 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _opened(path: Path, mode: str, **how: str) -> Any:  # noqa: ANN401 - a file of either kind
-    return (gzip.open if path.name.lower().endswith(".gz") else open)(path, mode, **how)  # type: ignore[call-overload]
+    return (gzip.open if path.name.lower().endswith(".gz") else open)(path, mode, **how)  # type: ignore[call-overload]  # - the mode decides
 
 
 @contextmanager

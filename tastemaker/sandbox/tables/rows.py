@@ -251,14 +251,14 @@ def _platform(cells: Sequence[str], layout: Layout) -> Platform:
 
 def _identity(row: _Row, *, name: str | None) -> Fields:
     """Who it is. An id without the platform's form is a handle; on YouTube what is no handle is a name."""
-    creator_id, account = None, None
     try:
-        creator_id = read_id(_text(row, "creator_id") or "", row.platform)
+        said = read_id(_text(row, "creator_id") or "", row.platform)
     except CutOffId as error:
         raise Rejected(Reason.CUT_OFF, str(error)[:_DETAIL]) from None
-    if creator_id and not STABLE_IDS[row.platform].fullmatch(creator_id):
-        creator_id, account = None, _account([creator_id], row)
-    account = _account(_texts(row, "handle"), row, is_known=creator_id is not None) or account
+    creator_id = said if said and STABLE_IDS[row.platform].fullmatch(said) else None
+    account = _account(_texts(row, "handle"), row, is_known=creator_id is not None)
+    if account is None and said and not creator_id:
+        account = _account([said], row)
     if account is None and not creator_id and row.platform is Platform.YOUTUBE:
         name = name or _text(row, "handle")
     identity = {
