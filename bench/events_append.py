@@ -14,8 +14,9 @@ import psycopg
 from bench.measuring import Way, arguments, database, server, show, timed
 from tastemaker.core.ids import new_id
 from tastemaker.db.claims import SYSTEM, claims_json
-from tastemaker.db.engine import Database, open_database, session_scope
+from tastemaker.db.pool import Database, open_database
 from tastemaker.db.profiles import PoolProfile
+from tastemaker.db.transaction import transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import SearchFinished
 from tastemaker.events.service import NewEvent, record, record_many
@@ -87,14 +88,14 @@ def _bare(connection: psycopg.AsyncConnection[Any], count: int, prefix: str = ""
 
 def _ours(opened: Database, count: int) -> Way:
     async def many() -> None:
-        async with session_scope(opened, SYSTEM) as session:
-            await record_many(session, _news(count))
+        async with transaction(opened, SYSTEM) as tx:
+            await record_many(tx, _news(count))
 
     async def one() -> None:
-        async with session_scope(opened, SYSTEM) as session:
+        async with transaction(opened, SYSTEM) as tx:
             about = str(new_id())
             await record(
-                session, PAYLOAD, aggregate_id=about, source=Source.SYSTEM_AUTOMATION, correlation_id=about
+                tx, PAYLOAD, aggregate_id=about, source=Source.SYSTEM_AUTOMATION, correlation_id=about
             )
 
     return one if count == 1 else many

@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from bench.measuring import Urls
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import open_database, session_scope
+from tastemaker.db.pool import open_database
 from tastemaker.db.profiles import PoolProfile
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs import claim_queries
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Done, JobContext, JobResult, JobType, Registered
@@ -115,8 +116,8 @@ class Ours:
         return True
 
     async def put_urgent(self, probe: str) -> None:
-        async with session_scope(self._opened, SYSTEM) as session:
-            await publish(session, self.noop, Probe(probe=probe), priority=URGENT)
+        async with transaction(self._opened, SYSTEM) as tx:
+            await publish(tx, self.noop, Probe(probe=probe), priority=URGENT)
 
     @contextlib.asynccontextmanager
     async def working(self, seen: Seen, pace: Pace) -> AsyncIterator[None]:

@@ -15,7 +15,8 @@ from tastemaker.campaigns.service import create_campaign
 from tastemaker.core.ids import ExternalUserId, new_id
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
-from tastemaker.db.engine import Database, open_database, session_scope
+from tastemaker.db.pool import Database, open_database
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.base import (
@@ -121,15 +122,15 @@ class Desk:
     user: CurrentUser
 
     async def start(self, keywords: Sequence[str], target: int) -> Search:
-        async with session_scope(self.database, self.user.claim) as session:
-            campaign = await create_campaign(session, self.user, name=f"bench {new_id()}")
+        async with transaction(self.database, self.user.claim) as tx:
+            campaign = await create_campaign(tx, self.user, name=f"bench {new_id()}")
             request = make_request(platform=PLATFORM, keywords=keywords, target=target)
-            return await start_search(session, self.user, campaign, request, source="sandbox")
+            return await start_search(tx, self.user, campaign, request, source="sandbox")
 
     async def end(self, search: Search) -> Search:
         while True:
-            async with session_scope(self.database, self.user.claim) as session:
-                now = await get_search(session, self.user, str(search.id))
+            async with transaction(self.database, self.user.claim) as tx:
+                now = await get_search(tx, self.user, str(search.id))
             if not now.status.is_open:
                 return now
             await asyncio.sleep(0.05)
@@ -138,8 +139,8 @@ class Desk:
 @asynccontextmanager
 async def desk(url: str) -> AsyncIterator[Desk]:
     async with open_database(url) as opened:
-        async with session_scope(opened, Tenant(LOCAL_USER)) as session:
-            user = await ensure_local_user(session)
+        async with transaction(opened, Tenant(LOCAL_USER)) as tx:
+            user = await ensure_local_user(tx)
         yield Desk(opened, user)
 
 
@@ -148,9 +149,9 @@ async def make_desks(at: Desk, users: int) -> list[Desk]:
     desks = []
     for number in range(users):
         user_id = ExternalUserId(f"bench {number}")
-        async with session_scope(at.database, Tenant(user_id)) as session:
-            await insert_user(session, user_id, full_name="Somebody", plan=at.user.plan, is_admin=False)
-            desks.append(Desk(at.database, await get_current_user(session, user_id)))
+        async with transaction(at.database, Tenant(user_id)) as tx:
+            await insert_user(tx, user_id, full_name="Somebody", plan=at.user.plan, is_admin=False)
+            desks.append(Desk(at.database, await get_current_user(tx, user_id)))
     return desks
 
 

@@ -16,19 +16,22 @@ from pathlib import Path
 from time import perf_counter
 
 import httpx
-from sqlalchemy import text
 
 from bench.measuring import database, server
 from bench.search_desk import PER_PAGE, Desk, NullProvider, desk, make_desks, make_page, working
 from bench.search_pages import fill_catalog
 from tastemaker.core.ids import new_id
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import read_one, transaction
 from tastemaker.providers.base import KeywordQuery, Page
 from tastemaker.searches.service import get_search
 
 LOOK_SECONDS = 0.01
-IS_ANY_OPEN = text("SELECT EXISTS (SELECT FROM scraping_jobs WHERE status IN ('pending', 'processing'))")
+IS_ANY_OPEN = statement(
+    "SELECT EXISTS (SELECT FROM scraping_jobs WHERE status IN ('pending', 'processing'))", bool
+)
 
 
 @dataclass
@@ -54,8 +57,8 @@ async def first_creators(at: Desk, *, wait: float) -> float:
     async with working(at.database, provider):
         search = await at.start(["chess"], 2 * PER_PAGE)
         while True:
-            async with session_scope(at.database, at.user.claim) as session:
-                if (await get_search(session, at.user, str(search.id))).stored:
+            async with transaction(at.database, at.user.claim) as tx:
+                if (await get_search(tx, at.user, str(search.id))).stored:
                     return perf_counter() - provider.answered[0]
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -85,8 +88,7 @@ async def many_searches(
 
 
 async def _is_any_open(database: Database) -> bool:
-    async with session_scope(database, SYSTEM) as session:
-        return bool(await session.scalar(IS_ANY_OPEN))
+    return bool(await read_one(database, SYSTEM, IS_ANY_OPEN))
 
 
 def memory_mb() -> float:

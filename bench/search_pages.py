@@ -66,7 +66,7 @@ def sampling() -> Iterator[Shares]:
             name = "our code and asyncio"
             if "selectors" in file:
                 name = "waiting for the server"
-            elif "psycopg" in file or "sqlalchemy" in file:
+            elif "psycopg" in file:
                 name = "driver"
             shares.seen[name] += 1
             sleep(0.002)

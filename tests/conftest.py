@@ -19,8 +19,9 @@ from tastemaker.db import embedded
 from tastemaker.db.access import APP_ROLE
 from tastemaker.db.claims import Tenant
 from tastemaker.db.embedded import Server
-from tastemaker.db.engine import Database, open_database, session_scope
 from tastemaker.db.migrate import migrate
+from tastemaker.db.pool import Database, open_database
+from tastemaker.db.transaction import transaction
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 TEMPLATE = "template_tastemaker"
@@ -134,8 +135,8 @@ async def database(app_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def user(database: Database) -> CurrentUser:
     """The local user, on the plan without limits."""
-    async with session_scope(database, Tenant(ExternalUserId("local"))) as session:
-        return await ensure_local_user(session)
+    async with transaction(database, Tenant(ExternalUserId("local"))) as tx:
+        return await ensure_local_user(tx)
 
 
 def _known_password(server: Server) -> sql.Composed:

@@ -47,7 +47,8 @@ KEEP = statement(
     SELECT CAST(%(provider)s AS varchar), %(operation)s, %(status)s, CAST(%(content_type)s AS varchar),
            %(said)s, %(bytes_read)s, %(beginning)s, app_now(), app_now() + make_interval(days => %(days)s)
     WHERE (SELECT count(*) FROM provider_samples
-           WHERE provider = CAST(%(provider)s AS varchar) AND taken_at > app_now() - interval '1 hour') < %(most)s
+           WHERE provider = CAST(%(provider)s AS varchar)
+             AND taken_at > app_now() - interval '1 hour') < %(most)s
     RETURNING id
 """,
     UUID,

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
 from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
@@ -19,10 +19,10 @@ FORGET_PROVIDER_DATA = JobType(name="forget_provider_data", payload=Nothing)
 
 @handles(FORGET_PROVIDER_DATA)
 async def forget_provider_data(context: JobContext, _: Nothing) -> JobResult:
-    async with session_scope(context.database, SYSTEM) as session:
-        pages = await forget_expired(session)
-        windows = await forget_quotas(session, days=QUOTAS_KEPT_DAYS)
-        samples = await forget_samples(session)
+    async with transaction(context.database, SYSTEM) as tx:
+        pages = await forget_expired(tx)
+        windows = await forget_quotas(tx, days=QUOTAS_KEPT_DAYS)
+        samples = await forget_samples(tx)
     return Done({"pages": pages, "quota_windows": windows, "samples": samples})
 
 

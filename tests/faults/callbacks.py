@@ -15,7 +15,7 @@ import jwt
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import JobId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.maintenance import PRUNE_JOBS
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.service import publish
@@ -227,8 +227,8 @@ async def several_times(site: Site, seed: int) -> Result:
 
 async def _far_job(site: Site) -> JobId:
     """One that waits for an hour, so that only what the fault does touches it."""
-    async with session_scope(site.database, SYSTEM) as session:
-        job_id = await publish(session, PRUNE_JOBS, Nothing(), delay=3500.0)
+    async with transaction(site.database, SYSTEM) as tx:
+        job_id = await publish(tx, PRUNE_JOBS, Nothing(), delay=3500.0)
     expect(job_id is not None, "no job was published")
     return JobId(job_id) if job_id else job_id  # type: ignore[return-value]  # expect has raised
 

@@ -8,7 +8,7 @@ from typing import Any
 from tastemaker.cli.plain_text import plain
 from tastemaker.core.settings import Settings
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.searches.exclusions.names import ensure_key, name_creator
 from tastemaker.searches.exclusions.service import exclude, suppress
 from tastemaker.searches.types import EndReason, Outcome
@@ -140,10 +140,8 @@ async def scripts(site: Site, seed: int) -> Result:
         kept = await site.one("SELECT name FROM creators WHERE stable_id = %s", stable_id(number))
         expect(kept == NAMES[name], f"the {name} name came back otherwise")
         expect(not _ACTS.search(plain(kept)), f"the {name} name acts on a terminal")
-    async with session_scope(site.database, site.user.claim) as session:
-        await exclude(
-            session, site.user, [name_creator("TikTok", "@ANDR\u00c9"), name_creator("TikTok", "chess")]
-        )
+    async with transaction(site.database, site.user.claim) as tx:
+        await exclude(tx, site.user, [name_creator("TikTok", "@ANDR\u00c9"), name_creator("TikTok", "chess")])
     again = await site.start("makeup", target=100)
     await site.ended()
     left_out = {stable_id(order.index(name)) for name in ("composed", "decomposed", "full width")}
@@ -258,8 +256,8 @@ async def erased(site: Site, seed: int) -> Result:
     key = ensure_key(Settings(home=site.ground.home))
 
     async def erase(name: str, *, is_id: bool) -> None:
-        async with session_scope(site.database, SYSTEM) as session:
-            await suppress(session, site.user, key, name_creator("tiktok", name, is_id=is_id))
+        async with transaction(site.database, SYSTEM) as tx:
+            await suppress(tx, site.user, key, name_creator("tiktok", name, is_id=is_id))
 
     await erase(f"@Creator{by_handle}", is_id=False)
     await erase(stable_id(by_id), is_id=True)

@@ -4,13 +4,12 @@ import asyncio
 import random
 from typing import Any
 
-from tests.journeys.test_leaving import STAYS, left_of
-
 from tastemaker.core.clock import monotonic
 from tastemaker.core.platforms import Platform
 from tests.faults.registry import Result, expect, fault
 from tests.faults.site import Site
 from tests.faults.wire import pages
+from tests.journeys.test_account_deletion import STAYS, left_of
 from tests.providers.remote import Reply
 from tests.searches.scripted import Bench
 from tests.web.test_campaigns import somebody

@@ -12,7 +12,8 @@ from tastemaker.campaigns.service import create_campaign, describe_campaign, get
 from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import in_transaction, transaction
 from tastemaker.jobs.queries import cancel_job
 from tastemaker.jobs.service import publish
 from tastemaker.searches.maintenance import delete_campaign
@@ -90,8 +91,8 @@ async def changed_in_flight(site: Site, seed: int) -> Result:
     value = "SELECT value FROM system_configurations WHERE key = 'scrapecreators_pages_at_once'"
     expect(await site.one(value) == "3", f"the last good value became {await site.one(value)}")
     recovery = max(recovery, await _switched_off_and_on(site, company))
-    async with session_scope(site.database, site.user.claim) as session:
-        await cancel_search(session, site.user, await site.bench.reload(search))
+    async with transaction(site.database, site.user.claim) as tx:
+        await cancel_search(tx, site.user, await site.bench.reload(search))
     await site.drained()
     expect(worker.runs, "the worker died")
     stored = (await site.bench.reload(search)).stored
@@ -135,15 +136,15 @@ async def two_ends(site: Site, seed: int) -> Result:
         search = await site.start(f"chess {number}", target=PER_PAGE)
         await asyncio.sleep(chance.uniform(0, 0.6))
         with suppress(AppError):  # it had ended already
-            async with session_scope(site.database, site.user.claim) as session:
-                await cancel_search(session, site.user, search)
-        async with session_scope(site.database, SYSTEM) as session:
+            async with transaction(site.database, site.user.claim) as tx:
+                await cancel_search(tx, site.user, search)
+        async with transaction(site.database, SYSTEM) as tx:
             effect = Effect(key=f"{number}", seconds=chance.uniform(0, 0.1))
-            job_id = await publish(session, EFFECT, effect)
+            job_id = await publish(tx, EFFECT, effect)
         await asyncio.sleep(chance.uniform(0, 0.15))
-        async with session_scope(site.database, SYSTEM) as session:
+        async with transaction(site.database, SYSTEM) as tx:
             if job_id is not None:
-                await cancel_job(session, job_id)
+                await cancel_job(tx, job_id)
         await site.ended()
         status = (await site.bench.reload(search)).status.value
         ends[status] = ends.get(status, 0) + 1
@@ -191,12 +192,10 @@ async def large_deletion(site: Site, seed: int) -> Result:
     search = await site.start("chess", target=100)
     async with await psycopg.AsyncConnection.connect(site.admin_url, autocommit=True) as admin:
         await admin.execute(FILL, {"count": count})
-    async with session_scope(site.database, site.user.claim) as session:
-        campaign = await get_campaign(session, site.user, str(search.campaign_id))
-        other = await create_campaign(session, site.user, name="other")
-    await in_transaction(
-        site.database, site.user.claim, lambda session: delete_campaign(session, site.user, campaign)
-    )
+    async with transaction(site.database, site.user.claim) as tx:
+        campaign = await get_campaign(tx, site.user, str(search.campaign_id))
+        other = await create_campaign(tx, site.user, name="other")
+    await in_transaction(site.database, site.user.claim, lambda tx: delete_campaign(tx, site.user, campaign))
     worker = await site.worker()
     begun = monotonic()
     waits = asyncio.create_task(_longest_wait(site.database, site, str(other.id)))
@@ -229,8 +228,8 @@ async def _longest_wait(database: Database, site: Site, other: str) -> None:
     """The same user works in another campaign, over and over."""
     for number in range(100_000):
         begun = monotonic()
-        async with session_scope(database, site.user.claim) as session:
-            campaign = await get_campaign(session, site.user, other)
-            await describe_campaign(session, site.user, campaign, description=f"{number}")
+        async with transaction(database, site.user.claim) as tx:
+            campaign = await get_campaign(tx, site.user, other)
+            await describe_campaign(tx, site.user, campaign, description=f"{number}")
         _WAITS.append(monotonic() - begun)
         await asyncio.sleep(0.02)

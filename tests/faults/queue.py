@@ -3,11 +3,12 @@
 import asyncio
 import random
 import statistics
+from contextlib import suppress
 
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs import claim_queries
 from tastemaker.jobs.service import publish
 from tests.faults.registry import Result, expect, fault
@@ -23,6 +24,11 @@ CLAIM_SECONDS = 0.005
 CROWD = 10_000
 START_SECONDS = 5.0
 
+
+class _Undone(Exception):
+    """Rolls a transaction back."""
+
+
 DONE = "SELECT count(*) = %s FROM effects"
 
 
@@ -33,9 +39,9 @@ async def claimed_at_once(site: Site, seed: int) -> Result:
     begun = monotonic()
     keys = [f"{seed}-{number}" for number in range(JOBS)]
     for start in range(0, JOBS, 50):
-        async with session_scope(site.database, SYSTEM) as session:
+        async with transaction(site.database, SYSTEM) as tx:
             for key in keys[start : start + 50]:
-                await publish(session, EFFECT, Effect(key=key))
+                await publish(tx, EFFECT, Effect(key=key))
     await site.until(DONE, JOBS)
     took = monotonic() - begun
     await site.drained()
@@ -62,9 +68,9 @@ async def poison(site: Site, seed: int) -> Result:
     guard = asyncio.create_task(_start_anew(site, workers))
     begun = monotonic()
     try:
-        async with session_scope(site.database, SYSTEM) as session:
+        async with transaction(site.database, SYSTEM) as tx:
             for effect in everything:
-                await publish(session, EFFECT, effect)
+                await publish(tx, EFFECT, effect)
         await site.until(
             "SELECT count(*) = 83 FROM background_jobs"
             " WHERE job_type = 'fault_effect' AND status IN ('completed', 'failed')",
@@ -113,18 +119,19 @@ async def later_ones_ahead(site: Site, seed: int) -> Result:
         FUTURE,
     )
     await site.do("ANALYZE background_jobs")
-    async with session_scope(site.database, SYSTEM) as session:
+    async with transaction(site.database, SYSTEM) as tx:
         for number in range(200):
-            await publish(session, EFFECT, Effect(key=f"due {seed} {number}"))
+            await publish(tx, EFFECT, Effect(key=f"due {seed} {number}"))
     times = []
     for _ in range(40):
-        async with session_scope(site.database, SYSTEM) as session:
-            begun = monotonic()
-            asked = claim_queries.claim_parameters("test", ["fault_effect"], 1, 30.0)
-            claimed = await session.execute(claim_queries.CLAIM, asked)
-            times.append(monotonic() - begun)
-            expect(claimed.first() is not None, "a due job was not found")
-            await session.rollback()
+        with suppress(_Undone):
+            async with transaction(site.database, SYSTEM) as tx:
+                begun = monotonic()
+                asked = claim_queries.claim_parameters("test", ["fault_effect"], 1, 30.0)
+                claimed = await tx.one(claim_queries.CLAIM, **asked)
+                times.append(monotonic() - begun)
+                expect(claimed is not None, "a due job was not found")
+                raise _Undone
     median = statistics.median(times)
     expect(median < CLAIM_SECONDS, f"a claim takes {1000 * median:.1f} ms")
     begun = monotonic()
@@ -155,10 +162,8 @@ async def crowded_out(site: Site, seed: int) -> Result:
     worst = 0.0
     for number in range(5):
         await asyncio.sleep(chance.uniform(0, 0.5))
-        async with session_scope(site.database, SYSTEM) as session:
-            job_id = await publish(
-                session, EFFECT, Effect(key=f"few {number}"), tenant_id=ExternalUserId("few")
-            )
+        async with transaction(site.database, SYSTEM) as tx:
+            job_id = await publish(tx, EFFECT, Effect(key=f"few {number}"), tenant_id=ExternalUserId("few"))
         begun = monotonic()
         await site.until("SELECT started_at IS NOT NULL FROM background_jobs WHERE id = %s", job_id)
         worst = max(worst, monotonic() - begun)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tastemaker.core.clock import monotonic, utc_now
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.ratelimit.queries import release
 from tastemaker.searches.service import resume_search
 from tastemaker.searches.types import Outcome, Search, Status
@@ -84,12 +84,12 @@ async def _without_credits(site: Site, watched: Watched) -> int:
     other = await site.start("stay", target=30)
     await site.until("SELECT parked_until IS NOT NULL FROM scraping_jobs WHERE id = %s", other.id)
     expect(len(watched.calls) == calls, "another search asked an account without credits")
-    async with session_scope(site.database, SYSTEM) as session:
+    async with transaction(site.database, SYSTEM) as tx:
         account = await site.one("SELECT name FROM provider_gates")
-        expect(await release(session, account), "there is no such account")
-    async with session_scope(site.database, site.user.claim) as session:
-        await resume_search(session, site.user, parked)
-        await resume_search(session, site.user, other)
+        expect(await release(tx, account), "there is no such account")
+    async with transaction(site.database, site.user.claim) as tx:
+        await resume_search(tx, site.user, parked)
+        await resume_search(tx, site.user, other)
     await site.ended()
     ended = await site.bench.reload(search)
     expect(ended.stored == 60, f"{ended.stored} of 60 creators after the credits came back")

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import psycopg
 from psycopg import errors
-from sqlalchemy import text
 
 from tastemaker.billing.tasks import FIND_ENDED_TRIALS
 from tastemaker.core.clock import monotonic
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import ATTEMPTS, in_transaction, session_scope
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import ATTEMPTS, Transaction, in_transaction, transaction
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.service import publish
 from tastemaker.searches.service import cancel_search
@@ -47,8 +46,8 @@ async def frozen_with_a_lock(site: Site, seed: int) -> Result:
     await holder.rollback()
     while True:
         with suppress(psycopg.Error):  # a statement has its limit too; whoever asked asks again
-            async with session_scope(site.database, site.user.claim) as session:
-                await cancel_search(session, site.user, await site.bench.reload(search))
+            async with transaction(site.database, site.user.claim) as tx:
+                await cancel_search(tx, site.user, await site.bench.reload(search))
             break
     recovery = monotonic() - frozen
     expect(recovery > 0.5, "nobody held the lock: nothing was tested")
@@ -171,8 +170,8 @@ async def _publish_until_told(site: Site, round_: int, acknowledged: set[str]) -
     """Jobs in transactions of their own, until the database is gone; those whose commit was acknowledged."""
     for number in range(2000):
         try:
-            async with session_scope(site.database, SYSTEM) as session:
-                job_id = await publish(session, EFFECT, Effect(key=f"{round_}-{number}"))
+            async with transaction(site.database, SYSTEM) as tx:
+                job_id = await publish(tx, EFFECT, Effect(key=f"{round_}-{number}"))
         except Exception:  # noqa: BLE001 - however the server's death is told
             return
         acknowledged.add(str(job_id))
@@ -244,8 +243,8 @@ PAIRS = """
     CREATE TABLE pairs (id integer PRIMARY KEY, n integer NOT NULL DEFAULT 0);
     INSERT INTO pairs SELECT generate_series(1, 2);
     GRANT SELECT, UPDATE ON pairs TO tastemaker_app"""
-ADD = text("UPDATE pairs SET n = n + 1 WHERE id = :id")
-FAIL = text("DO $$ BEGIN RAISE EXCEPTION 'as told' USING ERRCODE = '40001'; END $$")
+ADD = statement("UPDATE pairs SET n = n + 1 WHERE id = %(id)s")
+FAIL = statement("DO $$ BEGIN RAISE EXCEPTION 'as told' USING ERRCODE = '40001'; END $$")
 
 
 @fault("A16", "deadlocks and serialization failures")
@@ -256,10 +255,10 @@ async def victims(site: Site, seed: int) -> Result:
     pauses = [chance.uniform(0, 0.02) for _ in range(40)]
 
     async def add(order: tuple[int, int], pause: float) -> None:
-        async def work(session: Transaction) -> None:
-            await session.execute(ADD, {"id": order[0]})
+        async def work(tx: Transaction) -> None:
+            await tx.run(ADD, id=order[0])
             await asyncio.sleep(pause)
-            await session.execute(ADD, {"id": order[1]})
+            await tx.run(ADD, id=order[1])
 
         await in_transaction(site.database, SYSTEM, work)
 
@@ -274,9 +273,9 @@ async def victims(site: Site, seed: int) -> Result:
     )
     attempts: list[float] = []
 
-    async def never(session: Transaction) -> None:
+    async def never(tx: Transaction) -> None:
         attempts.append(monotonic())
-        await session.execute(FAIL)
+        await tx.run(FAIL)
 
     try:
         await in_transaction(site.database, SYSTEM, never)
@@ -332,9 +331,9 @@ async def skewed(site: Site, seed: int) -> Result:
 
 async def _publish_long_jobs(site: Site, round_: int) -> None:
     """Long enough for a heartbeat to be due."""
-    async with session_scope(site.database, SYSTEM) as session:
+    async with transaction(site.database, SYSTEM) as tx:
         for number in range(4):
-            await publish(session, EFFECT, Effect(key=f"{round_}-{number}", seconds=9 + number))
+            await publish(tx, EFFECT, Effect(key=f"{round_}-{number}", seconds=9 + number))
 
 
 async def _trial_ends_on_time(site: Site) -> None:
@@ -352,6 +351,6 @@ async def _trial_ends_on_time(site: Site) -> None:
 
 
 async def _look_for_ended_trials(site: Site) -> None:
-    async with session_scope(site.database, SYSTEM) as session:
-        job_id = await publish(session, FIND_ENDED_TRIALS, Nothing())
+    async with transaction(site.database, SYSTEM) as tx:
+        job_id = await publish(tx, FIND_ENDED_TRIALS, Nothing())
     await site.until("SELECT status = 'completed' FROM background_jobs WHERE id = %s", job_id)

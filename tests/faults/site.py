@@ -19,7 +19,8 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, open_database, session_scope
+from tastemaker.db.pool import Database, open_database
+from tastemaker.db.transaction import transaction
 from tastemaker.searches.types import Search
 from tests.faults.ground import Ground
 from tests.faults.wire import KEY
@@ -92,17 +93,17 @@ class Site:
 
     async def open(self) -> None:
         self._opened = await self._stack.enter_async_context(open_database(self.app_url))
-        async with session_scope(self.database, Tenant(ExternalUserId("local"))) as session:
-            self._user = await ensure_local_user(session)
+        async with transaction(self.database, Tenant(ExternalUserId("local"))) as tx:
+            self._user = await ensure_local_user(tx)
 
     async def start(self, *keywords: str, target: int) -> Search:
         return await self.bench.start(*keywords, target=target, platform=Platform.TIKTOK, source="live")
 
     async def configure(self, **values: str) -> None:
         """`providers__failures_before_a_rest="9"` and the like."""
-        async with session_scope(self.database, SYSTEM) as session:
+        async with transaction(self.database, SYSTEM) as tx:
             for name, value in values.items():
-                await set_value(session, name.replace("__", "."), value, actor="faults")
+                await set_value(tx, name.replace("__", "."), value, actor="faults")
 
     # --- the database, past the application ---
 

@@ -13,14 +13,15 @@ import time
 from datetime import datetime, tzinfo
 
 from pydantic import BaseModel
-from sqlalchemy import text
 
 from tastemaker.cli.process import stop_signals
 from tastemaker.core import clock
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import open_database, session_scope
+from tastemaker.db.pool import open_database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.jobs.worker_state import WorkerSettings
@@ -31,10 +32,10 @@ from tastemaker.searches.exclusions.names import find_key
 from tastemaker.searches.tasks import Sources
 from tastemaker.worker import run_worker_process
 
-WRITE = text("""
+WRITE = statement("""
     INSERT INTO effects (key, worker, attempt)
-    SELECT :key, :worker, attempt FROM background_jobs
-    WHERE id = :id AND attempt = :attempt AND status = 'processing' FOR UPDATE
+    SELECT %(key)s, %(worker)s, attempt FROM background_jobs
+    WHERE id = %(id)s AND attempt = %(attempt)s AND status = 'processing' FOR UPDATE
     ON CONFLICT (key) DO NOTHING
 """)
 """As every handler: fenced by the attempt, and harmless when it comes twice."""
@@ -61,11 +62,9 @@ async def have_effect(context: JobContext, effect: Effect) -> JobResult:
             ctypes.string_at(0)
         case "memory":
             os.kill(os.getpid(), 9)  # what the kernel does to whoever takes too much memory
-    async with session_scope(context.database, SYSTEM) as session:
+    async with transaction(context.database, SYSTEM) as tx:
         job = context.job
-        await session.execute(
-            WRITE, {"key": effect.key, "worker": str(os.getpid()), "id": job.id, "attempt": job.attempt}
-        )
+        await tx.run(WRITE, key=effect.key, worker=str(os.getpid()), id=job.id, attempt=job.attempt)
     return Done()
 
 

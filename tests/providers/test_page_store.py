@@ -7,7 +7,8 @@ import pytest
 
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.providers.base import (
     Capability,
     Cost,
@@ -77,13 +78,13 @@ PAGE = Page(
 
 
 async def keep(database: Database, declaration: Declaration, *, keep: timedelta = DAY) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await keep_for_others(session, declaration, CHESS, None, PAGE, keep=keep)
+    async with transaction(database, SYSTEM) as tx:
+        await keep_for_others(tx, declaration, CHESS, None, PAGE, keep=keep)
 
 
 async def find(database: Database, declaration: Declaration, query: KeywordQuery) -> Page | None:
-    async with session_scope(database, SYSTEM) as session:
-        paid = await find_page(session, declaration, query, None)
+    async with transaction(database, SYSTEM) as tx:
+        paid = await find_page(tx, declaration, query, None)
     return paid.page if paid else None
 
 
@@ -142,14 +143,14 @@ async def test_a_page_is_used_for_as_long_as_operator_and_policy_allow(
     await keep(database, declared(policy_days), keep=asked)
     clock_moved(admin_url, after)
     assert (await find(database, declared(policy_days), CHESS) is not None) is found
-    async with session_scope(database, SYSTEM) as session:
-        assert await forget_expired(session) == (0 if found or not asked else 1)
+    async with transaction(database, SYSTEM) as tx:
+        assert await forget_expired(tx) == (0 if found or not asked else 1)
 
 
 async def test_a_creator_who_is_forgotten_is_on_no_page(database: Database) -> None:
     await keep(database, declared(None))
-    async with session_scope(database, SYSTEM) as session:
-        assert await forget_creator(session, Platform.TIKTOK, "4") == 0
-        assert await forget_creator(session, Platform.YOUTUBE, "42") == 0
-        assert await forget_creator(session, Platform.TIKTOK, "42") == 1
+    async with transaction(database, SYSTEM) as tx:
+        assert await forget_creator(tx, Platform.TIKTOK, "4") == 0
+        assert await forget_creator(tx, Platform.YOUTUBE, "42") == 0
+        assert await forget_creator(tx, Platform.TIKTOK, "42") == 1
     assert await find(database, declared(None), CHESS) is None

@@ -10,7 +10,8 @@ import pytest
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.providers.base import ErrorKind, ProviderError
 from tastemaker.providers.http import JsonResponse, ReceivedBody, get_json, receiving, record_body
 from tastemaker.providers.page_store import forget_creator
@@ -47,8 +48,8 @@ async def failing(database: Database, http: httpx.AsyncClient, url: str) -> Prov
 
 
 async def kept(database: Database, *, provider: str | None = None) -> list[Sample]:
-    async with session_scope(database, SYSTEM) as session:
-        return await list_samples(session, provider=provider, limit=100)
+    async with transaction(database, SYSTEM) as tx:
+        return await list_samples(tx, provider=provider, limit=100)
 
 
 def received(beginning: bytes, *, bytes_read: int | None = None) -> ReceivedBody:
@@ -162,19 +163,19 @@ async def test_they_go_after_a_week_and_with_anybody_who_is_to_be_forgotten(
             " WHERE id = (SELECT min(id::text)::uuid FROM provider_samples)",
             {"week": timedelta(days=7)},
         )
-    async with session_scope(database, SYSTEM) as session:
-        assert await forget_samples(session) == 1
+    async with transaction(database, SYSTEM) as tx:
+        assert await forget_samples(tx) == 1
     assert len(await kept(database)) == 2
-    async with session_scope(database, SYSTEM) as session:
-        await forget_creator(session, Platform.TIKTOK, "1")
+    async with transaction(database, SYSTEM) as tx:
+        await forget_creator(tx, Platform.TIKTOK, "1")
     assert await kept(database) == []
 
 
 async def test_no_tenant_sees_any(database: Database, http: httpx.AsyncClient, remote: Remote) -> None:
     remote.script = always(Reply(b"<html>"))
     await failing(database, http, remote.url)
-    async with session_scope(database, Tenant(ExternalUserId("somebody"))) as session:
-        assert await list_samples(session, provider=None, limit=10) == []
+    async with transaction(database, Tenant(ExternalUserId("somebody"))) as tx:
+        assert await list_samples(tx, provider=None, limit=10) == []
 
 
 @pytest.mark.parametrize("place", [0, MOST_BYTES - 5, 2 * MOST_BYTES - 5])

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 
 from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import in_transaction, open_database
+from tastemaker.db.pool import open_database
 from tastemaker.db.profiles import PoolProfile
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.events.dispatcher import DispatcherSettings, run_dispatcher
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import CampaignCreated
@@ -52,23 +52,23 @@ ERRAND: Final = JobType(name="errand", payload=Errand, max_retries=1000)
 
 
 async def run_errand(context: JobContext, errand: Errand) -> JobResult:
-    async def work(session: Transaction) -> None:
+    async def work(tx: Transaction) -> None:
         key = f"{errand.chain}-{errand.number}"
         payload = CampaignCreated(name=key, search_type="keyword")
-        if await record(session, payload, aggregate_id=key, source=Source.SYSTEM_AUTOMATION) is None:
+        if await record(tx, payload, aggregate_id=key, source=Source.SYSTEM_AUTOMATION) is None:
             return
         for channel in (ONCE, SURELY):
-            await put(session, channel=channel, body={"key": key}, dedupe_key=key)
+            await put(tx, channel=channel, body={"key": key}, dedupe_key=key)
         if errand.number < errand.last:
             following = errand.model_copy(update={"number": errand.number + 1})
-            await publish(session, ERRAND, following, dedupe_key=f"{errand.chain}-{following.number}")
+            await publish(tx, ERRAND, following, dedupe_key=f"{errand.chain}-{following.number}")
 
     await in_transaction(context.database, SYSTEM, work)
     return Done({"number": errand.number})
 
 
-async def echo(session: Transaction, event: RecordedEvent) -> None:
-    await put(session, channel=ECHO, body={"key": event.aggregate_id}, dedupe_key=str(event.id))
+async def echo(tx: Transaction, event: RecordedEvent) -> None:
+    await put(tx, channel=ECHO, body={"key": event.aggregate_id}, dedupe_key=str(event.id))
 
 
 def sender(folder: Path, channel: Channel) -> Sender:

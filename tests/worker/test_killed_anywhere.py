@@ -12,7 +12,8 @@ import pytest
 
 from tastemaker.core.clock import monotonic
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.service import publish
 from tests.worker.errands import CHANNELS, ECHO, ERRAND, ONCE, SURELY, Errand
 
@@ -66,11 +67,9 @@ async def killed_until_done(app_url: str, admin_url: str, folder: Path, seed: in
 async def test_nothing_is_lost_and_nothing_doubled(
     database: Database, app_url: str, admin_url: str, tmp_path: Path, seed: int
 ) -> None:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         for chain in range(CHAINS):
-            await publish(
-                session, ERRAND, Errand(chain=str(chain), number=1, last=LAST), dedupe_key=f"{chain}-1"
-            )
+            await publish(tx, ERRAND, Errand(chain=str(chain), number=1, last=LAST), dedupe_key=f"{chain}-1")
     kills = await killed_until_done(app_url, admin_url, tmp_path, seed)
     assert kills >= 5, "it was killed many times before it was done"
 
