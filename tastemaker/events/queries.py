@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 
 from tastemaker.db.engine import driver_connection
 from tastemaker.db.transaction import Transaction
@@ -52,12 +52,12 @@ APPEND_UNLESS_FORMER: Final = _statement(_KEY_UNLESS_FORMER).encode()
 """In the driver's form: SQLAlchemy's way to it would be a third of what one event costs."""
 
 
-def append_together(which: str) -> TextClause:
+def append_together(which: str) -> str:
     """Appends those of `new` of which the condition holds, in no order: half the cost of one after another.
 
     Its parameters are those of `append` as arrays. Of kinds that never had another name.
     """
-    arrays = ", ".join(f"CAST(:{name} AS {_TYPES.get(name, 'text')}[])" for name in NAMES)
+    arrays = ", ".join(f"CAST(%({name})s AS {_TYPES.get(name, 'text')}[])" for name in NAMES)
     key = f"""
         INSERT INTO event_keys (idempotency_key, event_id, "timestamp")
         SELECT new.idempotency_key, new.id, (SELECT app_now()) FROM new WHERE {which}
@@ -71,7 +71,7 @@ def append_together(which: str) -> TextClause:
         .replace("FROM key", "FROM key JOIN new ON new.id = key.event_id")
     )
     rows = f"WITH new AS (SELECT * FROM unnest({arrays}) AS new ({', '.join(NAMES)})), key AS"  # noqa: S608 - of this module's own words
-    return text(append.replace("WITH key AS", rows))
+    return append.replace("WITH key AS", rows)
 
 
 LEADS_TO = text("""

@@ -13,9 +13,9 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import DATABASE_TROUBLE, Database
-from tastemaker.db.reading import write_all
+from tastemaker.db.transaction import write_together
 from tastemaker.jobs import claim_queries
-from tastemaker.jobs.claim_queries import CLAIM, CLAIM_FAIRLY, claimed_job
+from tastemaker.jobs.claim_queries import CLAIM, CLAIM_FAIRLY
 from tastemaker.jobs.completion import (
     PendingCompletion,
     completion_statements,
@@ -101,9 +101,9 @@ async def _exchange(
     completions: list[PendingCompletion],
     claim: Sequence[tuple[Any, dict[str, Any]]],
 ) -> list[ClaimedJob]:
-    answers = await write_all(database, SYSTEM, *completion_statements(completions), *claim)
+    answers = await write_together(database, SYSTEM, *completion_statements(completions), *claim)
     settle_completions(_taken_out(state, completions), answers)
-    return [claimed_job(row) for row in answers[-1]] if claim else []
+    return answers[-1] if claim else []
 
 
 def _taken_out(state: WorkerState, completions: list[PendingCompletion]) -> list[PendingCompletion]:

@@ -6,15 +6,17 @@ is one round trip; times are the database's (`app_now()`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping
 
 from tastemaker.core.ids import JobId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database
-from tastemaker.db.reading import write_all
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.enums import JobStatus
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import Transaction, write_together
 from tastemaker.jobs.queries import SUCCESSOR_WAITS
 from tastemaker.jobs.types import ClaimedJob
 
@@ -38,14 +40,23 @@ SUSPECT_LOCK = 7166183945710401357
 MORE_AFTER_A_LOSS = 2
 """A lost worker is held against a job that much later than a failure: it may be another's fault."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RescuedJob(ClaimedJob):
+    """What a dead worker held, and what has become of it."""
+
+    status: JobStatus
+    error: str | None
+
+
 _NOW = "(SELECT app_now())"
 """Once a statement: the function looks something up, so PostgreSQL would call it for each row."""
 
 _SUSPECT = f"(job.retry_count >= {SUSPICIOUS_FROM} AND job.error = '{LOST}')"
 
 _READY = f"""status = 'pending' AND waits_for IS NULL AND scheduled_for <= {_NOW}
-              AND job_type = ANY(:job_types)
-              AND (CAST(:only AS text[]) IS NULL OR correlation_id = ANY(CAST(:only AS text[])))
+              AND job_type = ANY(%(job_types)s)
+              AND (CAST(%(only)s AS text[]) IS NULL OR correlation_id = ANY(CAST(%(only)s AS text[])))
               AND (lock_key IS NULL OR NOT EXISTS (
                   SELECT FROM background_jobs held
                   WHERE held.status = 'processing' AND held.lock_key = job.lock_key))
@@ -64,31 +75,35 @@ _TAKE = """, free AS (
         FROM (SELECT DISTINCT ON (coalesce(lock_key, id::text)) id, alone FROM chosen) one
     )
     UPDATE background_jobs job
-    SET status = 'processing', attempt = job.attempt + 1, worker = :worker,
+    SET status = 'processing', attempt = job.attempt + 1, worker = %(worker)s,
         started_at = (SELECT app_now()), updated_at = (SELECT app_now()),
-        lease_until = (SELECT app_now()) + make_interval(secs => :lease)
+        lease_until = (SELECT app_now()) + make_interval(secs => %(lease)s)
     WHERE job.id = ANY(ARRAY(SELECT id FROM free))
     RETURNING job.id, job.job_type, job.payload, job.attempt, job.retry_count, job.max_retries,
               job.tenant_id, job.correlation_id
 """
 
-CLAIM = text(f"""
+CLAIM = statement(
+    f"""
     WITH chosen AS (
         SELECT id, lock_key, {_ALONE} FROM background_jobs job
         WHERE {_READY}
         ORDER BY priority, scheduled_for, id
-        LIMIT :batch
+        LIMIT %(batch)s
         FOR UPDATE OF job SKIP LOCKED
-    ){_TAKE}""")  # noqa: S608 - of this module's own words
+    ){_TAKE}""",  # noqa: S608 - of this module's own words
+    ClaimedJob,
+)
 
-CLAIM_FAIRLY = text(f"""
+CLAIM_FAIRLY = statement(
+    f"""
     WITH RECURSIVE level AS (
         SELECT priority FROM background_jobs job WHERE {_READY}
         ORDER BY priority, scheduled_for, id LIMIT 1
     ), waiting AS (
         (SELECT {_TENANT.format("")} AS tenant FROM background_jobs
          WHERE status = 'pending' AND waits_for IS NULL AND priority = (SELECT priority FROM level)
-           AND {_TENANT.format("")} >= :from
+           AND {_TENANT.format("")} >= %(from)s
          ORDER BY 1 LIMIT 1)
         UNION ALL
         SELECT (SELECT {_TENANT.format("later.")} FROM background_jobs later
@@ -99,7 +114,7 @@ CLAIM_FAIRLY = text(f"""
         FROM waiting WHERE waiting.tenant IS NOT NULL
     ), few AS (
         SELECT tenant FROM waiting
-        WHERE tenant <> ALL(CAST(:served AS text[])) AND tenant IS DISTINCT FROM CAST(:behind AS text)
+        WHERE tenant <> ALL(CAST(%(served)s AS text[])) AND tenant IS DISTINCT FROM CAST(%(behind)s AS text)
         LIMIT {MOST_TENANTS}
     ), chosen AS (
         SELECT turn.id, turn.lock_key, turn.alone FROM few CROSS JOIN LATERAL (
@@ -110,25 +125,30 @@ CLAIM_FAIRLY = text(f"""
             LIMIT 1
             FOR UPDATE OF job SKIP LOCKED
         ) turn
-        LIMIT :batch
-    ){_TAKE}""")  # noqa: S608 - of this module's own words
+        LIMIT %(batch)s
+    ){_TAKE}""",  # noqa: S608 - of this module's own words
+    ClaimedJob,
+)
 """One job each of the tenants that come next in the round and have not had their share.
 
 The round stays within the most urgent priority that has a ready job: fairness is among equals. Jobs of no
 tenant are one tenant more, named ''.
 """
 
-RESCUE = text(f"""
+RESCUE = statement(
+    f"""
     WITH lost AS (
         SELECT job.id, job.dedupe_key, job.retry_count >= job.max_retries + {MORE_AFTER_A_LOSS} AS is_spent
         FROM background_jobs job
-        WHERE job.status = 'processing' AND job.job_type = ANY(:job_types)
-          AND (CAST(:of AS text) IS NULL OR job.correlation_id = :of) AND (
+        WHERE job.status = 'processing' AND job.job_type = ANY(%(job_types)s)
+          AND (CAST(%(of)s AS text) IS NULL OR job.correlation_id = %(of)s) AND (
             job.lease_until < app_now()
-            OR (job.lease_until < app_now() + make_interval(secs => :lease - :grace)
+            OR (job.lease_until < app_now()
+                + make_interval(secs => CAST(%(lease)s AS float8) - CAST(%(grace)s AS float8))
                 AND job.worker IS NOT NULL AND NOT EXISTS (
                     SELECT FROM pg_locks held
-                    WHERE held.locktype = 'advisory' AND held.classid = :heartbeat_class AND held.objsubid = 2
+                    WHERE held.locktype = 'advisory' AND held.classid = %(heartbeat_class)s
+                      AND held.objsubid = 2
                       AND held.objid::bigint = hashtext(job.worker)::bigint & 4294967295
                       AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))
         FOR UPDATE SKIP LOCKED
@@ -146,9 +166,12 @@ RESCUE = text(f"""
     FROM placed WHERE job.id = placed.id
     RETURNING job.id, job.job_type, job.status, job.payload, job.attempt, job.retry_count, job.max_retries,
               job.tenant_id, job.correlation_id, job.error
-""")  # noqa: S608 - of this module's own words
+""",  # noqa: S608 - of this module's own words
+    RescuedJob,
+)
 
-PROMOTE = text(f"""
+PROMOTE = statement(
+    f"""
     UPDATE background_jobs SET waits_for = NULL
     WHERE id = ANY(ARRAY(
         SELECT id FROM background_jobs
@@ -156,23 +179,29 @@ PROMOTE = text(f"""
           AND scheduled_for <= (SELECT timezone('UTC', app_now()))
         ORDER BY scheduled_for LIMIT {MOST_MOVED}
         FOR UPDATE SKIP LOCKED))
-""")  # noqa: S608 - a number of this module's own
+""",  # noqa: S608 - a number of this module's own
+)
 """Compared as a `timestamp`: an index condition may not hold what row-level security does not trust."""
 
-PARK = text(f"""
+PARK = statement(
+    f"""
     UPDATE background_jobs job SET waits_for = 'worker'
     FROM (SELECT id, job_type FROM background_jobs
           WHERE status = 'pending' AND waits_for IS NULL
           ORDER BY priority, scheduled_for, id LIMIT {MOST_MOVED}
           FOR UPDATE SKIP LOCKED) first
-    WHERE job.id = first.id AND first.job_type <> ALL(:known)
+    WHERE job.id = first.id AND first.job_type <> ALL(%(known)s)
     RETURNING job.job_type
-""")  # noqa: S608 - a number of this module's own
+""",  # noqa: S608 - a number of this module's own
+    str,
+)
 
-UNPARK = text("""
+UNPARK = statement(
+    """
     UPDATE background_jobs SET waits_for = CASE WHEN scheduled_for > app_now() THEN 'time' END
-    WHERE status = 'pending' AND waits_for = 'worker' AND job_type = ANY(:known)
-""")
+    WHERE status = 'pending' AND waits_for = 'worker' AND job_type = ANY(%(known)s)
+""",
+)
 
 
 async def claim(
@@ -190,8 +219,9 @@ async def claim(
     `only`: the correlation ids whose jobs may be taken; None is every one.
     """
     asked = claim_parameters(worker, job_types, batch, lease, only)
-    (rows,) = await write_all(database, SYSTEM, (CLAIM, asked))
-    return [claimed_job(row) for row in rows]
+    jobs: list[ClaimedJob]
+    (jobs,) = await write_together(database, SYSTEM, (CLAIM, asked))
+    return jobs
 
 
 def claim_parameters(
@@ -222,42 +252,39 @@ def fair_parameters(
 
 
 async def rescue(
-    session: Transaction,
+    tx: Transaction,
     *,
     job_types: Sequence[str],
     lease: float,
     grace: float,
     correlation_id: str | None = None,
-) -> Sequence[RowMapping]:
+) -> list[RescuedJob]:
     """Hand back what dead workers hold: their lease ran out, or they have shown no presence for `grace`.
 
     Only of types that the caller knows: whoever gives a job up has to tell its owner.
     """
-    rows = await session.execute(
+    return await tx.many(
         RESCUE,
-        {
-            "job_types": list(job_types),
-            "lease": lease,
-            "grace": grace,
-            "heartbeat_class": HEARTBEAT_CLASS,
-            "of": correlation_id,
-        },
+        job_types=list(job_types),
+        lease=lease,
+        grace=grace,
+        heartbeat_class=HEARTBEAT_CLASS,
+        of=correlation_id,
     )
-    return rows.mappings().all()
 
 
-async def promote(session: Transaction) -> None:
+async def promote(tx: Transaction) -> None:
     """What waited for its time and need not any more is ready."""
-    await session.execute(PROMOTE)
+    await tx.run(PROMOTE)
 
 
-async def park(session: Transaction, known: Collection[str]) -> list[str]:
+async def park(tx: Transaction, known: Collection[str]) -> list[str]:
     """Set aside what stands in front and is of a type that nobody here knows, and take back what is known.
 
     The types that were set aside, one name for each job.
     """
-    await session.execute(UNPARK, {"known": list(known)})
-    return list((await session.execute(PARK, {"known": list(known)})).scalars())
+    await tx.run(UNPARK, known=list(known))
+    return await tx.many(PARK, known=list(known))
 
 
 def claimed_job(row: Mapping[str, Any] | RowMapping) -> ClaimedJob:

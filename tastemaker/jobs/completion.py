@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import TextClause
-
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database
-from tastemaker.db.reading import write_all
+from tastemaker.db.statements import Statement
+from tastemaker.db.transaction import write_together
 from tastemaker.events.names import Source
 from tastemaker.events.service import NewEvent, all_together
 from tastemaker.events.system_payloads import JobCompleted, JobFailed
@@ -100,7 +99,9 @@ async def write_completions(database: Database, completions: Sequence[PendingCom
 
 
 async def _write_together(database: Database, completions: Sequence[PendingCompletion]) -> None:
-    settle_completions(completions, await write_all(database, SYSTEM, *completion_statements(completions)))
+    settle_completions(
+        completions, await write_together(database, SYSTEM, *completion_statements(completions))
+    )
 
 
 async def _write_one(database: Database, completion: PendingCompletion) -> None:
@@ -113,7 +114,7 @@ async def _write_one(database: Database, completion: PendingCompletion) -> None:
 
 def completion_statements(
     completions: Sequence[PendingCompletion],
-) -> list[tuple[TextClause, dict[str, Any]]]:
+) -> list[tuple[Statement[Any], dict[str, Any]]]:
     """The statements that complete these jobs, and that record the events of those that record one."""
     if not completions:
         return []
@@ -126,13 +127,11 @@ def completion_statements(
     return [complete, (queries.RECORD_COMPLETED, all_together(recorded))] if recorded else [complete]
 
 
-def settle_completions(
-    completions: Sequence[PendingCompletion], results: Sequence[Sequence[Mapping[str, Any]]]
-) -> None:
+def settle_completions(completions: Sequence[PendingCompletion], results: Sequence[Sequence[Any]]) -> None:
     """Tell those who wait, by the rows that `completion_statements` returned."""
     if not completions:
         return
-    ours = {row["id"] for row in results[0]}
+    ours = set(results[0])
     for completion in completions:
         if not completion.settled.done():
             completion.settled.set_result(completion.completed.job.id in ours)

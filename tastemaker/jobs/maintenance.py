@@ -17,6 +17,7 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.enums import JobStatus
 from tastemaker.db.transaction import Transaction
 from tastemaker.db.work_loop import prune_in_batches
 from tastemaker.jobs import claim_queries, queries
@@ -61,9 +62,9 @@ async def _rescue(session: Transaction, state: WorkerState) -> None:
         session, job_types=list(state.handlers), lease=settings.lease, grace=settings.grace
     )
     for job in lost:
-        log.warning("job %s was left by a dead worker, now %s", job["id"], job["status"])
-        if job["status"] == "failed":
-            await give_up(session, state.handlers, claim_queries.claimed_job(job), job["error"])
+        log.warning("job %s was left by a dead worker, now %s", job.id, job.status)
+        if job.status is JobStatus.FAILED:
+            await give_up(session, state.handlers, job, job.error or "")
 
 
 async def _park(session: Transaction, state: WorkerState) -> None:

@@ -1,6 +1,7 @@
 """What an operator sees of the queue and does to it; time-outs, progress, ends, fairness."""
 
 import asyncio
+import re
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
@@ -281,7 +282,7 @@ PLAN = "EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF) "
 async def plan_of_a_claim(database: Database) -> str:
     async with session_scope(database, SYSTEM) as session:
         rows = await session.execute(
-            text(PLAN + claim_queries.CLAIM.text),
+            text(PLAN + re.sub(r"%\((\w+)\)s", r":\1", claim_queries.CLAIM.sql)),
             {"worker": "x", "job_types": ["note"], "batch": 10, "lease": 30, "only": None},
         )
         plan = "\n".join(rows.scalars())

@@ -87,10 +87,8 @@ async def test_claims_of_one_instant_take_no_two_that_may_have_killed_workers(da
         async with session_scope(database, SYSTEM) as session:
             await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)
     async with session_scope(database, SYSTEM) as session:
-        first = await session.execute(
-            claim_queries.CLAIM, claim_queries.claim_parameters("x", ["note"], 1, 30.0)
-        )
-        assert len(first.all()) == 1
+        asked = claim_queries.claim_parameters("x", ["note"], 1, 30.0)
+        assert len(await session.many(claim_queries.CLAIM, **asked)) == 1
         assert await claimed(database) == [], "the first claim is not seen yet"
     assert await claimed(database) == [], "now it is"
 
@@ -164,7 +162,7 @@ async def test_a_claim_walks_its_index_before_the_table_was_ever_analysed(
             FROM generate_series(1, 6000) AS number
         """)
     names = list(TYPES)
-    claim = re.sub(r"(?<!:):(\w+)", lambda found: f"${names.index(found[1]) + 1}", claim_queries.CLAIM.text)
+    claim = re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", claim_queries.CLAIM.sql)
     *_, plan, _ = await write_all(
         database,
         SYSTEM,
