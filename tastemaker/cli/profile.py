@@ -21,6 +21,7 @@ from tastemaker.cli.sources import prepared_corpus
 from tastemaker.config_store.hot_reload import load_configuration
 from tastemaker.config_store.keys import REUSE_PAGES_FOR
 from tastemaker.config_store.values import parse_duration
+from tastemaker.core.accounts import read_account, read_stable_id
 from tastemaker.core.errors import AppError, InvalidInput, NotFound
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Creator, ErrorKind, Page, ProfileLookup, ProfileQuery, ProviderError
@@ -49,7 +50,7 @@ class Asked:
 @app.command()
 def profile(
     platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="youtube, tiktok or instagram.")],
-    handle: Annotated[str, typer.Argument(metavar="HANDLE", help="With or without its @.")],
+    handle: Annotated[str, typer.Argument(metavar="HANDLE", help="A handle or a profile's address.")],
     *,
     by_id: Annotated[
         bool, typer.Option("--by-id", help="HANDLE is the platform's id, which never changes.")
@@ -65,7 +66,8 @@ def profile(
 ) -> None:
     """Look up one account. A live call is paid for, in the ledger, and answers others for a time."""
     wanted, age = Platform.parse(platform), None if max_age is None else parse_duration(max_age)
-    query = ProfileQuery(stable_id=handle) if by_id else ProfileQuery(handle=handle)
+    account = read_stable_id(handle, wanted) if by_id else read_account(handle, wanted)
+    query = ProfileQuery(handle=account.handle, stable_id=account.stable_id)
     in_session(lambda session: _show(session, wanted, query, sandbox=sandbox, age=age, as_json=as_json))
 
 

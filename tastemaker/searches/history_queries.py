@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from tastemaker.core.errors import InvalidInput
+from tastemaker.core.accounts import read_account
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
@@ -344,10 +344,9 @@ async def list_results_with_creator(
     after: str | None = None,
     limit: int = 50,
 ) -> Page[ResultWithCreator]:
-    """Newest first. `name` is a handle with or without @, in any case, or a YouTube channel's id."""
-    wanted = name.strip().lstrip("@")
-    if not wanted or "\0" in wanted:
-        raise InvalidInput("Name the creator by a handle or a channel's id.")
+    """Newest first. `name` is a handle in any case, an address of a profile, or a YouTube channel's id."""
+    account = read_account(name, platform)
+    wanted = account.stable_id or account.handle or ""
     place = read_cursor(after, of=_WITH_CREATOR)
     rows = await read_many(
         database,

@@ -33,17 +33,23 @@ def name_creator(platform: str, name: str, *, is_id: bool = False) -> CreatorNam
 
 
 def read_list(lines: Iterable[str]) -> Iterator[CreatorName]:
-    """A CSV with the columns `platform` and `handle` or `id`, in any order. Raises InvalidInput."""
+    """A CSV with the columns `platform` and `handle` or `id`, in any order.
+
+    Raises InvalidInput, with the line, where a row names nobody: a list is never taken in part.
+    """
     rows = csv.DictReader(lines)
     columns = {name.strip().lower(): name for name in rows.fieldnames or ()}
     if "platform" not in columns or not columns.keys() & {"handle", "id"}:
         raise InvalidInput("The list needs a first line with `platform` and `handle` or `id`.")
     for row in rows:
         said = {name: (row[column] or "").strip() for name, column in columns.items()}
-        if said.get("id"):
-            yield name_creator(said["platform"], said["id"], is_id=True)
-        elif said.get("handle"):
-            yield name_creator(said["platform"], said["handle"])
+        if not any(said.values()):
+            continue
+        try:
+            by_id = said.get("id")
+            yield name_creator(said["platform"], by_id or said.get("handle") or "", is_id=bool(by_id))
+        except InvalidInput as error:
+            raise InvalidInput(f"Line {rows.line_num}: {error}") from None
 
 
 FILE = "suppression.key"
