@@ -12,7 +12,7 @@ import psycopg
 from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.core.ids import ExternalUserId, UserId
 from tastemaker.db.claims import Claim
-from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.keyset import KeysetPage, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import read_many
@@ -57,7 +57,7 @@ LIST_MATCHING = statement(
 
 async def search_users(
     database: Database, claim: Claim, needle: str, *, after: str | None = None, limit: int = 50
-) -> Page[FoundUser]:
+) -> KeysetPage[FoundUser]:
     """Newest first. Raises NotAnAdministrator, and InvalidInput for a needle that is too short."""
     place = read_cursor(after, of=_LIST)
     try:

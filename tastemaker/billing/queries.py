@@ -15,7 +15,7 @@ from uuid import UUID
 from tastemaker.core.ids import ExternalUserId, UserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.enums import TrialStatus
-from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.keyset import KeysetPage, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction, read_many
@@ -248,7 +248,7 @@ async def list_expiring_trials(
     within: timedelta = timedelta(days=1),
     after: str | None = None,
     limit: int = 100,
-) -> Page[ExpiringTrial]:
+) -> KeysetPage[ExpiringTrial]:
     """Active trials that end within this time or should have ended before; the earliest first."""
     place = read_cursor(after, of=_LIST)
     rows = await read_many(

@@ -12,7 +12,7 @@ from tastemaker.accounts.authentication import Access, access
 from tastemaker.campaigns import queries, service
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.db.enums import ApiScope
-from tastemaker.db.keyset import Page
+from tastemaker.db.keyset import KeysetPage
 from tastemaker.db.transaction import Transaction
 from tastemaker.web.idempotency import Answer, answer, respond
 
@@ -62,7 +62,7 @@ def campaign_document(campaign: Campaign) -> CampaignDocument:
     return CampaignDocument.model_validate(campaign)
 
 
-def campaigns_document(page: Page[Campaign]) -> CampaignsDocument:
+def campaigns_document(page: KeysetPage[Campaign]) -> CampaignsDocument:
     return CampaignsDocument(campaigns=[campaign_document(one) for one in page.rows], next=page.next)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.enums import CampaignStatus
-from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.keyset import KeysetPage, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 
@@ -191,7 +191,7 @@ async def list_campaigns_by_prefix(
 
 async def list_campaigns(
     tx: Transaction, user_id: ExternalUserId, *, limit: int, after: str | None = None
-) -> Page[Campaign]:
+) -> KeysetPage[Campaign]:
     """Newest first. `after` is `next` of the page before."""
     place = read_cursor(after, of=_LIST)
     campaigns = await tx.many(

@@ -13,7 +13,7 @@ Row = TypeVar("Row")
 Row_co = TypeVar("Row_co", covariant=True)
 
 
-class Page(Protocol[Row_co]):
+class RowPage(Protocol[Row_co]):
     """Rows, and the place after which the next page begins."""
 
     @property
@@ -40,7 +40,7 @@ class Listing(Generic[Row]):
         else:
             self._show(rows)
 
-    def show_page(self, page: Page[Row], *, command: str, as_json: bool) -> None:
+    def show_page(self, page: RowPage[Row], *, command: str, as_json: bool) -> None:
         """`command` shows the next page, with its place behind it."""
         if as_json:
             screen.write_json({self.name: [self.document(row) for row in page.rows], "next": page.next})

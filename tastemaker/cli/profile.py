@@ -40,7 +40,7 @@ ABSENT = {ErrorKind.NOT_FOUND, ErrorKind.PRIVATE}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LookupTarget:
     """The provider that a look-up calls. The sandbox costs nothing, so it is in no ledger."""
 
     adapter: ProfileLookup
@@ -122,13 +122,13 @@ def _told(error: ProviderError) -> AppError:
 
 
 @asynccontextmanager
-async def _adapter(session: Session, platform: Platform, *, sandbox: bool) -> AsyncIterator[Asked]:
+async def _adapter(session: Session, platform: Platform, *, sandbox: bool) -> AsyncIterator[LookupTarget]:
     """A live one where there is one; the sandbox's where nothing is live, or where it is asked for."""
     registry = await live_registry(session.database, session.settings)
     lookups = registry.lookups
     async with AsyncExitStack() as stack:
         if not sandbox and platform in lookups:
-            yield Asked(lookups[platform], is_live=True)
+            yield LookupTarget(lookups[platform], is_live=True)
             return
         if not sandbox and lookups:
             need = registry.needed_for(platform)
@@ -136,10 +136,10 @@ async def _adapter(session: Session, platform: Platform, *, sandbox: bool) -> As
                 f"To look up {platform.value} live, {need} is needed. Set it, or add --sandbox."
             )
         url = await stack.enter_async_context(serve(prepared_corpus(session.settings)))
-        yield Asked(sandbox_lookups(url)[platform], is_live=False)
+        yield LookupTarget(sandbox_lookups(url)[platform], is_live=False)
 
 
-def _print(page: Page, asked: Asked, *, fetched_at: datetime | None, as_json: bool) -> None:
+def _print(page: Page, asked: LookupTarget, *, fetched_at: datetime | None, as_json: bool) -> None:
     (creator,) = page.creators
     name = asked.adapter.declaration.name
     if as_json:
@@ -159,12 +159,12 @@ def _print(page: Page, asked: Asked, *, fetched_at: datetime | None, as_json: bo
         screen.show(Text.assemble((f"{title:<10}", "dim"), value), wraps=False)
 
 
-def _origin(page: Page, asked: Asked, fetched_at: datetime | None) -> str:
+def _origin(page: Page, asked: LookupTarget, fetched_at: datetime | None) -> str:
     name = asked.adapter.declaration.name
     if not asked.is_live:
         return "Sandbox: this creator is made up."
     if page.cost.calls:
-        return f"Asked {name}: {price(page.cost)}."
+        return f"LookupTarget {name}: {price(page.cost)}."
     return f"As {name} told on {moment(fetched_at)}; nothing was paid."
 
 

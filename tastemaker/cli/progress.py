@@ -32,7 +32,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProgressState:
     """`stopping`: somebody asked to stop."""
 
     searches: Sequence[Search]
@@ -49,7 +49,7 @@ class Standing:
 class Progress(Protocol):
     """Shows the state of the searches, as often as it is called."""
 
-    def update(self, standing: Standing) -> None: ...
+    def update(self, standing: ProgressState) -> None: ...
 
 
 def progress(*, is_quiet: bool) -> AbstractContextManager[Progress]:
@@ -61,7 +61,7 @@ def progress(*, is_quiet: bool) -> AbstractContextManager[Progress]:
 
 
 class _Silence:
-    def update(self, standing: Standing) -> None:
+    def update(self, standing: ProgressState) -> None:
         """JSON was asked for, and nobody watches."""
 
 
@@ -77,7 +77,7 @@ class _Bars:
     live: Live
     started: float = field(default_factory=monotonic)
 
-    def update(self, standing: Standing) -> None:
+    def update(self, standing: ProgressState) -> None:
         elapsed = monotonic() - self.started
         is_unicode = self.console.encoding.lower().startswith("utf")
         lines = bar_lines(standing, width=self.console.width, elapsed=elapsed, fancy=is_unicode)
@@ -94,7 +94,7 @@ class _Lines:
     said: dict[str, str] = field(default_factory=dict)
     last: float = field(default_factory=monotonic)
 
-    def update(self, standing: Standing) -> None:
+    def update(self, standing: ProgressState) -> None:
         if standing.stopping:
             self.console.print(Text(STOPPING))
             return
@@ -108,7 +108,7 @@ class _Lines:
                 self.last = monotonic()
 
 
-def bar_lines(standing: Standing, *, width: int, elapsed: float, fancy: bool) -> list[Text]:
+def bar_lines(standing: ProgressState, *, width: int, elapsed: float, fancy: bool) -> list[Text]:
     """Name, bar, count and state; the bar takes what the rest leaves, or nothing on a narrow terminal."""
     said = [standing.state_of(search) or seconds(elapsed) for search in standing.searches]
     count_width = max(len(f"{search.target:,} of {search.target:,}") for search in standing.searches)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tastemaker.cli.process import stop_signals
-from tastemaker.cli.progress import Progress, Standing, Trouble
+from tastemaker.cli.progress import Progress, ProgressState, Trouble
 from tastemaker.cli.progress_queries import list_troubled
 from tastemaker.cli.session import Session
 from tastemaker.cli.states import is_settled
@@ -28,7 +28,7 @@ STOP_WITHIN_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class WatchedSearches:
     """How the searches stand; `interrupted` where a person stopped before they had ended."""
 
     searches: Sequence[Search]
@@ -37,7 +37,7 @@ class Run:
 
 async def run_searches(
     session: Session, searches: Sequence[Search], progress: Progress, *, corpus: Path | None
-) -> Run:
+) -> WatchedSearches:
     """Work on these searches and no others, showing how far they are."""
     interrupt = asyncio.Event()
     is_live = any(search.source != SANDBOX for search in searches)
@@ -48,10 +48,10 @@ async def run_searches(
         ):
             standing = await _watch(session, searches, progress, interrupt, worker)
             if interrupt.is_set() and not all(map(is_settled, standing)):
-                progress.update(Standing(standing, stopping=True))
+                progress.update(ProgressState(standing, stopping=True))
     standing, _ = await _look(session, searches)
-    progress.update(Standing(standing))
-    return Run(standing, interrupted=interrupt.is_set() and not all(map(is_settled, standing)))
+    progress.update(ProgressState(standing))
+    return WatchedSearches(standing, interrupted=interrupt.is_set() and not all(map(is_settled, standing)))
 
 
 @asynccontextmanager
@@ -90,7 +90,7 @@ async def _watch(
 ) -> Sequence[Search]:
     while True:
         standing, troubled = await _look(session, searches)
-        progress.update(Standing(standing, troubled))
+        progress.update(ProgressState(standing, troubled))
         if all(map(is_settled, standing)) or interrupt.is_set() or worker.done():
             return standing
         with suppress(TimeoutError):

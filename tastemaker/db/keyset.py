@@ -35,19 +35,19 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Row]):
+class KeysetPage(Generic[Row]):
     """`next` is None on the last page."""
 
     rows: tuple[Row, ...]
     next: Cursor | None
 
 
-def page_of(rows: Sequence[Row], limit: int, *, of: str, place: Callable[[Row], Place]) -> Page[Row]:
+def page_of(rows: Sequence[Row], limit: int, *, of: str, place: Callable[[Row], Place]) -> KeysetPage[Row]:
     """The page of a list named `of`. One row more than `limit` tells that there is another page."""
     shown = tuple(rows[:limit])
     if len(rows) <= limit or not shown:
-        return Page(shown, next=None)
-    return Page(shown, next=_cursor(of, place(shown[-1])))
+        return KeysetPage(shown, next=None)
+    return KeysetPage(shown, next=_cursor(of, place(shown[-1])))
 
 
 def read_cursor(cursor: str | None, *, of: str) -> Place | None:

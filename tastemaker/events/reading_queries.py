@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Claim, Tenant
 from tastemaker.db.engine import Database
-from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.keyset import KeysetPage, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.reading import read_all, read_one
 from tastemaker.events.names import Aggregate, all_names
 from tastemaker.events.recorded import COLUMNS, RecordedEvent
@@ -133,7 +133,7 @@ async def list_events(
     until: datetime | None = None,
     after: str | None = None,
     limit: int = 50,
-) -> Page[RecordedEvent]:
+) -> KeysetPage[RecordedEvent]:
     """The latest first. `types` are met under their older names, too; `since` is included, `until` is not."""
     place = read_cursor(after, of=_LIST)
     asked = {
@@ -182,7 +182,7 @@ async def list_deliveries(
 
 async def list_failed(
     database: Database, *, after: str | None = None, limit: int = 50
-) -> Page[StoredDelivery]:
+) -> KeysetPage[StoredDelivery]:
     """What was given up, over all tenants, the latest event first.
 
     Of one event all are on one page: a page may hold some more than `limit`.
@@ -201,7 +201,7 @@ async def list_event_history(
     *,
     after: str | None = None,
     limit: int = 50,
-) -> Page[RecordedEvent]:
+) -> KeysetPage[RecordedEvent]:
     """The tenant's own events of the aggregate; None is the product itself, which sees everybody's."""
     place = read_cursor(after, of=_HISTORY)
     asked = {

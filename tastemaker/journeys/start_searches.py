@@ -21,7 +21,7 @@ MOST_SEARCHES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartedSearches:
+class CampaignStart:
     """`searches` are in the order of the requests; `continued` are those that had begun before."""
 
     campaign: Campaign
@@ -37,7 +37,7 @@ async def start_or_continue(
     campaign_name: str | None,
     today: date,
     source: str,
-) -> StartedSearches:
+) -> CampaignStart:
     """Go on with the unfinished searches for exactly this, or start one per request, all or none.
 
     Without a name the campaign is called after the keywords and the day. Raises LimitReached, Conflict,
@@ -48,7 +48,7 @@ async def start_or_continue(
         name = campaign_name or default_name(requests[0].keywords, today)
         campaign = await ensure_campaign(tx, user, name=name)
         started = [await start_search(tx, user, campaign, one, source=source) for one in requests]
-        return StartedSearches(campaign=campaign, searches=started, continued=())
+        return CampaignStart(campaign=campaign, searches=started, continued=())
     campaign = await get_campaign(tx, user, str(unfinished[0].campaign_id))
     siblings = await _siblings(tx, user, unfinished[0])
     searches = []
@@ -58,7 +58,7 @@ async def start_or_continue(
             searches.append(await start_search(tx, user, campaign, request, source=source))
         else:
             searches.append(await resume_search(tx, user, known) if known.status.is_open else known)
-    return StartedSearches(campaign=campaign, searches=searches, continued=unfinished)
+    return CampaignStart(campaign=campaign, searches=searches, continued=unfinished)
 
 
 def default_name(keywords: Sequence[str], today: date) -> str:

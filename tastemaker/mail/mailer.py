@@ -10,7 +10,7 @@ from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.settings import Settings
 from tastemaker.mail.compose import Mailbox, UnfitAddress, read_mailbox
-from tastemaker.mail.transports import Encryption, FolderTransport, Server, SmtpTransport, Transport
+from tastemaker.mail.transports import Encryption, FolderTransport, SmtpServer, SmtpTransport, Transport
 from tastemaker.mail.unsubscribe import MailKey, mail_key
 
 UNSUBSCRIPTIONS: Final = "/email/unsubscriptions"
@@ -61,7 +61,7 @@ def _transport(settings: Settings) -> Transport | None:
     return SmtpTransport(server)
 
 
-def _server(url: SplitResult) -> Server:
+def _server(url: SplitResult) -> SmtpServer:
     try:
         encryption, host, port = _ENCRYPTION[url.scheme], url.hostname, url.port
     except (KeyError, ValueError):
@@ -72,7 +72,7 @@ def _server(url: SplitResult) -> Server:
             "smtps://user:password@host:465, smtp-plain://localhost:25, or file:///a/folder; what is set is "
             "none of these."
         )
-    return Server(
+    return SmtpServer(
         host=host,
         port=port or _PORTS[url.scheme],
         encryption=encryption,

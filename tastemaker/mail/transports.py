@@ -97,7 +97,7 @@ class Encryption(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class SmtpServer:
     """Where letters are handed in. Its certificate is checked against `trust`."""
 
     host: str
@@ -112,7 +112,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class SmtpTransport:
-    server: Server
+    server: SmtpServer
 
     async def send(self, letter: Letter) -> Outcome:
         """Once, to one recipient."""

@@ -14,7 +14,7 @@ from tastemaker.core.accounts import read_account
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
-from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.keyset import KeysetPage, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.pool import Database
 from tastemaker.db.statements import Composition, Statement, any_of, composed, statement
 from tastemaker.db.transaction import read_many, read_together
@@ -107,7 +107,7 @@ LIST_RESULT_PAGES = composed(
 
 async def list_search_history(
     database: Database, user_id: ExternalUserId, *, after: str | None = None, limit: int = 50
-) -> Page[PastSearch]:
+) -> KeysetPage[PastSearch]:
     """Newest first."""
     chosen, values = paged(LIST_SEARCH_HISTORY, after, of=_SEARCHES, limit=limit)
     rows = await read_many(database, Tenant(user_id), chosen, user_id=user_id, **values)
@@ -121,7 +121,7 @@ async def list_result_pages(
     *,
     after: str | None = None,
     limit: int = 10,
-) -> Page[ResultPage]:
+) -> KeysetPage[ResultPage]:
     """In the order in which they were written; another user's search has none."""
     chosen, values = paged(LIST_RESULT_PAGES, after, of=_RESULT_PAGES, limit=limit)
     rows = await read_many(database, Tenant(user_id), chosen, user_id=user_id, search_id=search_id, **values)
@@ -143,7 +143,7 @@ class SearchResults:
     """A search with its first pages of results; `list_result_pages` reads on after `results.next`."""
 
     search: PastSearch
-    results: Page[ResultPage]
+    results: KeysetPage[ResultPage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class CampaignSearches:
     """A campaign with its searches, newest first, and their results."""
 
     campaign: CampaignRow
-    searches: Page[SearchResults]
+    searches: KeysetPage[SearchResults]
 
 
 FIND_CAMPAIGN = statement(
@@ -343,7 +343,7 @@ async def list_results_with_creator(
     *,
     after: str | None = None,
     limit: int = 50,
-) -> Page[ResultWithCreator]:
+) -> KeysetPage[ResultWithCreator]:
     """Newest first. `name` is a handle in any case, an address of a profile, or a YouTube channel's id."""
     account = read_account(name, platform)
     wanted = account.stable_id or account.handle or ""
@@ -372,7 +372,9 @@ def paged(
     return listing.choose(filters=(*filters, "after")), {**values, "at": place.at, "key": place.key}
 
 
-def _pages_of(pages: Iterable[ResultPageOfSearch], search_id: SearchId, *, limit: int) -> Page[ResultPage]:
+def _pages_of(
+    pages: Iterable[ResultPageOfSearch], search_id: SearchId, *, limit: int
+) -> KeysetPage[ResultPage]:
     own = [page for page in pages if page.search_id == search_id]
     return page_of(own, limit, of=_RESULT_PAGES, place=_place)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.claims import Tenant
-from tastemaker.db.keyset import Page, Place, page_of
+from tastemaker.db.keyset import KeysetPage, Place, page_of
 from tastemaker.db.pool import Database
 from tastemaker.db.statements import any_of, composed, statement
 from tastemaker.db.transaction import read_together
@@ -56,7 +56,7 @@ class SearchJob:
     """`search_jobs` → `search_results`, in the order in which they were stored."""
 
     job: SearchJobRow
-    results: Page[SearchResultRow]
+    results: KeysetPage[SearchResultRow]
 
 
 FIND_SEARCH_JOB = statement(

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from rich.cells import cell_len
 
-from tastemaker.cli.progress import Standing, Trouble, bar_lines
+from tastemaker.cli.progress import ProgressState, Trouble, bar_lines
 from tastemaker.core.platforms import Platform
 from tastemaker.searches.types import Outcome, Status
 from tests.cli.made_up import NOW, search
@@ -16,7 +16,7 @@ PARKED = search(status=Status.PENDING, platform=Platform.INSTAGRAM, stored=0, pa
 
 
 def drawn(*searches: object, width: int, **standing: object) -> list[str]:
-    lines = bar_lines(Standing(searches, **standing), width=width, elapsed=12, fancy=False)  # type: ignore[arg-type]  # by name
+    lines = bar_lines(ProgressState(searches, **standing), width=width, elapsed=12, fancy=False)  # type: ignore[arg-type]  # by name
     return [line.plain.rstrip() for line in lines]
 
 

@@ -13,7 +13,7 @@ from tastemaker.db.pool import Database, open_database
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.sending import email_senders
 from tastemaker.mail.service import schedule_email
-from tastemaker.mail.transports import Encryption, Server, SmtpTransport, Transport
+from tastemaker.mail.transports import Encryption, SmtpServer, SmtpTransport, Transport
 from tastemaker.outbox.relay import run_relay
 from tastemaker.worker import run_worker_process
 from tests.mail.people import fall_due, happens, mailer
@@ -22,7 +22,7 @@ from tests.outbox.relaying import QUICK
 
 def by_smtp(port: int) -> Transport:
     return SmtpTransport(
-        Server(host="localhost", port=port, encryption=Encryption.NONE, before_data=5.0, data=5.0)
+        SmtpServer(host="localhost", port=port, encryption=Encryption.NONE, before_data=5.0, data=5.0)
     )
 
 

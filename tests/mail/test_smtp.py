@@ -15,7 +15,7 @@ from tastemaker.mail.transports import (
     FolderTransport,
     Letter,
     MemoryTransport,
-    Server,
+    SmtpServer,
     SmtpTransport,
 )
 from tastemaker.outbox.channels import MaybeSent, NotSent, Outcome, Refused, Sent
@@ -26,8 +26,8 @@ LETTER = Letter(
 )
 
 
-def server(port: int, **changed: Any) -> Server:  # noqa: ANN401 - as the class takes
-    plain = Server(
+def server(port: int, **changed: Any) -> SmtpServer:  # noqa: ANN401 - as the class takes
+    plain = SmtpServer(
         host="localhost",
         port=port,
         encryption=Encryption.NONE,

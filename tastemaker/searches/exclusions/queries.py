@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
-from tastemaker.db.keyset import Page, Place, checked_limit, page_of, read_cursor
+from tastemaker.db.keyset import KeysetPage, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.statements import any_of, composed, statement
 from tastemaker.db.transaction import Transaction
 from tastemaker.searches.exclusions.names import CreatorName
@@ -222,7 +222,7 @@ async def list_exclusions(
     *,
     limit: int,
     after: str | None = None,
-) -> Page[Exclusion]:
+) -> KeysetPage[Exclusion]:
     """Newest first; of one campaign where given."""
     place = read_cursor(after, of=_LIST)
     values: dict[str, Any] = {"user_id": user_id, "limit": checked_limit(limit) + 1}
