@@ -31,7 +31,10 @@ from tastemaker.searches.types import SANDBOX, EndReason
 
 MOST_PAGES = 500
 MAX_BARREN_PAGES = 3
-"""In a row without a new creator: the keyword has no more."""
+"""In a row without a creator that is new to the keyword: it has no more.
+
+Creators that another keyword of the search stored first are new to this one.
+"""
 
 MAX_BARREN_PAGES_OF_OTHERS = 20
 """The same where creators were left out, of whom it is unknown whether they are new."""
@@ -107,11 +110,15 @@ class _Catalogued:
 
 @dataclass(frozen=True, slots=True)
 class _Accepted:
-    """The creators that enter the search, and their charge. `is_limited`: the plan allows no more."""
+    """The creators that enter the search, and their charge. `is_limited`: the plan allows no more.
+
+    `is_barren`: the page has no creator that is new to its keyword.
+    """
 
     creators: Sequence[Creator]
     charge: Charge
     is_limited: bool
+    is_barren: bool
 
 
 async def commit_page(
@@ -131,7 +138,7 @@ async def commit_page(
         return Continue()
     filtered = await filter_page(tx, run, locked, page, fetched.platform, fetched.key)
     catalogued, accepted = await _catalog_and_accept(tx, fetched, locked, filtered)
-    barren_pages = 0 if accepted.creators else locked.barren_pages + 1
+    barren_pages = locked.barren_pages + 1 if accepted.is_barren else 0
     if accepted.creators:
         await queries.insert_results(tx, run, _new_results(fetched, locked, catalogued, accepted.creators))
     await tx.run(
@@ -209,18 +216,19 @@ async def _catalog_and_accept(
     page, run, moment = filtered.page, fetched.run, fetched.fetched_at
     stable_ids = [creator.stable_id for creator in fetched.page.creators]
     platform = fetched.platform.value
-    held = set(
-        await tx.many(
-            queries.LIST_HELD,
-            search_id=run.search_id,
-            user_id=run.user_id,
-            platform=platform,
-            stable_ids=stable_ids,
-        )
-    )
+    where = {
+        "search_id": run.search_id,
+        "user_id": run.user_id,
+        "platform": platform,
+        "position": locked.position,
+    }
+    rows = await tx.many(queries.LIST_HELD, **where, run_id=run.run_id, stable_ids=stable_ids)
+    held = {row.stable_id: row.is_known for row in rows}
     newer = NO_IDS if moment is None else await list_newer(tx, page.creators, page.posts, moment)
     by_id = {creator.stable_id: creator for creator in filtered.creators}
     new = [stable_id for stable_id in by_id if stable_id not in held][: locked.target - locked.stored]
+    if of_others := [stable_id for stable_id in by_id if held.get(stable_id) is False]:
+        await tx.run(queries.MARK_FOUND, **where, stable_ids=of_others)
     on_page = {creator.stable_id for creator in page.creators}
     written = await upsert(
         tx,
@@ -234,7 +242,12 @@ async def _catalog_and_accept(
     await publish_merges(tx, run.user_id, written.known_by_handle)
     catalogued = _Catalogued(page, {**newer.creators, **written.creators}, {**newer.posts, **written.posts})
     creators = [by_id[stable_id] for stable_id in planned.allowed]
-    return catalogued, _Accepted(creators, planned, is_limited=len(creators) < len(new))
+    return catalogued, _Accepted(
+        creators,
+        planned,
+        is_limited=len(creators) < len(new),
+        is_barren=all(held.get(stable_id, False) for stable_id in by_id),
+    )
 
 
 def _new_results(

@@ -99,6 +99,7 @@ class LockedRun:
     has_to_wait: bool
     now: datetime
     status: Status
+    position: int
     version: int
     pages: int
     barren_pages: int
@@ -117,7 +118,7 @@ LOCK_RUN = statement(
         WHERE id = %(search_id)s AND user_id = %(user_id)s
         FOR UPDATE
     ), run AS MATERIALIZED (
-        SELECT r.status, r.version, r.pages, r.barren_pages, r.seen_cursors
+        SELECT r.status, r.position, r.version, r.pages, r.barren_pages, r.seen_cursors
         FROM search JOIN scraping_runs r ON r.tenant_id = search.user_id
         WHERE r.id = %(run_id)s AND r.tenant_id = %(user_id)s
         FOR UPDATE OF r
@@ -135,20 +136,37 @@ LOCK_RUN = statement(
     FROM search CROSS JOIN run
     """,
     LockedRun,
-    not_null="search_status target stored has_to_wait now status version pages barren_pages seen_cursors"
-    " excludes suppresses lacks_key",
+    not_null="search_status target stored has_to_wait now status position version pages barren_pages"
+    " seen_cursors excludes suppresses lacks_key",
 )
 """Search, then run: the order of locks. The call is settled whatever becomes of its page."""
 
+
+@dataclass(frozen=True, slots=True)
+class HeldCreator:
+    """A creator of the page that the search holds already. `is_known`: this keyword has found it before."""
+
+    stable_id: str
+    is_known: bool
+
+
 LIST_HELD = statement(
     """
-    SELECT stable_id FROM search_creators
+    SELECT stable_id, run_id = %(run_id)s OR %(position)s = ANY(also_found_by) AS is_known
+    FROM search_creators
     WHERE job_id = %(search_id)s AND tenant_id = %(user_id)s AND platform = %(platform)s
       AND stable_id = ANY(%(stable_ids)s)
     """,
-    str,
+    HeldCreator,
+    not_null="is_known",
 )
-"""Creators of the page that the search holds already."""
+
+MARK_FOUND = statement("""
+    UPDATE search_creators SET also_found_by = also_found_by || CAST(%(position)s AS integer)
+    WHERE job_id = %(search_id)s AND tenant_id = %(user_id)s AND platform = %(platform)s
+      AND stable_id = ANY(%(stable_ids)s)
+""")
+"""This keyword has found creators that another one stored."""
 
 INSERT_RESULTS = statement("""
     WITH page AS (
