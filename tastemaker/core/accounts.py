@@ -6,6 +6,7 @@ Every list, import, command and route reads accounts here, so that the same text
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -75,6 +76,7 @@ class AccountName:
     is_old_name: bool = False
 
 
+@lru_cache(maxsize=8_192)  # tables name the same account in many rows
 def read_account(text: str, platform: Platform | None = None) -> AccountName:
     """A handle, a profile's address or an id that has the platform's form. Raises InvalidInput."""
     said = clean_name(text)

@@ -49,10 +49,8 @@ def fold(text: str) -> str:
     if text.isascii():
         return _with_signs(text.lower())
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS)
-    decomposed = "".join(
-        unicodedata.normalize("NFD", one) if "\u00c0" <= one <= "\u1fff" else one for one in plain
-    )
-    return _with_signs(unicodedata.normalize("NFC", _ACCENTED.sub(_without_accents, decomposed)))
+    accented = _ACCENTED.sub(_without_accents, unicodedata.normalize("NFD", plain))
+    return _with_signs(unicodedata.normalize("NFC", accented))
 
 
 def words_of(text: str) -> list[str]:

@@ -114,7 +114,7 @@ def _csv_table(pieces: Iterator[str], notes: tuple[str, ...]) -> OpenTable:
     at = next((place for place, number in enumerate(known) if number >= ENOUGH_HEADINGS), 0)
     if at:
         titles = ", ".join(repr(" ".join(filter(None, line.cells or ()))[:60]) for line in first[:at])
-        notes += (f"{at} rows above the headings are passed over: {titles}",)
+        notes += (f"passed over above the headings: {titles}",)
     sample = [line.cells for line in first[at + 1 :] if line.cells is not None]
     lines = itertools.chain(first[at + 1 :], rows)
     return OpenTable(first[at].cells or (), sample, lines, notes)

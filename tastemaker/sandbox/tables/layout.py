@@ -12,8 +12,8 @@ from tastemaker.sandbox.tables.cells import is_plain_text, read_time
 Cells = Sequence[str]
 
 EITHER = {
-    "platform": "platform, network, social network, channel type, plattform, netzwerk, reseau, reseau social,"
-    " plataforma, red social, rede social, rede",
+    "platform": "platform, network, social network, channel type, plattform, plateforme, netzwerk, reseau,"
+    " reseau social, plataforma, red social, rede social, rede",
     "observed_at": "observed at, snapshot, trend date, trending date, scraped at, crawled at, collected at",
     "creator_id": "channel id, creator id, user id, author id, owner id, author meta id, uid, pk, member id",
     "handle": "handle, username, user name, unique id, screen name, channel handle, custom url, profile url,"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -259,6 +260,8 @@ def _identity(row: _Row, *, name: str | None) -> Fields:
     account = _account(_texts(row, "handle"), row, is_known=creator_id is not None)
     if account is None and said and not creator_id:
         account = _account([said], row)
+    if account is None and not creator_id:
+        account = _author_in_address(row)
     if account is None and not creator_id and row.platform is Platform.YOUTUBE:
         name = name or _text(row, "handle")
     identity = {
@@ -287,6 +290,17 @@ def _account(texts: Sequence[str], row: _Row, *, is_known: bool = False) -> Acco
         row.drop("handle", *wrong)
     elif wrong is not None and row.platform is not Platform.YOUTUBE:
         raise Rejected(Reason.HANDLE, wrong[1])
+    return None
+
+
+def _author_in_address(row: _Row) -> AccountName | None:
+    """TikTok's addresses of posts name the author."""
+    if row.platform is not Platform.TIKTOK:
+        return None
+    for place in row.layout.columns.get("post_id", ()):
+        with suppress(UnreadableCell):
+            if "/@" in row.cells[place] and (found := read_handle(row.cells[place], row.platform)):
+                return found
     return None
 
 
