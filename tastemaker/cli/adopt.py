@@ -16,6 +16,7 @@ from tastemaker.adopt.plan_queries import AdoptionPlan, Options
 from tastemaker.adopt.service import Looked, look, plan_document
 from tastemaker.cli import screen
 from tastemaker.cli.csv_file import refuse_unwritable
+from tastemaker.cli.db import db_app
 from tastemaker.cli.options import Json
 from tastemaker.cli.plain_text import plain
 from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
@@ -35,6 +36,7 @@ class TestEra(StrEnum):
     FIT = "fit"
 
 
+@db_app.command()
 def adopt(
     database_url: Annotated[
         str, typer.Argument(metavar="DATABASE_URL", help="The original's database, as its owner, directly.")

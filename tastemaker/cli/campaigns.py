@@ -25,7 +25,7 @@ from tastemaker.db.transaction import Transaction, in_transaction, transaction
 from tastemaker.searches.maintenance import delete_campaign, erase_next_batch
 from tastemaker.searches.queries import list_searches
 
-campaigns_app = app = group("campaigns")
+campaigns_app = group("campaigns")
 
 Reference = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="A name, an id, or the start of an id.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="1 to 200 characters.")]
@@ -60,7 +60,7 @@ CAMPAIGNS = Listing(
 )
 
 
-@app.command()
+@campaigns_app.command()
 @with_session
 async def create(
     session: Session,
@@ -82,7 +82,7 @@ async def create(
     _tell(made, "Made", as_json=as_json)
 
 
-@app.command("list")
+@campaigns_app.command("list")
 @with_session
 async def show_all(
     session: Session, *, limit: Limit = 50, after: After = None, as_json: Json = False
@@ -93,7 +93,7 @@ async def show_all(
     CAMPAIGNS.show_page(page, command="tastemaker campaigns list --after", as_json=as_json)
 
 
-@app.command("show")
+@campaigns_app.command("show")
 @with_session
 async def show_one(session: Session, campaign: Reference, *, as_json: Json = False) -> None:
     """Show a campaign and its searches."""
@@ -114,13 +114,13 @@ async def show_one(session: Session, campaign: Reference, *, as_json: Json = Fal
         SEARCHES_OF_CAMPAIGN.show_table(searches)
 
 
-@app.command()
+@campaigns_app.command()
 def rename(campaign: Reference, name: Name, *, as_json: Json = False) -> None:
     """Give a campaign another name."""
     _change(campaign, "Renamed", partial(service.rename_campaign, name=name), as_json=as_json)
 
 
-@app.command()
+@campaigns_app.command()
 def describe(
     campaign: Reference,
     description: Annotated[
@@ -134,19 +134,19 @@ def describe(
     _change(campaign, "Described", change, as_json=as_json)
 
 
-@app.command()
+@campaigns_app.command()
 def archive(campaign: Reference, *, as_json: Json = False) -> None:
     """Put a campaign away; it takes no searches and counts no longer against the plan."""
     _change(campaign, "Archived", service.archive_campaign, as_json=as_json)
 
 
-@app.command()
+@campaigns_app.command()
 def unarchive(campaign: Reference, *, as_json: Json = False) -> None:
     """Bring an archived campaign back."""
     _change(campaign, "Restored", service.restore_campaign, as_json=as_json)
 
 
-@app.command()
+@campaigns_app.command()
 @with_session
 async def delete(session: Session, campaign: Reference, *, yes: Yes = False, as_json: Json = False) -> None:
     """Delete a campaign with all its searches and what they found, for good."""

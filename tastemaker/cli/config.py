@@ -24,7 +24,7 @@ from tastemaker.config_store.service import (
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.transaction import transaction
 
-config_app = app = group("config")
+config_app = group("config")
 
 Name = Annotated[str, typer.Argument(metavar="KEY", help="A key, such as timeouts.standard_job_timeout.")]
 
@@ -78,7 +78,7 @@ CHANGES = Listing(
 )
 
 
-@app.command("list")
+@config_app.command("list")
 @with_session
 async def show_all(
     session: Session,
@@ -107,7 +107,7 @@ async def show_all(
         screen.say(sentence, style="dim")
 
 
-@app.command()
+@config_app.command()
 @with_session
 async def get(session: Session, key: Name, *, as_json: Json = False) -> None:
     """Show one key: its value, what it means, and what is accepted."""
@@ -125,7 +125,7 @@ async def get(session: Session, key: Name, *, as_json: Json = False) -> None:
         screen.say(setting.trouble, style="yellow")
 
 
-@app.command("set")
+@config_app.command("set")
 @with_session
 async def change(
     session: Session,
@@ -140,7 +140,7 @@ async def change(
     _say_changed(setting, as_json=as_json)
 
 
-@app.command()
+@config_app.command()
 @with_session
 async def unset(session: Session, key: Name, *, as_json: Json = False) -> None:
     """Go back to a key's default, or remove a row that nothing reads."""
@@ -152,7 +152,7 @@ async def unset(session: Session, key: Name, *, as_json: Json = False) -> None:
         answer({"setting": None}, "Removed; nothing read it.", as_json=as_json)
 
 
-@app.command()
+@config_app.command()
 @with_session
 async def history(
     session: Session,

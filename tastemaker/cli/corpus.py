@@ -22,14 +22,14 @@ from tastemaker.sandbox.corpus import CorpusInfo
 from tastemaker.sandbox.tables import importing
 from tastemaker.sandbox.tables.importing import ImportReport
 
-corpus_app = app = group("corpus")
+corpus_app = group("corpus")
 
 MADE_UP = "made-up"
 SHOWN_REJECTIONS = 10
 SHOWN_SHARES = 6
 
 
-@app.command()
+@corpus_app.command()
 def generate(
     *,
     creators: Annotated[
@@ -59,7 +59,7 @@ def generate(
     _show(corpus.info(path), as_json=as_json)
 
 
-@app.command("import")
+@corpus_app.command("import")
 def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV or JSONL files, or folders.")],
     *,
@@ -99,7 +99,7 @@ def import_(
         _show_report(report, rejected)
 
 
-@app.command()
+@corpus_app.command()
 def use(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Of an imported corpus; made-up for the made-up creators.")
@@ -119,7 +119,7 @@ def use(
         screen.show(f"The sandbox serves {'the made-up creators' if path is None else name} from now on.")
 
 
-@app.command()
+@corpus_app.command()
 def info(*, as_json: Json = False) -> None:
     """Show what is in the corpus that the sandbox serves."""
     _show(corpus.info(prepared_corpus(get_settings())), as_json=as_json)

@@ -35,7 +35,7 @@ from tastemaker.ratelimit.limiter import Limiter
 from tastemaker.ratelimit.queries import UsedQuota
 from tastemaker.searches.cost_queries import CostGrouping, CostLine, list_costs
 
-costs_app = app = group("costs")
+costs_app = group("costs")
 
 NO_LIMIT, AS_EACH = "none", "default"
 COST_COLUMNS = (
@@ -57,7 +57,7 @@ LIMIT_COLUMNS = (
 )
 
 
-@app.command("show")
+@costs_app.command("show")
 @with_session
 async def show_costs(
     session: Session,
@@ -91,7 +91,7 @@ async def show_costs(
         screen.show(f"Charged: {dollars(sum(row.micros_usd for row in rows))}.")
 
 
-@app.command("budget")
+@costs_app.command("budget")
 @with_session
 async def show_budgets(
     session: Session,
@@ -126,7 +126,7 @@ async def show_budgets(
     await _show_budgets(session, user_id, user, as_json=as_json)
 
 
-@app.command("limits")
+@costs_app.command("limits")
 @with_session
 async def show_limits(session: Session, *, as_json: Json = False) -> None:
     """Show each account at a provider: pauses, failures, calls under way, quotas."""
@@ -141,7 +141,7 @@ async def show_limits(session: Session, *, as_json: Json = False) -> None:
         show_table(LIMIT_COLUMNS, [_limit_row(gate, _newest(quotas, gate.name)) for gate in gates])
 
 
-@app.command()
+@costs_app.command()
 @with_session
 async def release(
     session: Session,

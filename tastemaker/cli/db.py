@@ -4,6 +4,7 @@ import re
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -13,23 +14,22 @@ from psycopg.conninfo import conninfo_to_dict
 from rich.text import Text
 
 from tastemaker.cli import screen
-from tastemaker.cli.adopt import adopt
-from tastemaker.cli.db_load import sizes, slow
-from tastemaker.cli.db_shell import shell
 from tastemaker.cli.groups import group
-from tastemaker.cli.listing import show_table
+from tastemaker.cli.listing import Listing, show_table
 from tastemaker.cli.numbers import UNKNOWN, counted, moment, seconds, size
-from tastemaker.cli.options import Json
+from tastemaker.cli.options import Json, Limit
+from tastemaker.cli.plain_text import plain
 from tastemaker.cli.table import Column
 from tastemaker.config_store.migrate import migrate_and_declare
 from tastemaker.core.errors import Conflict, DatabaseUnavailable, InvalidInput
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db import embedded
-from tastemaker.db.access import RoleWithoutRights, database_access, find_schema_version
+from tastemaker.db.access import DatabaseUrls, RoleWithoutRights, database_access, find_schema_version
 from tastemaker.db.migrate import HEAD, MigrationStep
 from tastemaker.db.migrate import history as steps_of
+from tastemaker.ops.load_queries import StatementStatistics, TableSize, list_sizes, list_statements
 
-db_app = app = group("db")
+db_app = group("db")
 
 STEP = re.compile(r"\d{4}")
 TITLES = {
@@ -46,7 +46,44 @@ STEP_COLUMNS = (
 )
 
 
-@app.command()
+class Order(StrEnum):
+    MEAN = "mean"
+    TOTAL = "total"
+
+
+SIZE_COLUMNS = (
+    Column(title="Table", least=12, most=50),
+    Column(title="Total", right=True),
+    Column(title="Rows", right=True, rank=1),
+    Column(title="Table alone", right=True, rank=3),
+    Column(title="Outside", right=True, rank=4),
+    Column(title="Indexes", right=True, rank=2),
+)
+
+STATEMENT_COLUMNS = (
+    Column(title="Mean ms", right=True),
+    Column(title="Calls", right=True, rank=1),
+    Column(title="Total s", right=True, rank=2),
+    Column(title="Statement", least=20, most=200),
+)
+
+
+def _size_row(table: TableSize) -> tuple[str, ...]:
+    name = table.name if table.schema == "public" else f"{table.schema}.{table.name}"
+    parts = (size(table.total), f"{table.rows:,}", size(table.table), size(table.toast), size(table.indexes))
+    return (plain(name), *parts)
+
+
+def _statement_row(statement: StatementStatistics) -> tuple[str, ...]:
+    words = plain(" ".join(statement.query.split()))
+    return f"{statement.mean_ms:,.2f}", f"{statement.calls:,}", f"{statement.total_ms / 1000:,.1f}", words
+
+
+SIZES = Listing("tables", SIZE_COLUMNS, _size_row, empty="There is no table.")
+STATEMENTS = Listing("statements", STATEMENT_COLUMNS, _statement_row, empty="There is no statement.")
+
+
+@db_app.command()
 def start(*, as_json: Json = False) -> None:
     """Start the embedded server, and keep it until `db stop`."""
     settings = _embedded_settings()
@@ -57,7 +94,7 @@ def start(*, as_json: Json = False) -> None:
         screen.show("The database runs. `tastemaker db stop` stops it.")
 
 
-@app.command()
+@db_app.command()
 def stop(*, as_json: Json = False) -> None:
     """Stop the embedded server, also while it is in use."""
     stopped = embedded.stop(_embedded_settings().home)
@@ -67,7 +104,7 @@ def stop(*, as_json: Json = False) -> None:
         screen.show("Stopped." if stopped else "It was not running.")
 
 
-@app.command()
+@db_app.command()
 def status(*, as_json: Json = False) -> None:
     """Show whether the database runs, where it is and how large; starts nothing."""
     settings = get_settings()
@@ -80,7 +117,7 @@ def status(*, as_json: Json = False) -> None:
         screen.show(Text.assemble((f"{TITLES.get(name, name.capitalize()):<12}", "dim"), shown), wraps=False)
 
 
-@app.command()
+@db_app.command()
 def url(
     *,
     show_password: Annotated[
@@ -100,7 +137,7 @@ def url(
         screen.show(shown, wraps=False)
 
 
-@app.command()
+@db_app.command()
 def migrate(
     *,
     to: Annotated[
@@ -138,7 +175,7 @@ def migrate(
     screen.show(f"The schema is at {done.after}: {taken}.")
 
 
-@app.command()
+@db_app.command()
 def history(*, as_json: Json = False) -> None:
     """Show the steps of the schema's history, and when this database took them."""
     with database_access(get_settings()) as access:
@@ -151,10 +188,33 @@ def history(*, as_json: Json = False) -> None:
         show_table(STEP_COLUMNS, [_step_row(step) for step in steps])
 
 
-app.command()(shell)
-app.command()(sizes)
-app.command()(slow)
-app.command()(adopt)
+@db_app.command()
+def sizes(*, limit: Limit = 50, as_json: Json = False) -> None:
+    """Show what takes room: tables with what they hold outside their rows, and their indexes."""
+    with database_access(get_settings()) as access:
+        found = list_sizes(_administrator(access), limit=limit)
+    SIZES.show(found, as_json=as_json)
+
+
+@db_app.command()
+def slow(
+    *,
+    by: Annotated[
+        Order, typer.Option("--by", help="By the mean of one call, or by all calls together.")
+    ] = Order.MEAN,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """Show what takes time: the slowest statements, as the server counts them."""
+    with database_access(get_settings()) as access:
+        found = list_statements(_administrator(access), by=by.value, limit=limit)
+    STATEMENTS.show(found, as_json=as_json)
+
+
+def _administrator(access: DatabaseUrls) -> str:
+    if access.admin_url is None:
+        raise DatabaseUnavailable("The administrator alone sees everybody's load. Set DATABASE_ADMIN_URL.")
+    return access.admin_url
 
 
 def _step_row(step: MigrationStep) -> tuple[str, str, str]:

@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tastemaker.accounts.current_user import LOCAL_USER
 from tastemaker.cli import screen
+from tastemaker.cli.db import db_app
 from tastemaker.cli.session import at_head
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.db import embedded
@@ -41,6 +42,7 @@ class Shell:
     environment: Mapping[str, str]
 
 
+@db_app.command()
 def shell(
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[-- PSQL ARGUMENTS...]", help="Passed on to psql.")

@@ -1,18 +1,23 @@
-"""`tastemaker doctor`: the checks as a list, the worst of them as exit status."""
+"""`tastemaker doctor` and `tastemaker version`: what is installed here, and whether it works."""
 
+import platform
 from dataclasses import asdict
 
 from rich.text import Text
 
+import tastemaker
 from tastemaker.cli import screen
 from tastemaker.cli.groups import single
+from tastemaker.cli.listing import answer
 from tastemaker.cli.options import Json
 from tastemaker.cli.plain_text import plain
 from tastemaker.core.errors import ExitCode
 from tastemaker.core.settings import get_settings
+from tastemaker.db import access
 from tastemaker.ops.doctor import Check, State, examine
 
-doctor_app = app = single()
+doctor_app = single()
+version_app = single()
 
 STYLES = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
 
@@ -21,7 +26,7 @@ NAME_WIDTH = 17
 INDENT = 6 + NAME_WIDTH + 2
 
 
-@app.command()
+@doctor_app.command()
 def doctor(*, as_json: Json = False) -> int:
     """Check this machine and this installation, and advise."""
     checks = []
@@ -35,6 +40,18 @@ def doctor(*, as_json: Json = False) -> int:
     else:
         _sum_up(checks, failed)
     return ExitCode.FAILED if failed else ExitCode.OK
+
+
+@version_app.command()
+def version(*, as_json: Json = False) -> None:
+    """Print the version of Tastemaker, and of Python and the schema it needs."""
+    facts = {
+        "tastemaker": tastemaker.__version__,
+        "python": platform.python_version(),
+        "schema": access.needed_version(),
+    }
+    sentence = f"Tastemaker {facts['tastemaker']} (Python {facts['python']}, schema {facts['schema']})"
+    answer(facts, sentence, as_json=as_json)
 
 
 def _show(check: Check) -> None:

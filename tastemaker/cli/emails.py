@@ -35,7 +35,7 @@ from tastemaker.mail.transports import Letter
 from tastemaker.mail.unsubscribe import resubscribe, unsubscribe
 from tastemaker.outbox.channels import Outcome, Sent
 
-emails_app = app = group("emails")
+emails_app = group("emails")
 
 User = Annotated[str, typer.Argument(metavar="USER", help="The user's external id.")]
 Typed = Annotated[str, typer.Argument(metavar="TYPE", help="As `emails list` names it.")]
@@ -87,7 +87,7 @@ def _kind_document(row: tuple[Kind, timedelta]) -> dict[str, object]:
 EMAILS = Listing("emails", KINDS_COLUMNS, _kind_row, empty="There is no e-mail.", document=_kind_document)
 
 
-@app.command("list")
+@emails_app.command("list")
 @with_session
 async def show_all(session: Session, *, as_json: Json = False) -> None:
     """Show every e-mail there is, and how long after its cause it is due."""
@@ -97,7 +97,7 @@ async def show_all(session: Session, *, as_json: Json = False) -> None:
     EMAILS.show(rows, as_json=as_json)
 
 
-@app.command("show")
+@emails_app.command("show")
 @with_session
 async def show_one(session: Session, user: User, *, as_json: Json = False) -> None:
     """Show where a user's e-mails stand."""
@@ -106,7 +106,7 @@ async def show_one(session: Session, user: User, *, as_json: Json = False) -> No
     _show(standing, as_json=as_json)
 
 
-@app.command("preview")
+@emails_app.command("preview")
 def show_preview(
     email: Typed,
     *,
@@ -123,7 +123,7 @@ def show_preview(
         write(f"Subject: {rendered.subject}\n\n{rendered.text}")
 
 
-@app.command("test")
+@emails_app.command("test")
 def send_test(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Where it is to arrive.")],
     *,
@@ -137,14 +137,14 @@ def send_test(
     answer({"taken": True}, "The mail server has taken it.", as_json=as_json)
 
 
-@app.command("unsubscribe")
+@emails_app.command("unsubscribe")
 @with_session
 async def stop_marketing(session: Session, user: User, *, as_json: Json = False) -> None:
     """Send a user no marketing any more."""
     await _change_marketing(session, user, wanted=False, as_json=as_json)
 
 
-@app.command("resubscribe")
+@emails_app.command("resubscribe")
 @with_session
 async def start_marketing(session: Session, user: User, *, as_json: Json = False) -> None:
     """Send a user marketing again, because they asked for it."""

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from tastemaker.cli import screen
 from tastemaker.cli.groups import group
-from tastemaker.cli.listing import Listing, answer, show_facts, show_table
+from tastemaker.cli.ledgers import put_back
+from tastemaker.cli.listing import Listing, show_facts, show_table
 from tastemaker.cli.numbers import counted, moment
 from tastemaker.cli.options import Cursor, Json, Limit, word_of
 from tastemaker.cli.plain_text import plain
@@ -23,8 +24,6 @@ from tastemaker.cli.table import Column
 from tastemaker.config_store.hot_reload import load_configuration
 from tastemaker.config_store.keys import ENABLE_EVENT_REPLAY
 from tastemaker.core.errors import ExitCode, InvalidInput, NotFound
-from tastemaker.db.claims import SYSTEM
-from tastemaker.db.transaction import transaction
 from tastemaker.events.names import EventType, find_type
 from tastemaker.events.reading_queries import (
     Caused,
@@ -40,9 +39,8 @@ from tastemaker.events.replaying import Selection, Which, replay
 from tastemaker.events.subscribers import known_subscribers
 from tastemaker.events.tailing import tail
 from tastemaker.ops.rebuilding import Comparison, compare_states, write_snapshots
-from tastemaker.runtime import register_tasks
 
-events_app = app = group("events")
+events_app = group("events")
 
 FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
@@ -111,7 +109,7 @@ EVENTS = Listing("events", EVENT_COLUMNS, _event_row, empty="There is no such ev
 FAILED = Listing("failed", DELIVERY_COLUMNS, _delivery_row, empty="No delivery was given up.")
 
 
-@app.command("list")
+@events_app.command("list")
 def show_all(
     *,
     types: Types = None,
@@ -139,7 +137,7 @@ def show_all(
     in_session(work)
 
 
-@app.command("show")
+@events_app.command("show")
 @with_session
 async def show_one(
     session: Session,
@@ -175,7 +173,7 @@ async def show_one(
             screen.show(line, wraps=False)
 
 
-@app.command("tail")
+@events_app.command("tail")
 def follow(
     *,
     types: Types = None,
@@ -202,7 +200,7 @@ def follow(
     in_session(work)
 
 
-@app.command("failed")
+@events_app.command("failed")
 @with_session
 async def show_failed(
     session: Session, *, after: Cursor = None, limit: Limit = 50, as_json: Json = False
@@ -212,7 +210,7 @@ async def show_failed(
     FAILED.show_page(page, command="--after", as_json=as_json)
 
 
-@app.command("replay")
+@events_app.command("replay")
 def deliver_again(
     *,
     which: Annotated[
@@ -242,17 +240,20 @@ def deliver_again(
     )
 
     async def work(session: Session) -> None:
-        register_tasks()
         enabled = (await load_configuration(session.database))[ENABLE_EVENT_REPLAY]
-        async with transaction(session.database, SYSTEM) as tx:
-            count = await replay(tx, selection, enabled=enabled, subscribers=known_subscribers())
-        sentence = f"{counted(count, 'delivery', 'deliveries')} will be tried again by a worker."
-        answer({"deliveries": count}, sentence, as_json=as_json)
+        await put_back(
+            session,
+            lambda tx: replay(tx, selection, enabled=enabled, subscribers=known_subscribers()),
+            member="deliveries",
+            named=("delivery", "deliveries"),
+            sentence="will be tried again by a worker.",
+            as_json=as_json,
+        )
 
     in_session(work)
 
 
-@app.command("check")
+@events_app.command("check")
 @with_session
 async def compare(
     session: Session,

@@ -1,11 +1,13 @@
-"""The program's groups: their help, and the import of a group when one of its commands is called."""
+"""The program's commands: their help, and the import of a module when one of its commands is called."""
 
+import ast
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 EPILOG = """\b
 Exit status:
@@ -54,74 +56,128 @@ ABOUT = {
 }
 """A line for every command and group of the program, in the order of its help."""
 
-_MODULES = {"export": "results", "suppressions": "exclusions", "schedules": "jobs"}
-"""Where several live in one module of `tastemaker.cli`; the others have one of their own name."""
+_MODULES = {
+    "db": ("db", "db_shell", "adopt"),
+    "export": ("results",),
+    "inbox": ("messages",),
+    "outbox": ("messages",),
+    "schedules": ("jobs",),
+    "suppressions": ("exclusions",),
+    "users": ("keys",),
+    "version": ("doctor",),
+    "work": ("serve",),
+}
+"""The modules of `tastemaker.cli` that hold these commands; the others have one module of their own name."""
+
+_SINGLE = {"search", "results", "export", "profile", "work", "serve", "doctor", "version"}
+"""Commands without commands below them."""
+
+_PLAIN: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
 
 
 class LazyCommands(Mapping[str, Any]):
-    """The commands by name; a command's module is imported when it is asked for."""
+    """The commands of a group by name, or of the program; each is imported when it is asked for."""
+
+    def __init__(self, group_name: str, about: Mapping[str, str]) -> None:
+        self._group, self._about = group_name, about
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a command of Typer's own kind
-        if name not in ABOUT:
+        if name not in self._about:
             raise KeyError(name)
-        module = import_module(f"tastemaker.cli.{_MODULES.get(name, name)}")
-        command = typer.main.get_command(getattr(module, f"{name}_app"))
-        command.name = name
-        return command
+        return _command_of(self._group, name) if self._group else _load(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(ABOUT)
+        return iter(self._about)
 
     def __len__(self) -> int:
-        return len(ABOUT)
+        return len(self._about)
 
 
 class LazyGroup(TyperGroup):
-    """Its help shows the line of each command and imports none of them."""
+    """Its help shows the first line of each command and imports none of them."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - passed on to Typer
         super().__init__(**options)
-        self.commands = LazyCommands()  # type: ignore[assignment]  # it is only read
+        name = options["name"]
+        self.about = _lines_of(name) if name else ABOUT
+        self.commands = LazyCommands(name, self.about)  # type: ignore[assignment]  # it is only read
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Typer's context
-        return list(ABOUT)
+        return list(self.about)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - Typer's own
-        room = formatter.width - 6 - max(map(len, ABOUT))
+        room = formatter.width - 6 - max(map(len, self.about))
         lines = [
-            (name, typer.core.TyperCommand(name, help=about).get_short_help_str(room))
-            for name, about in ABOUT.items()
+            (name, TyperCommand(name, help=about).get_short_help_str(room))
+            for name, about in self.about.items()
         ]
         with formatter.section("Commands"):
             formatter.write_dl(lines)
 
 
-def group(name: str = "", *, epilog: str | None = None, about: str | None = None) -> typer.Typer:
+def group(name: str) -> typer.Typer:
     """Commands under one name, described by its line. Plain help needs nothing but Typer itself."""
-    app = typer.Typer(
-        help=about or ABOUT[name],
-        epilog=epilog,
-        rich_markup_mode=None,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    if epilog is None:
-        app.callback(invoke_without_command=True)(show_help)
+    app = typer.Typer(name=name, help=ABOUT[name], **_PLAIN)
+    app.callback(invoke_without_command=True)(show_help)
     return app
 
 
-def single() -> typer.Typer:
-    """For a command that belongs to no group."""
-    return typer.Typer(
-        rich_markup_mode=None,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
+def single(**options: Any) -> typer.Typer:  # noqa: ANN401 - passed on to Typer
+    """A command that belongs to no group, or the program itself."""
+    return typer.Typer(**options, **_PLAIN)
 
 
 def show_help(context: typer.Context) -> None:
-    """A group without a command is a question: it shows what there is."""
+    """A group without a command shows its help."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+def _load(name: str) -> Any:  # noqa: ANN401 - a command of Typer's own kind
+    if name in _SINGLE:
+        module = import_module(f"tastemaker.cli.{_MODULES.get(name, (name,))[0]}")
+        command = typer.main.get_command(getattr(module, f"{name}_app"))
+        command.name = name
+        return command
+    app = group(name)
+    app.info.cls = LazyGroup
+    return typer.main.get_command(app)
+
+
+def _command_of(group_name: str, name: str) -> Any:  # noqa: ANN401 - a command of Typer's own kind
+    module = next(module for module, lines in _sources(group_name) if name in lines)
+    app = getattr(import_module(f"tastemaker.cli.{module}"), f"{group_name}_app")
+    command: Any = typer.main.get_command(app)
+    return command.commands[name]
+
+
+def _lines_of(group_name: str) -> dict[str, str]:
+    return {name: line for _, lines in _sources(group_name) for name, line in lines.items()}
+
+
+def _sources(group_name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each module of a group with its commands and their first lines, read from the source, not imported."""
+    for module in _MODULES.get(group_name, (group_name,)):
+        tree = ast.parse(Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8"))
+        lines: dict[str, str] = {}
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                about = (ast.get_docstring(node) or "").split("\n")[0]
+                lines |= {
+                    name: about for one in node.decorator_list if (name := _typed(one, group_name, node))
+                }
+        yield module, lines
+
+
+def _typed(decorator: ast.expr, group_name: str, function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """The name that `@GROUP_app.command("name")` gives; without one, the function's. Else empty."""
+    match decorator:
+        case ast.Call(func=ast.Attribute(value=ast.Name(app), attr="command"), args=arguments):
+            if app == f"{group_name}_app":
+                return ast.literal_eval(arguments[0]) if arguments else function.name
+    return ""

@@ -1,15 +1,16 @@
-"""`tastemaker jobs …` and `tastemaker schedules …`: the queue, and what is put into it again and again."""
+"""`tastemaker jobs …` and `tastemaker schedules …`: the queue, and the jobs that are published regularly."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-import tastemaker.runtime  # noqa: F401 - every type that a worker handles registers itself
 from tastemaker.cli import screen
 from tastemaker.cli.groups import group
+from tastemaker.cli.ledgers import Ledger, put_back
 from tastemaker.cli.listing import Listing, answer
 from tastemaker.cli.numbers import UNKNOWN, counted, moment
-from tastemaker.cli.options import Json, Limit, word_of
+from tastemaker.cli.options import Json, Limit
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, with_session
 from tastemaker.cli.table import Column
@@ -89,6 +90,19 @@ def _job_document(job: StoredJob) -> dict[str, Any]:
     }
 
 
+def _print_job(job: StoredJob) -> None:
+    screen.show(f"{plain(job.job_type)} {job.id}")
+    done = UNKNOWN if job.progress is None else f"{job.progress:.0f} %"
+    screen.show(f"{job.status}, tried {counted(job.attempt, 'time')}, progress {done}")
+    made, due, begun = map(moment, (job.created_at, job.scheduled_for, job.started_at))
+    screen.show(f"Created {made}, due {due}, started {begun}")
+    screen.show(f"Payload {plain(str(dict(job.payload)))}")
+    if job.result:
+        screen.show(f"Result {plain(str(dict(job.result)))}")
+    if job.error:
+        screen.say(plain(job.error), style="yellow")
+
+
 def _schedule_row(standing: Standing) -> tuple[str, ...]:
     schedule = standing.schedule
     return (
@@ -113,7 +127,13 @@ def _schedule_document(standing: Standing) -> dict[str, Any]:
     }
 
 
-JOBS = Listing("jobs", JOB_COLUMNS, _job_row, empty="There is no such job.", document=_job_document)
+JOBS: Ledger[StoredJob, StoredJob] = Ledger(
+    listing=Listing("jobs", JOB_COLUMNS, _job_row, empty="There is no such job.", document=_job_document),
+    statuses=JobStatus,
+    list_rows=list_jobs,
+    print_one=_print_job,
+    document=lambda job: {"job": _job_document(job)},
+)
 SCHEDULES = Listing(
     "schedules", SCHEDULE_COLUMNS, _schedule_row, empty="There is no schedule.", document=_schedule_document
 )
@@ -132,11 +152,8 @@ async def show_jobs(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Show jobs, the newest first. Those that failed for good: --status failed."""
-    wanted = word_of(JobStatus, status)
-    async with transaction(session.database, SYSTEM) as tx:
-        jobs = await list_jobs(tx, status=wanted, job_type=job_type, limit=limit)
-    JOBS.show(jobs, as_json=as_json)
+    """Show jobs, the newest first. --status failed shows the dead letters."""
+    jobs = await JOBS.list(session, status=status, job_type=job_type, limit=limit, as_json=as_json)
     unknown = sorted({job.job_type for job in jobs} - _known_types())
     if unknown and not as_json:
         screen.say(f"No worker of this version handles {', '.join(map(plain, unknown))}.", style="yellow")
@@ -145,46 +162,37 @@ async def show_jobs(
 @jobs_app.command("show")
 @with_session
 async def show_job(session: Session, job: Reference, *, as_json: Json = False) -> None:
-    """Show a job: what it carries, how often it was tried, and why it failed."""
-    async with transaction(session.database, SYSTEM) as tx:
-        found = await _find(tx, job)
-    if as_json:
-        screen.write_json({"job": _job_document(found)})
-        return
-    screen.show(f"{plain(found.job_type)} {found.id}")
-    done = UNKNOWN if found.progress is None else f"{found.progress:.0f} %"
-    screen.show(f"{found.status}, tried {counted(found.attempt, 'time')}, progress {done}")
-    made, due, begun = map(moment, (found.created_at, found.scheduled_for, found.started_at))
-    screen.show(f"Made {made}, due {due}, begun {begun}")
-    screen.show(f"Carries {plain(str(dict(found.payload)))}")
-    if found.result:
-        screen.show(f"Result {plain(str(dict(found.result)))}")
-    if found.error:
-        screen.say(plain(found.error), style="yellow")
+    """Show a job: its payload, its attempts, and its error."""
+    await JOBS.show(session, partial(_find, reference=job), as_json=as_json)
 
 
 @jobs_app.command()
 @with_session
 async def retry(
     session: Session,
-    job: Annotated[
-        str | None, typer.Argument(metavar="[JOB]", help="An id, or the start of one; none is all of a type.")
-    ] = None,
+    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="An id, or the start of one.")] = None,
     *,
-    job_type: Type = None,
+    job_type: Annotated[
+        str | None, typer.Option("--type", metavar="NAME", help="Every failed job of this type.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Put a job that was given up back into the queue, or all of a type."""
+    """Put a failed job back into the queue, or every failed job of a type."""
     if (job is None) == (job_type is None):
         raise InvalidInput("Name one job, or a type with --type.")
-    async with transaction(session.database, SYSTEM) as tx:
+
+    async def work(tx: Transaction) -> int:
         found = None if job is None else await _find(tx, job)
         if found is not None and found.status is not JobStatus.FAILED:
-            raise Conflict(f"This job is {found.status}; only one that was given up can be tried again.")
+            raise Conflict(f"This job is {found.status}; only a failed one can be retried.")
         count = await retry_failed(tx, job_id=None if found is None else found.id, job_type=job_type)
-    if job_type is not None and count == 0 and job_type not in _known_types():
-        raise NotFound(f"There is no job of type {job_type[:60]!r}; `tastemaker jobs list` shows them.")
-    answer({"retried": count}, f"{counted(count, 'job')} back in the queue.", as_json=as_json)
+        if job_type is not None and count == 0 and job_type not in _known_types():
+            raise NotFound(f"There is no job of type {job_type[:60]!r}; `tastemaker jobs list` shows them.")
+        return count
+
+    await put_back(
+        session, work, member="retried", named=("job", "jobs"), sentence="back in the queue.", as_json=as_json
+    )
 
 
 @jobs_app.command()
@@ -195,14 +203,14 @@ async def cancel(session: Session, job: Reference, *, as_json: Json = False) -> 
         found = await _find(tx, job)
         if not await cancel_job(tx, found.id):
             raise Conflict(f"This job has ended: it is {found.status}.")
-    sentence = "Cancelled. Where it is running it is stopped within seconds."
+    sentence = "Cancelled. If it is running, its worker stops it within seconds."
     answer({"cancelled": str(found.id)}, sentence, as_json=as_json)
 
 
 @schedules_app.command("list")
 @with_session
 async def show_schedules(session: Session, *, as_json: Json = False) -> None:
-    """Show every schedule: how often, when last, when next."""
+    """Show every schedule: its interval, its last and its next run."""
     register_tasks()
     async with transaction(session.database, SYSTEM) as tx:
         standings = await list_standings(tx)
@@ -213,15 +221,15 @@ async def show_schedules(session: Session, *, as_json: Json = False) -> None:
 @with_session
 async def run_schedule(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Which schedule.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name.")],
     *,
     as_json: Json = False,
 ) -> None:
-    """Publish a schedule's job now; a worker does it."""
+    """Publish a schedule's job now. A worker runs it."""
     register_tasks()
     async with transaction(session.database, SYSTEM) as tx:
         job_id = await run_now(tx, name)
-    published = f"Published as job {job_id}; a worker (`tastemaker work`) does it."
+    published = f"Published as job {job_id}; a worker (`tastemaker work`) runs it."
     sentence = published if job_id else "Its job is waiting already."
     answer({"job": job_id and str(job_id)}, sentence, as_json=as_json)
 

@@ -1,6 +1,7 @@
-"""`tastemaker keys …`: keys by which programs call the HTTP interface."""
+"""`tastemaker users …` and `tastemaker keys …`: who uses this installation, and their keys for programs."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -13,17 +14,19 @@ from tastemaker.cli import screen
 from tastemaker.cli.groups import group
 from tastemaker.cli.listing import Listing, answer
 from tastemaker.cli.numbers import UNKNOWN, moment
-from tastemaker.cli.options import Json, Limit, word_of
+from tastemaker.cli.options import Json, Limit, Yes, confirm_deletion, word_of
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, in_session, with_session
 from tastemaker.cli.table import Column
 from tastemaker.config_store.values import parse_duration
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.claims import Tenant
+from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.transaction import Transaction, in_transaction, transaction
+from tastemaker.journeys.account_deletion import delete_user, erase_some_of
 
-keys_app = app = group("keys")
+users_app = group("users")
+keys_app = group("keys")
 
 User = Annotated[
     str | None,
@@ -77,7 +80,7 @@ KEYS = Listing(
 )
 
 
-@app.command()
+@keys_app.command()
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What will use it; 1 to 100 characters.")],
     *,
@@ -111,7 +114,7 @@ def create(
     in_session(work)
 
 
-@app.command("list")
+@keys_app.command("list")
 @with_session
 async def show_all(session: Session, *, user: User = None, limit: Limit = 50, as_json: Json = False) -> None:
     """Show the keys by how they begin, the newest first."""
@@ -121,7 +124,7 @@ async def show_all(session: Session, *, user: User = None, limit: Limit = 50, as
     KEYS.show(found, as_json=as_json)
 
 
-@app.command()
+@keys_app.command()
 @with_session
 async def revoke(
     session: Session,
@@ -140,6 +143,27 @@ async def revoke(
     revoked = await in_transaction(session.database, owner.claim, work_in)
     sentence = f"Revoked {revoked.prefix} “{plain(revoked.name)}”."
     answer(key_document(revoked), sentence, as_json=as_json)
+
+
+@users_app.command()
+@with_session
+async def delete(
+    session: Session,
+    user: Annotated[
+        str, typer.Argument(metavar="USER", help="The user's id as the identity provider calls it.")
+    ],
+    *,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a user with everything that is theirs, for good."""
+    user_id = ExternalUserId(user)
+    confirm_deletion(f"the user {plain(user_id)} and everything that is theirs", yes=yes, as_json=as_json)
+    await in_transaction(session.database, SYSTEM, partial(delete_user, user_id=user_id))
+    while await erase_some_of(session.database, user_id):
+        pass  # where this process is killed, `tastemaker work` continues
+    sentence = f"Deleted the user {plain(user_id)} and everything that was theirs."
+    answer({"user": user_id, "deleted": True}, sentence, as_json=as_json)
 
 
 async def _owner(session: Session, named: str | None) -> CurrentUser:

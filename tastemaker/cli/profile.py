@@ -34,7 +34,7 @@ from tastemaker.searches.exclusions.filter import filter_for_reuse
 from tastemaker.searches.exclusions.names import find_key
 from tastemaker.searches.types import LIVE, SANDBOX
 
-profile_app = app = single()
+profile_app = single()
 
 ABSENT = {ErrorKind.NOT_FOUND, ErrorKind.PRIVATE}
 
@@ -47,7 +47,7 @@ class LookupTarget:
     is_live: bool
 
 
-@app.command()
+@profile_app.command()
 def profile(
     platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="youtube, tiktok or instagram.")],
     handle: Annotated[str, typer.Argument(metavar="HANDLE", help="A handle or a profile's address.")],

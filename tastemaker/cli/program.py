@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from tastemaker.cli.failures import tell, unexpected
-from tastemaker.cli.groups import EPILOG, LazyGroup, group, show_help
+from tastemaker.cli.groups import EPILOG, LazyGroup, show_help, single
 from tastemaker.cli.streams import make_streams_safe
 from tastemaker.core.errors import AppError, ExitCode
 
 NAME = "tastemaker"
 
-app = group(about="Find creators on YouTube, TikTok and Instagram by keyword.", epilog=EPILOG)
+app = single(help="Find creators on YouTube, TikTok and Instagram by keyword.", epilog=EPILOG)
 
 
 @app.callback(cls=LazyGroup, invoke_without_command=True)

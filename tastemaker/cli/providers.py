@@ -25,7 +25,7 @@ from tastemaker.providers.plugins import KnownProvider
 from tastemaker.providers.registry import Registry, load_registry
 from tastemaker.providers.samples import KEPT_DAYS, Sample, list_samples
 
-providers_app = app = group("providers")
+providers_app = group("providers")
 
 PROVIDER_COLUMNS = (
     Column(title="Provider", least=16),
@@ -66,7 +66,7 @@ SAMPLES = Listing(
 )
 
 
-@app.command("list")
+@providers_app.command("list")
 def show_providers(*, as_json: Json = False) -> None:
     """Show every provider in the order in which they are asked, and what each is used for."""
     registry = load_registry(get_settings())
@@ -79,7 +79,7 @@ def show_providers(*, as_json: Json = False) -> None:
             screen.say(f"{plain(one.name)} is not used: {plain(one.problem)}.", style="yellow")
 
 
-@app.command("samples")
+@providers_app.command("samples")
 @with_session
 async def show_samples(
     session: Session,

@@ -23,7 +23,7 @@ from tastemaker.db.transaction import transaction
 from tastemaker.searches.cost_estimate import CostEstimate, estimate_cost
 from tastemaker.searches.types import SANDBOX, SearchRequest, SourceChoice, make_request
 
-search_app = app = single()
+search_app = single()
 
 STOPPED = {"error": "Stopped.", "kind": "interrupted", "exit_code": ExitCode.INTERRUPTED}
 COLUMNS = (
@@ -63,7 +63,7 @@ class Plan:
     notice: str | None
 
 
-@app.command()
+@search_app.command()
 def search(  # noqa: PLR0913 - the options of a command
     keywords: Annotated[
         list[str], typer.Argument(metavar="KEYWORD...", help="What to search for; each is searched.")

@@ -23,7 +23,7 @@ from tastemaker.searches.queries import list_runs, list_searches
 from tastemaker.searches.service import cancel_search, get_search
 from tastemaker.searches.types import Run, Search
 
-searches_app = app = group("searches")
+searches_app = group("searches")
 
 Reference = Annotated[str, typer.Argument(metavar="SEARCH", help="An id, or the start of one.")]
 
@@ -75,7 +75,7 @@ SEARCHES_OF_CAMPAIGN: Listing[Search] = Listing(
 )
 
 
-@app.command("list")
+@searches_app.command("list")
 @with_session
 async def show_all(
     session: Session,
@@ -95,7 +95,7 @@ async def show_all(
     SEARCHES.show(searches, as_json=as_json)
 
 
-@app.command("show")
+@searches_app.command("show")
 @with_session
 async def show_one(session: Session, search: Reference, *, as_json: Json = False) -> None:
     """Show a search, keyword by keyword."""
@@ -117,7 +117,7 @@ async def show_one(session: Session, search: Reference, *, as_json: Json = False
         screen.show(Text(sentence, style="yellow"))
 
 
-@app.command()
+@searches_app.command()
 @with_session
 async def cancel(session: Session, search: Reference, *, as_json: Json = False) -> None:
     """Stop a search for good; what it found stays."""
@@ -128,7 +128,7 @@ async def cancel(session: Session, search: Reference, *, as_json: Json = False) 
     answer(states.search_document(found), sentence, as_json=as_json)
 
 
-@app.command()
+@searches_app.command()
 @with_session
 async def resume(session: Session, search: Reference, *, as_json: Json = False) -> int:
     """Continue a search that was interrupted, or that waits for its provider."""

@@ -1,4 +1,7 @@
-"""`tastemaker serve`: the web application until a stop signal, with the jobs that QStash delivers."""
+"""`tastemaker serve` and `tastemaker work`: the web application and a worker, until a stop signal.
+
+`serve` also runs the jobs that QStash delivers.
+"""
 
 import asyncio
 from typing import Annotated
@@ -10,17 +13,21 @@ from tastemaker.cli import screen
 from tastemaker.cli.groups import single
 from tastemaker.cli.options import Json
 from tastemaker.cli.process import stop_signals
-from tastemaker.cli.session import at_head
+from tastemaker.cli.session import Session, at_head, with_session
 from tastemaker.cli.sources import prepared_corpus
 from tastemaker.core.settings import Settings
 from tastemaker.db.access import DatabaseUrls
 from tastemaker.jobs.transports.qstash import find_qstash
+from tastemaker.runtime import equipped
+from tastemaker.searches.types import LIVE
 from tastemaker.web.server import serving
+from tastemaker.worker import run_worker_process
 
-serve_app = app = single()
+serve_app = single()
+work_app = single()
 
 
-@app.command()
+@serve_app.command()
 def serve(
     *,
     host: Annotated[
@@ -60,3 +67,21 @@ async def _serve(
                 jobs = " Jobs come from QStash." if deliveries else ""
                 screen.say(f"Serving on {url}.{jobs} Ctrl-C stops it.")
             await stopping.wait()
+
+
+@work_app.command()
+@with_session
+async def work(session: Session, *, as_json: Json = False) -> None:
+    """Work on whatever searches wait, until Ctrl-C."""
+    stopping = asyncio.Event()
+    corpus = prepared_corpus(session.settings)
+    with stop_signals(stopping):
+        async with equipped(session.database, session.settings, corpus=corpus) as equipment:
+            if not as_json:
+                live = ", ".join(platform.value for platform in equipment.served[LIVE])
+                screen.say(f"Working: {f'{live} live, ' if live else ''}the sandbox. Ctrl-C stops it.")
+            await run_worker_process(
+                session.database, equipment.resources, equipment.senders, stopping=stopping
+            )
+    if as_json:
+        screen.write_json({"served": equipment.served})

@@ -1,7 +1,8 @@
 """Tables that keep their columns whatever is in them and however narrow the terminal is.
 
 Widths are counted in cells of the terminal, not in characters. What does not fit is cut with an ellipsis;
-columns that cannot be had at all are left out, the least important first.
+columns that cannot be had at all are left out, the least important first. `rich.table` is not used: where
+columns do not fit it shrinks them below their `min_width`, and it adds no mark after right-to-left text.
 """
 
 from collections.abc import Sequence
