@@ -85,10 +85,10 @@ async def show_costs(
     if as_json:
         screen.write_json({"by": what.value, "costs": [asdict(row) for row in rows]})
     elif not rows:
-        screen.show("No provider was called. The sandbox costs nothing and is in the books with its calls.")
+        screen.show("No provider was called.")
     else:
         show_table(COST_COLUMNS, [_cost_row(row) for row in rows])
-        screen.show(f"Charged: {dollars(sum(row.micros_usd for row in rows))}.")
+        screen.show(f"The calls cost {dollars(sum(row.micros_usd for row in rows))}.")
 
 
 @costs_app.command("budget")
@@ -166,15 +166,22 @@ async def _show_budgets(
         own = await find_own_budget(tx, user_id)
     everybody, each = _micros(config[INSTALLATION_BUDGET]), _micros(config[USER_BUDGET])
     budgets = [
-        ("installation", "This installation", everybody, spent.everybody),
-        ("user", _whose(named, is_own=own is not None), each if own is None else own, spent.own),
+        ("installation", everybody, spent.everybody, "This installation has", None),
+        (
+            "user",
+            each if own is None else own,
+            spent.own,
+            "You have" if named is None else f"{plain(named)} has",
+            "This budget is individual." if own is not None else "Each user has this budget.",
+        ),
     ]
     if as_json:
-        screen.write_json({"budgets": [_budget(whose, *amounts) for whose, _, *amounts in budgets]})
+        screen.write_json({"budgets": [_budget(whose, *amounts) for whose, *amounts, _, _ in budgets]})
         return
-    for _, who, allowed, so_far in budgets:
-        limit = "no limit" if allowed < 0 else dollars(allowed)
-        screen.show(f"{who}: {dollars(so_far)} spent this month, {limit}.")
+    for _, allowed, so_far, who_has, kind in budgets:
+        limit = "" if allowed < 0 else f" of {dollars(allowed)}"
+        note = "There is no limit." if allowed < 0 else kind
+        screen.show(" ".join(filter(None, (f"{who_has} spent {dollars(so_far)}{limit} this month.", note))))
 
 
 async def _set(tx: Transaction, session: Session, key: ConfigKey[Decimal], amount: str) -> None:
@@ -211,11 +218,6 @@ def _typed(amount: str) -> int:
 
 def _micros(amount: Decimal) -> int:
     return -1 if amount < 0 else int(amount * MICROS)
-
-
-def _whose(user: str | None, *, is_own: bool) -> str:
-    who = "you" if user is None else plain(user)
-    return f"The budget of {who}" if is_own else f"Each user ({who})"
 
 
 def _budget(who: str, allowed: int, spent: int) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from tastemaker.cli.plain_text import plain
 from tastemaker.cli.table import Column, fit, fits, table
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings
-from tastemaker.searches.types import LIVE, Run, Search, Status
+from tastemaker.db.enums import RunEndReason
+from tastemaker.searches.types import LIVE, Outcome, Run, Search, Status
 
 if TYPE_CHECKING:
     from tastemaker.cli.csv_file import Written
@@ -32,6 +33,8 @@ MATCHED = Column(title="Matched in", least=22, most=40)
 
 INDENT = "  "
 SHOWN = 20
+SUGGESTED = 8
+"""Topics of the sandbox that are named where a search found nothing."""
 
 
 def show_creators(creators: Sequence["FoundCreator"], *, keywords: int) -> None:
@@ -151,11 +154,34 @@ def total_line(searches: Sequence[Search]) -> str:
     total = sum(search.stored for search in searches)
     by_platform = Counter({search.platform: search.stored for search in searches})
     if total == 0:
-        return "Nothing was found."
+        places = _listed([platform.value for platform in by_platform])
+        return f"Nothing was found for {quoted_keywords(searches)} on {places}."
     if len(searches) == 1:
         return f"Found {counted(total, 'creator')} on {searches[0].platform.value}."
     parts = ", ".join(f"{number:,} on {platform.value}" for platform, number in by_platform.items())
     return f"Found {counted(total, 'creator')}: {parts}."
+
+
+def quoted_keywords(searches: Sequence[Search]) -> str:
+    return ", ".join(f"“{plain(keyword)}”" for keyword in searches[0].keywords)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`YouTube, TikTok and Instagram`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def suggestion(searches: Sequence[Search], *, is_made_up: bool) -> str | None:
+    """What might have found something, where nothing was found and no provider failed."""
+    if any(search.outcome is not Outcome.NOTHING_FOUND for search in searches):
+        return None
+    if is_made_up:
+        from tastemaker.sandbox.synthetic.vocabulary import get_vocabulary
+
+        topics = [niche.words["en"][0] for niche in get_vocabulary().niches[:SUGGESTED]]
+        return f"The made-up creators talk about topics such as {_listed(topics)}."
+    fewer = "fewer words, " if any(" " in keyword for keyword in searches[0].keywords) else ""
+    return f"Try {fewer}a more general word, another spelling or language, or another --platform."
 
 
 def keyword_count(searches: Sequence[Search]) -> int:
@@ -169,5 +195,6 @@ def keyword_lines(runs: Sequence[Run]) -> list[str]:
         f"{run.end_reason.value.replace('_', ' ') if run.end_reason else 'cut off'}"
         f"{f'. {plain(run.error)}' if run.error else '.'}"
         for run in runs
-        if not run.status.is_open and run.status is not Status.COMPLETED
+        if not run.status.is_open
+        and (run.status is not Status.COMPLETED or run.end_reason is RunEndReason.PAGE_CAP)
     ]

@@ -9,7 +9,7 @@ import orjson
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from tastemaker.cli.streams import stop_writing, write
+from tastemaker.cli.streams import runnable, stop_writing, write
 
 WIDTH_OF_A_FILE = 140
 """Columns where standard output is no terminal and COLUMNS is not set: one line per row, for grep."""
@@ -33,12 +33,12 @@ def notes() -> Console:
 
 def say(text: str | Text, *, style: str = "") -> None:
     """A sentence about what happens, wrapped at words."""
-    notes().print(text if isinstance(text, Text) else Text(text), style=style or None)
+    notes().print(_with_commands(text if isinstance(text, Text) else Text(text)), style=style or None)
 
 
 def show(renderable: RenderableType, *, wraps: bool = True) -> None:
     """Part of the answer. `wraps` False keeps a path or a command in one piece for copying."""
-    results().print(renderable, soft_wrap=not wraps)
+    results().print(_with_commands(renderable), soft_wrap=not wraps)
 
 
 def write_json(document: object) -> None:
@@ -58,6 +58,15 @@ async def write_json_with_rows(document: Mapping[str, Any], name: str, rows: Asy
         write(separator + orjson.dumps(row, default=_text, option=_OPTIONS).decode())
         separator = ",\n"
     write("\n]}\n")
+
+
+def _with_commands(renderable: RenderableType) -> RenderableType:
+    """A sentence with its commands as this machine runs them; anything else as it is."""
+    if isinstance(renderable, str):
+        return runnable(renderable)
+    if isinstance(renderable, Text) and not renderable.spans:
+        return Text(runnable(renderable.plain), style=renderable.style)
+    return renderable
 
 
 _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS

@@ -190,9 +190,9 @@ async def _show_estimate(
         return
     show_table(COLUMNS, [_row(one) for one in found])
     if is_free:
-        screen.show(f"The sandbox costs nothing; live it would be about {dollars(total)}.")
+        screen.show(f"The sandbox costs nothing. A live search would cost about {dollars(total)}.")
     else:
-        screen.show(f"About {dollars(total)}. Nothing was asked for.")
+        screen.show(f"The search would cost about {dollars(total)}. No request was sent.")
 
 
 def _row(one: CostEstimate) -> tuple[str, ...]:

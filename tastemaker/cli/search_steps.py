@@ -19,7 +19,13 @@ from tastemaker.cli.progress import progress
 from tastemaker.cli.search import Plan
 from tastemaker.cli.searching import run_searches
 from tastemaker.cli.session import Session
-from tastemaker.cli.sources import needed_for, prepared_corpus, refuse_without_key
+from tastemaker.cli.sources import (
+    declarations,
+    is_imported,
+    needed_for,
+    prepared_corpus,
+    refuse_without_key,
+)
 from tastemaker.cli.states import search_document
 from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import AppError, Conflict, ExitCode
@@ -47,6 +53,7 @@ class Begun:
     as_json: bool
     notice: str | None = None
     left_out: Sequence[Platform] = ()
+    without_region: Sequence[Platform] = ()
 
     @property
     def reference(self) -> str:
@@ -57,6 +64,7 @@ class Begun:
 async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
     """Ask for what was planned, and see it through."""
     wish, choice = plan.wish, plan.choice
+    without_region = await _without_region(session, plan)
     asked = await in_transaction(
         session.database,
         session.user.claim,
@@ -79,8 +87,17 @@ async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
         as_json=wish.as_json,
         notice=plan.notice,
         left_out=choice.left_out,
+        without_region=without_region,
     )
     return await finish(session, begun)
+
+
+async def _without_region(session: Session, plan: Plan) -> Sequence[Platform]:
+    """The platforms whose provider ignores the region that was typed."""
+    if plan.wish.region is None:
+        return ()
+    declared = await declarations(session, plan.choice)
+    return [one for one in plan.choice.platforms if not declared[one].takes_region]
 
 
 async def resume_and_finish(session: Session, reference: str, *, as_json: bool) -> ExitCode:
@@ -125,13 +142,15 @@ async def finish(session: Session, begun: Begun) -> ExitCode:
 
 
 def _say_what_begins(begun: Begun) -> None:
-    keywords = ", ".join(f"“{plain(keyword)}”" for keyword in begun.searches[0].keywords)
+    keywords = report.quoted_keywords(begun.searches)
     if begun.continued:
         stored = sum(search.stored for search in begun.continued)
         target = sum(search.target for search in begun.continued)
         screen.say(f"Continuing the search interrupted at {stored:,} of {target:,}: {keywords}")
     else:
         screen.say(f"Searching for {keywords}")
+    for platform in begun.without_region:
+        screen.say(f"{platform.value} is searched everywhere: its provider ignores --region.", style="yellow")
 
 
 async def _write(session: Session, begun: Begun, searches: Sequence[Search]) -> Written | None:
@@ -171,6 +190,8 @@ async def _tell(
         report.show_written(written)
     for sentence in _problems(searches):
         screen.say(sentence, style="yellow")
+    if hint := _suggestion(begun, searches):
+        screen.say(hint)
     return states.exit_code(searches)
 
 
@@ -208,6 +229,7 @@ def _document(session: Session, begun: Begun, searches: Sequence[Search]) -> dic
     return {
         "source": begun.source,
         "notice": begun.notice,
+        "region_ignored_by": begun.without_region,
         "left_out": [{"platform": one, "needs": needed_for(session.settings, one)} for one in begun.left_out],
         "stored_in": session.where,
         "campaign": {"id": begun.campaign.id, "name": begun.campaign.name},
@@ -215,7 +237,12 @@ def _document(session: Session, begun: Begun, searches: Sequence[Search]) -> dic
         "found": sum(search.stored for search in searches),
         "searches": [search_document(search) for search in searches],
         "problems": _problems(searches),
+        "suggestion": _suggestion(begun, searches),
     }
+
+
+def _suggestion(begun: Begun, searches: Sequence[Search]) -> str | None:
+    return report.suggestion(searches, is_made_up=begun.corpus is not None and not is_imported(begun.corpus))
 
 
 def _problems(searches: Sequence[Search]) -> list[str]:

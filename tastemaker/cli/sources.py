@@ -57,7 +57,11 @@ def notice(choice: SourceChoice, settings: Settings, *, is_imported: bool) -> st
     made_up = "Sandbox: these creators are made up."
     if live_platforms(settings):
         return made_up
-    return f"{made_up} Set YOUTUBE_API_KEY to search the real YouTube."
+    by_need: dict[str, list[str]] = {}
+    for one in choice.platforms:
+        by_need.setdefault(needed_for(settings, one), []).append(one.value)
+    ways = [f"{need} to search {' and '.join(names)} live" for need, names in by_need.items()]
+    return f"{made_up} Set {', or '.join(ways)}."
 
 
 def needed_for(settings: Settings, platform: Platform) -> str:

@@ -1,15 +1,21 @@
 """Standard output and standard error, whatever they are connected to."""
 
 import os
+import re
+import shlex
 import shutil
 import sys
 import textwrap
+from functools import cache
+from pathlib import Path
 from typing import NoReturn
 
 from tastemaker.cli.plain_text import spelled_out
 from tastemaker.core.errors import AppError
 
 LEAST_WIDTH = 20
+PROGRAM = "tastemaker"
+_COMMAND = re.compile(rf"(?<![\w/.-]){PROGRAM} (?=[a-z])")
 
 
 class Unwritable(AppError):
@@ -46,14 +52,32 @@ def leads_to_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def runnable(sentence: str) -> str:
+    """The sentence with its commands as this machine runs them, where the program is not on the PATH."""
+    return _COMMAND.sub(lambda _: f"{_program()} ", sentence)
+
+
 def complain(sentence: str) -> None:
     """One sentence to standard error; on a terminal wrapped at words."""
+    sentence = runnable(sentence)
     if sys.stderr.isatty():
         width = max(LEAST_WIDTH, shutil.get_terminal_size().columns)
         lines = textwrap.wrap(sentence, width, break_long_words=False, break_on_hyphens=False)
         sentence = "\n".join(lines)
     sys.stderr.write(f"{sentence}\n")
     sys.stderr.flush()
+
+
+@cache
+def _program() -> str:
+    """`tastemaker`, or the path of the program that is installed beside this Python."""
+    if shutil.which(PROGRAM):
+        return PROGRAM
+    beside = Path(sys.executable).with_name(PROGRAM)
+    if not beside.is_file():
+        return f"{shlex.quote(sys.executable)} -m tastemaker.cli"
+    here = Path.cwd()
+    return shlex.quote(str(beside.relative_to(here) if beside.is_relative_to(here) else beside))
 
 
 def stop_writing() -> NoReturn:

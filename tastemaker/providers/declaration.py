@@ -112,6 +112,8 @@ class Declaration:
     account: str | None = None
     """Whose limits the calls take of: adapters with one key are one account. None is the adapter's own."""
     quotas: tuple[DailyQuota, ...] = ()
+    takes_region: bool = True
+    """Whether a keyword search can be limited to a country. A search says where its region has no effect."""
 
     @property
     def page_seconds(self) -> float:

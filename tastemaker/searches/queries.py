@@ -131,7 +131,8 @@ WAKE_MESSAGES = statement("""
 END_RUNS = composed(
     """
     UPDATE scraping_runs
-    SET status = %(status)s, end_reason = %(end_reason)s, finished_at = app_now(), version = version + 1
+    SET status = %(status)s, end_reason = %(end_reason)s, finished_at = app_now(), version = version + 1,
+        error = coalesce(%(error)s, error)
     WHERE tenant_id = %(user_id)s AND job_id = %(search_id)s AND status IN ('pending', 'processing') {only}
     """,
     type(None),
@@ -153,8 +154,8 @@ FINISH = statement(
         parked_reason = NULL, error = (
             SELECT error FROM scraping_runs
             WHERE tenant_id = %(user_id)s AND job_id = %(search_id)s AND error IS NOT NULL
-              AND status = 'error'
-            ORDER BY position LIMIT 1),
+              AND (status = 'error' OR end_reason = 'page_cap')
+            ORDER BY status <> 'error', position LIMIT 1),
         progress = CASE WHEN %(is_complete)s THEN 100 ELSE progress END
     WHERE user_id = %(user_id)s AND id = %(search_id)s AND status IN ('pending', 'processing')
     RETURNING processed_results AS stored, processed_runs AS pages, campaign_id
@@ -302,13 +303,18 @@ async def end_runs(
     reason: EndReason,
     *,
     run_id: RunId | None = None,
+    error: str | None = None,
 ) -> None:
-    """End one open run, or all of the search. A page that is being fetched for them is not committed."""
+    """End one open run, or all of the search. A page that is being fetched for them is not committed.
+
+    `error`: the sentence that replaces the run's last one.
+    """
     values: dict[str, Any] = {
         "user_id": user_id,
         "search_id": search_id,
         "status": reason.run_status.value,
         "end_reason": reason.value,
+        "error": error,
     }
     if run_id is None:
         await tx.run(END_RUNS.choose(), **values)
@@ -319,7 +325,10 @@ async def end_runs(
 async def finish(
     tx: Transaction, user_id: ExternalUserId, search_id: SearchId, ending: Ending
 ) -> EndedSearch | None:
-    """End the search, with the error of its first failed run. None when it had ended already."""
+    """End the search, with the error of its first failed run, else of the first that a page cap cut.
+
+    None when it had ended already.
+    """
     return await tx.one(
         FINISH,
         user_id=user_id,

@@ -143,10 +143,16 @@ async def cancel_search(tx: Transaction, user: CurrentUser, search: Search) -> S
 
 
 async def end_run(
-    tx: Transaction, user_id: ExternalUserId, search_id: SearchId, run_id: RunId, reason: EndReason
+    tx: Transaction,
+    user_id: ExternalUserId,
+    search_id: SearchId,
+    run_id: RunId,
+    reason: EndReason,
+    *,
+    error: str | None = None,
 ) -> None:
     """End one keyword. The search ends with its last keyword, else the next keyword starts."""
-    await queries.end_runs(tx, user_id, search_id, reason, run_id=run_id)
+    await queries.end_runs(tx, user_id, search_id, reason, run_id=run_id, error=error)
     if await finish_if_done(tx, user_id, search_id, source=Source.SYSTEM_AUTOMATION) is None:
         await publish_runs(tx, user_id, search_id)
 

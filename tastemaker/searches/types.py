@@ -142,7 +142,7 @@ def ending_of(reasons: Sequence[EndReason], *, stored: int, target: int) -> Endi
     """How a search ended whose runs ended for `reasons`.
 
     `full`: the target is reached, or every page of every keyword is read. A failed provider never counts
-    as one that found nothing.
+    as one that found nothing, and a keyword that a page cap cut makes the search `partial`.
     """
     ended = set(reasons)
     if EndReason.CANCELLED in ended:
@@ -154,10 +154,10 @@ def ending_of(reasons: Sequence[EndReason], *, stored: int, target: int) -> Endi
     if EndReason.PLAN_LIMIT in ended:
         return Ending(Status.COMPLETED, Outcome.PLAN_LIMIT)
     failures = ended & {EndReason.PROVIDER_FAILED, EndReason.QUOTA}
+    if EndReason.PAGE_CAP in ended or (failures and ended - failures):
+        return Ending(Status.COMPLETED, Outcome.PARTIAL)
     if not failures:
         return Ending(Status.COMPLETED, Outcome.FULL if stored else Outcome.NOTHING_FOUND)
-    if ended - failures:
-        return Ending(Status.COMPLETED, Outcome.PARTIAL)
     if stored:
         return Ending(Status.ERROR, Outcome.PARTIAL)
     only_quota = failures == {EndReason.QUOTA}

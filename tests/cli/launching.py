@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.rules.source import ROOT
 
@@ -10,7 +11,8 @@ PROGRAM = (sys.executable, "-m", "tastemaker.cli")
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **more}
 
 
 def launched(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

@@ -43,12 +43,15 @@ def test_an_estimate_asks_for_nothing_and_knows_what_was_paid_for(tiktok: Comman
     assert again["by_experience"] is True
     assert again["pages"] == -(-60 * spent["pages"] // found) if found < 60 else again["pages"] >= 2
     assert again["paid"] == min(spent["pages"], again["pages"])
-    assert "Nothing was asked for." in tiktok(*SEARCH, "--estimate").out
+    assert "No request was sent." in tiktok(*SEARCH, "--estimate").out
 
 
 def test_the_sandbox_says_what_it_would_cost_live(cli: CommandLine) -> None:
     told = cli("search", "chess", "--target", "30", "--estimate")
-    assert (told.status, "The sandbox costs nothing; live it would be about $" in told.out) == (0, True)
+    assert (told.status, "The sandbox costs nothing. A live search would cost about $" in told.out) == (
+        0,
+        True,
+    )
     assert cli("search", "chess", "--estimate", "--json").document["micros_usd"] == 0
 
 
@@ -63,11 +66,11 @@ def test_a_search_costs_no_more_than_it_may_and_says_so(tiktok: CommandLine) -> 
 
 
 def test_budgets_are_set_seen_and_kept(tiktok: CommandLine) -> None:
-    assert "This installation: $0.00 spent this month, no limit." in tiktok("costs", "budget").out
+    assert "This installation has spent $0.00 this month. There is no limit." in tiktok("costs", "budget").out
     told = tiktok("costs", "budget", "--installation", "0.002", "--per-user", "5")
     assert told.out.splitlines() == [
-        "This installation: $0.00 spent this month, $0.002.",
-        "Each user (you): $0.00 spent this month, $5.00.",
+        "This installation has spent $0.00 of $0.002 this month.",
+        "You have spent $0.00 of $5.00 this month. Each user has this budget.",
     ]
     tiktok("config", "set", "searches.park_on_quota", "false")
     ended = tiktok("search", "chess", "--platform", "tiktok", "--target", "100")
@@ -83,7 +86,9 @@ def test_budgets_are_set_seen_and_kept(tiktok: CommandLine) -> None:
 
 def test_a_user_may_have_a_budget_of_their_own(tiktok: CommandLine, admin_url: str) -> None:
     told = tiktok("costs", "budget", "--per-user", "0.002", "--user", "local", "--own", "0.005")
-    assert told.out.splitlines()[1] == "The budget of local: $0.00 spent this month, $0.005."
+    assert (
+        told.out.splitlines()[1] == "local has spent $0.00 of $0.005 this month. This budget is individual."
+    )
     tiktok("config", "set", "searches.park_on_quota", "false")
     ended = tiktok("search", "chess", "--platform", "tiktok", "--target", "100")
     assert "Your budget for providers this month, $0.005, is used up." in said(ended.err)
@@ -121,7 +126,7 @@ def test_the_books_are_summed_by_what_is_asked(tiktok: CommandLine) -> None:
     assert tiktok("costs", "show", "--until", "2020-01-01", "--json").document["costs"] == []
     today = ("--since", names["day"], "--until", names["day"])
     assert tiktok("costs", "show", *today, "--json").document["costs"] == [total]
-    assert "Charged: $0." in tiktok("costs", "show").out
+    assert "The calls cost $0." in tiktok("costs", "show").out
     for wrong in (("--by", "mood"), ("--since", "yesterday")):
         assert tiktok("costs", "show", *wrong).status == ExitCode.USAGE
 

@@ -88,7 +88,7 @@ def test_a_refused_key_is_a_provider_failure_and_never_shown(
         monkeypatch.setenv("YOUTUBE_API_KEY", key)
         told = youtube("search", "chess", "--target", "5")
         assert told.status == ExitCode.PROVIDER
-        assert told.out.strip() == "Nothing was found."
+        assert told.out.strip().startswith("Nothing was found for “")
         assert "YOUTUBE_API_KEY" in told.err
         assert "wrong-key" not in told.err + told.out
         assert "malformed key" not in told.err + told.out

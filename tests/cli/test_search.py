@@ -3,6 +3,8 @@
 import csv
 import io
 import os
+import shlex
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -10,6 +12,7 @@ from typing import IO, Any
 import psycopg
 import pytest
 
+from tastemaker.cli.streams import _program
 from tastemaker.core.errors import ExitCode
 from tastemaker.searches.run import runner
 from tests.cli.conftest import CommandLine
@@ -18,7 +21,7 @@ from tests.cli.conftest import CommandLine
 def test_a_search_shows_stores_and_writes_what_it_found(cli: CommandLine, here: Path) -> None:
     told = cli("search", "chess", "--target", "12")
     assert told.status == 0
-    assert "Sandbox: these creators are made up. Set YOUTUBE_API_KEY to search the real YouTube." in (
+    assert "Sandbox: these creators are made up. Set YOUTUBE_API_KEY to search YouTube live" in (
         " ".join(told.err.split())
     )
     assert "Searching for “chess”" in told.err
@@ -58,7 +61,8 @@ def test_json_is_one_document_with_every_creator(cli: CommandLine, here: Path) -
 def test_nothing_found_is_no_failure_and_no_file(cli: CommandLine, here: Path) -> None:
     told = cli("search", "zyzzyxqwv", "--target", "5")
     assert told.status == 0
-    assert told.out.strip() == "Nothing was found."
+    assert told.out.strip().startswith("Nothing was found for “")
+    assert "The made-up creators talk about topics such as makeup, " in " ".join(told.err.split())
     assert list(here.iterdir()) == []
     assert cli("search", "zyzzyxqwv", "--json").document["csv"] is None
 
@@ -212,3 +216,44 @@ def test_a_folder_whose_name_is_no_text_is_shown_as_well_as_it_can_be(
     told = cli("search", "chess", "--target", "2", "--platform", "youtube")
     assert "2 creators written to" in told.out
     assert len(list(folder.iterdir())) == 2
+
+
+def test_the_key_that_is_named_is_that_of_the_platform(cli: CommandLine) -> None:
+    told = cli("search", "chess", "--target", "3", "--platform", "tiktok")
+    assert "Set SCRAPECREATORS_API_KEY to search TikTok live." in " ".join(told.err.split())
+    assert "YOUTUBE_API_KEY" not in told.err
+
+
+def test_a_region_that_has_no_effect_is_said(cli: CommandLine) -> None:
+    search = ("search", "chess", "--target", "3", "--region", "DE")
+    told = " ".join(cli(*search).err.split())
+    assert "Instagram is searched everywhere: its provider ignores --region." in told
+    assert told.count("ignores --region") == 1
+    assert cli(*search, "--json").document["region_ignored_by"] == ["Instagram"]
+    assert cli("search", "chess", "--target", "3", "--json").document["region_ignored_by"] == []
+
+
+def test_calls_of_the_sandbox_are_booked_as_such(cli: CommandLine) -> None:
+    cli("search", "chess", "--target", "3", "--json")
+    assert {one["name"] for one in cli("costs", "show", "--json").document["costs"]} == {"sandbox"}
+
+
+def test_a_search_that_a_page_cap_cut_says_so(cli: CommandLine) -> None:
+    cli("config", "set", "api_limits.max_api_calls_tiktok", "1")
+    told = cli("search", "chess", "--target", "500", "--platform", "tiktok", "--campaign", "cut")
+    assert told.status == ExitCode.PROVIDER
+    sentence = "“chess” has more results than the 1 page that was read."
+    assert sentence in " ".join(told.err.split())
+    assert "page cap" in cli("results", "cut").out
+
+
+def test_a_hint_is_a_command_that_this_machine_has(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _program.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    beside = shlex.quote(str(Path(sys.executable).with_name("tastemaker")))
+    told = cli("search", "chess", "--target", "12")
+    assert f"16 more: {beside} results" in told.out
+    assert f"`{beside} searches list`" in cli("results", "nowhere").err
+    _program.cache_clear()

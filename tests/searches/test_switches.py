@@ -47,6 +47,12 @@ async def test_a_keyword_asks_for_no_more_pages_than_are_allowed(bench: Bench) -
         ended = await bench.finish(search)
     assert (len(provider.asked), ended.stored) == (3, 30)
     assert await one(bench.database, "SELECT end_reason FROM scraping_runs") == "page_cap"
+    assert ended.outcome is Outcome.PARTIAL
+    assert ended.error == (
+        "“chess” has more results than the 3 pages that were read. "
+        "`tastemaker config set api_limits.max_api_calls_tiktok NUMBER` allows more."
+    )
+    assert await one(bench.database, "SELECT DISTINCT provider FROM provider_calls") == "sandbox"
 
 
 @pytest.mark.parametrize("delay", [0.0, 2 * AHEAD_FROM_SECONDS], ids=["page by page", "asked ahead"])

@@ -129,7 +129,7 @@ async def _record_malformed(
 ) -> None:
     malformed = ProviderMalformed(
         run_id=run.run_id,
-        provider=access.declaration.name,
+        provider=access.ledger_name,
         platform=access.platform.value,
         attempts=attempts,
         reason=str(error),

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from tastemaker.billing.plan_limits import Charge, charge, creators_left, plan_creators
 from tastemaker.catalog.queries import NO_IDS, Provenance, list_newer, upsert
+from tastemaker.config_store.keys import MAX_API_CALLS_TIKTOK
 from tastemaker.core.platforms import Platform
 from tastemaker.db.transaction import Transaction
 from tastemaker.jobs import queries as job_queries
@@ -161,7 +162,7 @@ async def commit_page(
             following = replace(following, call_id=await begin_call(tx, following.run, next_call))
     await charge(tx, run.user_id, accepted.charge, search_id=run.search_id)
     if reason is not None:
-        await _end(tx, run, reason)
+        await _end(tx, fetched, reason)
         return Done()
     return Continue(following)
 
@@ -299,12 +300,23 @@ def _most_barren_pages(page: Page, filtered: FilteredPage) -> int:
     return MAX_BARREN_PAGES_OF_OTHERS if left_out else MAX_BARREN_PAGES
 
 
-async def _end(tx: Transaction, run: RunState, reason: EndReason) -> None:
+async def _end(tx: Transaction, fetched: FetchedPage, reason: EndReason) -> None:
     """Target and plan end the whole search; the other reasons end this keyword."""
+    run = fetched.run
     if reason in {EndReason.TARGET_REACHED, EndReason.PLAN_LIMIT}:
         await end_search(tx, run.user_id, run.search_id, reason)
     else:
-        await end_run(tx, run.user_id, run.search_id, run.run_id, reason)
+        error = _cut(fetched) if reason is EndReason.PAGE_CAP else None
+        await end_run(tx, run.user_id, run.search_id, run.run_id, reason, error=error)
+
+
+def _cut(fetched: FetchedPage) -> str:
+    """What cut the keyword, and what would let it go on."""
+    pages = "1 page that was" if fetched.most_pages == 1 else f"{fetched.most_pages:,} pages that were"
+    cut = f"“{fetched.run.keyword}” has more results than the {pages} read"
+    if fetched.platform is not Platform.TIKTOK:
+        return f"{cut}. A keyword may have no more pages."
+    return f"{cut}. `tastemaker config set {MAX_API_CALLS_TIKTOK.name} NUMBER` allows more."
 
 
 def _posts_by_creator(posts: Sequence[Post]) -> Mapping[str, list[Post]]:

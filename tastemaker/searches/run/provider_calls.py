@@ -79,6 +79,11 @@ class ProviderAccess:
         return self.provider.declaration
 
     @property
+    def ledger_name(self) -> str:
+        """The name under which the ledger keeps its calls: those of the sandbox are no provider's."""
+        return SANDBOX if self.source == SANDBOX else self.declaration.name
+
+    @property
     def account(self) -> str | None:
         """The account whose limits apply to its calls; None without limits."""
         return None if self.source == SANDBOX else limiter_of(self.declaration)
@@ -101,7 +106,7 @@ class ProviderAccess:
         if self.account is not None:
             return None
         expected = self.price(self.declaration.cost_per_page)
-        return call_queries.PlannedCall(provider=self.declaration.name, expected=expected, account=None)
+        return call_queries.PlannedCall(provider=self.ledger_name, expected=expected, account=None)
 
     def price(self, cost: Cost) -> Cost:
         """The cost here: a sandbox takes no money."""

@@ -264,7 +264,7 @@ async def _call(database: Database, access: ProviderAccess, run: RunState) -> Pa
         call = partial(fetch_page, access, run)
     else:
         call = partial(call_within_limits, database, access, run)
-    return await sampled(database, access.declaration.name, "search_keyword", call)
+    return await sampled(database, access.ledger_name, "search_keyword", call)
 
 
 async def _commit_last(tx: Transaction, *, fetched: FetchedPage) -> Step:
