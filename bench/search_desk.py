@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import httpx
 
-from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
+from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.queries import insert_user
 from tastemaker.accounts.service import ensure_local_user, get_current_user
 from tastemaker.campaigns.service import create_campaign
 from tastemaker.core.ids import ExternalUserId, new_id
 from tastemaker.core.platforms import Platform
-from tastemaker.db.claims import Tenant
+from tastemaker.db.claims import SYSTEM
 from tastemaker.db.pool import Database, open_database
 from tastemaker.db.transaction import transaction
 from tastemaker.jobs.worker import run_worker
@@ -139,7 +139,7 @@ class Desk:
 @asynccontextmanager
 async def desk(url: str) -> AsyncIterator[Desk]:
     async with open_database(url) as opened:
-        async with transaction(opened, Tenant(LOCAL_USER)) as tx:
+        async with transaction(opened, SYSTEM) as tx:
             user = await ensure_local_user(tx)
         yield Desk(opened, user)
 
@@ -149,7 +149,7 @@ async def make_desks(at: Desk, users: int) -> list[Desk]:
     desks = []
     for number in range(users):
         user_id = ExternalUserId(f"bench {number}")
-        async with transaction(at.database, Tenant(user_id)) as tx:
+        async with transaction(at.database, SYSTEM) as tx:
             await insert_user(tx, user_id, full_name="Somebody", plan=at.user.plan, is_admin=False)
             desks.append(Desk(at.database, await get_current_user(tx, user_id)))
     return desks

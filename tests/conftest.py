@@ -14,10 +14,9 @@ from psycopg import sql
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import ensure_local_user
-from tastemaker.core.ids import ExternalUserId
 from tastemaker.db import embedded
 from tastemaker.db.access import APP_ROLE
-from tastemaker.db.claims import Tenant
+from tastemaker.db.claims import SYSTEM
 from tastemaker.db.embedded import Server
 from tastemaker.db.migrate import migrate
 from tastemaker.db.pool import Database, open_database
@@ -135,7 +134,7 @@ async def database(app_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def user(database: Database) -> CurrentUser:
     """The local user, on the plan without limits."""
-    async with transaction(database, Tenant(ExternalUserId("local"))) as tx:
+    async with transaction(database, SYSTEM) as tx:
         return await ensure_local_user(tx)
 
 

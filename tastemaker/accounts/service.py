@@ -19,7 +19,7 @@ SELF_HOSTED = "self_hosted"
 
 
 async def ensure_local_user(tx: Transaction) -> CurrentUser:
-    """The local user, on the plan without limits. The tx carries that user's claim."""
+    """The local user, on the plan without limits. The tx has the system's claim: no tenant chooses a plan."""
     known = await queries.find_current_user(tx, LOCAL_USER)
     if known is not None:
         return known
@@ -29,6 +29,7 @@ async def ensure_local_user(tx: Transaction) -> CurrentUser:
             UserRegistered(plan=SELF_HOSTED),
             aggregate_id=LOCAL_USER,
             source=Source.SYSTEM_AUTOMATION,
+            tenant_id=LOCAL_USER,
         )
         await on_sign_up(tx, LOCAL_USER)
     return await get_current_user(tx, LOCAL_USER)

@@ -28,7 +28,7 @@ class Charge:
 
 async def take_campaign(tx: Transaction, user_id: ExternalUserId) -> None:
     """Raises LimitReached when the plan has no campaign left."""
-    if not await tx.run(queries.TAKE_CAMPAIGN, user_id=user_id):
+    if not await tx.only(queries.TAKE_CAMPAIGN, user_id=user_id):
         raise LimitReached("Your plan has no campaign left. Archive one, or choose a larger plan.")
 
 

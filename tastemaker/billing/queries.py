@@ -73,20 +73,10 @@ class Reconciled:
 
 # --- plan limits ---------------------------------------------------------------------------------
 
-TAKE_CAMPAIGN = statement("""
-    UPDATE user_usage usage SET usage_campaigns_current = usage.usage_campaigns_current + 1
-    FROM user_subscriptions subscription
-    JOIN subscription_plans plan ON plan.plan_key = subscription.current_plan
-    WHERE usage.tenant_id = %(user_id)s AND subscription.user_id = usage.user_id
-      AND (coalesce(usage.plan_campaigns_limit, plan.campaigns_limit) = -1
-           OR usage.usage_campaigns_current < coalesce(usage.plan_campaigns_limit, plan.campaigns_limit))
-""")
+TAKE_CAMPAIGN = statement("SELECT take_campaign(%(user_id)s)", bool, not_null="take_campaign")
 """One statement, so that two concurrent requests cannot both take the last one."""
 
-GIVE_CAMPAIGN_BACK = statement("""
-    UPDATE user_usage SET usage_campaigns_current = greatest(0, usage_campaigns_current - 1)
-    WHERE tenant_id = %(user_id)s
-""")
+GIVE_CAMPAIGN_BACK = statement("SELECT FROM give_campaign_back(%(user_id)s)")
 
 FIND_LIMIT = statement(
     """
@@ -123,18 +113,8 @@ LIST_CHARGED = statement(
 )
 
 CHARGE = statement("""
-    WITH usage AS MATERIALIZED (
-        SELECT usage_reset_date FROM user_usage WHERE tenant_id = %(user_id)s FOR NO KEY UPDATE
-    ), charged AS (
-        INSERT INTO usage_charges (tenant_id, period_start, platform, stable_id, job_id, charged_at)
-        SELECT %(user_id)s, usage.usage_reset_date, %(platform)s, stable_id, %(search_id)s, app_now()
-        FROM usage, unnest(CAST(%(stable_ids)s AS text[])) AS stable_id
-        ON CONFLICT DO NOTHING
-        RETURNING 1
-    )
-    UPDATE user_usage
-    SET usage_creators_current_month = usage_creators_current_month + (SELECT count(*) FROM charged)
-    WHERE tenant_id = %(user_id)s
+    SELECT FROM charge_creators(
+        %(user_id)s, %(platform)s, CAST(%(stable_ids)s AS text[]), CAST(%(search_id)s AS uuid))
 """)
 
 # --- periods and trials --------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
 
-from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
+from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import ensure_local_user
 from tastemaker.cli.failures import redacted
 from tastemaker.core.errors import DatabaseUnavailable
@@ -26,7 +26,7 @@ from tastemaker.db.access import (
     find_schema_version,
     needed_version,
 )
-from tastemaker.db.claims import Tenant
+from tastemaker.db.claims import SYSTEM
 from tastemaker.db.pool import Database
 from tastemaker.db.reasons import reason_of
 from tastemaker.db.transaction import transaction
@@ -106,8 +106,8 @@ async def open_session(
     settings: Settings, access: DatabaseUrls, work: Callable[[Session], Awaitable[Result]]
 ) -> Result:
     async with connected(settings, access) as database:
-        async with transaction(database, Tenant(LOCAL_USER)) as session:
-            user = await ensure_local_user(session)
+        async with transaction(database, SYSTEM) as tx:
+            user = await ensure_local_user(tx)
         return await work(Session(settings, access, database, user))
 
 

@@ -18,7 +18,7 @@ from tastemaker.campaigns.service import (
 from tastemaker.core.errors import Conflict, InvalidInput, LimitReached, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
-from tastemaker.db.claims import SYSTEM, Tenant
+from tastemaker.db.claims import SYSTEM
 from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import transaction
@@ -106,7 +106,7 @@ async def test_ensuring_a_campaign_makes_it_once(database: Database, user: Curre
 
 async def test_the_local_user_is_made_once_with_its_rows(database: Database) -> None:
     async def ensure() -> CurrentUser:
-        async with transaction(database, Tenant(ExternalUserId("local"))) as tx:
+        async with transaction(database, SYSTEM) as tx:
             return await ensure_local_user(tx)
 
     users = await asyncio.gather(*(ensure() for _ in range(5)))

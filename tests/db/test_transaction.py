@@ -56,10 +56,10 @@ async def two_users(database: Database) -> None:
 
 
 async def test_a_block_that_ends_commits_and_one_that_raises_does_not(database: Database) -> None:
-    async with transaction(database, ALICE) as tx:
+    async with transaction(database, SYSTEM) as tx:
         assert await tx.run(INSERT_USER, user_id="alice") == 1
     with pytest.raises(RuntimeError):
-        async with transaction(database, BOB) as tx:
+        async with transaction(database, SYSTEM) as tx:
             await tx.run(INSERT_USER, user_id="bob")
             raise RuntimeError
     assert await read_one(database, SYSTEM, COUNT_USERS) == 1
@@ -79,7 +79,7 @@ async def test_a_tenant_sees_and_writes_its_own_rows_only(database: Database, tw
     async with transaction(database, BOB) as tx:
         assert await tx.many(LIST_USERS) == ["bob"]
         assert await tx.run(CHANGE_INDUSTRY, user_id="alice", industry="x") == 0
-    with pytest.raises(psycopg.Error, match="row-level security"):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
         async with transaction(database, BOB) as tx:
             await tx.run(INSERT_USER, user_id="carol")
 

@@ -16,9 +16,8 @@ from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import ensure_local_user
 from tastemaker.config_store.service import set_value
 from tastemaker.core.clock import monotonic
-from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
-from tastemaker.db.claims import SYSTEM, Tenant
+from tastemaker.db.claims import SYSTEM
 from tastemaker.db.pool import Database, open_database
 from tastemaker.db.transaction import transaction
 from tastemaker.searches.types import Search
@@ -93,7 +92,7 @@ class Site:
 
     async def open(self) -> None:
         self._opened = await self._stack.enter_async_context(open_database(self.app_url))
-        async with transaction(self.database, Tenant(ExternalUserId("local"))) as tx:
+        async with transaction(self.database, SYSTEM) as tx:
             self._user = await ensure_local_user(tx)
 
     async def start(self, *keywords: str, target: int) -> Search:

@@ -6,6 +6,8 @@ The lines are those of `catalog_rights`: roles without their prefix `tastemaker_
 from functools import reduce
 from typing import Final
 
+from tests.migrations.declared_rights import OF_A_TENANT
+
 FIXED: Final = "search_path=pg_catalog, pg_temp"
 FIXED_WITH_PUBLIC: Final = "search_path=pg_catalog, public, pg_temp"
 
@@ -30,8 +32,13 @@ DEFINERS: Final = {
 }
 """They read one table each that the caller may not."""
 
-WRITING_FUNCTIONS: Final = ("redact_events(ids uuid[], fields text[], reason text, actor text)",)
-"""They change what the caller may not, check the claim themselves and record the change."""
+WRITING_FUNCTIONS: Final = (
+    "redact_events(ids uuid[], fields text[], reason text, actor text)",
+    "take_campaign(tenant text)",
+    "give_campaign_back(tenant text)",
+    "charge_creators(tenant text, on_platform text, creators text[], search uuid)",
+)
+"""They change what the caller may not. The first checks the claim, policies of the owner check the others."""
 
 READERS: Final = {
     "app_tenant()": "STABLE",
@@ -64,6 +71,7 @@ OF_TRIGGERS: Final = {
     "fill_tenant_from_user()": FIXED_WITH_PUBLIC,
     "fill_tenant_of_event()": FIXED_WITH_PUBLIC,
     "fill_user_from_search()": FIXED_WITH_PUBLIC,
+    "refuse_change_by_tenant()": FIXED_WITH_PUBLIC,
     "refuse_foreign_campaign()": FIXED_WITH_PUBLIC,
     "refuse_illegal_transition()": FIXED,
     "count_provider_spending()": FIXED_WITH_PUBLIC,
@@ -111,6 +119,17 @@ FILLS_TENANT: Final = {
     "outbox_messages": "INSERT FOR EACH ROW fill_tenant_from_claim()",
     "inbox_messages": "INSERT FOR EACH ROW fill_tenant_from_claim()",
 }
+
+GUARDED: Final = {
+    "users": "INSERT OR DELETE OR UPDATE OF is_admin",
+    "user_subscriptions": "INSERT OR DELETE OR UPDATE",
+    "user_billing": "INSERT OR DELETE OR UPDATE",
+    "user_usage": "INSERT OR DELETE OR UPDATE",
+    "usage_charges": "INSERT OR DELETE OR UPDATE",
+    "provider_budgets": "INSERT OR DELETE OR UPDATE",
+    "user_system_data": "INSERT OR DELETE OR UPDATE OF signup_timestamp",
+}
+"""What no tenant's claim does."""
 
 _WRITTEN: Final = (
     "{}.id", "{}.aggregate_id", "({}.aggregate_type)::text", "({}.event_type)::text", "{}.event_version",
@@ -233,5 +252,14 @@ def triggers() -> set[str]:
     return {
         *(f"{table}: fill_tenant BEFORE {when}" for table, when in FILLS_TENANT.items()),
         *(f"{table}: touch_updated_at BEFORE UPDATE FOR EACH ROW touch_updated_at()" for table in TOUCHED),
+        *(
+            f"{table}: refuse_change_by_tenant BEFORE {change} FOR EACH STATEMENT refuse_change_by_tenant()"
+            for table, change in GUARDED.items()
+        ),
+        *(
+            f"{table}: refuse_move_by_tenant AFTER UPDATE FOR EACH ROW"
+            f" WHEN ((old.{column} IS DISTINCT FROM new.{column})) refuse_change_by_tenant()"
+            for table, column in OF_A_TENANT.items()
+        ),
         *OTHER_TRIGGERS,
     }

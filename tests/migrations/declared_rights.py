@@ -124,6 +124,9 @@ SPARSE: Final = {
 TABLES: Final = tuple(sorted((*OF_A_TENANT, *CATALOG, *CONFIGURATION, *OF_THE_SYSTEM, *THE_OWNERS)))
 
 SYSTEM: Final = "(SELECT app_is_system())"
+METERED: Final = ("user_usage", "usage_charges")
+"""The owner's functions take, give back and charge here for the tenant that claims, by its plan."""
+
 ANYBODY: Final = f"(((SELECT app_tenant()) IS NOT NULL) OR {SYSTEM})"
 
 
@@ -176,7 +179,8 @@ def _of_tenants() -> Iterator[str]:
     for table, column in OF_A_TENANT.items():
         own = f"(({column} = (SELECT app_tenant())) OR {SYSTEM})"
         yield _policy(table, "tenant ALL TO {app}", own, own)
-        yield _policy(table, "system ALL TO {owner}", SYSTEM, SYSTEM)
+        seen = own if table in (*METERED, "user_subscriptions") else SYSTEM
+        yield _policy(table, "system ALL TO {owner}", seen, own if table in METERED else SYSTEM)
 
 
 def _of_what_is_shared() -> Iterator[str]:
@@ -186,7 +190,8 @@ def _of_what_is_shared() -> Iterator[str]:
         yield _policy(table, "adding INSERT TO {app}", "-", writer)
         yield _policy(table, "changing UPDATE TO {app}", writer, writer)
         yield _policy(table, "deleting DELETE TO {app}", SYSTEM)
-        yield _policy(table, "system ALL TO {owner}", SYSTEM, SYSTEM)
+        seen = ANYBODY if table == "subscription_plans" else SYSTEM
+        yield _policy(table, "system ALL TO {owner}", seen, SYSTEM)
 
 
 def _of_the_owners() -> Iterator[str]:

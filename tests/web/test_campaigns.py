@@ -8,7 +8,7 @@ from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.queries import insert_user
 from tastemaker.accounts.service import get_current_user
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.claims import Tenant
+from tastemaker.db.claims import SYSTEM
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import transaction
 from tests.web.conftest import MakeProgram, Program, make_key
@@ -17,7 +17,7 @@ PATH = "/api/v1/campaigns"
 
 
 async def somebody(database: Database, name: str, plan: str = "self_hosted") -> CurrentUser:
-    async with transaction(database, Tenant(ExternalUserId(name))) as tx:
+    async with transaction(database, SYSTEM) as tx:
         await insert_user(tx, ExternalUserId(name), full_name=name, plan=plan, is_admin=False)
         return await get_current_user(tx, ExternalUserId(name))
 
