@@ -51,6 +51,7 @@ VALUES: Final = {
     "jsonb": "{}",
     "interval": "1 hour",
     "text[]": [],
+    "integer[]": [],
     "bytea": b"x",
     "date": "2026-01-01",
     "timestamp without time zone": "2026-01-01 00:00:00",
