@@ -1,5 +1,6 @@
 """The application's connections: a pool of psycopg's, and how values travel over them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from psycopg.types.datetime import TimestampLoader
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.db.listening import Listener
 from tastemaker.db.profiles import LOCAL, PoolProfile
@@ -24,6 +26,9 @@ Connection = psycopg.AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
 
 PROBE_SECONDS: Final = 2
+PROBE_HOLDS_SECONDS: Final = 1.0
+"""How long the result of a probe is good for others who wait in vain."""
+
 PREPARE_AFTER: Final = 5
 """Executions of a statement on one connection before the server is asked to keep its plan."""
 
@@ -45,9 +50,44 @@ class Database:
     pool: Pool
     prepares: bool
     listener: Listener = field(init=False, repr=False, compare=False)
+    probe: "Probe" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "listener", Listener(self.url))
+        object.__setattr__(self, "probe", Probe(str(self.pool.conninfo)))
+
+
+class Probe:
+    """Tells a server that is gone from a pool in use: a pool waits for both alike.
+
+    However many callers wait in vain, at most one connection is opened outside the pool at a time.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._turn = asyncio.Lock()
+        self._reason: str | None = None
+        self._valid_until = 0.0
+
+    async def check(self) -> None:
+        """Raises DatabaseUnavailable where the server lets nobody in."""
+        async with self._turn:
+            if monotonic() >= self._valid_until:
+                self._reason = await self._connect()
+                self._valid_until = monotonic() + PROBE_HOLDS_SECONDS
+        if self._reason is not None:
+            raise DatabaseUnavailable(
+                f"PostgreSQL is out of reach: {self._reason}. What was stored is kept; try again."
+            )
+
+    async def _connect(self) -> str | None:
+        """Why it fails, or None."""
+        try:
+            connection = await psycopg.AsyncConnection.connect(self._url, connect_timeout=PROBE_SECONDS)
+        except psycopg.OperationalError as error:
+            return reason_of(error)
+        await connection.close()
+        return None
 
 
 @asynccontextmanager
@@ -77,7 +117,7 @@ async def lend(database: Database) -> AsyncIterator[Connection]:
     try:
         connection = await database.pool.getconn()
     except PoolTimeout:
-        await _probe(str(database.pool.conninfo))
+        await database.probe.check()
         raise NoConnectionFree("Every database connection is in use; try again in a moment.") from None
     try:
         yield connection
@@ -135,17 +175,6 @@ async def _refuse_privileged_role(database: Database) -> None:
             f"The application may not connect as {name!r}: that role ignores row-level security. "
             "Give the administrator's URL as DATABASE_ADMIN_URL and the application's as DATABASE_URL."
         )
-
-
-async def _probe(url: str) -> None:
-    """A pool waits for a server that is gone as for a connection in use. Raises DatabaseUnavailable."""
-    try:
-        connection = await psycopg.AsyncConnection.connect(url, connect_timeout=PROBE_SECONDS)
-    except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(
-            f"PostgreSQL is out of reach: {reason_of(error)}. What was stored is kept; try again."
-        ) from None
-    await connection.close()
 
 
 class _UtcLoader(TimestampLoader):

@@ -17,12 +17,15 @@ from starlette.exceptions import HTTPException
 
 from tastemaker.core.errors import AppError, DatabaseUnavailable
 from tastemaker.core.logging import get_logger
+from tastemaker.db.pool import NoConnectionFree
 from tastemaker.db.transaction import DATABASE_TROUBLE, is_full
 from tastemaker.events.context import current_cause
 
 MEDIA_TYPE: Final = "application/problem+json"
 COME_AGAIN_SECONDS: Final = 2
 MOST_FIELDS: Final = 20
+
+OUT_OF_REACH: Final = "The database is out of reach; what was committed is kept."
 
 log = get_logger(__name__)
 
@@ -79,10 +82,13 @@ def unexpected(error: Exception) -> Response:
 
 async def _expected(_request: Request, error: Exception) -> Response:
     status = error.status if isinstance(error, AppError) else 500
-    retry_after = getattr(error, "retry_after", None)
+    retry_after, detail = getattr(error, "retry_after", None), str(error)
     if isinstance(error, DatabaseUnavailable):
         retry_after = COME_AGAIN_SECONDS
-    return problem(status, str(error), kind=_words(type(error).__name__), retry_after=retry_after)
+        log.warning("request %s: %s", current_cause().correlation_id, detail)
+        if not isinstance(error, NoConnectionFree):
+            detail = OUT_OF_REACH  # the reason names addresses, which are for the operator
+    return problem(status, detail, kind=_words(type(error).__name__), retry_after=retry_after)
 
 
 async def _unfit(_request: Request, error: Exception) -> Response:
@@ -111,8 +117,8 @@ async def _database_trouble(_request: Request, error: Exception) -> Response:
         detail = "The database has no space left; nothing was changed."
         return problem(503, detail, kind="database_full", retry_after=30)
     if _is_lost(error):
-        detail = "The database is out of reach; what was committed is kept."
-        return problem(503, detail, kind="database_unavailable", retry_after=COME_AGAIN_SECONDS)
+        kind = "database_unavailable"
+        return problem(503, OUT_OF_REACH, kind=kind, retry_after=COME_AGAIN_SECONDS)
     return unexpected(error)
 
 

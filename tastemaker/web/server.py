@@ -1,5 +1,7 @@
 """Serves an ASGI application with uvicorn inside a running event loop, and shuts it down gracefully.
 
+Clients that keep the server waiting are bounded by `web.bounded`, which plain `uvicorn` does not know.
+
 On shutdown it accepts no more connections, lets running requests finish, and ends those that take longer.
 Those are rolled back, and a client may repeat them with their Idempotency-Key.
 """
@@ -14,10 +16,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tastemaker.core.errors import AppError, InvalidInput
+from tastemaker.web.bounded import IDLE_SECONDS, BoundedProtocol
 
 STOP_WITHIN_SECONDS: Final = 8
 STARTING_SECONDS: Final = 20.0
-IDLE_SECONDS: Final = 30
 
 
 class ServerStopped(AppError):
@@ -39,6 +41,7 @@ async def serving(
         server = _Server(
             uvicorn.Config(
                 app,
+                http=BoundedProtocol,
                 log_config=None,
                 log_level="critical",
                 access_log=False,

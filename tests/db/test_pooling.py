@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -286,3 +287,30 @@ async def test_connections_that_the_server_closed_are_replaced(app_url: str, adm
                     await tx.run(ONE)
         async with transaction(database, SYSTEM) as tx:
             assert await tx.one(ONE) == 1
+
+
+async def test_who_waits_in_vain_opens_at_most_one_connection(
+    app_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty wait for the only connection, in two waves: a probe at a time, however many they are."""
+    connect, under_way, opened = psycopg.AsyncConnection.connect, [0], list[int]()
+
+    async def counted(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - psycopg's own
+        under_way[0] += 1
+        opened.append(under_way[0])
+        try:
+            return await connect(*args, **kwargs)
+        finally:
+            under_way[0] -= 1
+
+    async with (
+        open_database(app_url, PoolProfile(max_size=1, wait=0.2)) as database,
+        database.pool.connection(),
+    ):
+        monkeypatch.setattr(psycopg.AsyncConnection, "connect", counted)
+        for _ in range(2):
+            waiting = [read_many(database, ALICE, ONE) for _ in range(30)]
+            refusals = await asyncio.gather(*waiting, return_exceptions=True)
+            assert {type(refusal) for refusal in refusals} == {NoConnectionFree}
+        monkeypatch.undo()
+    assert (max(opened), len(opened) <= 2) == (1, True)

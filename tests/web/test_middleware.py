@@ -10,6 +10,7 @@ import httpx
 import psycopg
 import pytest
 from fastapi import APIRouter
+from psycopg_pool import AsyncConnectionPool
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
@@ -17,9 +18,10 @@ from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.asgi import OPENAPI
 from tastemaker.config_store.keys import ENABLE_RATE_LIMITING, RATE_LIMIT_PER_MINUTE
 from tastemaker.db.enums import ApiScope
-from tastemaker.db.pool import Database, open_database
+from tastemaker.db.pool import Database, Pool, open_database
 from tastemaker.db.profiles import LOCAL
 from tastemaker.web.middleware import MOST_BODY_BYTES
+from tastemaker.web.problems import OUT_OF_REACH
 from tastemaker.web.server import listening
 from tests.web.conftest import MakeProgram, Program, app_over, make_key, served
 from tests.web.test_campaigns import PATH
@@ -35,6 +37,25 @@ async def test_nobody_is_answered_401(url: str, header: str | None) -> None:
             assert said.status_code == 401
             assert said.headers["WWW-Authenticate"] == "Bearer"
             assert said.headers["Content-Type"] == PROBLEM
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:1/x", "/x?host=/nowhere/secret-place"])
+async def test_a_503_names_no_address(
+    place: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log has it, for the operator."""
+    pool: Pool = AsyncConnectionPool(f"postgresql://nobody@{place}", min_size=1, timeout=0.2, open=False)
+    monkeypatch.setattr(logging.getLogger("tastemaker"), "propagate", True)
+    await pool.open()
+    try:
+        async with served(app_over(Database("", pool, prepares=True))) as url, httpx.AsyncClient() as http:
+            headers = {"Authorization": f"Bearer tm_{'0' * 12}_{'a' * 43}"}
+            said = await http.get(f"{url}{PATH}", headers=headers)
+    finally:
+        await pool.close()
+    assert (said.status_code, said.headers["Retry-After"]) == (503, "2")
+    assert said.json()["detail"] == OUT_OF_REACH
+    assert place.rpartition("=")[2].partition("/x")[0].partition(":")[0] in caplog.text
 
 
 async def test_a_key_is_good_for_its_scopes_only(
