@@ -171,7 +171,7 @@ async def run_beside(
 ) -> None:
     """Runs `jobs` together with schedules, event deliveries and the outbox relay, until `stopping` is set.
 
-    No dispatcher runs where nothing subscribes; `check_event_lag` closes new events then.
+    No dispatcher runs without subscribers; `check_event_lag` closes new events then.
     """
     from tastemaker.events.dispatcher import run_dispatcher
     from tastemaker.events.subscribers import known_subscribers

@@ -137,7 +137,7 @@ async def revoke_key(
 
 
 async def recognise(database: Database, presented: str) -> Caller:
-    """Whose key it is. Digests are compared in constant time, also where there is no such row.
+    """The owner of the key. Digests are compared in constant time, also where there is no such row.
 
     Raises NotAuthenticated.
     """

@@ -6,7 +6,7 @@ from tastemaker.core.ids import ExternalUserId, UserId
 from tastemaker.db.claims import Tenant
 
 LOCAL_USER = ExternalUserId("local")
-"""The one user of an installation without accounts: whoever may run the command."""
+"""The one user of an installation without accounts: anyone who can run the command."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,7 @@ async def get_current_user(tx: Transaction, user_id: ExternalUserId) -> CurrentU
 
 
 class CompleteOnboarding(BaseModel):
-    """Whose onboarding is complete. Harmless when it comes twice."""
+    """The user who completed onboarding. Harmless when it comes twice."""
 
     user_id: str
 

@@ -71,7 +71,7 @@ class StepProgress:
 
 
 def added(one: Counts, other: Counts) -> dict[str, Any]:
-    """Number by number; whatever is no number is taken from `other`."""
+    """Number by number; a value that is no number is taken from `other`."""
     result = dict(one)
     for name, value in other.items():
         known = result.get(name)

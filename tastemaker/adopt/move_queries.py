@@ -5,7 +5,7 @@ adoption's path: a function of the original's that fits its arguments better tha
 with the adopter's rights.
 
 One transaction: either all of it stands aside, or nothing has moved. Moving changes the catalog only, so it
-takes moments whatever the tables weigh; rows, indexes, policies and keys stay as they are.
+takes moments at any size of the tables; rows, indexes, policies and keys stay as they are.
 """
 
 from typing import Any, Final

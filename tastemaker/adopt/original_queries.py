@@ -174,7 +174,7 @@ class SourceColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
-    """What stands in `public`: columns and their types by table, and whatever else may matter."""
+    """What stands in `public`: columns and their types by table, and other facts that may matter."""
 
     database: str
     tables: Mapping[str, Mapping[str, str]]

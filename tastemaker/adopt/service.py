@@ -76,7 +76,7 @@ def look(url: str, options: Options) -> Looked:
 def adopt(
     url: str, *, app_password: str | None, options: Options, on_progress: OnProgress | None = None
 ) -> Adopted:
-    """Carry it out, or go on where a killed one stopped, with its decisions; again: nothing to do.
+    """Carry it out, or continue where a killed one stopped, with its decisions; again: nothing to do.
 
     Raises AdoptionRefused before anything is changed, AdoptionRunning, AdoptionFailed, MigrationFailed.
     """

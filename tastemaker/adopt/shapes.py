@@ -1,4 +1,4 @@
-"""One element of `scraping_results.creators`, in whichever of the five shapes it was written.
+"""One element of `scraping_results.creators`, in one of five shapes.
 
 (a) is the specified one, (b) flat, (c) flat with a nested `creator`, (d) wrapped in `results` or `profile`,
 (e) is (a) with enrichment. What cannot be a creator is told by a reason; no value is invented.
@@ -98,7 +98,7 @@ def read_page(text: str) -> list[Item]:
 
 
 def identify(item: Item, platform_of_job: Platform | None) -> Identity | str:
-    """Whose the element is, or why it is no creator's."""
+    """The creator of the element, or the reason why it has none."""
     element = item.value
     if not isinstance(element, dict):
         return "not an object"

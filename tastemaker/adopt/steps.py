@@ -48,7 +48,7 @@ class AdoptionFailed(DatabaseUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`moment` is when the adoption began: the time of whatever has none."""
+    """`moment` is when the adoption began: the time of rows that have none."""
 
     connection: Connection[Any]
     ahead: Ahead

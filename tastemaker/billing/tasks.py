@@ -27,7 +27,7 @@ BATCH: Final = 500
 
 
 class ExpireTrial(BaseModel):
-    """Whose trial is over. Harmless when it is not, or not any more."""
+    """The user whose trial is over. Harmless when it is not, or not any more."""
 
     user_id: str
 

@@ -1,1 +1,1 @@
-"""The catalog: every creator ever seen, once, whoever searched. Installation-wide, without tenant rows."""
+"""The catalog: every creator ever seen, once, for all searches. Installation-wide, without tenant rows."""

@@ -95,7 +95,7 @@ def _looked_document(found: Looked) -> Mapping[str, Any]:
 def _ask(found: Looked, *, yes: bool, as_json: bool) -> None:
     """Raises InvalidInput where nobody can be asked."""
     if found.unfinished is not None and not as_json:
-        screen.say("An adoption was begun here and did not end; it goes on with the decisions made then.")
+        screen.say("An adoption was begun here and did not end; it continues with the decisions made then.")
     if yes:
         return
     if as_json:

@@ -98,7 +98,7 @@ async def show_budgets(
     *,
     installation: Annotated[
         str | None,
-        typer.Option("--installation", metavar="USD", help="What everybody's calls may cost a month."),
+        typer.Option("--installation", metavar="USD", help="The monthly budget for all calls."),
     ] = None,
     per_user: Annotated[
         str | None, typer.Option("--per-user", metavar="USD", help="What one user's calls may cost a month.")
@@ -153,7 +153,7 @@ async def release(
     async with transaction(session.database, SYSTEM) as tx:
         if not await queries.release(tx, account):
             raise NotFound("No account is called that; `tastemaker costs limits` names them.")
-    sentence = "Released. Searches that wait go on when their time has come, or with `searches resume`."
+    sentence = "Released. Searches that wait continue when their time has come, or with `searches resume`."
     answer({"released": account}, sentence, as_json=as_json)
 
 

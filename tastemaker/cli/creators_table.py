@@ -172,7 +172,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def suggestion(searches: Sequence[Search], *, is_made_up: bool) -> str | None:
-    """What might have found something, where nothing was found and no provider failed."""
+    """A suggestion for a search without results whose provider did not fail."""
     if any(search.outcome is not Outcome.NOTHING_FOUND for search in searches):
         return None
     if is_made_up:

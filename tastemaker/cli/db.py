@@ -213,7 +213,7 @@ def slow(
 
 def _administrator(access: DatabaseUrls) -> str:
     if access.admin_url is None:
-        raise DatabaseUnavailable("The administrator alone sees everybody's load. Set DATABASE_ADMIN_URL.")
+        raise DatabaseUnavailable("Only the administrator sees every user's load: set DATABASE_ADMIN_URL.")
     return access.admin_url
 
 

@@ -20,7 +20,7 @@ Exit status:
   6    a provider's quota is used up; what was found before is kept
   7    the plan's limit is reached; what was found before is kept
   8    not in this state: it has ended, it exists already
-  130  stopped by Ctrl-C; asking again goes on from there
+  130  stopped by Ctrl-C; run the command again to continue
 
 \b
 TASTEMAKER_HOME names the data directory, DATABASE_URL a PostgreSQL of your own,
@@ -37,7 +37,7 @@ ABOUT = {
     "costs": "What calls to providers cost, what they may cost, and what holds them back.",
     "events": "What happened: the event log, and what hears of it.",
     "exclusions": "Creators whom your searches leave out.",
-    "suppressions": "People whom nobody's search may store.",
+    "suppressions": "People whom no search may store.",
     "emails": "What is mailed to users: when, how it looks, and where it stands.",
     "outbox": "What leaves the database: waiting, sent, failed, undecided.",
     "inbox": "What came in from outside, as it came, for 35 days.",
@@ -49,7 +49,7 @@ ABOUT = {
     "providers": "The services that creators come from, and which of them answers.",
     "jobs": "The work behind everything: what waits, what runs, what was given up.",
     "schedules": "What runs again and again, once for all workers.",
-    "work": "Work on whatever searches wait, until Ctrl-C.",
+    "work": "Work on all waiting searches, until Ctrl-C.",
     "serve": "Serve the HTTP interface until Ctrl-C.",
     "doctor": "Check this machine and this installation, and advise.",
     "version": "Print the version of Tastemaker, and of Python and the schema it needs.",

@@ -23,7 +23,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 def word_of(words: type[Word], typed: str | None) -> Word | None:
-    """The member of an enum; None where nothing was typed. Raises InvalidInput that names each member."""
+    """The member of an enum; None without an option. Raises InvalidInput that names each member."""
     if typed is None:
         return None
     try:

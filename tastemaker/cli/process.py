@@ -72,7 +72,7 @@ def _on_stop_signals(handler: Handler) -> None:
 
 
 def _stop_loading(_number: int, _frame: FrameType | None) -> None:
-    """Nothing is begun yet. An exception here would come out of whatever module is just loading."""
+    """Nothing is begun yet. An exception here would come out of the module that is loading."""
     _tell_stopped()
     os._exit(INTERRUPTED)
 

@@ -113,7 +113,7 @@ async def _question(
 
 
 def _told(error: ProviderError) -> AppError:
-    """What was refused before any call is the asker's mistake; who is not there is nobody's."""
+    """What was refused before any call is the asker's mistake; an unknown account is no mistake."""
     if error.kind in ABSENT:
         return NotFound(str(error))
     if error.kind is ErrorKind.BAD_REQUEST and not error.cost.calls:
@@ -123,7 +123,7 @@ def _told(error: ProviderError) -> AppError:
 
 @asynccontextmanager
 async def _adapter(session: Session, platform: Platform, *, sandbox: bool) -> AsyncIterator[LookupTarget]:
-    """A live one where there is one; the sandbox's where nothing is live, or where it is asked for."""
+    """A live one where there is one; the sandbox's if there is none, or if it is requested."""
     registry = await live_registry(session.database, session.settings)
     lookups = registry.lookups
     async with AsyncExitStack() as stack:

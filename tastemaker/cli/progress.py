@@ -40,7 +40,7 @@ class ProgressState:
     stopping: bool = False
 
     def state_of(self, search: Search) -> str:
-        """Empty while it simply goes on."""
+        """Empty while it runs normally."""
         if states.is_settled(search):
             return states.word(search, now=utc_now())
         return self.troubled.get(search.id, "")
@@ -88,7 +88,7 @@ class _Bars:
 
 @dataclass
 class _Lines:
-    """A line when a search has ended, and now and then while one goes on."""
+    """A line when a search has ended, and now and then while one runs."""
 
     console: Console
     said: dict[str, str] = field(default_factory=dict)

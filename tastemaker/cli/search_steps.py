@@ -126,7 +126,7 @@ async def resume_and_finish(session: Session, reference: str, *, as_json: bool) 
 
 
 async def finish(session: Session, begun: Begun) -> ExitCode:
-    """Work until every search has ended or waits, and tell. What is found is kept whatever happens."""
+    """Work until every search has ended or waits, and tell. The results are kept in every case."""
     if not begun.as_json:
         _say_what_begins(begun)
     if begun.continued and begun.source == LIVE:  # perhaps there are credits again, or the trouble is over
@@ -208,7 +208,7 @@ def _tell_interrupted(session: Session, begun: Begun, searches: Sequence[Search]
     stored = sum(search.stored for search in searches)
     screen.say(
         f"Stopped. {counted(stored, 'creator')} {'is' if stored == 1 else 'are'} kept. "
-        "Run the same command again to go on from there."
+        "Run the same command again to continue."
     )
     return ExitCode.INTERRUPTED
 

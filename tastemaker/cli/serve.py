@@ -38,7 +38,11 @@ def serve(
     ] = 8000,
     proxies: Annotated[
         str | None,
-        typer.Option("--proxies", metavar="ADDRESSES", help="Whose X-Forwarded headers are believed."),
+        typer.Option(
+            "--proxies",
+            metavar="ADDRESSES",
+            help="Addresses of proxies whose X-Forwarded headers are trusted.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -72,7 +76,7 @@ async def _serve(
 @work_app.command()
 @with_session
 async def work(session: Session, *, as_json: Json = False) -> None:
-    """Work on whatever searches wait, until Ctrl-C."""
+    """Work on all waiting searches, until Ctrl-C."""
     stopping = asyncio.Event()
     corpus = prepared_corpus(session.settings)
     with stop_signals(stopping):

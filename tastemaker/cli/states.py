@@ -96,9 +96,9 @@ def problem(search: Search, *, now: datetime) -> str | None:
     if is_parked(search) and search.parked_until is not None:
         return _named(
             search,
-            f"{plain(search.parked_reason) or 'The provider asks to wait.'} {kept}; the search goes on after "
-            f"{time_of_day(search.parked_until, now=now)}, by itself where `tastemaker work` runs, or with "
-            f"`tastemaker searches resume {short_id(search)}`.",
+            f"{plain(search.parked_reason) or 'The provider asks to wait.'} {kept}; the search continues "
+            f"after {time_of_day(search.parked_until, now=now)}, by itself where `tastemaker work` runs, or "
+            f"with `tastemaker searches resume {short_id(search)}`.",
         )
     reason = plain(search.error) or "The provider did not say why."
     match search.outcome:

@@ -1,4 +1,4 @@
-"""Standard output and standard error, whatever they are connected to."""
+"""Standard output and standard error, for terminals, pipes and files."""
 
 import os
 import re
@@ -89,7 +89,7 @@ def stop_writing() -> NoReturn:
 def let_go() -> bool:
     """Write out what standard output still holds, and expect no more of it. False: it could not be written.
 
-    Whatever printed has said so already; the interpreter would say it again, with a status of its own.
+    The printing code has reported it already; the interpreter would say it again, with a status of its own.
     """
     try:
         sys.stdout.flush()

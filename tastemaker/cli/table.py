@@ -1,4 +1,4 @@
-"""Tables that keep their columns whatever is in them and however narrow the terminal is.
+"""Tables that keep their columns with any content and on a terminal of any width.
 
 Widths are counted in cells of the terminal, not in characters. What does not fit is cut with an ellipsis;
 columns that cannot be had at all are left out, the least important first. `rich.table` is not used: where

@@ -49,7 +49,7 @@ class Configuration:
         return value
 
     def snapshot(self) -> "Configuration":
-        """As it is now and stays: for one page or one job, whatever changes meanwhile."""
+        """An immutable copy of the current values, for one page or one job."""
         return Configuration(self._values)
 
     def replace(self, values: Values) -> None:

@@ -1,7 +1,7 @@
 """Errors that know what they mean to a person, to a shell and to HTTP.
 
 Subclasses live beside the code that raises them. The message is one clear sentence for the person
-who has to act on it; it never carries a secret or somebody's contact data.
+who has to act on it; it never carries a secret or anyone's contact data.
 """
 
 from enum import IntEnum

@@ -3,7 +3,7 @@
 The fold sets case, width and accents aside. Marks are dropped only where they are accents: on Latin, Greek
 and Cyrillic letters, except the Cyrillic letters short i, yi and short u. Dakuten, Thai tones, viramas and
 Hangul jamo stay. Sharp s is ss; a stroked o, l or d is o, l or d; the Turkish dotless and dotted i are both
-i, so that a name is found whichever is typed. Punctuation that carries meaning stays: `c++`, `c#`, `R&B`,
+i, so that a name is found in both spellings. Punctuation that carries meaning stays: `c++`, `c#`, `R&B`,
 `AT&T`.
 """
 

@@ -1,4 +1,4 @@
-"""Loggers of the product. Messages carry ids and kinds, never secrets or somebody's contact data."""
+"""Loggers of the product. Messages carry ids and kinds, never secrets or anyone's contact data."""
 
 import logging
 import sys

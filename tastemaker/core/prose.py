@@ -76,14 +76,14 @@ def distinct_links(links: Iterable[str | None]) -> tuple[str, ...]:
 
 
 def hashtags_in(text: str | None) -> tuple[str, ...]:
-    """Hashtags without their #, as written, each once whatever its case. A number alone is none."""
+    """Hashtags without their #, as written, each once regardless of case. A number alone is none."""
     plain = _URL.sub(" ", (text or "").translate(_FULL_WIDTH))
     tags = ("".join(takewhile(_may_stand_in_tag, match["tag"])) for match in _HASHTAG.finditer(plain))
     return distinct_hashtags(tags)
 
 
 def distinct_hashtags(tags: Iterable[str]) -> tuple[str, ...]:
-    """The tags that have a letter in them, each once whatever its case, in their order."""
+    """The tags that have a letter in them, each once regardless of case, in their order."""
     return _distinct((tag for tag in tags if any(map(str.isalpha, tag))), MOST_HASHTAGS)
 
 

@@ -1,4 +1,4 @@
-"""What a loop does between two looks: wait for whichever event comes first, and end the tasks it began."""
+"""What a loop does between two looks: wait for the first of several events, and end the tasks it began."""
 
 import asyncio
 from contextlib import suppress

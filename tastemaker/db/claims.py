@@ -24,7 +24,7 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Nobody:
-    """Sees nobody's rows: for the door that finds out who is asking."""
+    """Sees no tenant's rows: for the function that identifies the caller of a request."""
 
 
 SYSTEM = System()

@@ -1,7 +1,7 @@
 """Reading a growing list page by page: where a page ended, as a word that a client hands back.
 
 A cursor names the last row by what the list is ordered by, so rows that arrive meanwhile shift nothing. It
-is no secret and no permission: whatever it says, the statement that it goes into names the tenant.
+is no secret and no permission: the statement that it goes into names the tenant.
 """
 
 import binascii

@@ -82,7 +82,7 @@ class Transaction:
         return rows
 
     def savepoint(self) -> AbstractAsyncContextManager[Any]:
-        """What the block did is undone when it raises; the transaction goes on."""
+        """What the block did is undone when it raises; the transaction continues."""
         return self.connection.transaction()
 
     # --- as it was written before `db/statements.py`; goes with the last caller ---
@@ -174,7 +174,7 @@ async def write_together(database: Database, claim: Claim, *calls: Call) -> list
     """Run statements that write, all or none, and commit them: the rows of each.
 
     Made for statements that run thousands of times a minute: each is planned once per connection, along its
-    indexes whatever the tables hold by then.
+    indexes, at any size of the tables.
     """
     return await _in_one_message(database, CLAIM_TO_REPEAT, claim, calls, prepare=True)
 
@@ -185,7 +185,7 @@ def is_victim(error: Exception) -> bool:
 
 
 def is_full(error: Exception) -> bool:
-    """Whether PostgreSQL has no space left on its disk: what was committed is safe, and reading goes on."""
+    """Whether PostgreSQL has no space left on its disk: what was committed is safe, and reads still work."""
     return isinstance(error, psycopg.Error) and error.sqlstate == DISK_FULL
 
 

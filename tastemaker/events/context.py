@@ -1,7 +1,7 @@
 """What is being done while an event is recorded: the chain it belongs to, and what set it off.
 
-The worker says so for each job, the web for each request, the dispatcher for each delivery; whoever records
-an event need not pass it on.
+The worker says so for each job, the web for each request, the dispatcher for each delivery; code that records
+an event does not pass it on.
 """
 
 from collections.abc import Iterator, Mapping

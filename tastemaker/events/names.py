@@ -82,7 +82,7 @@ FORMER_NAMES: Final[Mapping[str, EventType]] = {
 
 
 def current_name(event_type: str) -> str:
-    """Our name of what may be an older one; a name that is nobody's stays as it is."""
+    """Our name of what may be an older one; an unknown name stays as it is."""
     return FORMER_NAMES.get(event_type, event_type)
 
 

@@ -295,7 +295,7 @@ class SearchProcessing(Payload):
 
 
 class SearchResumed(Payload):
-    """Somebody asked to go on; `was` is the status before, `pending` from then on."""
+    """A user resumed it; `was` is the status before, `pending` from then on."""
 
     event_type = EventType.SEARCH_RESUMED
     aggregate = Aggregate.JOB

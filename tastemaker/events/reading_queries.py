@@ -1,6 +1,6 @@
 """Reading the log: by type and time, by correlation, by aggregate; one event's deliveries; dead letters.
 
-A tenant's statement names the tenant; None is the product itself, which sees everybody's.
+A tenant's statement names the tenant; None is the product itself, which sees the events of all users.
 """
 
 from collections.abc import Sequence
@@ -202,7 +202,7 @@ async def list_event_history(
     after: str | None = None,
     limit: int = 50,
 ) -> KeysetPage[RecordedEvent]:
-    """The tenant's own events of the aggregate; None is the product itself, which sees everybody's."""
+    """The tenant's events of the aggregate; None is the product itself, which sees all events."""
     place = read_cursor(after, of=_HISTORY)
     asked = {
         "aggregate_id": aggregate_id,

@@ -36,7 +36,7 @@ class ChainTooLong(CyclicCausation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
-    """What `record` takes, for `record_many`. Whoever knows the id beforehand may give it."""
+    """What `record` takes, for `record_many`. A caller that knows the id beforehand may give it."""
 
     payload: Payload
     aggregate_id: str

@@ -45,7 +45,7 @@ def known_subscribers() -> Subscribers:
 
 
 def wishes(subscribers: Iterable[Subscriber]) -> list[tuple[str, str]]:
-    """Which event type, by whichever name it was written, is for which subscriber."""
+    """Which event type, by any of its names, is for which subscriber."""
     return [
         (name, subscriber.name)
         for subscriber in subscribers

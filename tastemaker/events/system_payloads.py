@@ -29,7 +29,7 @@ class JobFailed(Payload):
 
 
 class ConfigurationChanged(Payload):
-    """Written by a trigger, whoever changes the row. None: there was no row before, or there is none now."""
+    """Written by a trigger on each change of the row. None: there was no row before, or there is none now."""
 
     event_type = EventType.CONFIGURATION_CHANGED
     aggregate = Aggregate.CONFIG
@@ -49,7 +49,7 @@ class ProviderPaused(Payload):
 
 
 class EventsRedacted(Payload):
-    """Written by the redaction door itself, in the transaction that blanks the fields."""
+    """Written by `redact_events` itself, in the transaction that blanks the fields."""
 
     event_type = EventType.EVENTS_REDACTED
     aggregate = Aggregate.CONFIG

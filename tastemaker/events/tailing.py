@@ -1,7 +1,7 @@
 """Following the log live, every event once, those that commit late included.
 
-Numbers are given out before the commit, so a reader that goes on from the highest it has seen skips whoever
-commits behind it. Here a number counts as settled only when every transaction that ran while it was last
+Numbers are given out before the commit, so a reader that continues from the highest it has seen skips events
+that commit later. Here a number counts as settled only when every transaction that ran while it was last
 looked for has ended; until then the reader looks again for what is missing below.
 """
 
@@ -77,7 +77,7 @@ async def tail(
 ) -> AsyncIterator[RecordedEvent]:
     """Events as they are committed, until `stopping`. `after` is a `seq`; None begins with what comes now.
 
-    In the order of writing but for late commits, which come when they come. `user_id` None sees everybody's.
+    In the order of writing but for late commits, which come when they come. `user_id` None sees all events.
     """
     wanted = {name for event_type in types for name in all_names(event_type)}
     stopping, wake = stopping or asyncio.Event(), asyncio.Event()

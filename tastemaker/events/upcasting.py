@@ -83,7 +83,7 @@ def _snake(name: str) -> str:
 
 
 def _from_original(data: Data, aliases: Mapping[str, tuple[str, ...]], **defaults: object) -> dict[str, Any]:
-    """Of the original's keys, whatever their case, those that mean something to us."""
+    """Of the original's keys, regardless of case, those that mean something to us."""
     known = {_snake(key): value for key, value in data.items() if value is not None}
     found = {
         field: next((known[name] for name in (field, *names) if name in known), defaults.get(field))

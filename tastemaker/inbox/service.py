@@ -138,7 +138,7 @@ async def get_message(tx: Transaction, message: InboxId) -> InboxMessage:
 
 
 async def replay(tx: Transaction, message: InboxId) -> InboxMessage:
-    """Have it processed once more, whatever came of it. Raises NotFound, Conflict, InvalidInput."""
+    """Have it processed once more, regardless of its status. Raises NotFound, Conflict, InvalidInput."""
     found = await queries.lock_message(tx, message)
     if found is None:
         raise NotFound(f"There is no message {message} in the inbox.")
@@ -171,5 +171,5 @@ async def _note_failure(database: Database, message: InboxId, reason: str) -> No
 
 
 def _reason(error: Exception) -> str:
-    """An expected failure in its words; of the others only the kind, for they may carry somebody's data."""
+    """An expected failure in its words; of the others only the kind, for they may carry anyone's data."""
     return str(error)[:500] if isinstance(error, AppError) else f"{type(error).__name__}."

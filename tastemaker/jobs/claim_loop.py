@@ -58,7 +58,7 @@ async def claim_batch(
 async def _write_and_claim(
     database: Database, state: WorkerState, completions: list[PendingCompletion], batch: int
 ) -> list[ClaimedJob]:
-    """The round goes on behind where it stands, then begins anew; what is left of the batch is for all."""
+    """The round continues behind where it stands, then begins anew; what is left of the batch is for all."""
     settings = state.settings
     asked = claim_queries.claim_parameters(
         state.claim_as, list(state.handlers), batch, settings.lease, settings.only

@@ -1,8 +1,8 @@
-"""Which jobs a worker takes: ready ones, most urgent first, and nobody's thousands before another's one.
+"""Which jobs a worker takes: ready ones, the most urgent first, in turn between users.
 
 What waits for its time or for a worker that knows its type (`waits_for`) stands outside the indexes used
-here; `tend` moves it in and out. The order ends with `id` so that no other index can serve it. Each statement
-is one round trip; times are the database's (`app_now()`).
+here; `maintain` moves it in and out. The order ends with `id` so that no other index can serve it. Each
+statement is one round trip; times are the database's (`app_now()`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -261,7 +261,7 @@ async def rescue(
 ) -> list[RescuedJob]:
     """Hand back what dead workers hold: their lease ran out, or they have shown no presence for `grace`.
 
-    Only of types that the caller knows: whoever gives a job up has to tell its owner.
+    Only of types that the caller knows: a job that is given up must call its type's `given_up`.
     """
     return await tx.many(
         RESCUE,

@@ -27,7 +27,7 @@ def handles(
 
 
 def registered_types() -> dict[str, Registered]:
-    """Every type that the imported modules handle, whatever it needs."""
+    """Every type that the imported modules handle, regardless of its needs."""
     return dict(sorted(_registered.items()))
 
 

@@ -34,7 +34,7 @@ class Nothing(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """`job` is published every so often; `meaning` is for whoever reads the list."""
+    """`job` is published every so often; `meaning` is for readers of the list."""
 
     name: str
     every: timedelta

@@ -72,7 +72,7 @@ async def report_progress(context: JobContext, percent: float) -> None:
 async def rescue_chain(session: Transaction, job_type: JobType[Payload], *, correlation_id: str) -> int:
     """Rescue at once the jobs of this chain that workers without a heartbeat hold; how many.
 
-    `given_up` is not called for these: the caller publishes anew what has to go on.
+    `given_up` is not called for these: the caller publishes the jobs that have to continue.
     """
     lost = await claim_queries.rescue(
         session, job_types=[job_type.name], lease=LEASE_SECONDS, grace=0, correlation_id=correlation_id

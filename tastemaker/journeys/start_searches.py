@@ -38,7 +38,7 @@ async def start_or_continue(
     today: date,
     source: str,
 ) -> CampaignStart:
-    """Go on with the unfinished searches for exactly this, or start one per request, all or none.
+    """Continue the unfinished searches for exactly this, or start one per request, all or none.
 
     Without a name the campaign is called after the keywords and the day. Raises LimitReached, Conflict,
     InvalidInput.

@@ -71,7 +71,7 @@ def _subject(email: EmailType, values: Mapping[str, Any]) -> str:
 
 
 def _values(facts: Facts, links: Links) -> dict[str, Any]:
-    """What templates may speak of; None, and nothing is said of it."""
+    """What templates may mention; a template omits what is None."""
     ends = facts.trial_ends_at
     return {
         "name": greeted(facts.full_name),

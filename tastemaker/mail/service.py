@@ -121,7 +121,7 @@ async def schedule_email(
     """Due after `delay`, written with the change that is its reason.
 
     `subject` is the id of what it is about, `occasion` what tells two times of the same apart. False: this
-    e-mail was scheduled before, whatever became of it, or the user has no address.
+    e-mail was scheduled before, with any result, or the user has no address.
     """
     key = email_key(user_id, email, subject, occasion)
     once = subject is None and occasion is None
@@ -208,7 +208,7 @@ async def settle_left(tx: Transaction, user_ids: Sequence[ExternalUserId]) -> in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailState:
-    """`status` and `since` are what the column says, whoever wrote it. `due`: while it waits for its time.
+    """`status` and `since` are what the column says, for every writer. `due`: while it waits for its time.
 
     `outbox` and `why`: while the outbox has it.
     """

@@ -89,7 +89,7 @@ TROUBLE: Final = (SMTPException, OSError, TimeoutError, ValueError, EOFError)
 
 
 class Encryption(Enum):
-    """`starttls`: asked for, and without it nothing is said. `tls`: from the first byte. `none`: never."""
+    """`starttls`: required before anything is sent. `tls`: from the first byte. `none`: never."""
 
     STARTTLS = "starttls"
     TLS = "tls"
@@ -131,7 +131,7 @@ class SmtpTransport:
             client.close()
 
     async def try_out(self, sender: str) -> str | None:
-        """Connect and log in, and no more. What went wrong; None where nothing did."""
+        """Connect and log in, and no more. The error, or None."""
         client = self._client(sender)
         try:
             async with asyncio.timeout(self.server.before_data):

@@ -37,7 +37,7 @@ class MailKey:
         return f"{_encode(user_id.encode())}.{_encode(self._signature(user_id.encode()))}"
 
     def user_of(self, token: str) -> ExternalUserId:
-        """Whose link it is. Raises UnknownLink."""
+        """The user of the link. Raises UnknownLink."""
         try:
             user_id, signature = map(_decode, token[:LONGEST_TOKEN].encode("ascii").split(b"."))
         except ValueError:
@@ -74,7 +74,8 @@ async def unsubscribe(tx: Transaction, user_id: ExternalUserId, *, source: Unsub
 async def unsubscribe_by_link(tx: Transaction, key: MailKey, token: str) -> ExternalUserId:
     """What the link in an e-mail does; harmless any number of times. The tx carries the system's claim.
 
-    Whoever holds the link is not known otherwise, so nothing about the user may be shown. Raises UnknownLink.
+    The holder of the link is not authenticated otherwise, so nothing about the user may be shown.
+    Raises UnknownLink.
     """
     user_id = key.user_of(token)
     await unsubscribe(tx, user_id, source=UnsubscriptionSource.LINK)

@@ -38,7 +38,7 @@ PRUNED: Final[Mapping[str, Prune]] = {
 async def check_event_lag(context: JobContext, _: Nothing) -> JobResult:
     """Warn in the log when delivery is behind; the result is what was found.
 
-    No dispatcher runs where nothing subscribes: new events are closed here then, as delivered to nobody.
+    No dispatcher runs without subscribers: new events are closed here then, as delivered to nobody.
     """
     if not known_subscribers():
         await hand_out_all(context.database, {})

@@ -217,7 +217,7 @@ async def settle(
 
 
 async def move(tx: Transaction, message: OutboxId, status: OutboxStatus, *, error: str | None) -> None:
-    """By an operator's hand, whatever it was before."""
+    """By an operator's decision, from any status."""
     await tx.run(MOVE, id=message, status=status, error=error)
     await tx.run(NOTIFY)
 

@@ -183,7 +183,7 @@ class ProfileQuery:
 
 
 class Adapter(Protocol):
-    """What every provider has. It is given the HTTP client by whoever calls and keeps no state."""
+    """What every provider has. The caller passes the HTTP client; a provider keeps no state."""
 
     declaration: Declaration
 

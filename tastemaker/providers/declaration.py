@@ -110,7 +110,7 @@ class Declaration:
     prices: Mapping[Capability, Cost] = field(default_factory=dict)
     """What one page, or one profile, costs where that is not `cost_per_page`."""
     account: str | None = None
-    """Whose limits the calls take of: adapters with one key are one account. None is the adapter's own."""
+    """The account whose limits apply: adapters with one key are one account. None is the adapter's own."""
     quotas: tuple[DailyQuota, ...] = ()
     takes_region: bool = True
     """Whether a keyword search can be limited to a country. A search says where its region has no effect."""

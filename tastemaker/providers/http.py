@@ -105,7 +105,7 @@ async def get_json(
     """One GET, from connecting to the last byte within `deadline_seconds`.
 
     An error status is an JsonResponse like any other; its meaning is the adapter's business. Raises
-    ProviderError where there is no usable answer: with a cost of no calls where nothing was sent.
+    ProviderError where there is no usable answer: with a cost of no calls if no request was sent.
     """
     asked = f"{provider} ({_host(url)})"
     try:

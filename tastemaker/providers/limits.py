@@ -55,7 +55,7 @@ ALLOWED: Final[Mapping[tuple[str, str], ConfigKey[Decimal]]] = {
 
 
 class Throttled(Exception):
-    """Everybody's limits say to come again in `seconds`; `reason` is a sentence for the person who waits."""
+    """The account's limits allow a retry after `seconds`; `reason` is a sentence for the user."""
 
     def __init__(self, seconds: float, reason: str) -> None:
         super().__init__(reason)

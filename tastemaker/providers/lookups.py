@@ -1,4 +1,4 @@
-"""Looking up one account outside a search: from what was paid for, or by a call within everybody's limits.
+"""Looking up one account outside a search: from what was paid for, or by a call within the account's limits.
 
 The call is in the ledger before it goes out, and settled when its answer is there.
 """
@@ -89,7 +89,7 @@ class LookUp:
 
 
 async def look_up(database: Database, http: httpx.AsyncClient, asked: LookUp) -> PaidPage:
-    """The account as it was told within `max_age`, or by a call within everybody's limits, in the ledger.
+    """The account as it was told within `max_age`, or by a call within the account's limits, in the ledger.
 
     Raises ProviderError.
     """
@@ -159,7 +159,7 @@ async def _begin(tx: Transaction, *, asked: LookUp) -> tuple[UUID, float]:
 
 
 async def _settle_page(tx: Transaction, *, asked: LookUp, call_id: UUID, page: Page) -> datetime:
-    """Kept for whoever asks for it within its time. When that was, by the database."""
+    """Kept for later requests within its time. When that was, by the database."""
     await _settle(tx, user_id=asked.user_id, call_id=call_id, cost=page.cost, status="charged")
     await limits.record_success(tx, asked.declaration)
     if asked.keep:

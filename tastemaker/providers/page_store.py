@@ -138,7 +138,7 @@ async def is_on_its_way(
 ) -> bool:
     """Whether another run asks for the page, or it has just come.
 
-    Nobody else can look before this transaction ends. A call of more than `seconds` is nobody's any more.
+    Nobody else can look before this transaction ends. A call of more than `seconds` has no owner any more.
     """
     await tx.run(LOCK_QUESTION, number=int.from_bytes(digest[:8], signed=True))
     return await tx.only(

@@ -18,7 +18,7 @@ GROUP: Final = "tastemaker.providers"
 """The entry point group. A point's value is a `ProviderPlugin`."""
 
 CONTRACT: Final = 1
-"""Raised when an adapter would have to be changed to go on working."""
+"""Raised when an adapter would have to be changed to keep working."""
 
 METHODS: Final[Mapping[Capability, type]] = {
     Capability.KEYWORD_SEARCH: Provider,

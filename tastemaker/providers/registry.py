@@ -51,7 +51,7 @@ class Registry:
 
     @property
     def searches(self) -> dict[Platform, Provider]:
-        """For each platform whatever answers a keyword search there."""
+        """For each platform the provider of keyword searches."""
         return {
             platform: adapter
             for platform in Platform
@@ -105,7 +105,7 @@ def load_registry(
 def live_providers(
     settings: Settings, *, youtube_contacts: bool = False, youtube_derived: bool = False
 ) -> dict[Platform, Provider]:
-    """For each platform that can be searched live whatever answers there."""
+    """For each platform that can be searched live the provider that answers there."""
     registry = load_registry(settings, youtube_contacts=youtube_contacts, youtube_derived=youtube_derived)
     return registry.searches
 

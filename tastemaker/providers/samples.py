@@ -1,4 +1,4 @@
-"""The beginning of an answer that could not be understood, kept a few days for whoever mends the adapter.
+"""The beginning of an answer that could not be understood, kept a few days for the developer of the adapter.
 
 Providers answer with people's data: no more than 4 kB of it stays, without keys and addresses, and of a storm
 only the first few.

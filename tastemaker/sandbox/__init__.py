@@ -1,1 +1,1 @@
-"""The providers' twin: their wire formats over loopback, from a corpus of made-up or imported creators."""
+"""The providers' simulator: their wire formats over loopback, from synthetic or imported data."""

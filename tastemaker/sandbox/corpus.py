@@ -182,7 +182,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def _remove_older(directory: Path, seed: int, current: Path) -> None:
-    """What an older generator made of the same seed; whoever has it open keeps reading it."""
+    """What an older generator made of the same seed; a process that has it open keeps reading it."""
     for path in directory.glob(f"synthetic-{seed}-*.sqlite3"):
         if path != current:
             path.unlink(missing_ok=True)

@@ -199,7 +199,7 @@ async def show_costs(
     until: date | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """What was spent with which provider, the dearest first."""
+    """What was spent with which provider, the most expensive first."""
 
     async def work(tx: Transaction) -> Answer:
         rows = await list_costs(

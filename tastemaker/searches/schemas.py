@@ -32,7 +32,7 @@ class NewSearch(BaseModel):
 
 
 class SearchDocument(BaseModel):
-    """`stored` creators of at most `target`; `parked_until` says when a parked one goes on."""
+    """`stored` creators of at most `target`; `parked_until` says when a parked one continues."""
 
     model_config = ConfigDict(from_attributes=True)
 

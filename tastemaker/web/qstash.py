@@ -17,7 +17,7 @@ def put_deliveries(app: FastAPI, deliveries: Deliveries) -> None:
     setattr(app.state, _NAME, deliveries)
 
 
-@router.post("/search-runs", summary="Go on with one keyword of a search")
+@router.post("/search-runs", summary="Continue one keyword of a search")
 async def search_run(request: Request) -> Response:
     """A signed call: the job's id and attempt."""
     return await _taken(request, Callback.SEARCH_RUNS)

@@ -68,7 +68,7 @@ async def serving(
 
 
 class _Server(uvicorn.Server):
-    """Signals are caught by whoever runs the loop."""
+    """The code that runs the loop handles signals."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

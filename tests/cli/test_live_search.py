@@ -136,7 +136,7 @@ def test_resume_goes_on_with_a_parked_search(
     monkeypatch.setenv("TASTEMAKER_SCRAPECREATORS_BASE_URL", provide(Faults(quota_after=1)))
     parked = cli("search", "chess", "--platform", "tiktok", "--target", "12")
     assert parked.status == ExitCode.QUOTA
-    assert "the search goes on after" in " ".join(parked.err.split())
+    assert "the search continues after" in " ".join(parked.err.split())
     (search,) = cli("searches", "list", "--json").document["searches"]
 
     monkeypatch.delenv("SCRAPECREATORS_API_KEY")

@@ -51,7 +51,7 @@ def test_of_several_the_worst_counts() -> None:
 def test_a_parked_search_says_when_and_how_it_goes_on() -> None:
     sentence = states.problem(PARKED, now=NOW)
     assert sentence == (
-        "YouTube's daily quota is used up. 120 creators are kept; the search goes on after 08:00 UTC, by "
+        "YouTube's daily quota is used up. 120 creators are kept; the search continues after 08:00 UTC, by "
         "itself where `tastemaker work` runs, or with "
         f"`tastemaker searches resume {str(PARKED.id)[:8]}`."
     )

@@ -2,7 +2,8 @@
 
 The kernel releases a lock when its last holder dies, so a lock is never stale. The server inherits
 `server.lock`, and so does every process that it forks: the lock is free only when the last of them is gone,
-whatever `postmaster.pid` says. Each process that uses the server holds a locked file of its own in `users`.
+even if `postmaster.pid` says otherwise. Each process that uses the server holds its own locked file in
+`users`.
 """
 
 import fcntl

@@ -48,7 +48,7 @@ def take_steps(
 
 
 def _take_patiently(connection: Connection, script: ScriptDirectory, number: str) -> None:
-    """A step that does not get its locks at once is rolled back, so that others go on, and retried."""
+    """A step that does not get its locks at once is rolled back, so that others continue, and retried."""
     for attempt in range(_ATTEMPTS):
         try:
             return _take(connection, script, number)

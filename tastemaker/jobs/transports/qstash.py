@@ -39,7 +39,7 @@ class Callback(StrEnum):
 
 
 class NotSigned(AppError):
-    """The call is not the signer's. What was wrong with it is for the log, not for whoever tries."""
+    """The call is not the signer's. What was wrong with it is for the log, not for the caller."""
 
     status: ClassVar[int] = 401
 
@@ -70,7 +70,7 @@ class QStash:
     keys: SigningKeys = field(repr=False)
 
     def url_of(self, callback: Callback) -> str:
-        """What a callback's token has to name, whatever host the request says it is for."""
+        """What a callback's token has to name, not the host that the request names."""
         return f"{self.public_url}{PREFIX}/{callback}"
 
 

@@ -143,7 +143,7 @@ async def announce(
     """Put a message out for each job in the window that has none for this attempt and time; how many.
 
     So not more are out than about `window`, however many wait: the next ones' turn comes as those begin.
-    `pauses`: seconds, by platform, before a run that was begun before goes on.
+    `pauses`: seconds, by platform, before a run that was begun before continues.
     """
     parameters = {
         "callbacks": orjson.dumps(dict(callbacks)).decode(),

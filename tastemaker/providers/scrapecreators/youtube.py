@@ -114,7 +114,7 @@ def _has_lists(body: Mapping[str, Any]) -> bool:
 
 
 def _items(envelope: Envelope) -> Iterator[object]:
-    """Everything found, in the order of the lists. Raises ProviderError where nothing is a list."""
+    """Everything found, in the order of the lists. Raises ProviderError if there is no list."""
     body = envelope.body
     if not any(name in body for name in LISTS) or any(
         not isinstance(body.get(name), list | None) for name in (*LISTS, "shelves")

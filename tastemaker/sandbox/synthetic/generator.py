@@ -138,7 +138,7 @@ def _post_counts(seed: int, creators: int, posts_per_creator: float) -> Iterator
 
 
 def _with_free_handles(connection: sqlite3.Connection, rows: list[CreatorRow]) -> list[CreatorRow]:
-    """A handle belongs to one account of a platform: whoever comes later gets digits behind it."""
+    """A handle belongs to one account of a platform: a later account gets digits behind it."""
     taken = _taken_handles(connection, rows)
     free = []
     for row in rows:

@@ -64,7 +64,7 @@ def prepare_merging(connection: sqlite3.Connection) -> None:
 def introduce(connection: sqlite3.Connection, seen: Observation) -> None:
     """Makes the creator of an id known by handle and name, before anything is told of anybody.
 
-    Only so it is clear which names belong to one creator alone, whatever the order of the rows.
+    Only so it is clear which names belong to one creator alone, in any order of the rows.
     """
     creator = _creator_of_id(connection, seen)
     _add_aliases(connection, creator, seen)

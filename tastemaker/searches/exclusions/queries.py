@@ -1,4 +1,4 @@
-"""Exclusions and suppressions as rows, and the deletion of a suppressed creator from everybody's results."""
+"""Exclusions and suppressions as rows, and the deletion of a suppressed creator from all results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Creators that searches leave out: excluded by a user, or suppressed by the operator for everybody.
 
 An excluded creator is neither stored in a search nor charged. A suppressed creator is not stored at all, and
-is deleted from the catalog and from everybody's results.
+is deleted from the catalog and from all results.
 """
 
 from collections.abc import Sequence

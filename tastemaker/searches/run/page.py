@@ -67,7 +67,7 @@ class PendingPage:
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """The run goes on: with `next`, or by reading its state again."""
+    """The run continues: with `next`, or by reading its state again."""
 
     next: PendingPage | None = None
 
@@ -127,7 +127,7 @@ async def commit_page(
 ) -> Continue | Done:
     """Write the page; the caller's transaction commits it. Done: the run has ended, or is another worker's.
 
-    `next_call` enters the ledger with the page, where the run goes on at once.
+    `next_call` enters the ledger with the page, if the run continues at once.
     """
     run, page = fetched.run, fetched.page
     key_id = fetched.key.id if fetched.key else NO_KEY_ID
@@ -179,7 +179,7 @@ async def is_next_wanted(tx: Transaction, fetched: FetchedPage) -> bool:
 
 
 def can_ask_ahead(fetched: FetchedPage) -> bool:
-    """Whether another page will be wanted, whatever this page brings.
+    """Whether another page will be wanted for every content of this page.
 
     Judged by the run after its last page; what others do to the search meanwhile is unknown.
     """
@@ -311,7 +311,7 @@ async def _end(tx: Transaction, fetched: FetchedPage, reason: EndReason) -> None
 
 
 def _cut(fetched: FetchedPage) -> str:
-    """What cut the keyword, and what would let it go on."""
+    """What cut the keyword off, and how to continue it."""
     pages = "1 page that was" if fetched.most_pages == 1 else f"{fetched.most_pages:,} pages that were"
     cut = f"“{fetched.run.keyword}” has more results than the {pages} read"
     if fetched.platform is not Platform.TIKTOK:

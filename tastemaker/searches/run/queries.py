@@ -139,7 +139,7 @@ LOCK_RUN = statement(
     not_null="search_status target stored has_to_wait now status position version pages barren_pages"
     " seen_cursors excludes suppresses lacks_key",
 )
-"""Search, then run: the order of locks. The call is settled whatever becomes of its page."""
+"""Search, then run: the order of locks. The call is settled even if its page is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
