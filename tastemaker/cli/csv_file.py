@@ -3,17 +3,15 @@
 import os
 import re
 import unicodedata
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from tastemaker.cli.session import Session
 from tastemaker.cli.streams import write
 from tastemaker.core.errors import Conflict, InvalidInput
-from tastemaker.core.ids import SearchId
 from tastemaker.searches.results.export import Columns, csv_chunks
-from tastemaker.searches.results.queries import FoundCreator, stream_results
+from tastemaker.searches.results.queries import FoundCreator
 
 STANDARD_OUTPUT = Path("-")
 LONGEST_SLUG = 60
@@ -26,8 +24,7 @@ class Written:
 
 
 async def write_csv(
-    session: Session,
-    search_ids: Sequence[SearchId],
+    creators: AsyncIterable[FoundCreator],
     columns: Columns,
     candidates: Iterator[Path],
     *,
@@ -35,7 +32,7 @@ async def write_csv(
     overwrite: bool = False,
 ) -> Written:
     """Write to the first of the candidates that is free. Raises OSError, Conflict."""
-    found = _Counted(stream_results(session.database, session.user.user_id, search_ids))
+    found = _Counted(creators)
     chunks = csv_chunks(found, columns, bom=bom)
     path = next(candidates)
     if path == STANDARD_OUTPUT:

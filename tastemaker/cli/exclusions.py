@@ -131,7 +131,8 @@ def readmit(
 @exclusions_app.command("import")
 def import_file(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A CSV with columns platform and handle or id.")
+        Path,
+        typer.Argument(metavar="FILE", help="A CSV that names platform and account, such as an export."),
     ],
     *,
     campaign: OfCampaign = None,

@@ -27,7 +27,13 @@ from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.searches.queries import list_runs, list_searches
 from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, Columns, columns_of
 from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, ResultPosition, Sort, make_filter
-from tastemaker.searches.results.queries import ResultsPage, count_results, list_results
+from tastemaker.searches.results.queries import (
+    ResultsPage,
+    count_results,
+    list_results,
+    stream_passing,
+    stream_results,
+)
 from tastemaker.searches.service import get_search
 from tastemaker.searches.types import Outcome, Run, Search
 
@@ -82,22 +88,24 @@ Reference = Annotated[
 ]
 
 
+SortBy = Annotated[Sort, typer.Option("--sort", help="The largest first; position is the order of arrival.")]
+MinFollowers = Annotated[
+    int | None, typer.Option("--min-followers", metavar="N", help="Only with at least so many.")
+]
+MaxFollowers = Annotated[
+    int | None, typer.Option("--max-followers", metavar="N", help="Only with at most so many.")
+]
+HasEmail = Annotated[bool, typer.Option("--has-email", help="Only those who show an e-mail address.")]
+
+
 @results_app.command()
 def results(
     reference: Reference,
     *,
-    sort: Annotated[
-        Sort, typer.Option("--sort", help="The largest first; position is the order of arrival.")
-    ] = Sort.POSITION,
-    min_followers: Annotated[
-        int | None, typer.Option("--min-followers", metavar="N", help="Only with at least so many.")
-    ] = None,
-    max_followers: Annotated[
-        int | None, typer.Option("--max-followers", metavar="N", help="Only with at most so many.")
-    ] = None,
-    has_email: Annotated[
-        bool, typer.Option("--has-email", help="Only those who show an e-mail address.")
-    ] = False,
+    sort: SortBy = Sort.POSITION,
+    min_followers: MinFollowers = None,
+    max_followers: MaxFollowers = None,
+    has_email: HasEmail = False,
     limit: Annotated[
         int | None,
         typer.Option("--limit", metavar="N", min=1, help="How many (default: 20; all with --json)."),
@@ -111,9 +119,16 @@ def results(
 
 
 @export_app.command()
-def export(
+def export(  # noqa: PLR0913 - the options of a command
     reference: Reference,
     *,
+    sort: SortBy = Sort.POSITION,
+    min_followers: MinFollowers = None,
+    max_followers: MaxFollowers = None,
+    has_email: HasEmail = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="How many at most (default: all).")
+    ] = None,
     file_format: Annotated[  # noqa: ARG001 - there is one, and Typer has checked it
         Format, typer.Option("--format", help="The kind of file.")
     ] = Format.CSV,
@@ -133,14 +148,19 @@ def export(
     """Write the creators that a search or a campaign found into a file."""
     if as_json and output == STANDARD_OUTPUT:
         raise InvalidInput("With --json standard output is taken; name a file with -o.")
+    wanted = make_filter(min_followers=min_followers, max_followers=max_followers, has_email=has_email)
     refuse_unwritable(output, overwrite=overwrite)
 
     async def work(session: Session) -> None:
         async with transaction(session.database, session.user.claim) as tx:
             meant = await find_meant(tx, session.user, reference)
         candidates = iter([output]) if output else free_names(meant.file_name, folder=Path.cwd())
-        ids = [search.id for search in meant.searches]
-        written = await write_csv(session, ids, meant.columns, candidates, bom=bom, overwrite=overwrite)
+        database, user_id, ids = session.database, session.user.user_id, [one.id for one in meant.searches]
+        if wanted == EVERYTHING and sort is Sort.POSITION and limit is None:
+            found = stream_results(database, user_id, ids)
+        else:
+            found = stream_passing(database, user_id, ids, wanted=wanted, sort=sort, limit=limit)
+        written = await write_csv(found, meant.columns, candidates, bom=bom, overwrite=overwrite)
         if as_json:
             document = {"path": written.path, "creators": written.creators, "columns": list(meant.columns)}
             screen.write_json(document)

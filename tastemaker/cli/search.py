@@ -41,7 +41,7 @@ class Wish:
     """What was typed."""
 
     keywords: Sequence[str]
-    platform: str | None
+    platforms: Sequence[str]
     target: int
     campaign: str | None
     region: str | None
@@ -49,6 +49,7 @@ class Wish:
     output: Path | None
     estimate: bool
     max_cost: str | None
+    exclude_campaigns: Sequence[str]
     as_json: bool
 
 
@@ -63,20 +64,32 @@ class Plan:
     notice: str | None
 
 
+Platforms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--platform",
+        metavar="NAME",
+        help="youtube, tiktok, instagram or all; repeat it, or separate by commas."
+        " Default: all with a key, or the sandbox's.",
+    ),
+]
+ExcludedCampaigns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude-campaign",
+        metavar="CAMPAIGN",
+        help="Leave out the creators that this campaign found; repeat it for several.",
+    ),
+]
+
+
 @search_app.command()
 def search(  # noqa: PLR0913 - the options of a command
     keywords: Annotated[
         list[str], typer.Argument(metavar="KEYWORD...", help="What to search for; each is searched.")
     ],
     *,
-    platform: Annotated[
-        str | None,
-        typer.Option(
-            "--platform",
-            metavar="NAME",
-            help="youtube, tiktok, instagram or all. Without it: all there are keys for, or the sandbox's.",
-        ),
-    ] = None,
+    platform: Platforms = None,
     target: Annotated[
         int, typer.Option("--target", metavar="N", help="How many creators at most, on each platform.")
     ] = 100,
@@ -101,6 +114,7 @@ def search(  # noqa: PLR0913 - the options of a command
         str | None,
         typer.Option("--max-cost", metavar="USD", help="What it may cost at most, on each platform."),
     ] = None,
+    exclude_campaign: ExcludedCampaigns = None,
     as_json: Json = False,
 ) -> int:
     """Search for creators, show them, and write a CSV.
@@ -110,7 +124,7 @@ def search(  # noqa: PLR0913 - the options of a command
     return prepare(
         Wish(
             keywords=keywords,
-            platform=platform,
+            platforms=platform or (),
             target=target,
             campaign=campaign,
             region=region,
@@ -118,6 +132,7 @@ def search(  # noqa: PLR0913 - the options of a command
             output=output,
             estimate=estimate,
             max_cost=max_cost,
+            exclude_campaigns=exclude_campaign or (),
             as_json=as_json,
         )
     )
@@ -126,7 +141,7 @@ def search(  # noqa: PLR0913 - the options of a command
 def prepare(wish: Wish) -> ExitCode:
     """Raises InvalidInput before anything is started; DatabaseUnavailable, LimitReached, Conflict."""
     settings = get_settings()
-    choice = choose(settings, wish.platform, sandbox=wish.sandbox)
+    choice = choose(settings, wish.platforms, sandbox=wish.sandbox)
     max_cost = None if wish.max_cost is None else parse_dollars(wish.max_cost)
     requests = [
         make_request(

@@ -42,7 +42,10 @@ from tastemaker.searches.types import LIVE, SANDBOX, Search
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """Searches of one campaign on their way. `continued`: those that had begun before."""
+    """Searches of one campaign on their way. `continued`: those that had begun before.
+
+    `excluded`: how many creators `--exclude-campaign` leaves out; None without it.
+    """
 
     campaign: Campaign
     searches: Sequence[Search]
@@ -54,6 +57,7 @@ class Begun:
     notice: str | None = None
     left_out: Sequence[Platform] = ()
     without_region: Sequence[Platform] = ()
+    excluded: int | None = None
 
     @property
     def reference(self) -> str:
@@ -75,6 +79,7 @@ async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
             campaign_name=wish.campaign,
             today=utc_now().date(),
             source=choice.source,
+            exclude_campaigns=wish.exclude_campaigns,
         ),
     )
     begun = Begun(
@@ -88,6 +93,7 @@ async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
         notice=plan.notice,
         left_out=choice.left_out,
         without_region=without_region,
+        excluded=asked.excluded,
     )
     return await finish(session, begun)
 
@@ -149,6 +155,8 @@ def _say_what_begins(begun: Begun) -> None:
         screen.say(f"Continuing the search interrupted at {stored:,} of {target:,}: {keywords}")
     else:
         screen.say(f"Searching for {keywords}")
+    if begun.excluded is not None:
+        screen.say(f"{counted(begun.excluded, 'creator')} of other campaigns left out.")
     for platform in begun.without_region:
         screen.say(f"{platform.value} is searched everywhere: its provider ignores --region.", style="yellow")
 
@@ -162,7 +170,8 @@ async def _write(session: Session, begun: Begun, searches: Sequence[Search]) -> 
     named = iter([begun.output]) if begun.output is not None else None
     candidates = named or free_names(begun.campaign.name, folder=Path.cwd())
     try:
-        return await write_csv(session, ids, columns, candidates)
+        found = stream_results(session.database, session.user.user_id, ids)
+        return await write_csv(found, columns, candidates)
     except OSError as error:
         command = f"tastemaker export {shlex.quote(begun.reference)} -o FILE"
         if named:
@@ -229,6 +238,7 @@ def _document(session: Session, begun: Begun, searches: Sequence[Search]) -> dic
     return {
         "source": begun.source,
         "notice": begun.notice,
+        "excluded": begun.excluded,
         "region_ignored_by": begun.without_region,
         "left_out": [{"platform": one, "needs": needed_for(session.settings, one)} for one in begun.left_out],
         "stored_in": session.where,

@@ -30,10 +30,14 @@ ALL = "all"
 PLATFORMS = (Platform.YOUTUBE, Platform.TIKTOK, Platform.INSTAGRAM)
 
 
-def choose(settings: Settings, platform: str | None, *, sandbox: bool) -> SourceChoice:
-    """Raises InvalidInput for an unknown platform, and for one without a key while others have one."""
-    everything = platform is None or platform.strip().lower() == ALL
-    wanted = PLATFORMS if everything else (Platform.parse(platform or ""),)
+def choose(settings: Settings, platforms: Sequence[str], *, sandbox: bool) -> SourceChoice:
+    """`platforms` are names and comma lists of names; none is all.
+
+    Raises InvalidInput for an unknown platform, and for one without a key while others have one.
+    """
+    names = [name.strip() for given in platforms for name in given.split(",") if name.strip()]
+    everything = not names or ALL in map(str.lower, names)
+    wanted = PLATFORMS if everything else tuple(dict.fromkeys(map(Platform.parse, names)))
     choice = choose_source(live_platforms(settings), wanted, sandbox=sandbox)
     if not everything and choice.left_out:
         instead = " Set it, or add --sandbox for made-up creators."

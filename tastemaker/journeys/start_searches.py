@@ -4,7 +4,7 @@ Repeating the same request continues the unfinished searches instead of starting
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from tastemaker.accounts.current_user import CurrentUser
@@ -14,6 +14,7 @@ from tastemaker.campaigns.service import NAME_LENGTH, ensure_campaign, get_campa
 from tastemaker.core.text import clean_line
 from tastemaker.db.transaction import Transaction
 from tastemaker.searches import queries
+from tastemaker.searches.exclusions.service import exclude_found
 from tastemaker.searches.service import resume_search, start_search
 from tastemaker.searches.types import Search, SearchRequest
 
@@ -22,11 +23,15 @@ MOST_SEARCHES = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStart:
-    """`searches` are in the order of the requests; `continued` are those that had begun before."""
+    """`searches` are in the order of the requests; `continued` are those that had begun before.
+
+    `excluded`: how many creators of other campaigns the searches leave out; None where none was named.
+    """
 
     campaign: Campaign
     searches: Sequence[Search]
     continued: Sequence[Search]
+    excluded: int | None = None
 
 
 async def start_or_continue(
@@ -37,12 +42,35 @@ async def start_or_continue(
     campaign_name: str | None,
     today: date,
     source: str,
+    exclude_campaigns: Sequence[str] = (),
 ) -> CampaignStart:
     """Continue the unfinished searches for exactly this, or start one per request, all or none.
 
-    Without a name the campaign is called after the keywords and the day. Raises LimitReached, Conflict,
-    InvalidInput.
+    Without a name the campaign is called after the keywords and the day. What `exclude_campaigns` found is
+    put on the campaign's list of exclusions. Raises LimitReached, Conflict, InvalidInput, NotFound.
     """
+    others = [await get_campaign(tx, user, name) for name in exclude_campaigns]
+    begun = await _start_or_continue(tx, user, requests, campaign_name, today, source)
+    if not others:
+        return begun
+    excluded = [await exclude_found(tx, user, of=other, campaign_id=begun.campaign.id) for other in others]
+    return replace(begun, excluded=sum(excluded))
+
+
+def default_name(keywords: Sequence[str], today: date) -> str:
+    """`chess, makeup · 2026-11-23`, within the length of a campaign's name."""
+    ending = f" · {today.isoformat()}"
+    return _shortened(", ".join(keywords), NAME_LENGTH - len(ending)) + ending
+
+
+async def _start_or_continue(
+    tx: Transaction,
+    user: CurrentUser,
+    requests: Sequence[SearchRequest],
+    campaign_name: str | None,
+    today: date,
+    source: str,
+) -> CampaignStart:
     unfinished = await _unfinished(tx, user, requests, campaign_name, source)
     if not unfinished:
         name = campaign_name or default_name(requests[0].keywords, today)
@@ -59,12 +87,6 @@ async def start_or_continue(
         else:
             searches.append(await resume_search(tx, user, known) if known.status.is_open else known)
     return CampaignStart(campaign=campaign, searches=searches, continued=unfinished)
-
-
-def default_name(keywords: Sequence[str], today: date) -> str:
-    """`chess, makeup · 2026-11-23`, within the length of a campaign's name."""
-    ending = f" · {today.isoformat()}"
-    return _shortened(", ".join(keywords), NAME_LENGTH - len(ending)) + ending
 
 
 async def _unfinished(

@@ -124,6 +124,7 @@ class CreatorDocument(BaseModel):
     links: list[str]
     verified: bool | None
     country: str | None
+    language: str | None
     profile_url: str | None
     post_text: str | None
     post_url: str | None

@@ -23,6 +23,7 @@ def found(name: str | None = "Anna Kowalska", handle: str | None = "annak", **fi
         "links": (),
         "verified": None,
         "country": None,
+        "language": None,
         "profile_url": None,
         "post_text": None,
         "post_url": None,

@@ -23,6 +23,38 @@ def test_a_list_of_exclusions_on_the_command_line(cli: CommandLine, tmp_path: Pa
     assert cli("exclusions", "import", str(tmp_path / "none.csv")).status == ExitCode.FAILED
 
 
+def test_last_months_export_is_a_list_of_exclusions(cli: CommandLine) -> None:
+    search = ("search", "chess", "--platform", "tiktok,youtube", "--json", "--campaign")
+    last = cli(*search, "last month", "--target", "5").document
+    held = {(one["platform"], one["stable_id"]) for one in last["creators"]}
+    assert (len(held), len(last["searches"])) == (10, 2)
+    for reference in ("last month", *(one["id"] for one in last["searches"])):
+        file = Path(f"{reference}.csv")
+        cli("export", reference, "-o", str(file))
+        told = cli("exclusions", "import", str(file), "--json")
+        assert (told.status, sum(told.document.values())) == (0, 10 if reference == "last month" else 5)
+    assert told.document["added"] == 0
+    this = cli(*search, "this month", "--target", "5").document
+    assert this["found"] == 10
+    assert not held & {(one["platform"], one["stable_id"]) for one in this["creators"]}
+
+
+def test_a_search_leaves_out_what_another_campaign_found(cli: CommandLine) -> None:
+    both = ("--platform", "tiktok", "--platform", "youtube")
+    search = ("search", "chess", *both, "--target", "5", "--campaign")
+    last = cli(*search, "last month", "--json").document
+    this = cli(*search, "this month", "--exclude-campaign", "last month", "--json").document
+    held = {(one["platform"], one["stable_id"]) for one in last["creators"]}
+    assert (last["excluded"], this["excluded"], this["found"]) == (None, 10, 10)
+    assert not held & {(one["platform"], one["stable_id"]) for one in this["creators"]}
+    lists = cli("exclusions", "list", "--json").document["exclusions"]
+    assert {one["campaign_id"] for one in lists} == {this["campaign"]["id"]}
+    told = cli(*search, "next month", "--exclude-campaign", "this month", "--exclude-campaign", "last month")
+    assert "20 creators of other campaigns left out." in told.err
+    assert cli(*search, "never", "--exclude-campaign", "nothing").status == ExitCode.NOT_FOUND
+    assert cli("searches", "list", "--campaign", "never").status == ExitCode.NOT_FOUND
+
+
 def test_a_suppressed_creator_is_gone_and_not_named(cli: CommandLine) -> None:
     search = ("search", "chess", "--target", "5", "--platform", "tiktok", "--json", "--campaign")
     found = cli(*search, "one").document["creators"]

@@ -94,6 +94,16 @@ def test_an_export_is_safe_exact_and_named_after_the_campaign(hostile: CommandLi
     assert evil["Followers"] == "5000000000"
 
 
+def test_an_export_takes_the_filters_order_and_limit_of_results(hostile: CommandLine, here: Path) -> None:
+    options = ("--sort", "likes", "--max-followers", "10", "--limit", "5")
+    shown = hostile("results", "c", *options, "--json").document["creators"]
+    assert hostile("export", "c", *options, "-o", "five.csv").out == "5 creators written to five.csv\n"
+    assert [row["Handle"] for row in read(here / "five.csv")] == [one["handle"] or "" for one in shown]
+    hostile("export", "c", "--has-email", "--min-followers", "1000", "-o", "evil.csv")
+    assert [row["Email"] for row in read(here / "evil.csv")] == ["evil@example.org"]
+    assert hostile("export", "c", "--min-followers", "9", "--max-followers", "1").status == ExitCode.USAGE
+
+
 def test_an_export_of_a_search_has_its_platforms_columns(hostile: CommandLine, here: Path) -> None:
     searches = hostile("searches", "list", "--json").document["searches"]
     tiktok, youtube = (search_on(searches, name) for name in ("TikTok", "YouTube"))

@@ -25,6 +25,7 @@ CAMPAIGN_HEADER = (
     "Platform,Creator/Channel Name,Followers,Video/Content URL,Title/Description,Views,Likes,Comments,Shares,"
     "Duration (seconds),Hashtags,Date,Keywords,Email"
 )
+ADDED_HEADER = "Handle,Name,Profile URL,Matched in,Language,Country,E-mail"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,29 @@ CAMPAIGN_HEADER = (
     ],
 )
 async def test_the_columns_are_those_people_rely_on(platforms: list[Platform], header: str) -> None:
-    assert await written([], columns_of(platforms)) == f"{header}\r\n"
+    assert await written([], columns_of(platforms)) == f"{header},{ADDED_HEADER}\r\n"
+
+
+async def test_what_identifies_a_creator_comes_after_the_columns_people_rely_on() -> None:
+    creator = found(
+        name="Anna",
+        profile_url="https://www.tiktok.com/@anna",
+        matched_in=("post", "bio"),
+        language="pl",
+        country="PL",
+        emails=("a@example.org", "b@example.org"),
+    )
+    for columns in (POST_COLUMNS, CAMPAIGN_COLUMNS, columns_of([Platform.YOUTUBE])):
+        (row,) = rows(await written([creator], columns))
+        assert [row[name] for name in ADDED_HEADER.split(",")] == [
+            "anna",
+            "Anna",
+            "https://www.tiktok.com/@anna",
+            "post; bio",
+            "pl",
+            "PL",
+            "a@example.org",
+        ]
 
 
 async def test_numbers_are_exact_and_the_unknown_is_empty() -> None:
@@ -124,6 +147,7 @@ def found(**fields: object) -> FoundCreator:
         "links": (),
         "verified": None,
         "country": None,
+        "language": None,
         "profile_url": None,
         "post_text": "on chess",
         "post_url": "https://video.example.com/1",

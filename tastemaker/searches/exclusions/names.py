@@ -12,6 +12,10 @@ from tastemaker.core.platforms import Platform
 from tastemaker.core.private_files import ensure_secret, find_secret
 from tastemaker.core.settings import Settings
 from tastemaker.db.enums import ExclusionKind
+from tastemaker.searches.results.export import FORMULA_STARTS
+
+NAMING_COLUMNS = ("id", "profile url", "handle", "username")
+"""What may name an account in a list; the first that a row fills counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +37,31 @@ def name_creator(platform: str, name: str, *, is_id: bool = False) -> CreatorNam
 
 
 def read_list(lines: Iterable[str]) -> Iterator[CreatorName]:
-    """A CSV with the columns `platform` and `handle` or `id`, in any order.
+    """A CSV with the column `platform` and one that names the account, in any order; also our own export.
 
     Raises InvalidInput, with the line, where a row names nobody: a list is never taken in part.
     """
     rows = csv.DictReader(lines)
     columns = {name.strip().lower(): name for name in rows.fieldnames or ()}
-    if "platform" not in columns or not columns.keys() & {"handle", "id"}:
-        raise InvalidInput("The list needs a first line with `platform` and `handle` or `id`.")
+    naming = [name for name in NAMING_COLUMNS if name in columns]
+    if "platform" not in columns or not naming:
+        raise InvalidInput(
+            "The list needs a first line with `platform` and `id`, `profile url`, `handle` or `username`."
+        )
     for row in rows:
-        said = {name: (row[column] or "").strip() for name, column in columns.items()}
+        said = {name: _unmarked((row[column] or "").strip()) for name, column in columns.items()}
         if not any(said.values()):
             continue
+        column = next((name for name in naming if said[name]), naming[0])
         try:
-            by_id = said.get("id")
-            yield name_creator(said["platform"], by_id or said.get("handle") or "", is_id=bool(by_id))
+            yield name_creator(said["platform"], said[column], is_id=column == "id")
         except InvalidInput as error:
             raise InvalidInput(f"Line {rows.line_num}: {error}") from None
+
+
+def _unmarked(value: str) -> str:
+    """A value of our own export without the apostrophe that marks it as text in a spreadsheet."""
+    return value[1:] if value.startswith(tuple(f"'{start}" for start in FORMULA_STARTS)) else value
 
 
 FILE = "suppression.key"

@@ -52,6 +52,25 @@ ADD = statement("""
     ON CONFLICT DO NOTHING
 """)
 
+ADD_FOUND = statement("""
+    INSERT INTO exclusions (tenant_id, campaign_id, platform, kind, value, note, created_at)
+    SELECT DISTINCT %(user_id)s, CAST(%(campaign_id)s AS uuid), c.platform, 'stable_id', c.stable_id,
+           CAST(%(note)s AS text), app_now()
+    FROM search_creators c JOIN scraping_jobs j ON j.id = c.job_id AND j.user_id = c.tenant_id
+    WHERE c.tenant_id = %(user_id)s AND j.campaign_id = %(found_by)s
+    ON CONFLICT DO NOTHING
+""")
+
+COUNT_FOUND = statement(
+    """
+    SELECT count(DISTINCT (c.platform, c.stable_id))
+    FROM search_creators c JOIN scraping_jobs j ON j.id = c.job_id AND j.user_id = c.tenant_id
+    WHERE c.tenant_id = %(user_id)s AND j.campaign_id = %(found_by)s
+    """,
+    int,
+    not_null="count",
+)
+
 REMOVE = statement("""
     DELETE FROM exclusions
     WHERE tenant_id = %(user_id)s AND campaign_id IS NOT DISTINCT FROM CAST(%(campaign_id)s AS uuid)

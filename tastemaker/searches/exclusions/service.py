@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.campaigns.queries import Campaign
 from tastemaker.core.accounts import fold_handle
 from tastemaker.core.errors import AppError, ExitCode, NotFound
 from tastemaker.core.ids import CampaignId, new_id
@@ -56,6 +57,20 @@ async def exclude(
     if added:
         await _record(tx, user, ExclusionsChanged(campaign_id=campaign_id, added=added, removed=0))
     return added
+
+
+async def exclude_found(tx: Transaction, user: CurrentUser, *, of: Campaign, campaign_id: CampaignId) -> int:
+    """Put the creators that campaign `of` found on the other one's list; how many it found."""
+    added = await tx.run(
+        queries.ADD_FOUND,
+        user_id=user.user_id,
+        campaign_id=campaign_id,
+        found_by=of.id,
+        note=f"Found by the campaign {of.name}.",
+    )
+    if added:
+        await _record(tx, user, ExclusionsChanged(campaign_id=campaign_id, added=added, removed=0))
+    return await tx.only(queries.COUNT_FOUND, user_id=user.user_id, found_by=of.id)
 
 
 async def remove_exclusion(

@@ -31,6 +31,18 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uf
 CHUNK_CHARACTERS = 64_000
 
 
+ADDED_COLUMNS: Columns = {
+    "Handle": lambda found: found.handle,
+    "Name": lambda found: found.name,
+    "Profile URL": lambda found: found.profile_url,
+    "Matched in": lambda found: SEPARATOR.join(found.matched_in),
+    "Language": lambda found: found.language,
+    "Country": lambda found: found.country,
+    "E-mail": lambda found: found.emails[0] if found.emails else None,
+}
+"""After the columns of every layout. `E-mail` is one address, the first of `Email`."""
+
+
 POST_COLUMNS: Columns = {
     "Username": lambda found: found.handle or found.name,
     "Followers": lambda found: found.followers,
@@ -46,6 +58,7 @@ POST_COLUMNS: Columns = {
     "Created Date": lambda found: _date(found.post_published_at),
     "Keywords": lambda found: found.keyword,
     "Platform": lambda found: found.platform.value,
+    **ADDED_COLUMNS,
 }
 """A search on TikTok; on Instagram too, whose results are the same kind of thing: a username and a post."""
 
@@ -63,6 +76,7 @@ CHANNEL_COLUMNS: Columns = {
     "Hashtags": lambda found: SEPARATOR.join(found.hashtags),
     "Keywords": lambda found: found.keyword,
     "Platform": lambda found: found.platform.value,
+    **ADDED_COLUMNS,
 }
 
 
@@ -81,6 +95,7 @@ CAMPAIGN_COLUMNS: Columns = {
     "Date": lambda found: _date(found.post_published_at),
     "Keywords": lambda found: found.keyword,
     "Email": lambda found: SEPARATOR.join(found.emails),
+    **ADDED_COLUMNS,
 }
 
 

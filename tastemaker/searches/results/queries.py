@@ -14,7 +14,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
 from tastemaker.db.pool import Database
 from tastemaker.db.statements import any_of, composed, one_of, statement
-from tastemaker.db.transaction import Transaction, read_many
+from tastemaker.db.transaction import Transaction, read_many, transaction
 from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, ResultPosition, Sort
 
 
@@ -33,6 +33,7 @@ class FoundCreator:
     links: tuple[str, ...]
     verified: bool | None
     country: str | None
+    language: str | None
     profile_url: str | None
     post_text: str | None
     post_url: str | None
@@ -66,7 +67,7 @@ class SortedCreator(FoundCreator):
 COLUMNS: Final = """
     found.position, found.platform, found.stable_id, found.matched_in, found.job_id AS search_id,
     creator.handle, creator.name, creator.followers, creator.bio, creator.emails, creator.links,
-    creator.verified, creator.country, creator.profile_url,
+    creator.verified, creator.country, creator.language, creator.profile_url,
     post.text AS post_text, post.url AS post_url, post.published_at AS post_published_at,
     post.views, post.likes, post.comments, post.shares, post.duration_seconds,
     coalesce(post.hashtags, ARRAY[]::text[]) AS hashtags, run.keyword"""
@@ -206,6 +207,39 @@ async def stream_results(
                 yield creator
             is_last = len(page) < page_size
             position = page[-1].position if page else position
+
+
+async def stream_passing(
+    database: Database,
+    user_id: ExternalUserId,
+    search_ids: Sequence[SearchId],
+    *,
+    wanted: ResultFilter,
+    sort: Sort,
+    limit: int | None,
+    page_size: int = 1000,
+) -> AsyncIterator[FoundCreator]:
+    """Those that pass, in that order, at most `limit`, a page in memory at a time.
+
+    Each page is its own transaction, as in `stream_results`, which reads everything faster.
+    """
+    left, after = limit, None
+    while left is None or left > 0:
+        async with transaction(database, Tenant(user_id)) as tx:
+            page = await list_results(
+                tx,
+                user_id,
+                search_ids,
+                wanted=wanted,
+                sort=sort,
+                after=after,
+                limit=page_size if left is None else min(page_size, left),
+            )
+        for creator in page.creators:
+            yield creator
+        left = None if left is None else left - len(page.creators)
+        if (after := page.next) is None:
+            return
 
 
 def _without_key(row: SortedCreator) -> FoundCreator:
