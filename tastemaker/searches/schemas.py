@@ -109,7 +109,10 @@ class SearchesDocument(BaseModel):
 
 
 class CreatorDocument(BaseModel):
-    """A creator as the catalog knows them now, and the post that matched. Unknown is null."""
+    """A creator as the catalog knows them now, and the post that is shown. Unknown is null.
+
+    The post carries the keyword if `matched_in` has post, description, hashtag or tag.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -2,7 +2,7 @@ import pytest
 
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Creator, Post
-from tastemaker.searches.results.documents import best_post, matched_fields
+from tastemaker.searches.results.documents import evidence_of
 
 
 def creator(**fields: str) -> Creator:
@@ -37,13 +37,28 @@ def post(text: str, *hashtags: str, post_id: str = "1") -> Post:
 def test_the_fields_that_carry_every_word(
     keyword: str, who: Creator, posts: list[Post], expected: list[str]
 ) -> None:
-    assert matched_fields(keyword, who, posts) == expected
+    assert evidence_of(keyword, who, posts).matched_in == expected
 
 
 def test_the_post_that_carries_the_keyword_is_shown() -> None:
+    posts = [post("about tea", post_id="1"), post("about chess", post_id="2"), post("", "chess", post_id="3")]
+    evidence = evidence_of("chess", creator(bio="chess"), posts)
+    assert evidence.post is posts[1]
+    assert evidence.matched_in == ["post", "bio"]  # not the hashtag, which another post has
+
+
+def test_a_post_whose_fields_carry_the_words_only_together_is_no_match() -> None:
+    posts = [post("vegan", "food", post_id="1"), post("vegan food", post_id="2")]
+    assert evidence_of("vegan food", creator(), posts).post is posts[1]
+
+
+@pytest.mark.parametrize(("bio", "matched"), [("poker every day", ["bio"]), ("", [])])
+def test_a_post_without_the_keyword_is_shown_but_never_called_a_match(bio: str, matched: list[str]) -> None:
     posts = [post("about tea", post_id="1"), post("about chess", post_id="2")]
-    best = best_post("chess", posts)
-    assert best is not None
-    assert best.post_id == "2"
-    assert best_post("poker", posts) is posts[0]
-    assert best_post("chess", []) is None
+    evidence = evidence_of("poker", creator(bio=bio), posts)
+    assert evidence.post is posts[0]
+    assert evidence.matched_in == matched
+
+
+def test_a_creator_without_posts_has_none_to_show() -> None:
+    assert evidence_of("chess", creator(handle="GothicChess"), []).post is None

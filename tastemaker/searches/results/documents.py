@@ -6,10 +6,11 @@ types per platform, so this form is frozen. What it cannot say (ids, provenance)
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from tastemaker.core.folding import term
+from tastemaker.core.folding import Term, term
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Creator, Post
 
@@ -20,7 +21,7 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def to_document(creator: Creator, post: Post | None, keyword: str) -> Document:
-    """One element of the array. `post` is the one that matched."""
+    """One element of the array. `post` is the one that is shown."""
     return {
         "creator": _creator(creator),
         "video": _video(post),
@@ -96,31 +97,42 @@ def _owner_id(stable_id: str) -> int | str:
     return int(stable_id) if _NUMBER.fullmatch(stable_id) else stable_id
 
 
-def matched_fields(keyword: str, creator: Creator, posts: Iterable[Post]) -> list[str]:
-    """Of post, description, hashtag, tag, name, handle, bio: those in which the keyword occurs.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a creator is in the results: the post that is shown, and the fields that carry the keyword.
 
-    By the matching of `core.folding`: every word in one of the texts of that kind, or all of it written
-    together or apart (`make-up` for `makeup`, #veganfood for `vegan food`).
+    `matched_in` has post, description, hashtag and tag only if this very post carries the keyword there, and
+    name, handle and bio. Without one of the first four the post is what the provider answered first for the
+    keyword, and no match.
     """
-    posts = list(posts)
-    fields: dict[str, Sequence[Iterable[str | None]]] = {
-        "post": [(post.text,) for post in posts],
-        "description": [(post.description,) for post in posts],
-        "hashtag": [post.hashtags for post in posts],
-        "tag": [post.tags for post in posts],
-        "name": [(creator.name,)],
-        "handle": [(creator.handle,)],
-        "bio": [(creator.bio,)],
-    }
-    wanted = term(keyword)
-    return [name for name, groups in fields.items() if any(map(wanted.occurs_in, groups))]
+
+    post: Post | None
+    matched_in: Sequence[str]
 
 
-def best_post(keyword: str, posts: Iterable[Post]) -> Post | None:
-    """The first post that carries the keyword, else the provider's first."""
+def evidence_of(keyword: str, creator: Creator, posts: Sequence[Post]) -> Evidence:
+    """The first post that carries the keyword, else the provider's first.
+
+    By the matching of `core.folding`: every word in one field, or all of it written together or apart
+    (`make-up` for `makeup`, #veganfood for `vegan food`).
+    """
     wanted = term(keyword)
-    posts = list(posts)
+    of_creator = _fields_of(
+        wanted, {"name": [creator.name], "handle": [creator.handle], "bio": [creator.bio]}
+    )
     for post in posts:
-        if wanted.occurs_in((post.text, post.description, *post.hashtags, *post.tags)):
-            return post
-    return posts[0] if posts else None
+        if of_post := _fields_of(
+            wanted,
+            {
+                "post": [post.text],
+                "description": [post.description],
+                "hashtag": post.hashtags,
+                "tag": post.tags,
+            },
+        ):
+            return Evidence(post, [*of_post, *of_creator])
+    return Evidence(posts[0] if posts else None, of_creator)
+
+
+def _fields_of(wanted: Term, texts: Mapping[str, Iterable[str | None]]) -> list[str]:
+    return [field for field, values in texts.items() if wanted.occurs_in(values)]

@@ -20,7 +20,7 @@ from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, ResultP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundCreator:
-    """A row of the results: the creator as the catalog has it now, and the post that matched."""
+    """A row of the results: the creator as the catalog has it now, and the post that is shown."""
 
     position: int
     platform: Platform

@@ -23,7 +23,7 @@ from tastemaker.providers.page_store import PaidPage
 from tastemaker.searches.exclusions.filter import FilteredPage, filter_page
 from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.maintenance import publish_merges
-from tastemaker.searches.results.documents import best_post, matched_fields, to_document
+from tastemaker.searches.results.documents import evidence_of, to_document
 from tastemaker.searches.run import queries
 from tastemaker.searches.run.call_queries import PlannedCall, begin_call
 from tastemaker.searches.run.queries import LockedRun, NewResults, RunState
@@ -256,14 +256,14 @@ def _new_results(
 ) -> NewResults:
     keyword = fetched.run.keyword
     posts = _posts_by_creator(catalogued.page.posts)
-    best = {creator.stable_id: best_post(keyword, posts.get(creator.stable_id, ())) for creator in new}
+    shown = [evidence_of(keyword, creator, posts.get(creator.stable_id, ())) for creator in new]
     return NewResults(
         platform=fetched.platform,
-        documents=[to_document(creator, best[creator.stable_id], keyword) for creator in new],
+        documents=[to_document(creator, one.post, keyword) for creator, one in zip(new, shown, strict=True)],
         stable_ids=[creator.stable_id for creator in new],
         creator_ids=[catalogued.creator_ids[creator.stable_id] for creator in new],
-        post_ids=[catalogued.post_ids[post.post_id] if post else None for post in best.values()],
-        matched_in=[matched_fields(keyword, creator, posts.get(creator.stable_id, ())) for creator in new],
+        post_ids=[catalogued.post_ids[one.post.post_id] if one.post else None for one in shown],
+        matched_in=[one.matched_in for one in shown],
         now=locked.now,
         expires_at=fetched.provenance.expires_at(fetched.fetched_at or locked.now),
     )
