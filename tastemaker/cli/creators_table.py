@@ -184,6 +184,15 @@ def suggestion(searches: Sequence[Search], *, is_made_up: bool) -> str | None:
     return f"Try {fewer}a more general word, another spelling or language, or another --platform."
 
 
+def show_skipped(searches: Sequence[Search]) -> None:
+    """What the pages had that is in no result."""
+    for search in searches:
+        if search.skipped:
+            verb = "was" if search.skipped == 1 else "were"
+            what = f"{counted(search.skipped, 'item')} of {search.platform.value}'s answers"
+            screen.show(Text(f"{what} could not be understood and {verb} skipped.", style="yellow"))
+
+
 def keyword_count(searches: Sequence[Search]) -> int:
     return len({keyword for search in searches for keyword in search.keywords})
 

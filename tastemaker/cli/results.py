@@ -212,6 +212,7 @@ async def _show(session: Session, meant: Meant, question: Question, *, found: in
     where = f"campaign “{plain(meant.name)}”" if meant.campaign else f"search {meant.name}"
     share = f"{passing:,} of " if question.wanted != EVERYTHING else ""
     screen.show(Text(f"{share}{counted(found, 'creator')} in {where}.", style="bold"))
+    report.show_skipped(meant.searches)
 
 
 async def _cut_off(

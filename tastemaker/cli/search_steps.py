@@ -193,6 +193,7 @@ async def _tell(
         report.show_more(total - len(page.creators), begun.reference, options="", total=total)
         report.show_policy_note(searches, page.creators)
     screen.show(Text(report.total_line(searches), style="bold"))
+    report.show_skipped(searches)
     if total:
         _show_where(session, begun, searches)
     if written is not None:
@@ -245,6 +246,7 @@ def _document(session: Session, begun: Begun, searches: Sequence[Search]) -> dic
         "campaign": {"id": begun.campaign.id, "name": begun.campaign.name},
         "continued": bool(begun.continued),
         "found": sum(search.stored for search in searches),
+        "skipped": sum(search.skipped for search in searches),
         "searches": [search_document(search) for search in searches],
         "problems": _problems(searches),
         "suggestion": _suggestion(begun, searches),

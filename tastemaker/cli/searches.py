@@ -41,6 +41,7 @@ RUN_COLUMNS = (
     Column(title="Keyword", least=10, most=60),
     Column(title="New", right=True),
     Column(title="Seen", right=True, rank=2),
+    Column(title="Skipped", right=True, rank=3),
     Column(title="Pages", right=True, rank=1),
     Column(title="Ended because", least=14, rank=1),
 )
@@ -60,7 +61,14 @@ def _search_row(search: Search) -> Sequence[str]:
 
 def _run_row(run: Run) -> Sequence[str]:
     ended = run.end_reason.value.replace("_", " ") if run.end_reason else UNKNOWN
-    return (plain(run.keyword), f"{run.stored:,}", f"{run.found:,}", f"{run.pages:,}", ended)
+    return (
+        plain(run.keyword),
+        f"{run.stored:,}",
+        f"{run.found:,}",
+        f"{run.skipped:,}",
+        f"{run.pages:,}",
+        ended,
+    )
 
 
 SEARCHES = Listing(

@@ -69,14 +69,16 @@ LIST_SEARCHES = composed(
            coalesce(j.keywords, '[]') AS keywords, j.search_params ->> 'source' AS source, j.status,
            j.outcome, j.target_results AS target, j.processed_results AS stored, j.processed_runs AS pages,
            coalesce(j.progress, 0) AS progress, j.error, j.parked_until, j.parked_reason, j.created_at,
-           j.started_at, j.completed_at
+           j.started_at, j.completed_at,
+           coalesce((SELECT sum(r.skipped) FROM scraping_runs r
+                     WHERE r.tenant_id = j.user_id AND r.job_id = j.id), 0) AS skipped
     FROM scraping_jobs j LEFT JOIN campaigns c ON c.id = j.campaign_id AND c.user_id = j.user_id
     WHERE j.user_id = %(user_id)s AND c.deleting_since IS NULL {filters}
     ORDER BY j.created_at DESC, j.id
     LIMIT %(limit)s
     """,
     Search,
-    not_null="keywords progress",
+    not_null="keywords progress skipped",
     filters=any_of(
         id="AND j.id = %(search_id)s",
         prefix="AND j.id::text LIKE %(prefix)s || '%%'",
@@ -88,7 +90,8 @@ LIST_SEARCHES = composed(
 
 LIST_RUNS = statement(
     """
-    SELECT id, keyword, status, end_reason, pages, found, stored, failures, error FROM scraping_runs
+    SELECT id, keyword, status, end_reason, pages, found, skipped, stored, failures, error
+    FROM scraping_runs
     WHERE tenant_id = %(user_id)s AND job_id = %(search_id)s
     ORDER BY position
     """,

@@ -32,7 +32,10 @@ class NewSearch(BaseModel):
 
 
 class SearchDocument(BaseModel):
-    """`stored` creators of at most `target`; `parked_until` says when a parked one continues."""
+    """`stored` creators of at most `target`; `parked_until` says when a parked one continues.
+
+    `skipped` counts the items of the provider's pages that could not be understood.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -46,6 +49,7 @@ class SearchDocument(BaseModel):
     outcome: Outcome | None
     target: int
     stored: int
+    skipped: int
     progress: float
     error: str | None
     parked_until: datetime | None = None
@@ -66,6 +70,7 @@ class RunDocument(BaseModel):
     end_reason: EndReason | None
     pages: int
     found: int
+    skipped: int
     stored: int
     failures: int
     error: str | None

@@ -45,7 +45,10 @@ def choose_source(live: Collection[Platform], wanted: Sequence[Platform], *, san
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """`stored` creators of at most `target`; `parked_until`: when a parked search continues."""
+    """`stored` creators of at most `target`; `parked_until`: when a parked search continues.
+
+    `skipped` counts the items of the provider's pages that could not be understood.
+    """
 
     id: SearchId
     user_id: ExternalUserId
@@ -59,6 +62,7 @@ class Search:
     target: int
     stored: int
     pages: int
+    skipped: int
     progress: float
     error: str | None
     parked_until: datetime | None
@@ -70,7 +74,10 @@ class Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One keyword: `found` counts creators on its pages with repeats, `stored` those it brought first."""
+    """One keyword: `found` counts creators on its pages with repeats, `stored` those it brought first.
+
+    `skipped` counts the items of its pages that could not be understood.
+    """
 
     id: RunId
     keyword: str
@@ -78,6 +85,7 @@ class Run:
     end_reason: EndReason | None
     pages: int
     found: int
+    skipped: int
     stored: int
     failures: int
     error: str | None

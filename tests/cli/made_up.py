@@ -55,6 +55,7 @@ def search(outcome: Outcome | None = None, status: Status = Status.COMPLETED, **
         "target": 500,
         "stored": 120,
         "pages": 3,
+        "skipped": 0,
         "progress": 24.0,
         "error": None,
         "parked_until": None,

@@ -212,6 +212,7 @@ class _Roster(BaseHTTPRequestHandler):
             }
             for number in range(3)
         ]
+        results += [{"account": None}] * (page if asked["q"] == "gaps" else 0)
         body = json.dumps({"results": results, "next_page": 2 if page == 1 else None}).encode()
         self.send_response(200 if self.headers["Authorization"] == "Bearer roster-key" else 401)
         self.send_header("Content-Length", str(len(body)))
@@ -253,6 +254,19 @@ def test_a_search_is_answered_by_another_package_s_provider(
     with psycopg.connect(admin_url) as connection:
         kept = connection.execute("SELECT DISTINCT source, policy FROM creators").fetchall()
     assert kept == [("roster", "our_own_roster")]
+
+
+def test_items_that_are_not_understood_are_counted_on_the_screen_and_in_json(
+    cli: CommandLine, roster: None
+) -> None:
+    ask = ("search", "gaps", "--platform", "instagram", "--target", "50")
+    assert "3 items of Instagram's answers could not be understood and were skipped." in cli(*ask).out
+    again = cli(*ask, "--json").document
+    (search,) = again["searches"]
+    assert (again["found"], again["skipped"], search["skipped"]) == (6, 3, 3)
+    shown = cli("searches", "show", search["id"], "--json").document
+    assert [run["skipped"] for run in shown["runs"]] == [3]
+    assert "were skipped" in cli("results", search["id"]).out
 
 
 def test_a_package_that_cannot_be_used_is_a_warning_of_the_doctor(

@@ -1,6 +1,7 @@
 """A search from its start to its end, against a scripted provider and a real database."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from tastemaker.db.pool import Database
 from tastemaker.db.transaction import transaction
 from tastemaker.providers import limits
 from tastemaker.providers.base import Cost, ErrorKind, Page, ProviderError
+from tastemaker.searches.queries import list_runs
 from tastemaker.searches.run.failures import MAX_FAILURES, MAX_TIMEOUTS
 from tastemaker.searches.service import cancel_search, resume_search
 from tastemaker.searches.types import Outcome, Search, Status
@@ -43,6 +45,19 @@ async def test_never_more_than_the_target_are_stored_or_charged(bench: Bench) ->
     assert await one(bench.database, "SELECT usage_creators_current_month FROM user_usage") == 23
     assert await one(bench.database, "SELECT sum(jsonb_array_length(creators)) FROM scraping_results") == 23
     assert await one(bench.database, "SELECT count(*) FROM creators") == 30, "the catalog keeps what was seen"
+
+
+async def test_skipped_items_are_counted_for_each_keyword_and_the_search(bench: Bench) -> None:
+    def script(keyword: str, cursor: str | None) -> Page:
+        return replace(pages_of(10, 20)(keyword, cursor), skipped={"chess": 3, "opening": 1}[keyword])
+
+    search = await bench.start("chess", "opening")
+    async with working(bench.database, ScriptedProvider(script)):
+        ended = await bench.finish(search)
+    async with transaction(bench.database, bench.user.claim) as tx:
+        runs = await list_runs(tx, bench.user.user_id, search.id)
+    assert [(run.keyword, run.skipped) for run in runs] == [("chess", 6), ("opening", 2)]
+    assert ended.skipped == 8
 
 
 async def test_keywords_run_side_by_side_and_share_the_target(bench: Bench) -> None:

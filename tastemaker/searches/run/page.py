@@ -148,6 +148,7 @@ async def commit_page(
         cursor=page.next_cursor,
         seen=_digest(run.cursor),
         found=len(page.creators),
+        skipped=page.skipped,
         stored=len(accepted.creators),
         barren_pages=barren_pages,
         run_pages=locked.pages + 1,

@@ -192,8 +192,9 @@ ADVANCE_RUN = statement("""
     WITH run AS (
         UPDATE scraping_runs
         SET version = version + 1, cursor = %(cursor)s, pages = pages + 1, found = found + %(found)s,
-            stored = stored + %(stored)s, barren_pages = %(barren_pages)s, failures = 0, error = NULL,
-            error_kind = NULL, seen_cursors = seen_cursors || CAST(%(seen)s AS text)
+            skipped = skipped + %(skipped)s, stored = stored + %(stored)s, barren_pages = %(barren_pages)s,
+            failures = 0, error = NULL, error_kind = NULL,
+            seen_cursors = seen_cursors || CAST(%(seen)s AS text)
         WHERE id = %(run_id)s AND tenant_id = %(user_id)s
     )
     UPDATE scraping_jobs
