@@ -164,7 +164,7 @@ def _origin(page: Page, asked: LookupTarget, fetched_at: datetime | None) -> str
     if not asked.is_live:
         return "Sandbox: this creator is made up."
     if page.cost.calls:
-        return f"LookupTarget {name}: {price(page.cost)}."
+        return f"Asked {name}: {price(page.cost)}."
     return f"As {name} told on {moment(fetched_at)}; nothing was paid."
 
 
