@@ -147,3 +147,14 @@ async def test_the_recorded_youtube_channel(
     assert f"http://www.youtube.com/@{creator.handle}" == said["channel"]
     assert list(creator.links) == said["links"]
     assert_asked_as_recorded(remote, recording)
+
+
+async def test_addresses_with_a_scheme_in_capitals_are_links(
+    http: httpx.AsyncClient, remote: Remote, shared_data: Path
+) -> None:
+    user = json.loads((shared_data.parent / "cases/p5_bio_links_case.json").read_text(encoding="utf-8"))
+    remote.script = always(Reply(json.dumps({"success": True, "data": {"user": user}}).encode()))
+    page = await ScrapeCreatorsInstagram(KEY, base_url=remote.url).fetch_profile(http, ANYBODY)
+    (creator,) = page.creators
+    assert (creator.stable_id, creator.handle) == ("555", "a")
+    assert creator.links == ("https://Example.com", "https://example.com/shop")

@@ -341,3 +341,28 @@ def test_a_failed_import_leaves_the_corpus_as_it_was(tables: Tables) -> None:
         tables.load(("tiktok.csv", "handle,followers\neve,1\n"), progress=fail)
     assert tables.path.read_bytes() == before
     assert {path.name for path in tables.folder.iterdir()} == {"corpus.sqlite3", "lock", "tiktok.csv"}
+
+
+@pytest.mark.slow
+def test_a_thousand_broken_rows_among_a_hundred_thousand_are_each_named(tables: Tables) -> None:
+    rows, every = 100_000, 100
+    broken = ("not a handle", "https://youtu.be/abc", "6.8E+18", "")
+    lines = [
+        f"{broken[number // every % len(broken)]},{number}"
+        if number % every == 0
+        else f"name{number},{number}"
+        for number in range(rows)
+    ]
+    where = tables.folder / "rejected.jsonl"
+    report = tables.load(
+        ("tiktok.csv", "\n".join(["handle,followers", *lines]) + "\n"),
+        platform=Platform.TIKTOK,
+        report_file=where,
+    )
+    assert (report.rows, report.accepted, report.creators, report.rejected) == (rows, 99_000, 99_000, 1_000)
+    expected = [number + 2 for number in range(0, rows, every)]
+    assert [one.line for one in report.rejections] == expected
+    named = [json.loads(line) for line in where.read_text(encoding="utf-8").splitlines()]
+    assert [one["line"] for one in named] == expected
+    assert all(one["reason"] for one in named)
+    assert tables.rows("creators", "handle, followers")[-1] == (f"name{rows - 1}", rows - 1)
