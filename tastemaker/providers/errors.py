@@ -3,12 +3,18 @@
 import email.utils
 import math
 import re
+import sys
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from tastemaker.core.clock import utc_now
 from tastemaker.providers.base import Cost, ErrorKind, ProviderError
 from tastemaker.providers.http import JsonResponse
 
+MOST_FIELDS = 10
 _MALFORMED_KEY = "The key for {provider} is malformed: {rule}. Check {variable}."
 _KEY = re.compile(r"[A-Za-z0-9_.\-]{6,256}")
 _KINDS = {
@@ -91,6 +97,47 @@ def _moment(text: str) -> datetime:
     """Raises ValueError, or TypeError, where it is no date of HTTP."""
     moment = email.utils.parsedate_to_datetime(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def adapter_failure(
+    adapter: object, name: str, error: Exception, *, cost: Cost | None = None
+) -> ProviderError:
+    """The error for an exception of the adapter's own: its type, its line and the names of missing fields.
+
+    It never says what an answer held: that may be anybody's data.
+    """
+    where, line = _place_in(adapter, error)
+    fields = _missing_fields(error, line)
+    missing = f" (missing: {', '.join(fields[:MOST_FIELDS])})" if fields else ""
+    message = (
+        f"The adapter {name} could not understand an answer: {type(error).__name__} at {where}{missing}."
+    )
+    return ProviderError(ErrorKind.GARBAGE, message, final=False, cost=cost)
+
+
+def _place_in(adapter: object, error: Exception) -> tuple[str, str]:
+    """The innermost line of the adapter's own package, else of all, and its source."""
+    frames = traceback.extract_tb(error.__traceback__)
+    home = getattr(sys.modules.get(type(adapter).__module__), "__file__", None)
+    own = [one for one in frames if home and Path(one.filename).parent == Path(home).parent]
+    if not frames:
+        return "an unknown line", ""
+    last = (own or frames)[-1]
+    return f"{'/'.join(Path(last.filename).parts[-2:])}:{last.lineno}", last.line or ""
+
+
+def _missing_fields(error: Exception, line: str) -> list[str]:
+    """A key only where the line names it: another may be a value of the answer."""
+    if isinstance(error, ValidationError):
+        return [
+            ".".join("#" if isinstance(part, int) else part for part in one["loc"])
+            for one in error.errors(include_url=False, include_input=False, include_context=False)
+            if one["type"] == "missing"
+        ]
+    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+        key = error.args[0]
+        return [key] if f'"{key}"' in line or f"'{key}'" in line else []
+    return []
 
 
 def require_key(key: str, *, provider: str, variable: str) -> None:

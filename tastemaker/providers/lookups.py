@@ -31,6 +31,7 @@ from tastemaker.providers.base import (
     ProfileQuery,
     ProviderError,
 )
+from tastemaker.providers.errors import adapter_failure
 from tastemaker.providers.limits import Throttled
 from tastemaker.providers.page_store import PaidPage, find_page, keep_for_others, lock_for_keeping
 from tastemaker.providers.samples import sampled
@@ -120,9 +121,8 @@ async def ask(adapter: ProfileLookup, http: httpx.AsyncClient, query: ProfileQue
     except Exception as error:
         name = adapter.declaration.name
         log.exception("the adapter %s broke", name)
-        message = f"The adapter {name} could not understand an answer."
         cost = adapter.declaration.price_of(Capability.PROFILE)
-        raise ProviderError(ErrorKind.GARBAGE, message, final=False, cost=cost) from error
+        raise adapter_failure(adapter, name, error, cost=cost) from error
 
 
 async def _find(tx: Transaction, *, asked: LookUp) -> PaidPage | None:

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from pydantic import BaseModel
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
@@ -13,6 +15,7 @@ from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import transaction
 from tastemaker.providers.base import ErrorKind, ProviderError
+from tastemaker.providers.errors import adapter_failure
 from tastemaker.providers.http import JsonResponse, ReceivedBody, get_json, receiving, record_body
 from tastemaker.providers.page_store import forget_creator
 from tastemaker.providers.samples import (
@@ -130,6 +133,51 @@ async def test_an_adapter_that_stumbles_over_its_answer_leaves_one(
     with pytest.raises(ProviderError):
         await sampled(database, "test", "fetch_profile", misread)
     assert [one.beginning for one in await kept(database)] == ['{"results": "none"}']
+
+
+class Profile(BaseModel):
+    author: str
+    likes: int
+
+
+class Mistaken:
+    """An adapter that does not check what it reads."""
+
+    def by_name(self, answer: dict[str, Any]) -> object:
+        return answer["author"]
+
+    def by_value(self, answer: dict[str, Any]) -> object:
+        return {}[answer["name"]]  # type: ignore[var-annotated]  # it is empty
+
+    def by_model(self, answer: dict[str, Any]) -> object:
+        return Profile.model_validate(answer)
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        ("by_name", r"KeyError at providers/test_samples\.py:\d+ \(missing: author\)\.$"),
+        ("by_value", r"KeyError at providers/test_samples\.py:\d+\.$"),
+        ("by_model", r"ValidationError at providers/test_samples\.py:\d+ \(missing: author, likes\)\.$"),
+    ],
+)
+async def test_its_author_sees_exception_line_and_fields_and_no_value(
+    database: Database, http: httpx.AsyncClient, remote: Remote, read: str, said: str
+) -> None:
+    remote.script = always(as_json({"name": "Alice"}))
+
+    async def misread() -> None:
+        answer = await get(http, remote.url)
+        adapter = Mistaken()
+        try:
+            getattr(adapter, read)(answer.body)
+        except (KeyError, ValueError) as error:
+            raise adapter_failure(adapter, "test", error) from error
+
+    with pytest.raises(ProviderError, match=said) as raised:
+        await sampled(database, "test", "fetch_profile", misread)
+    assert "Alice" not in str(raised.value)
+    assert [one.said for one in await kept(database)] == [str(raised.value)]
 
 
 async def test_a_storm_leaves_a_few_of_each_provider(database: Database, admin_url: str) -> None:

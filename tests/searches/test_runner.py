@@ -258,7 +258,7 @@ async def test_an_adapter_that_breaks_is_a_failed_provider(
     async with working(bench.database, provider):
         ended = await bench.finish(search, within=60)
     assert (ended.status, ended.outcome) == (Status.ERROR, Outcome.PROVIDER_FAILED)
-    assert "could not understand" in (ended.error or "")
+    assert "could not understand an answer: KeyError at " in (ended.error or "")
 
 
 async def test_a_creator_without_the_word_is_kept_and_nothing_is_claimed_of_it(bench: Bench) -> None:

@@ -33,6 +33,7 @@ from tastemaker.providers.base import (
     Provider,
     ProviderError,
 )
+from tastemaker.providers.errors import adapter_failure
 from tastemaker.providers.limits import Throttled, limiter_of
 from tastemaker.providers.page_store import (
     PaidPage,
@@ -162,8 +163,7 @@ async def fetch_page(access: ProviderAccess, run: RunState) -> Page:
         raise ProviderError(ErrorKind.TIMEOUT, message, final=False, cost=cost) from None
     except Exception as error:
         log.exception("the adapter %s broke", name)
-        message = f"The adapter {name} could not understand an answer."
-        raise ProviderError(ErrorKind.GARBAGE, message, final=False) from error
+        raise adapter_failure(access.provider, name, error) from error
     return replace(page, cost=access.price(page.cost))
 
 
