@@ -61,6 +61,11 @@ async def test_a_planted_open_route_is_found() -> None:
     assert found == ["GET /open answers 200 to nobody", "DELETE /admin/users/{id} answers 200 to nobody"]
 
 
+def route_calls(routes: list[BaseRoute]) -> list[str]:
+    """`METHOD /path` of every route."""
+    return [f"{method} {path}" for method, path in _calls(routes)]
+
+
 def _calls(routes: list[BaseRoute], prefix: str = "") -> list[tuple[str, str]]:
     calls: list[tuple[str, str]] = []
     for route in routes:
