@@ -32,7 +32,14 @@ from tastemaker.jobs.types import Again, Done, JobContext, JobResult, JobType
 from tastemaker.ratelimit.queries import abandon_lost
 from tastemaker.searches import maintenance_queries as queries
 from tastemaker.searches import merging_queries
-from tastemaker.searches.service import MOST_RUNS_AT_ONCE, end_search, publish_runs, snapshot
+from tastemaker.searches.queries import lock_search
+from tastemaker.searches.service import (
+    MOST_RUNS_AT_ONCE,
+    end_search,
+    finish_if_done,
+    publish_runs,
+    snapshot,
+)
 from tastemaker.searches.types import EndReason
 
 
@@ -76,13 +83,17 @@ SLICE_SECONDS: Final = 4.0
 async def sweep(context: JobContext, _: Nothing) -> JobResult:
     """Repair what no worker is working on: no search depends on an open browser or on one message.
 
-    On the database's clock: ends searches past their time limit, publishes lost messages again, continues
-    incomplete deletions, and writes off lost calls. The result counts each of them.
+    On the database's clock: ends searches past their time limit or without a run, publishes lost messages
+    again, continues incomplete deletions, and writes off lost calls. The result counts each of them.
     """
     database = context.database
     overdue = await read_many(database, SYSTEM, queries.LIST_OVERDUE, limit=MOST_AT_ONCE)
     for one in overdue:
         end = partial(_end_overdue, user_id=one.user_id, search_id=one.search_id)
+        await in_transaction(database, Tenant(one.user_id), end)
+    idle = await read_many(database, SYSTEM, queries.LIST_WITHOUT_RUNS, limit=MOST_AT_ONCE)
+    for one in idle:
+        end = partial(_end_without_runs, user_id=one.user_id, search_id=one.search_id)
         await in_transaction(database, Tenant(one.user_id), end)
     unpublished = await read_many(
         database, SYSTEM, queries.LIST_UNPUBLISHED, most=MOST_RUNS_AT_ONCE, limit=MOST_AT_ONCE
@@ -98,6 +109,7 @@ async def sweep(context: JobContext, _: Nothing) -> JobResult:
     return Done(
         {
             "timed_out": len(overdue),
+            "without_runs": len(idle),
             "told_again": len(unpublished),
             "erasing": len(incomplete),
             "lost_calls": lost,
@@ -108,6 +120,11 @@ async def sweep(context: JobContext, _: Nothing) -> JobResult:
 async def _end_overdue(tx: Transaction, *, user_id: ExternalUserId, search_id: SearchId) -> None:
     if await tx.one(queries.LOCK_OVERDUE, user_id=user_id, search_id=search_id):
         await end_search(tx, user_id, search_id, EndReason.TIMEOUT)
+
+
+async def _end_without_runs(tx: Transaction, *, user_id: ExternalUserId, search_id: SearchId) -> None:
+    await lock_search(tx, user_id, search_id)
+    await finish_if_done(tx, user_id, search_id, source=Source.SYSTEM_AUTOMATION)
 
 
 async def expire_values(context: JobContext, _: Nothing) -> JobResult:

@@ -35,6 +35,18 @@ LIST_OVERDUE = statement(
 )
 """Searches past their time limit that are not parked."""
 
+LIST_WITHOUT_RUNS = statement(
+    """
+    SELECT j.user_id, j.id AS search_id FROM scraping_jobs j
+    WHERE j.status IN ('pending', 'processing') AND NOT EXISTS (
+        SELECT FROM scraping_runs r
+        WHERE r.job_id = j.id AND r.tenant_id = j.user_id AND r.status IN ('pending', 'processing'))
+    ORDER BY j.created_at LIMIT %(limit)s
+    """,
+    TenantSearch,
+)
+"""Open searches with nothing left to run: no page and no message would ever end them."""
+
 LOCK_OVERDUE = statement(
     """
     SELECT id FROM scraping_jobs

@@ -9,17 +9,18 @@ from typing import Any
 
 import orjson
 
-from tastemaker.core.ids import CampaignId, ExternalUserId, RunId, SearchId
+from tastemaker.core.ids import CampaignId, ExternalUserId, RunId, SearchId, new_id
 from tastemaker.core.platforms import Platform
 from tastemaker.db.statements import any_of, composed, statement
 from tastemaker.db.transaction import Transaction
+from tastemaker.events.context import current_cause
 from tastemaker.searches.types import Ending, EndReason, Run, Search, SearchRequest, Status
 
 INSERT_SEARCH = statement(
     """
     INSERT INTO scraping_jobs (
-        user_id, campaign_id, keywords, platform, search_params, target_results, region)
-    VALUES (%(user_id)s, %(campaign_id)s, CAST(%(keywords)s AS jsonb), %(platform)s,
+        user_id, campaign_id, run_id, keywords, platform, search_params, target_results, region)
+    VALUES (%(user_id)s, %(campaign_id)s, %(run_id)s, CAST(%(keywords)s AS jsonb), %(platform)s,
             CAST(%(search_params)s AS jsonb), %(target)s, coalesce(CAST(%(region)s AS text), 'US'))
     RETURNING id
     """,
@@ -110,11 +111,12 @@ class EndState:
 
 FIND_END_STATE = statement(
     """
-    SELECT j.processed_results AS stored, j.target_results AS target, array_agg(r.end_reason) AS reasons
-    FROM scraping_jobs j JOIN scraping_runs r ON r.job_id = j.id AND r.tenant_id = j.user_id
+    SELECT j.processed_results AS stored, j.target_results AS target,
+           coalesce(array_agg(r.end_reason) FILTER (WHERE r.id IS NOT NULL), '{}') AS reasons
+    FROM scraping_jobs j LEFT JOIN scraping_runs r ON r.job_id = j.id AND r.tenant_id = j.user_id
     WHERE j.user_id = %(user_id)s AND j.id = %(search_id)s
     GROUP BY j.id
-    HAVING bool_and(r.status NOT IN ('pending', 'processing'))
+    HAVING coalesce(bool_and(r.status NOT IN ('pending', 'processing')), true)
     """,
     EndState,
     not_null="reasons",
@@ -219,6 +221,7 @@ async def insert_search(
         INSERT_SEARCH,
         user_id=user_id,
         campaign_id=campaign_id,
+        run_id=current_cause().correlation_id or str(new_id()),
         keywords=orjson.dumps(request.keywords).decode(),
         platform=request.platform.value,
         search_params=search_params(request, source),

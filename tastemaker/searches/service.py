@@ -168,17 +168,25 @@ async def end_search(
     """End every open keyword for this reason. None when the search had ended already."""
     await queries.lock_search(tx, user_id, search_id)
     await queries.end_runs(tx, user_id, search_id, reason)
-    return await finish_if_done(tx, user_id, search_id, source=source)
+    return await finish_if_done(tx, user_id, search_id, source=source, without_runs=reason)
 
 
 async def finish_if_done(
-    tx: Transaction, user_id: ExternalUserId, search_id: SearchId, *, source: Source
+    tx: Transaction,
+    user_id: ExternalUserId,
+    search_id: SearchId,
+    *,
+    source: Source,
+    without_runs: EndReason = EndReason.TIMEOUT,
 ) -> Ending | None:
-    """End the search when no run is open, which is decided while the search is locked."""
+    """End the search when no run is open, which is decided while the search is locked.
+
+    `without_runs` is the reason where the search has no run at all.
+    """
     state = await queries.find_end_state(tx, user_id, search_id)
     if state is None:
         return None
-    ending = ending_of(state.reasons, stored=state.stored, target=state.target)
+    ending = ending_of(state.reasons or (without_runs,), stored=state.stored, target=state.target)
     finished = await queries.finish(tx, user_id, search_id, ending)
     if finished is None:
         return None

@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx
+import pytest
 
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
@@ -33,6 +34,23 @@ async def test_a_search_ends_in_time_though_nobody_works_on_it(bench: Bench) -> 
     assert (await bench.reload(parked)).status is Status.PENDING, "its clock stands still"
     finished = "SELECT count(*) FROM events WHERE event_type = 'search_finished'"
     assert await one(bench.database, finished) == 1
+
+
+@pytest.mark.parametrize("left", ["", " AND keyword = 'chess'"], ids=["none at all", "ended ones"])
+async def test_a_search_without_runs_ends(bench: Bench, left: str) -> None:
+    search = await bench.start("chess", "makeup")
+    assert await one(bench.database, "SELECT run_id IS NOT NULL FROM scraping_jobs") is True
+    await write(bench.database, "UPDATE scraping_jobs SET status = 'processing', timeout_at = NULL")
+    await write(
+        bench.database,
+        "UPDATE scraping_runs SET status = 'completed', end_reason = 'exhausted'",
+    )
+    if not left:
+        await write(bench.database, "DELETE FROM scraping_runs")
+    await sweep_once(bench)
+    ended = await bench.reload(search)
+    expected = (Status.COMPLETED, Outcome.NOTHING_FOUND) if left else (Status.TIMEOUT, Outcome.TIMEOUT)
+    assert (ended.status, ended.outcome) == expected
 
 
 async def test_a_call_of_a_dead_worker_is_written_off(bench: Bench) -> None:

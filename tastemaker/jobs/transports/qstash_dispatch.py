@@ -74,9 +74,17 @@ NOTE_MESSAGE_ID = text("""
 """)
 
 
+NOTE_MESSAGE_ID_OF_JOB = text("""
+    UPDATE background_jobs job SET qstash_message_id = message.external_id
+    FROM outbox_messages message
+    WHERE message.id = :id AND job.id = CAST(message.body ->> 'job_id' AS uuid)
+""")
+
+
 async def _note_message_id(session: Transaction, message: OutgoingMessage, status: OutboxStatus) -> None:
-    """A search names the last message that carries it."""
+    """A job and its search name the last message that carries it."""
     if status is OutboxStatus.SENT:
+        await session.execute(NOTE_MESSAGE_ID_OF_JOB, {"id": message.id})
         await session.execute(NOTE_MESSAGE_ID, {"id": message.id})
 
 

@@ -142,6 +142,8 @@ async def test_kills_lose_nothing_and_repeat_nothing(
     assert _ask(admin_url, "SELECT count(*) FROM scraping_jobs") >= 2 * len(KEYWORDS)
     named = _ask(admin_url, "SELECT count(*) FROM scraping_jobs WHERE qstash_message_id IS NOT NULL")
     assert (named > 0) is (transport == "qstash")
+    of_jobs = _ask(admin_url, "SELECT count(*) FROM background_jobs WHERE qstash_message_id IS NOT NULL")
+    assert (of_jobs > 0) is (transport == "qstash")
 
 
 @asynccontextmanager

@@ -77,6 +77,8 @@ async def test_a_job_delivered_three_times_has_one_effect(qstash_line: Line, hea
         assert await all_answered(qstash_line.twin, 3) == [200] * 3
     assert heard.words == ["once"]
     await assert_promises(qstash_line.database)
+    (message_id,) = await column(qstash_line.database, "qstash_message_id")
+    assert message_id, "the job names the message that carried it"
 
 
 async def test_a_lost_acknowledgement_is_published_again_under_the_same_id(
