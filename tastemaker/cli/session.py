@@ -150,12 +150,17 @@ def logging_to_file(settings: Settings) -> Iterator[None]:
     log.propagate = False
     log.setLevel(logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.WARNING))
     log.addHandler(handler)
+    library, propagated = logging.getLogger("psycopg"), logging.getLogger("psycopg").propagate
+    library.addHandler(handler)
+    library.propagate = False  # a pool without its server warns at each try, and would flood a terminal
     try:
         yield
     finally:
+        library.removeHandler(handler)
         log.removeHandler(handler)
         handler.close()
         log.propagate, log.level = before
+        library.propagate = propagated
 
 
 def _handler(settings: Settings) -> logging.Handler:
