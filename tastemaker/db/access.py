@@ -83,9 +83,11 @@ def _external(settings: Settings) -> DatabaseUrls:
         raise DatabaseUnavailable("DATABASE_URL is not set.")
     url, direct = settings.database_url.get_secret_value(), _secret(settings.database_direct_url)
     if settings.database_admin_url is not None:
+        _refuse_other_login(url)
         admin = settings.database_admin_url.get_secret_value()
         return DatabaseUrls(url, admin, app_password=_password(url), embedded=False, direct_url=direct)
     if not _is_privileged(url):
+        _refuse_other_login(url)
         return DatabaseUrls(url, None, app_password=None, embedded=False, direct_url=direct)
     password = _derived_password(url)
     return DatabaseUrls(
@@ -95,6 +97,16 @@ def _external(settings: Settings) -> DatabaseUrls:
         embedded=False,
         direct_url=_with_role(direct, APP_ROLE, password) if direct else None,
     )
+
+
+def _refuse_other_login(url: str) -> None:
+    """Grants and policies are made for one role. Supabase's pooler wants its name as `role.project`."""
+    login = _parts(url).get("user")
+    if login is not None and str(login).partition(".")[0] != APP_ROLE:
+        raise DatabaseUnavailable(
+            f"DATABASE_URL logs in as {login}, but the application has its rights as {APP_ROLE} only. "
+            "Give DATABASE_URL its name and password; docs/operating/connections.md shows how to make it."
+        )
 
 
 def _secret(value: SecretStr | None) -> str | None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import platform
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,6 +34,7 @@ OLDEST_PYTHON = (3, 11)
 POSTGRES_VERSIONS = range(15, 19)
 REQUIRED_EXTENSIONS = {"pg_trgm"}
 WANTED_EXTENSIONS = {"unaccent", "pg_stat_statements"}
+OPEN_TO_OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
 LITTLE_SPACE = 1_000_000_000
 
 
@@ -73,6 +75,9 @@ def _home(home: Path) -> Check:
     if not os.access(there, os.W_OK | os.X_OK) or not there.is_dir():
         advice = "Set TASTEMAKER_HOME to a folder that can be written."
         return Check("Data directory", State.FAIL, f"{home} cannot be written", advice)
+    if home.exists() and home.stat().st_mode & OPEN_TO_OTHERS:
+        advice = f"Close it: chmod 700 {home}"
+        return Check("Data directory", State.WARN, f"{home} is open to other users of this machine", advice)
     return Check("Data directory", State.OK, str(home))
 
 

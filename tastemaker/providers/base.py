@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import httpx
 
@@ -49,10 +49,16 @@ __all__ = [
     "UserSearch",
 ]
 
+LONGEST_BIO: Final = 20_000
+LONGEST_TEXT: Final = 50_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Creator:
-    """An account as one answer described it. `stable_id` never changes; `handle` may (and carries no @)."""
+    """An account as one answer described it. `stable_id` never changes; `handle` may (and carries no @).
+
+    A longer `bio` is cut to 20,000 characters, which the database accepts, so that it never fails a page.
+    """
 
     platform: Platform
     stable_id: str
@@ -74,10 +80,16 @@ class Creator:
     extra_ids: Mapping[str, str] = field(default_factory=dict)
     """Further ids of the same account by name, e.g. TikTok's `sec_uid`."""
 
+    def __post_init__(self) -> None:
+        _cut(self, "bio", LONGEST_BIO)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """One video, reel or short. Counts are None where the platform hides them."""
+    """One video, reel or short. Counts are None where the platform hides them.
+
+    A longer `text` or `description` is cut to 50,000 characters, as the `bio` of a creator.
+    """
 
     platform: Platform
     post_id: str
@@ -102,6 +114,16 @@ class Post:
     sponsored: bool | None = None
     thumbnail_url: str | None = None
     short_code: str | None = None
+
+    def __post_init__(self) -> None:
+        _cut(self, "text", LONGEST_TEXT)
+        _cut(self, "description", LONGEST_TEXT)
+
+
+def _cut(one: Creator | Post, name: str, most: int) -> None:
+    text = getattr(one, name)
+    if text is not None and len(text) > most:
+        object.__setattr__(one, name, text[:most])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

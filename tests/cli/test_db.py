@@ -180,10 +180,26 @@ def test_a_role_without_rights_is_told_so(
     for command in (("campaigns", "list"), ("db", "status"), ("search", "chess")):
         told = bare(*command)
         assert told.status == ExitCode.DATABASE
-        assert told.err.splitlines()[-1].startswith(
-            "Error: The role powerless has no rights in this database."
-        )
-    assert "fail  Database           The role powerless has no rights" in bare("doctor").out
+        assert "DATABASE_URL logs in as powerless, but" in told.err.splitlines()[-1]
+    assert "fail  Database           DATABASE_URL logs in as powerless, but" in bare("doctor").out
+
+
+def test_another_login_is_refused_by_name_before_anything_migrates(
+    bare: CommandLine,
+    server: Server,
+    make_database: MakeDatabase,
+    powerless: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    empty = server.url(database=make_database(None))
+    monkeypatch.setenv("DATABASE_ADMIN_URL", empty)
+    monkeypatch.setenv("DATABASE_URL", powerless)
+    for command in (("campaigns", "list"), ("db", "status"), ("db", "migrate"), ("doctor",)):
+        told = bare(*command)
+        assert "logs in as powerless, but" in told.err + told.out, command
+        assert told.status != 0
+    with psycopg.connect(empty) as admin:
+        assert admin.execute("SELECT to_regclass('users')").fetchone() == (None,)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,15 @@ def test_a_schema_that_is_behind_is_a_warning_and_stays_behind(cli: CommandLine,
     assert check(cli("doctor", "--json").document, "Schema")["found"].startswith("at step 0030 of")
 
 
+def test_a_data_directory_open_to_others_is_a_warning(cli: CommandLine, home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o755)
+    told = check(cli("doctor", "--json").document, "Data directory")
+    assert (told["state"], told["advice"]) == ("warn", f"Close it: chmod 700 {home}")
+    home.chmod(0o700)
+    assert check(cli("doctor", "--json").document, "Data directory")["state"] == "ok"
+
+
 def test_left_over_work_is_a_warning(cli: CommandLine, admin_url: str) -> None:
     cli("search", "chess", "--target", "2", "--platform", "youtube", "-o", "a.csv")
     with psycopg.connect(admin_url) as connection:

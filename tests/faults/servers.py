@@ -19,7 +19,7 @@ from tastemaker.db.transaction import ATTEMPTS, Transaction, in_transaction, tra
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.service import publish
 from tastemaker.searches.service import cancel_search
-from tests.faults.processes import TARGET, USAGE, WAITS_FOR_LOCK
+from tests.faults.processes import TARGET, USAGE
 from tests.faults.registry import Result, expect, fault
 from tests.faults.site import Site
 from tests.faults.web import calling
@@ -27,6 +27,10 @@ from tests.faults.wire import pages, stable_ids
 from tests.faults.worker_process import EFFECT, Effect
 
 LONGEST_5XX = 5.0
+PAGE_WAITS_FOR = """
+    SELECT EXISTS (SELECT FROM pg_stat_activity
+                   WHERE %s = ANY (pg_blocking_pids(pid)) AND query LIKE '%%charge_creators%%')"""
+"""A page's transaction, which holds its run and its search, waits for the usage that this session holds."""
 
 
 @fault("A4", "a frozen client holds a row lock")
@@ -39,7 +43,7 @@ async def frozen_with_a_lock(site: Site, seed: int) -> Result:
     await asyncio.sleep(random.Random(seed).uniform(0, 0.2))  # noqa: S311 - a plan, not a secret
     holder = await site.connect()
     await holder.execute(USAGE)
-    await site.until(WAITS_FOR_LOCK)
+    await site.until(PAGE_WAITS_FOR, holder.info.backend_pid)
     worker.send(signal.SIGSTOP)
     frozen = monotonic()
     acknowledged = await site.stored()

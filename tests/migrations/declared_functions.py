@@ -74,6 +74,7 @@ OF_TRIGGERS: Final = {
     "refuse_change_by_tenant()": FIXED_WITH_PUBLIC,
     "refuse_foreign_campaign()": FIXED_WITH_PUBLIC,
     "refuse_illegal_transition()": FIXED,
+    "refuse_overlong()": FIXED,
     "count_provider_spending()": FIXED_WITH_PUBLIC,
     "notify_events()": FIXED,
     "refuse_changed_event()": FIXED,
@@ -130,6 +131,22 @@ GUARDED: Final = {
     "user_system_data": "INSERT OR DELETE OR UPDATE OF signup_timestamp",
 }
 """What no tenant's claim does."""
+
+LIMITED: Final = {
+    ("campaigns", "name"): ("(length(new.name) > 200)", "200 characters"),
+    ("campaigns", "description"): ("(length(new.description) > 2000)", "2000 characters"),
+    ("scraping_runs", "keyword"): ("(length(new.keyword) > 200)", "200 characters"),
+    ("exclusions", "note"): ("(length(new.note) > 5000)", "5000 characters"),
+    ("creators", "bio"): ("(length(new.bio) > 20000)", "20000 characters"),
+    ("posts", "text"): ("(length(new.text) > 50000)", "50000 characters"),
+    ("posts", "description"): ("(length(new.description) > 50000)", "50000 characters"),
+    ("scraping_jobs", "keywords"): (
+        """(new.keywords @? '$[*]?(@ like_regex "^.{201}" flag "s")'::jsonpath)""",
+        "200 characters each",
+    ),
+    ("scraping_jobs", "search_params"): ("(octet_length((new.search_params)::text) > 65536)", "64 kB"),
+}
+"""What is too long, and how the refusal says what is not."""
 
 _WRITTEN: Final = (
     "{}.id", "{}.aggregate_id", "({}.aggregate_type)::text", "({}.event_type)::text", "{}.event_version",
@@ -260,6 +277,17 @@ def triggers() -> set[str]:
             f"{table}: refuse_move_by_tenant AFTER UPDATE FOR EACH ROW"
             f" WHEN ((old.{column} IS DISTINCT FROM new.{column})) refuse_change_by_tenant()"
             for table, column in OF_A_TENANT.items()
+        ),
+        *(
+            f"{table}: limit_{column}_on_insert BEFORE INSERT FOR EACH ROW"
+            f" WHEN ({too_long}) refuse_overlong('{column}', '{limit}')"
+            for (table, column), (too_long, limit) in LIMITED.items()
+        ),
+        *(
+            f"{table}: limit_{column}_on_update BEFORE UPDATE OF {column} FOR EACH ROW"
+            f" WHEN (((new.{column} IS DISTINCT FROM old.{column}) AND {too_long}))"
+            f" refuse_overlong('{column}', '{limit}')"
+            for (table, column), (too_long, limit) in LIMITED.items()
         ),
         *OTHER_TRIGGERS,
     }

@@ -10,7 +10,7 @@ from typing import ClassVar
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.core.accounts import fold_handle
-from tastemaker.core.errors import AppError, ExitCode, NotFound
+from tastemaker.core.errors import AppError, ExitCode, InvalidInput, NotFound
 from tastemaker.core.ids import CampaignId, new_id
 from tastemaker.db.enums import ExclusionKind
 from tastemaker.db.transaction import Transaction
@@ -27,6 +27,7 @@ from tastemaker.searches.exclusions.names import CreatorName, SuppressionKey
 from tastemaker.searches.service import snapshot
 
 BATCH = 5000
+NOTE_LENGTH = 5000
 
 
 class AdministratorRequired(AppError):
@@ -50,7 +51,9 @@ async def exclude(
     campaign_id: CampaignId | None = None,
     note: str | None = None,
 ) -> int:
-    """How many were new on the list: the user's, or that of one campaign."""
+    """How many were new on the list: the user's, or that of one campaign. Raises InvalidInput."""
+    if note is not None and len(note) > NOTE_LENGTH:
+        raise InvalidInput(f"A note has {len(note):,} characters; at most {NOTE_LENGTH:,} are accepted.")
     added = 0
     for start in range(0, len(people), BATCH):
         added += await queries.add(tx, user.user_id, campaign_id, people[start : start + BATCH], note=note)
