@@ -1,6 +1,7 @@
 """No drawer for odds and ends: a module is named for what lives in it."""
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from tests.rules.source import Source, Violation, assert_holds, package_sources, suite_sources
@@ -23,3 +24,26 @@ def test_planted_drawers_are_found() -> None:
     planted = ["tastemaker/lists/utils.py", "tastemaker/common/text.py", "tests/web/form_helpers.py"]
     assert all(list(drawers(Source(path, ""))) for path in planted)
     assert not list(drawers(Source("tastemaker/lists/sharing.py", "")))
+
+
+def repeated_classes(sources: Iterable[Source]) -> list[str]:
+    """Public class names that stand in more than one module."""
+    places: dict[str, list[str]] = {}
+    for source in sources:
+        for node in source.tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(source.path)
+    return [f"{name}: {', '.join(paths)}" for name, paths in sorted(places.items()) if len(paths) > 1]
+
+
+def test_one_class_name_means_one_thing() -> None:
+    assert repeated_classes(package_sources()) == []
+
+
+def test_planted_namesakes_are_found() -> None:
+    first, second = (
+        Source("a.py", "class Answer: ...\nclass _Mine: ...\n"),
+        Source("b.py", "class Answer: ...\nclass _Mine: ..."),
+    )
+    assert repeated_classes([first, second]) == ["Answer: a.py, b.py"]
+    assert repeated_classes([first, Source("b.py", "class Reply: ...")]) == []
