@@ -27,7 +27,7 @@ from tastemaker.jobs.queries import (
     retry_failed,
 )
 from tastemaker.jobs.registry import registered_types
-from tastemaker.jobs.schedules import Standing, list_standings, run_now
+from tastemaker.jobs.schedules import KnownSchedule, list_schedules, run_now
 from tastemaker.runtime import register_tasks
 
 jobs_app = group("jobs")
@@ -103,27 +103,27 @@ def _print_job(job: StoredJob) -> None:
         screen.say(plain(job.error), style="yellow")
 
 
-def _schedule_row(standing: Standing) -> tuple[str, ...]:
-    schedule = standing.schedule
+def _schedule_row(known: KnownSchedule) -> tuple[str, ...]:
+    schedule = known.schedule
     return (
         schedule.name,
         write_duration(schedule.every),
-        moment(standing.last_run_at),
-        moment(standing.next_run_at),
+        moment(known.last_run_at),
+        moment(known.next_run_at),
         schedule.meaning,
     )
 
 
-def _schedule_document(standing: Standing) -> dict[str, Any]:
-    schedule = standing.schedule
+def _schedule_document(known: KnownSchedule) -> dict[str, Any]:
+    schedule = known.schedule
     return {
         "name": schedule.name,
         "every_seconds": schedule.every.total_seconds(),
         "job": schedule.job.name,
         "meaning": schedule.meaning,
-        "last": standing.last_run_at and standing.last_run_at.isoformat(),
-        "next": standing.next_run_at and standing.next_run_at.isoformat(),
-        "last_job": standing.last_job_id and str(standing.last_job_id),
+        "last": known.last_run_at and known.last_run_at.isoformat(),
+        "next": known.next_run_at and known.next_run_at.isoformat(),
+        "last_job": known.last_job_id and str(known.last_job_id),
     }
 
 
@@ -213,8 +213,8 @@ async def show_schedules(session: Session, *, as_json: Json = False) -> None:
     """Show every schedule: its interval, its last and its next run."""
     register_tasks()
     async with transaction(session.database, SYSTEM) as tx:
-        standings = await list_standings(tx)
-    SCHEDULES.show(standings, as_json=as_json)
+        schedules = await list_schedules(tx)
+    SCHEDULES.show(schedules, as_json=as_json)
 
 
 @schedules_app.command("run")

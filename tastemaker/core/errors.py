@@ -37,6 +37,18 @@ class InvalidInput(AppError):
     exit_code = ExitCode.USAGE
 
 
+class PayloadTooLarge(InvalidInput):
+    """The payload of a job or an event exceeds its limit: keep it in a table and name the row."""
+
+    status = 413
+
+
+class MessageTooLarge(InvalidInput):
+    """A message of the outbox or the inbox exceeds its limit."""
+
+    status = 413
+
+
 class NotFound(AppError):
     """No such row, or it is somebody else's: the two look the same from outside."""
 

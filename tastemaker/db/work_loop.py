@@ -14,7 +14,8 @@ from typing import Any, Generic, TypeVar
 from tastemaker.core.logging import get_logger
 from tastemaker.core.waiting import call_off, wait_for
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import DATABASE_TROUBLE, in_transaction
 
 log = get_logger(__name__)
 

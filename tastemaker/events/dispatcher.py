@@ -15,9 +15,9 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.core.waiting import call_off
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.enums import ProcessingStatus
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.db.work_loop import WorkLoop
 from tastemaker.events import delivery_queries as queries
 from tastemaker.events.context import caused_by
@@ -96,8 +96,8 @@ async def hand_out_all(database: Database, subscribers: Subscribers, *, batch: i
     total = 0
     while True:
 
-        async def work(session: Transaction) -> int:
-            return await queries.hand_out(session, list(subscribers.values()), batch=batch)
+        async def work(tx: Transaction) -> int:
+            return await queries.hand_out(tx, list(subscribers.values()), batch=batch)
 
         handed = await in_transaction(database, SYSTEM, work)
         total += handed
@@ -122,14 +122,14 @@ async def _look_for_work(database: Database, state: _State) -> None:
 
 
 async def _rescue(database: Database, state: _State) -> None:
-    async def work(session: Transaction) -> None:
+    async def work(tx: Transaction) -> None:
         names, most = list(state.subscribers), state.settings.max_attempts
-        for delivery, status in await queries.rescue(session, names, max_attempts=most):
+        for delivery in await queries.rescue(tx, names, max_attempts=most):
             log.warning(
                 "event %s for %s was left by a dead dispatcher, now %s",
                 delivery.event_id,
                 delivery.subscriber,
-                status,
+                delivery.status,
             )
 
     await in_transaction(database, SYSTEM, work)
@@ -138,8 +138,8 @@ async def _rescue(database: Database, state: _State) -> None:
 async def _claim(database: Database, state: _State, *, batch: int) -> list[Delivery]:
     names, lease = list(state.subscribers), state.settings.lease
 
-    async def work(session: Transaction) -> list[Delivery]:
-        return await queries.claim(session, names, batch=batch, lease=lease)
+    async def work(tx: Transaction) -> list[Delivery]:
+        return await queries.claim(tx, names, batch=batch, lease=lease)
 
     return await in_transaction(database, SYSTEM, work)
 
@@ -147,12 +147,12 @@ async def _claim(database: Database, state: _State, *, batch: int) -> list[Deliv
 async def _deliver(database: Database, state: _State, delivery: Delivery) -> None:
     """One attempt. Its failure is its own: neither the event's other subscribers nor other events wait."""
 
-    async def work(session: Transaction) -> None:
-        if not await queries.hold(session, delivery):
+    async def work(tx: Transaction) -> None:
+        if not await queries.hold(tx, delivery):
             log.warning("event %s for %s is not ours any more", delivery.event_id, delivery.subscriber)
             return
-        await _hear(session, state, delivery)
-        await queries.settle(session, delivery, ProcessingStatus.COMPLETED)
+        await _hear(tx, state, delivery)
+        await queries.settle(tx, delivery, ProcessingStatus.COMPLETED)
 
     try:
         async with asyncio.timeout(state.settings.deadline):
@@ -164,8 +164,8 @@ async def _deliver(database: Database, state: _State, delivery: Delivery) -> Non
         await _failed(database, state, delivery, f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
 
 
-async def _hear(session: Transaction, state: _State, delivery: Delivery) -> None:
-    event = await queries.find_event(session, delivery)
+async def _hear(tx: Transaction, state: _State, delivery: Delivery) -> None:
+    event = await queries.find_event(tx, delivery)
     if event is None:
         raise EventGone("The event is not in the log any more.")
     with caused_by(
@@ -173,15 +173,15 @@ async def _hear(session: Transaction, state: _State, delivery: Delivery) -> None
         causation_id=str(event.id),
         chain=event.chain + 1,
     ):
-        await state.subscribers[delivery.subscriber].handle(session, event)
+        await state.subscribers[delivery.subscriber].handle(tx, event)
 
 
 async def _failed(database: Database, state: _State, delivery: Delivery, error: str) -> None:
     given_up = delivery.attempt >= state.settings.max_attempts
     status = ProcessingStatus.FAILED if given_up else ProcessingStatus.PENDING
 
-    async def work(session: Transaction) -> None:
-        await queries.settle(session, delivery, status, error=error, delay=delay_after(delivery.attempt))
+    async def work(tx: Transaction) -> None:
+        await queries.settle(tx, delivery, status, error=error, delay=delay_after(delivery.attempt))
 
     await in_transaction(database, SYSTEM, work)
 
@@ -192,7 +192,7 @@ def delay_after(attempt: int) -> float:
 
 
 async def _hand_back(database: Database, delivery: Delivery) -> None:
-    async def work(session: Transaction) -> None:
-        await queries.settle(session, delivery, ProcessingStatus.PENDING, error="The dispatcher was stopped.")
+    async def work(tx: Transaction) -> None:
+        await queries.settle(tx, delivery, ProcessingStatus.PENDING, error="The dispatcher was stopped.")
 
     await in_transaction(database, SYSTEM, work)

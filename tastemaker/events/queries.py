@@ -4,19 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
-
-from tastemaker.db.engine import driver_connection
+from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 
 _KEY: Final = """
-        INSERT INTO event_keys (idempotency_key, event_id, "timestamp")
-        VALUES ({idempotency_key}, {id}, app_now())
-        ON CONFLICT DO NOTHING
-        RETURNING event_id, "timestamp"
-"""
-
-_KEY_UNLESS_FORMER: Final = """
         INSERT INTO event_keys (idempotency_key, event_id, "timestamp")
         SELECT {idempotency_key}, {id}, app_now()
         WHERE NOT EXISTS (SELECT FROM event_keys WHERE idempotency_key = ANY({former_keys}))
@@ -42,14 +33,12 @@ NAMES: Final = (
 )  # fmt: skip
 
 
-def _statement(key: str) -> str:
-    named = {name: f"CAST(%({name})s AS {_TYPES.get(name, 'text')})" for name in (*NAMES, "former_keys")}
-    return _APPEND.replace("{key}", key).format(**named)
-
-
-APPEND: Final = _statement(_KEY).encode()
-APPEND_UNLESS_FORMER: Final = _statement(_KEY_UNLESS_FORMER).encode()
-"""In the driver's form: SQLAlchemy's way to it would be a third of what one event costs."""
+APPEND: Final = statement(
+    _APPEND.replace("{key}", _KEY).format(
+        **{name: f"CAST(%({name})s AS {_TYPES.get(name, 'text')})" for name in (*NAMES, "former_keys")}
+    ),
+    UUID,
+)
 
 
 def append_together(which: str) -> str:
@@ -63,7 +52,7 @@ def append_together(which: str) -> str:
         SELECT new.idempotency_key, new.id, (SELECT app_now()) FROM new WHERE {which}
         ON CONFLICT DO NOTHING
         RETURNING event_id, "timestamp"
-    """  # noqa: S608 - the condition is written by whoever calls this at import
+    """  # noqa: S608 - of this module's own words
     columns = {name: f"new.{name}" for name in NAMES}
     append = (
         _APPEND.replace("{key}", key)
@@ -74,64 +63,51 @@ def append_together(which: str) -> str:
     return append.replace("WITH key AS", rows)
 
 
-LEADS_TO = text("""
+LEADS_TO: Final = statement(
+    """
     WITH RECURSIVE chain (cause) AS (
-        SELECT CAST(:causation_id AS text)
+        SELECT CAST(%(causation_id)s AS text)
         UNION
         SELECT e.causation_id FROM chain JOIN events e ON e.id = CASE
             WHEN chain.cause ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
             THEN CAST(chain.cause AS uuid) END
         WHERE e.causation_id IS NOT NULL
     )
-    SELECT EXISTS (SELECT FROM chain WHERE cause = :event_id)
-""")
+    SELECT EXISTS (SELECT FROM chain WHERE cause = %(event_id)s)
+""",
+    bool,
+    not_null="exists",
+)
 
-
-REDACT: Final = text(
-    "SELECT redact_events(CAST(:events AS uuid[]), CAST(:fields AS text[]), :reason, :actor)"
+REDACT: Final = statement(
+    "SELECT redact_events(CAST(%(events)s AS uuid[]), CAST(%(fields)s AS text[]), %(reason)s, %(actor)s)",
+    int,
+    not_null="redact_events",
 )
 
 
-async def append(session: Transaction, event: Mapping[str, Any]) -> UUID | None:
+async def append(tx: Transaction, event: Mapping[str, Any]) -> UUID | None:
     """The new event's id; None when its key was used before."""
-    connection = await driver_connection(session)
-    async with connection.cursor() as cursor:
-        await cursor.execute(APPEND_UNLESS_FORMER if event["former_keys"] else APPEND, event)
-        row = await cursor.fetchone()
-    return None if row is None else row[0]
+    return await tx.one(APPEND, **event)
 
 
-async def append_many(session: Transaction, events: Sequence[Mapping[str, Any]]) -> list[UUID | None]:
-    """As `append`, in one pipeline; in the order given."""
-    if not events:
-        return []
-    statement = APPEND_UNLESS_FORMER if any(event["former_keys"] for event in events) else APPEND
-    connection = await driver_connection(session)
-    written: list[UUID | None] = []
-    async with connection.cursor() as cursor:
-        await cursor.executemany(statement, events, returning=True)
-        while True:
-            row = await cursor.fetchone()
-            written.append(None if row is None else row[0])
-            if not cursor.nextset():
-                return written
+async def append_many(tx: Transaction, events: Sequence[Mapping[str, Any]]) -> list[UUID | None]:
+    """As `append`, in one batch; in the order given."""
+    return await tx.run_each(APPEND, events)
 
 
-async def leads_to(session: Transaction, *, causation_id: str, event_id: str) -> bool:
-    """Whether the chain of causes that begins at `causation_id` comes by `event_id`."""
-    found = await session.scalar(LEADS_TO, {"causation_id": causation_id, "event_id": event_id})
-    return bool(found)
+async def leads_to(tx: Transaction, *, causation_id: str, event_id: str) -> bool:
+    """Whether the chain of causes that begins at `causation_id` contains `event_id`."""
+    return await tx.only(LEADS_TO, causation_id=causation_id, event_id=event_id)
 
 
 async def redact(
-    session: Transaction, events: Sequence[UUID], *, fields: Sequence[str], reason: str, actor: str
+    tx: Transaction, events: Sequence[UUID], *, fields: Sequence[str], reason: str, actor: str
 ) -> int:
-    """Blank top-level `fields` of the events' data, and drop them from their metadata; how many had any.
+    """Blank top-level `fields` of the events' data, drop them from the metadata: how many events had any.
 
-    Text becomes `[redacted]`, a list or an object empty, all else null. Needs the system's claim; `reason`
-    and `actor` (an id, not a name) are kept in the event `events_redacted` of the same transaction.
+    Text becomes `[redacted]`, a list or an object becomes empty, everything else null. Needs the system's
+    claim; `reason` and `actor` (an id, not a name) are kept in the event `events_redacted` of the same
+    transaction.
     """
-    found = await session.scalar(
-        REDACT, {"events": list(events), "fields": list(fields), "reason": reason, "actor": actor}
-    )
-    return int(found or 0)
+    return await tx.only(REDACT, events=list(events), fields=list(fields), reason=reason, actor=actor)

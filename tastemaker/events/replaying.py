@@ -11,9 +11,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
-
 from tastemaker.core.errors import Conflict, InvalidInput
+from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import all_names
 from tastemaker.events.subscribers import Subscribers, wishes
@@ -45,22 +44,23 @@ class Selection:
 
 
 _CHOSEN: Final = """
-      AND (CAST(:event_id AS uuid) IS NULL OR event.id = :event_id)
-      AND (CAST(:types AS text[]) IS NULL OR event.event_type = ANY(CAST(:types AS text[])))
-      AND (CAST(:correlation_id AS text) IS NULL OR event.correlation_id = :correlation_id)
-      AND event."timestamp" >= coalesce(timezone('UTC', CAST(:since AS timestamptz)), '-infinity')
-      AND event."timestamp" < coalesce(timezone('UTC', CAST(:until AS timestamptz)), 'infinity')
+      AND (CAST(%(event_id)s AS uuid) IS NULL OR event.id = %(event_id)s)
+      AND (CAST(%(types)s AS text[]) IS NULL OR event.event_type = ANY(CAST(%(types)s AS text[])))
+      AND (CAST(%(correlation_id)s AS text) IS NULL OR event.correlation_id = %(correlation_id)s)
+      AND event."timestamp" >= coalesce(timezone('UTC', CAST(%(since)s AS timestamptz)), '-infinity')
+      AND event."timestamp" < coalesce(timezone('UTC', CAST(%(until)s AS timestamptz)), 'infinity')
 """
 
-AGAIN: Final = text(f"""
+AGAIN: Final = statement(
+    f"""
     WITH again AS (
         UPDATE event_deliveries delivery
         SET status = 'pending', due_at = app_now(), completed_at = NULL, error = NULL, lease_until = NULL,
             attempts = 0
         FROM events event
         WHERE event.id = delivery.event_id AND event."timestamp" = delivery.event_timestamp
-          AND delivery.status = ANY(CAST(:statuses AS text[]))
-          AND (CAST(:subscriber AS text) IS NULL OR delivery.subscriber = :subscriber)
+          AND delivery.status = ANY(CAST(%(statuses)s AS text[]))
+          AND (CAST(%(subscriber)s AS text) IS NULL OR delivery.subscriber = %(subscriber)s)
           {_CHOSEN}
         RETURNING delivery.event_id, delivery.event_timestamp
     ), reopened AS (
@@ -70,16 +70,21 @@ AGAIN: Final = text(f"""
         WHERE event.id = those.event_id AND event."timestamp" = those.event_timestamp
     )
     SELECT count(*) FROM again
-""")  # noqa: S608 - of this module's own words
+""",  # noqa: S608 - of this module's own words
+    int,
+    not_null="count",
+)
 
-MISSING: Final = text(f"""
+MISSING: Final = statement(
+    f"""
     WITH missing AS (
         INSERT INTO event_deliveries (event_id, subscriber, event_timestamp, event_type, tenant_id, due_at,
                                       created_at)
         SELECT event.id, wish.subscriber, event."timestamp", event.event_type, event.tenant_id, app_now(),
                app_now()
         FROM events event
-        JOIN unnest(CAST(:wished AS text[]), CAST(:subscribers AS text[])) AS wish (event_type, subscriber)
+        JOIN unnest(CAST(%(wished)s AS text[]), CAST(%(subscribers)s AS text[]))
+          AS wish (event_type, subscriber)
           ON wish.event_type = event.event_type
         WHERE event.processing_status <> 'pending' {_CHOSEN}
         ON CONFLICT DO NOTHING
@@ -91,14 +96,15 @@ MISSING: Final = text(f"""
         WHERE event.id = those.event_id AND event."timestamp" = those.event_timestamp
     )
     SELECT count(*) FROM missing
-""")  # noqa: S608 - of this module's own words
+""",  # noqa: S608 - of this module's own words
+    int,
+    not_null="count",
+)
 
-WAKE: Final = text("NOTIFY events")
+WAKE: Final = statement("NOTIFY events")
 
 
-async def replay(
-    session: Transaction, selection: Selection, *, enabled: bool, subscribers: Subscribers
-) -> int:
+async def replay(tx: Transaction, selection: Selection, *, enabled: bool, subscribers: Subscribers) -> int:
     """Make the deliveries due that `selection` meets; how many those were.
 
     `enabled` is `event_sourcing.enable_event_replay`. Each has its attempts anew; one that is due already, or
@@ -112,13 +118,13 @@ async def replay(
     if is_new and selection.subscriber not in subscribers:
         known = ", ".join(sorted(subscribers)) or "none"
         raise InvalidInput(f"There is no subscriber {str(selection.subscriber)[:60]!r}; known are: {known}.")
-    count = await _replay(session, selection, subscribers)
-    await session.execute(WAKE)
+    count = await _replay(tx, selection, subscribers)
+    await tx.run(WAKE)
     return count
 
 
-async def _replay(session: Transaction, selection: Selection, subscribers: Subscribers) -> int:
-    asked = {
+async def _replay(tx: Transaction, selection: Selection, subscribers: Subscribers) -> int:
+    asked: dict[str, object] = {
         "event_id": selection.event_id,
         "types": _names(selection.event_types),
         "correlation_id": selection.correlation_id,
@@ -133,10 +139,10 @@ async def _replay(session: Transaction, selection: Selection, subscribers: Subsc
         ]
         pairs = wishes(wanted)
         asked |= {"wished": [name for name, _ in pairs], "subscribers": [name for _, name in pairs]}
-        return int(await session.scalar(MISSING, asked) or 0)
+        return await tx.only(MISSING, **asked)
     statuses = ["failed"] if selection.which is Which.FAILED else ["failed", "completed"]
     asked |= {"statuses": statuses, "subscriber": selection.subscriber}
-    return int(await session.scalar(AGAIN, asked) or 0)
+    return await tx.only(AGAIN, **asked)
 
 
 def _names(event_types: Sequence[str]) -> list[str] | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from pydantic_core import PydanticSerializationError
 
-from tastemaker.core.errors import AppError, InvalidInput
+from tastemaker.core.errors import AppError, InvalidInput, PayloadTooLarge
 from tastemaker.core.ids import ExternalUserId, new_id
 from tastemaker.db.transaction import Transaction
 from tastemaker.events import queries
@@ -16,12 +16,6 @@ from tastemaker.events.context import LONGEST_CHAIN, Cause, current_cause
 from tastemaker.events.names import Payload, Source, all_names
 from tastemaker.events.payloads import MOST_BYTES
 from tastemaker.events.redaction import checked_metadata
-
-
-class PayloadTooLarge(InvalidInput):
-    """An event's payload has more bytes than one may have."""
-
-    status = 413
 
 
 class CyclicCausation(AppError):
@@ -50,7 +44,7 @@ class NewEvent:
 
 
 async def record(  # noqa: PLR0913 - everything after the source is optional
-    session: Transaction,
+    tx: Transaction,
     payload: Payload,
     *,
     aggregate_id: str,
@@ -81,16 +75,16 @@ async def record(  # noqa: PLR0913 - everything after the source is optional
         event_id=event_id,
     )
     row = _row(event, current_cause())
-    await _refuse_cycles(session, [event], [row])
-    return await queries.append(session, row)
+    await _refuse_cycles(tx, [event], [row])
+    return await queries.append(tx, row)
 
 
-async def record_many(session: Transaction, events: Sequence[NewEvent]) -> list[UUID | None]:
+async def record_many(tx: Transaction, events: Sequence[NewEvent]) -> list[UUID | None]:
     """As `record`, for many at once: their ids in the same order, None for each that was known already."""
     cause = current_cause()
     rows = [_row(event, cause) for event in events]
-    await _refuse_cycles(session, events, rows)
-    return await queries.append_many(session, rows)
+    await _refuse_cycles(tx, events, rows)
+    return await queries.append_many(tx, rows)
 
 
 def all_together(events: Sequence[NewEvent]) -> dict[str, list[Any]]:
@@ -156,7 +150,7 @@ def _metadata(event: NewEvent, cause: Cause) -> str | None:
 
 
 async def _refuse_cycles(
-    session: Transaction, events: Sequence[NewEvent], rows: Sequence[Mapping[str, Any]]
+    tx: Transaction, events: Sequence[NewEvent], rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Only who gives an id beforehand can name it as a cause before it is there."""
     if all(event.event_id is None for event in events):
@@ -171,5 +165,5 @@ async def _refuse_cycles(
     for event, row in zip(events, rows, strict=True):
         if event.event_id is None or row["causation_id"] is None:
             continue
-        if await queries.leads_to(session, causation_id=row["causation_id"], event_id=str(row["id"])):
+        if await queries.leads_to(tx, causation_id=row["causation_id"], event_id=str(row["id"])):
             raise CyclicCausation(f"Event {row['id']} would be its own cause.")

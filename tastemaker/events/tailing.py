@@ -8,38 +8,56 @@ looked for has ended; until then the reader looks again for what is missing belo
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-from psycopg.rows import dict_row
+from typing import Final
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.waiting import first_of
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database
-from tastemaker.db.reading import read_all
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import read_many, read_together
 from tastemaker.events.names import CHANNEL, all_names
 from tastemaker.events.recorded import COLUMNS, RecordedEvent
 
 POLL_SECONDS: Final = 1.0
 MOST_AT_ONCE: Final = 500
 
-NEWER: Final = f"""
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
-           pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_transaction, found.*
-    FROM (SELECT 1) AS always
-    LEFT JOIN (
-        SELECT {COLUMNS} FROM events
-        WHERE seq > %(settled)s AND seq <> ALL(%(seen)s::bigint[])
-          AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
-        ORDER BY seq LIMIT {MOST_AT_ONCE}
-    ) AS found ON true
-    ORDER BY found.seq
-"""  # noqa: S608 - of our own words
 
-NEWEST: Final = f"""
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """The oldest transaction that runs, and the next one that will begin."""
+
+    oldest_running: int
+    next_transaction: int
+
+
+RUNNING: Final = statement(
+    """
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
+           pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_transaction
+""",
+    _Running,
+    not_null="oldest_running next_transaction",
+)
+"""Asked before NEWER in the same message: what has ended by then, NEWER sees."""
+
+NEWER: Final = statement(
+    f"""
+    SELECT {COLUMNS} FROM events
+    WHERE seq > %(settled)s AND seq <> ALL(%(seen)s::bigint[])
+      AND (%(tenant)s::text IS NULL OR tenant_id = %(tenant)s)
+    ORDER BY seq LIMIT {MOST_AT_ONCE}
+""",  # noqa: S608 - of this module's own words
+    RecordedEvent,
+)
+
+NEWEST: Final = statement(
+    f"""
     SELECT seq FROM events WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s
     ORDER BY seq DESC LIMIT {MOST_AT_ONCE}
-"""  # noqa: S608 - of our own words
+""",  # noqa: S608 - of this module's own words
+    int,
+)
 
 
 @dataclass(slots=True)
@@ -94,22 +112,19 @@ async def tail(
 
 
 async def _read(database: Database, user_id: ExternalUserId | None, reader: _Reader) -> list[RecordedEvent]:
-    asked = {"settled": reader.settled, "seen": sorted(reader.seen), "tenant": user_id}
     claim = SYSTEM if user_id is None else Tenant(user_id)
-    rows: list[dict[str, Any]] = await read_all(database, claim, NEWER, asked, row=dict_row)
-    running = {name: rows[0][name] for name in ("oldest_running", "next_transaction")}
-    found = [
-        RecordedEvent(**{name: value for name, value in row.items() if name not in running})
-        for row in rows
-        if row["id"] is not None
-    ]
-    reader.take([event.seq for event in found], **running)
+    asked = {"settled": reader.settled, "seen": sorted(reader.seen), "tenant": user_id}
+    [running], found = await read_together(database, claim, (RUNNING, {}), (NEWER, asked))
+    reader.take(
+        [event.seq for event in found],
+        oldest_running=running.oldest_running,
+        next_transaction=running.next_transaction,
+    )
     return found
 
 
 async def _at_the_end(database: Database, user_id: ExternalUserId | None) -> _Reader:
     """Having seen all that is there; what was begun before and is committed from now on is still to come."""
     claim = SYSTEM if user_id is None else Tenant(user_id)
-    rows = await read_all(database, claim, NEWEST, {"tenant": user_id}, row=dict_row)
-    seen = {int(row["seq"]) for row in rows}
+    seen = set(await read_many(database, claim, NEWEST, tenant=user_id))
     return _Reader(min(seen) if len(seen) == MOST_AT_ONCE else 0, seen)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from tastemaker.core.errors import AppError, Conflict, InvalidInput, NotFound
+from tastemaker.core.errors import AppError, Conflict, InvalidInput, MessageTooLarge, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.text import clean_line
 from tastemaker.db.claims import SYSTEM
@@ -44,12 +44,6 @@ class InboxSource:
     name: str
     meaning: str
     announce: Announce
-
-
-class MessageTooLarge(InvalidInput):
-    """Nobody we listen to sends so much."""
-
-    status = 413
 
 
 _known: dict[str, InboxSource] = {}

@@ -12,8 +12,8 @@ import psycopg
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import DATABASE_TROUBLE, Database
-from tastemaker.db.transaction import write_together
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import DATABASE_TROUBLE, write_together
 from tastemaker.jobs import claim_queries
 from tastemaker.jobs.claim_queries import CLAIM, CLAIM_FAIRLY
 from tastemaker.jobs.completion import (

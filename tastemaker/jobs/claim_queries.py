@@ -9,12 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping
-
-from tastemaker.core.ids import JobId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database
 from tastemaker.db.enums import JobStatus
+from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction, write_together
 from tastemaker.jobs.queries import SUCCESSOR_WAITS
@@ -179,7 +176,7 @@ PROMOTE = statement(
           AND scheduled_for <= (SELECT timezone('UTC', app_now()))
         ORDER BY scheduled_for LIMIT {MOST_MOVED}
         FOR UPDATE SKIP LOCKED))
-""",  # noqa: S608 - a number of this module's own
+""",  # noqa: S608 - of this module's own words
 )
 """Compared as a `timestamp`: an index condition may not hold what row-level security does not trust."""
 
@@ -192,7 +189,7 @@ PARK = statement(
           FOR UPDATE SKIP LOCKED) first
     WHERE job.id = first.id AND first.job_type <> ALL(%(known)s)
     RETURNING job.job_type
-""",  # noqa: S608 - a number of this module's own
+""",  # noqa: S608 - of this module's own words
     str,
 )
 
@@ -285,17 +282,3 @@ async def park(tx: Transaction, known: Collection[str]) -> list[str]:
     """
     await tx.run(UNPARK, known=list(known))
     return await tx.many(PARK, known=list(known))
-
-
-def claimed_job(row: Mapping[str, Any] | RowMapping) -> ClaimedJob:
-    """A job as a statement of this package returned it."""
-    return ClaimedJob(
-        id=JobId(row["id"]),
-        job_type=row["job_type"],
-        payload=row["payload"],
-        attempt=row["attempt"],
-        retry_count=row["retry_count"],
-        max_retries=row["max_retries"],
-        tenant_id=row["tenant_id"],
-        correlation_id=row["correlation_id"],
-    )

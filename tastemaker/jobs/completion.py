@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 from tastemaker.db.statements import Statement
 from tastemaker.db.transaction import write_together
 from tastemaker.events.names import Source

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from tastemaker.config_store.keys import JOB_TIMEOUT
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import in_transaction
 from tastemaker.events.context import caused_by
 from tastemaker.jobs import queries
 from tastemaker.jobs.completion import CompletedJob

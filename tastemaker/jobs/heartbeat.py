@@ -13,8 +13,9 @@ from contextlib import asynccontextmanager
 from tastemaker.core.logging import get_logger
 from tastemaker.core.waiting import call_off
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, session_scope
 from tastemaker.db.listening import SessionLock
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import DATABASE_TROUBLE, transaction
 from tastemaker.jobs import queries
 from tastemaker.jobs.claim_queries import HEARTBEAT_CLASS
 from tastemaker.jobs.worker_state import HAND_BACK_SECONDS, WorkerState
@@ -49,8 +50,8 @@ async def renew_leases(database: Database, state: WorkerState) -> None:
         if not held:
             continue
         try:
-            async with session_scope(database, SYSTEM) as session:
-                ours = await queries.renew(session, held, lease=state.settings.lease)
+            async with transaction(database, SYSTEM) as tx:
+                ours = await queries.renew(tx, held, lease=state.settings.lease)
         except DATABASE_TROUBLE as error:
             log.warning("leases could not be renewed: %s", type(error).__name__)
             continue

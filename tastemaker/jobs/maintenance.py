@@ -16,9 +16,9 @@ from tastemaker.config_store.keys import (
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.enums import JobStatus
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.db.work_loop import prune_in_batches
 from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.registry import handles, registered_types
@@ -46,29 +46,29 @@ async def maintain(database: Database, state: WorkerState) -> None:
         return
     state.maintains_next = monotonic() + min(MAINTAIN_SECONDS, state.settings.poll)
 
-    async def work(session: Transaction) -> None:
-        await _rescue(session, state)
-        await claim_queries.promote(session)
+    async def work(tx: Transaction) -> None:
+        await _rescue(tx, state)
+        await claim_queries.promote(tx)
         if state.settings.only is None and monotonic() >= state.parks_next:
             state.parks_next = monotonic() + PARK_SECONDS
-            await _park(session, state)
+            await _park(tx, state)
 
     await in_transaction(database, SYSTEM, work)
 
 
-async def _rescue(session: Transaction, state: WorkerState) -> None:
+async def _rescue(tx: Transaction, state: WorkerState) -> None:
     settings = state.settings
     lost = await claim_queries.rescue(
-        session, job_types=list(state.handlers), lease=settings.lease, grace=settings.grace
+        tx, job_types=list(state.handlers), lease=settings.lease, grace=settings.grace
     )
     for job in lost:
         log.warning("job %s was left by a dead worker, now %s", job.id, job.status)
         if job.status is JobStatus.FAILED:
-            await give_up(session, state.handlers, job, job.error or "")
+            await give_up(tx, state.handlers, job, job.error or "")
 
 
-async def _park(session: Transaction, state: WorkerState) -> None:
-    parked = await claim_queries.park(session, {*state.handlers, *registered_types()})
+async def _park(tx: Transaction, state: WorkerState) -> None:
+    parked = await claim_queries.park(tx, {*state.handlers, *registered_types()})
     for job_type, count in Counter(parked).items():
         log.warning(
             "%d jobs of the unknown type %r are set aside for a worker that knows it", count, job_type

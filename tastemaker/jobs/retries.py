@@ -7,8 +7,8 @@ from tastemaker.core.backoff import backoff
 from tastemaker.core.logging import get_logger
 from tastemaker.core.text import storable
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction, is_victim
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import Transaction, in_transaction, is_victim
 from tastemaker.events.service import record_many
 from tastemaker.events.system_payloads import JobFailed
 from tastemaker.jobs import queries
@@ -30,25 +30,25 @@ async def fail_job(
     first = state.config[DEFAULT_RETRY_DELAY].total_seconds()
     delay = backoff(job.retry_count, first=first, longest=LONGEST_RETRY_SECONDS)
 
-    async def work(session: Transaction) -> None:
-        status = await queries.fail(session, job, error=error, delay=delay, final=final)
+    async def work(tx: Transaction) -> None:
+        status = await queries.fail(tx, job, error=error, delay=delay, final=final)
         if status == "failed":
-            await give_up(session, state.handlers, job, error)
+            await give_up(tx, state.handlers, job, error)
 
     await in_transaction(database, SYSTEM, work)
 
 
-async def give_up(session: Transaction, handlers: Handlers, job: ClaimedJob, error: str) -> None:
+async def give_up(tx: Transaction, handlers: Handlers, job: ClaimedJob, error: str) -> None:
     """Record the event and call the type's `given_up`. An error in it must not stop the worker."""
     failed = JobFailed(job_type=job.job_type, attempt=job.attempt, error=error[:500])
-    await record_many(session, [end_event(job, failed)])
+    await record_many(tx, [end_event(job, failed)])
     registered = handlers[job.job_type]
     if registered.given_up is None:
         return
     try:
         payload = registered.job_type.payload.model_validate(job.payload)
-        async with session.begin_nested():
-            await registered.given_up(session, payload)
+        async with tx.savepoint():
+            await registered.given_up(tx, payload)
     except Exception as problem:
         if is_victim(problem):
             raise

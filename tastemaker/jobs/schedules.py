@@ -8,18 +8,17 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import text
 
 from tastemaker.core.errors import NotFound
 from tastemaker.core.logging import get_logger
 from tastemaker.core.waiting import wait_for
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import DATABASE_TROUBLE, Database, in_transaction
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import DATABASE_TROUBLE, Transaction, in_transaction
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import JobType
 
@@ -43,38 +42,49 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A schedule as its row says; None where no worker has declared it yet."""
+class KnownSchedule:
+    """A schedule with its row; None where no worker has declared it yet."""
 
     schedule: Schedule
-    next_run_at: datetime | None
+    next_run_at: datetime | None = None
+    last_run_at: datetime | None = None
+    last_job_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _ScheduleRow:
+    name: str
+    next_run_at: datetime
     last_run_at: datetime | None
     last_job_id: UUID | None
 
 
-DECLARE = text("""
-    INSERT INTO schedules AS known (name, every, next_run_at) VALUES (:name, :every, app_now())
+DECLARE = statement("""
+    INSERT INTO schedules AS known (name, every, next_run_at) VALUES (%(name)s, %(every)s, app_now())
     ON CONFLICT (name) DO UPDATE SET every = excluded.every,
         next_run_at = least(known.next_run_at, app_now() + excluded.every)
     WHERE known.every <> excluded.every
 """)
 
-TAKE_DUE = text("""
-    SELECT name FROM schedules WHERE next_run_at <= app_now() AND name = ANY(:names)
+TAKE_DUE = statement(
+    """
+    SELECT name FROM schedules WHERE next_run_at <= app_now() AND name = ANY(%(names)s)
     ORDER BY next_run_at LIMIT 1 FOR UPDATE SKIP LOCKED
-""")
+""",
+    str,
+)
 
-LOCK = text("SELECT name FROM schedules WHERE name = :name FOR UPDATE")
+LOCK = statement("SELECT name FROM schedules WHERE name = %(name)s FOR UPDATE", str)
 
-MOVE_ON = text("""
+MOVE_ON = statement("""
     UPDATE schedules
-    SET last_run_at = app_now(), last_job_id = :job_id,
+    SET last_run_at = app_now(), last_job_id = %(job_id)s,
         next_run_at = next_run_at + every * (1 + floor(
             extract(epoch FROM app_now() - next_run_at) / extract(epoch FROM every))::double precision)
-    WHERE name = :name
+    WHERE name = %(name)s
 """)
 
-LIST = text("SELECT name, next_run_at, last_run_at, last_job_id FROM schedules")
+LIST = statement("SELECT name, next_run_at, last_run_at, last_job_id FROM schedules", _ScheduleRow)
 
 _scheduled: dict[str, Schedule] = {}
 
@@ -116,9 +126,9 @@ async def run_schedules(
 async def declare(database: Database, schedules: Sequence[Schedule]) -> None:
     """A new schedule is due at once; a changed cadence holds from now on."""
 
-    async def work(session: Transaction) -> None:
+    async def work(tx: Transaction) -> None:
         for schedule in schedules:
-            await session.execute(DECLARE, {"name": schedule.name, "every": schedule.every})
+            await tx.run(DECLARE, name=schedule.name, every=schedule.every)
 
     await in_transaction(database, SYSTEM, work)
 
@@ -127,43 +137,45 @@ async def run_next(database: Database, schedules: Sequence[Schedule]) -> str | N
     """Publish the job of one schedule that is due; its name, or None when none is."""
     by_name = {schedule.name: schedule for schedule in schedules}
 
-    async def work(session: Transaction) -> str | None:
-        name = (await session.execute(TAKE_DUE, {"names": list(by_name)})).scalar_one_or_none()
+    async def work(tx: Transaction) -> str | None:
+        name = await tx.one(TAKE_DUE, names=list(by_name))
         if name is not None:
-            await _publish(session, by_name[name])
+            await _publish(tx, by_name[name])
         return name
 
     return await in_transaction(database, SYSTEM, work)
 
 
-async def run_now(session: Transaction, name: str) -> UUID | None:
+async def run_now(tx: Transaction, name: str) -> UUID | None:
     """Publish a schedule's job out of turn; None when one waits already. Raises NotFound."""
     schedule = _scheduled.get(name)
     if schedule is None:
         names = ", ".join(one.name for one in known_schedules())
         raise NotFound(f"There is no schedule {name[:60]!r}; there are {names}.")
-    await session.execute(DECLARE, {"name": schedule.name, "every": schedule.every})
-    await session.execute(LOCK, {"name": name})
-    return await _publish(session, schedule)
+    await tx.run(DECLARE, name=schedule.name, every=schedule.every)
+    await tx.run(LOCK, name=name)
+    return await _publish(tx, schedule)
 
 
-async def list_standings(session: Transaction) -> list[Standing]:
+async def list_schedules(tx: Transaction) -> list[KnownSchedule]:
     """Every schedule this code knows, by name."""
-    rows: dict[str, Any] = {row["name"]: row for row in (await session.execute(LIST)).mappings()}
-    return [_standing(schedule, rows.get(schedule.name, {})) for schedule in known_schedules()]
+    rows = {row.name: row for row in await tx.many(LIST)}
+    return [_with_row(schedule, rows.get(schedule.name)) for schedule in known_schedules()]
 
 
-async def _publish(session: Transaction, schedule: Schedule) -> UUID | None:
+async def _publish(tx: Transaction, schedule: Schedule) -> UUID | None:
     key = f"schedule:{schedule.name}"
-    job_id = await publish(session, schedule.job, Nothing(), dedupe_key=key, lock_key=key, correlation_id=key)
-    await session.execute(MOVE_ON, {"name": schedule.name, "job_id": job_id})
+    job_id = await publish(tx, schedule.job, Nothing(), dedupe_key=key, lock_key=key, correlation_id=key)
+    await tx.run(MOVE_ON, name=schedule.name, job_id=job_id)
     return job_id
 
 
-def _standing(schedule: Schedule, row: Any) -> Standing:  # noqa: ANN401 - a row, or none
-    return Standing(
+def _with_row(schedule: Schedule, row: _ScheduleRow | None) -> KnownSchedule:
+    if row is None:
+        return KnownSchedule(schedule=schedule)
+    return KnownSchedule(
         schedule=schedule,
-        next_run_at=row.get("next_run_at"),
-        last_run_at=row.get("last_run_at"),
-        last_job_id=row.get("last_job_id"),
+        next_run_at=row.next_run_at,
+        last_run_at=row.last_run_at,
+        last_job_id=row.last_job_id,
     )

@@ -5,11 +5,10 @@ from typing import Final
 
 import orjson
 
-from tastemaker.core.errors import InvalidInput
+from tastemaker.core.errors import PayloadTooLarge
 from tastemaker.core.ids import ExternalUserId, JobId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.events.context import current_cause
 from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.types import LEASE_SECONDS, JobContext, JobType, Payload
@@ -18,14 +17,8 @@ MOST_BYTES: Final = 1024 * 1024
 """A job carries ids; what it works on is in tables."""
 
 
-class PayloadTooLarge(InvalidInput):
-    """A job's payload has more bytes than one may have."""
-
-    status = 413
-
-
 async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
-    session: Transaction,
+    tx: Transaction,
     job_type: JobType[Payload],
     payload: Payload,
     *,
@@ -49,7 +42,7 @@ async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
             f"A job's payload has at most {MOST_BYTES:,} bytes; this one has {size:,} bytes."
         )
     return await queries.enqueue(
-        session,
+        tx,
         job_type.name,
         body,
         priority=job_type.priority if priority is None else priority,
@@ -65,16 +58,16 @@ async def publish(  # noqa: PLR0913 - everything beyond the payload is optional
 
 async def report_progress(context: JobContext, percent: float) -> None:
     """Called by a handler: how far a long job is, from 0 to 100."""
-    async with session_scope(context.database, SYSTEM) as session:
-        await queries.set_progress(session, context.job, percent)
+    async with transaction(context.database, SYSTEM) as tx:
+        await queries.set_progress(tx, context.job, percent)
 
 
-async def rescue_chain(session: Transaction, job_type: JobType[Payload], *, correlation_id: str) -> int:
+async def rescue_chain(tx: Transaction, job_type: JobType[Payload], *, correlation_id: str) -> int:
     """Rescue at once the jobs of this chain that workers without a heartbeat hold; how many.
 
     `given_up` is not called for these: the caller publishes the jobs that have to continue.
     """
     lost = await claim_queries.rescue(
-        session, job_types=[job_type.name], lease=LEASE_SECONDS, grace=0, correlation_id=correlation_id
+        tx, job_types=[job_type.name], lease=LEASE_SECONDS, grace=0, correlation_id=correlation_id
     )
     return len(lost)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.ids import ExternalUserId, JobId
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 from tastemaker.db.transaction import Transaction
 
 Payload = TypeVar("Payload", bound=BaseModel)

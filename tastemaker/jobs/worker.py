@@ -12,7 +12,8 @@ from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.core.waiting import call_off
-from tastemaker.db.engine import DATABASE_TROUBLE, Database
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import DATABASE_TROUBLE
 from tastemaker.jobs.claim_loop import claim_batch
 from tastemaker.jobs.completion import BatchCompleter
 from tastemaker.jobs.execution import run_job, settle

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from tastemaker.core.errors import Conflict, InvalidInput, NotFound
+from tastemaker.core.errors import Conflict, InvalidInput, MessageTooLarge, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import OutboxStatus
 from tastemaker.db.transaction import Transaction
@@ -19,12 +19,6 @@ LONGEST_KEY: Final = 400
 KEPT_DAYS: Final = 30
 
 _AGAIN_FROM: Final = {OutboxStatus.FAILED, OutboxStatus.CANCELLED, OutboxStatus.UNKNOWN}
-
-
-class MessageTooLarge(InvalidInput):
-    """Messages carry ids; what is large stays in the database."""
-
-    status = 413
 
 
 async def put(

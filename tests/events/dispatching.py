@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import text
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, open_database, session_scope
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database, open_database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.events.dispatcher import DispatcherSettings, run_dispatcher
 from tastemaker.events.names import EventType, Source
 from tastemaker.events.payloads import CampaignCreated
@@ -31,22 +31,21 @@ CREATE TABLE effects (event_id uuid, subscriber text, about text);
 GRANT SELECT, INSERT ON effects TO tastemaker_app;
 """
 
+HEAR = statement("INSERT INTO effects VALUES (%(id)s, %(name)s, %(about)s)")
+
 
 def make_effects(admin_url: str) -> None:
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(EFFECTS)
 
 
-async def hear(session: Transaction, event: RecordedEvent, name: str = "heard") -> None:
-    await session.execute(
-        text("INSERT INTO effects VALUES (:id, :name, :about)"),
-        {"id": event.id, "name": name, "about": event.aggregate_id},
-    )
+async def hear(tx: Transaction, event: RecordedEvent, name: str = "heard") -> None:
+    await tx.run(HEAR, id=event.id, name=name, about=event.aggregate_id)
 
 
 def subscriber(name: str, *types: EventType, handle: Handle | None = None) -> Subscriber:
-    async def named(session: Transaction, event: RecordedEvent) -> None:
-        await hear(session, event, name)
+    async def named(tx: Transaction, event: RecordedEvent) -> None:
+        await hear(tx, event, name)
 
     return Subscriber(name, frozenset(types or (EventType.CAMPAIGN_CREATED,)), handle or named)
 
@@ -56,8 +55,8 @@ def of(*subscribers: Subscriber) -> Subscribers:
 
 
 async def write(database: Database, *about: str) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await record_many(session, [campaign(name) for name in about])
+    async with transaction(database, SYSTEM) as tx:
+        await record_many(tx, [campaign(name) for name in about])
 
 
 def campaign(about: str) -> NewEvent:
@@ -66,8 +65,8 @@ def campaign(about: str) -> NewEvent:
 
 
 async def ask(database: Database, statement: str) -> list[tuple[Any, ...]]:
-    async with session_scope(database, SYSTEM) as session:
-        return [tuple(row) for row in await session.execute(text(statement))]
+    async with transaction(database, SYSTEM) as tx:
+        return await (await tx.connection.execute(statement.encode())).fetchall()
 
 
 async def until(database: Database, statement: str, *, within: float = 30) -> None:
@@ -92,8 +91,8 @@ async def dispatching(
         await task
 
 
-async def _slow(session: Transaction, event: RecordedEvent) -> None:
-    await hear(session, event, "slow")
+async def _slow(tx: Transaction, event: RecordedEvent) -> None:
+    await hear(tx, event, "slow")
     await asyncio.sleep(0.02)
 
 

@@ -9,7 +9,8 @@ from psycopg.rows import dict_row
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.events.names import EventType, Source
 from tastemaker.events.payloads import CampaignCreated
 from tastemaker.events.queries import redact
@@ -28,9 +29,9 @@ EDITS = [
 
 @pytest.fixture
 async def event(database: Database) -> UUID:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         found = await record(
-            session,
+            tx,
             CampaignCreated(name="For Ann", search_type="keyword"),
             aggregate_id="c1",
             source=Source.USER_ACTION,
@@ -60,11 +61,9 @@ async def test_not_even_the_owner_edits_it_by_mistake(event: UUID, admin_url: st
 
 
 async def test_the_door_blanks_and_tells(event: UUID, database: Database, admin_url: str) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        assert (
-            await redact(session, [event], fields=["name", "actor"], reason="erasure", actor="admin-1") == 1
-        )
-        assert await redact(session, [event], fields=["nothing"], reason="erasure", actor="admin-1") == 0
+    async with transaction(database, SYSTEM) as tx:
+        assert await redact(tx, [event], fields=["name", "actor"], reason="erasure", actor="admin-1") == 1
+        assert await redact(tx, [event], fields=["nothing"], reason="erasure", actor="admin-1") == 0
     with psycopg.connect(admin_url, row_factory=dict_row) as admin:
         blanked, audit = admin.execute("SELECT * FROM events ORDER BY seq").fetchall()
         keys: Any = admin.execute("SELECT count(*) FROM event_keys").fetchone()
@@ -80,8 +79,8 @@ async def test_the_door_blanks_and_tells(event: UUID, database: Database, admin_
 
 async def test_the_door_is_the_products_own(event: UUID, database: Database) -> None:
     with pytest.raises(Exception, match="product's own work"):
-        async with session_scope(database, Tenant(ExternalUserId("ann"))) as session:
-            await redact(session, [event], fields=["name"], reason="x", actor="ann")
+        async with transaction(database, Tenant(ExternalUserId("ann"))) as tx:
+            await redact(tx, [event], fields=["name"], reason="x", actor="ann")
     with pytest.raises(Exception, match="names its fields"):
-        async with session_scope(database, SYSTEM) as session:
-            await redact(session, [event], fields=["name"], reason="", actor="ann")
+        async with transaction(database, SYSTEM) as tx:
+            await redact(tx, [event], fields=["name"], reason="", actor="ann")

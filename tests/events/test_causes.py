@@ -12,7 +12,8 @@ import pytest
 from pydantic import BaseModel
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.events.context import caused_by, current_cause
 from tastemaker.events.names import Source
 from tastemaker.events.service import record
@@ -48,16 +49,16 @@ async def working(database: Database, handlers: Handlers) -> AsyncIterator[None]
 
 async def test_a_request_its_jobs_and_their_events_are_one_chain(database: Database) -> None:
     async def step(context: JobContext, message: Step) -> JobResult:
-        async with session_scope(context.database, SYSTEM) as session:
+        async with transaction(context.database, SYSTEM) as tx:
             new = campaign(f"{context.job.id}")
-            await record(session, new.payload, aggregate_id=new.aggregate_id, source=Source.QSTASH_JOB)
+            await record(tx, new.payload, aggregate_id=new.aggregate_id, source=Source.QSTASH_JOB)
             if not message.last:
-                await publish(session, STEP, Step(last=True))
+                await publish(tx, STEP, Step(last=True))
         return Done()
 
     with caused_by(correlation_id="request-7"):
-        async with session_scope(database, SYSTEM) as session:
-            await publish(session, STEP, Step(last=False))
+        async with transaction(database, SYSTEM) as tx:
+            await publish(tx, STEP, Step(last=False))
     async with working(database, {STEP.name: Registered(STEP, step)}):
         await until(database, "SELECT count(*) = 2 FROM background_jobs WHERE status = 'completed'")
     told = await ask(
@@ -79,8 +80,8 @@ async def test_a_job_warns_of_events_that_nobody_delivers(
     await write(database, "a")
     with psycopg.connect(admin_url) as admin:
         admin.execute("UPDATE clock_offset SET shift = %s", (timedelta(minutes=10),))
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, CHECK_EVENT_LAG, Nothing())
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, CHECK_EVENT_LAG, Nothing())
     with caplog.at_level(logging.WARNING, "tastemaker.events.delivery_queries"):
         async with working(database, registered_handlers({})):
             await until(database, "SELECT status = 'completed' FROM background_jobs")
@@ -94,8 +95,8 @@ async def test_a_job_closes_new_events_where_nothing_subscribes(
 ) -> None:
     monkeypatch.setattr("tastemaker.ops.tasks.known_subscribers", dict)
     await write(database, "a", "b")
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, CHECK_EVENT_LAG, Nothing())
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, CHECK_EVENT_LAG, Nothing())
     async with working(database, registered_handlers({})):
         await until(database, "SELECT status = 'completed' FROM background_jobs")
     assert await ask(database, "SELECT DISTINCT processing_status FROM events") == [("completed",)]

@@ -12,9 +12,9 @@ import pytest
 from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import InvalidInput
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.listening import Listener
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.events import delivery_queries
 from tastemaker.events.context import LONGEST_CHAIN, current_cause
 from tastemaker.events.delivery_queries import find_lag
@@ -84,7 +84,7 @@ async def test_an_event_of_an_older_name_reaches_who_wants_the_new_one(
 
 
 async def test_an_event_that_commits_late_is_not_overlooked(database: Database) -> None:
-    async with dispatching(database, of(subscriber("one"))), session_scope(database, SYSTEM) as slow:
+    async with dispatching(database, of(subscriber("one"))), transaction(database, SYSTEM) as slow:
         late = campaign("late")
         await record(slow, late.payload, aggregate_id="late", source=late.source)
         await write(database, "early")
@@ -103,8 +103,8 @@ async def test_without_being_woken_it_looks_for_itself(
     async def never(*_: object) -> AsyncIterator[None]:
         yield
 
-    async def last(session: Transaction, event: RecordedEvent) -> None:
-        await hear(session, event)
+    async def last(tx: Transaction, event: RecordedEvent) -> None:
+        await hear(tx, event)
         await asyncio.sleep(0.03)
 
     monkeypatch.setattr(Listener, "subscribe", never)
@@ -138,8 +138,8 @@ async def test_many_dispatchers_deliver_each_once(database: Database) -> None:
 async def test_a_failure_is_undone_and_tried_again(database: Database) -> None:
     calls: list[str] = []
 
-    async def twice(session: Transaction, event: RecordedEvent) -> None:
-        await hear(session, event)
+    async def twice(tx: Transaction, event: RecordedEvent) -> None:
+        await hear(tx, event)
         calls.append(event.aggregate_id)
         if len(calls) == 1:
             raise RuntimeError("not yet")
@@ -153,8 +153,8 @@ async def test_a_failure_is_undone_and_tried_again(database: Database) -> None:
     assert await ask(database, "SELECT retry_count, error FROM events") == [(1, None)]
 
 
-async def _broken(session: Transaction, event: RecordedEvent) -> None:
-    await hear(session, event)
+async def _broken(tx: Transaction, event: RecordedEvent) -> None:
+    await hear(tx, event)
     raise RuntimeError("always")
 
 
@@ -168,8 +168,8 @@ async def test_what_always_fails_is_given_up_seen_and_stops_nobody(database: Dat
     await _fail(database, of(subscriber("good"), subscriber("bad", handle=_broken)))
     assert await ask(database, EFFECTS) == [("a", "good"), ("b", "good")]
     assert await ask(database, "SELECT DISTINCT error FROM events") == [("bad: RuntimeError: always",)]
-    async with session_scope(database, SYSTEM) as session:
-        lag = await find_lag(session)
+    async with transaction(database, SYSTEM) as tx:
+        lag = await find_lag(tx)
     assert (lag.failed, lag.waiting) == (2, 0)
 
 
@@ -177,7 +177,7 @@ async def test_what_failed_is_replayed_by_filter_once_mended(database: Database)
     good = subscriber("good")
     await _fail(database, of(good, subscriber("bad", handle=_broken)))
     mended = of(good, subscriber("bad"))
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         for selection in (
             Selection(event_types=("user_registered",)),
             Selection(since=utc_now() + timedelta(days=1)),
@@ -185,9 +185,9 @@ async def test_what_failed_is_replayed_by_filter_once_mended(database: Database)
             Selection(correlation_id="x"),
             Selection(subscriber="good"),
         ):
-            assert await replay(session, selection, enabled=True, subscribers=mended) == 0
+            assert await replay(tx, selection, enabled=True, subscribers=mended) == 0
         chosen = Selection(event_types=("campaign_created",), since=utc_now() - timedelta(days=1))
-        assert await replay(session, chosen, enabled=True, subscribers=mended) == 2
+        assert await replay(tx, chosen, enabled=True, subscribers=mended) == 2
     async with dispatching(database, mended):
         await until(database, ALL_DONE)
     assert await ask(database, EFFECTS) == [("a", "bad"), ("a", "good"), ("b", "bad"), ("b", "good")]
@@ -198,15 +198,15 @@ async def test_a_new_subscriber_hears_of_what_was_before_it(database: Database) 
         await write(database, "a", "b")
         await until(database, ALL_DONE)
     both = of(subscriber("old"), subscriber("new"))
-    async with session_scope(database, SYSTEM) as session:
-        assert await replay(session, Selection(which=Which.MISSING), enabled=True, subscribers=both) == 2
-        assert await replay(session, Selection(which=Which.MISSING), enabled=True, subscribers=both) == 0
+    async with transaction(database, SYSTEM) as tx:
+        assert await replay(tx, Selection(which=Which.MISSING), enabled=True, subscribers=both) == 2
+        assert await replay(tx, Selection(which=Which.MISSING), enabled=True, subscribers=both) == 0
     async with dispatching(database, both):
         await until(database, ALL_DONE)
     assert await ask(database, EFFECTS) == [("a", "new"), ("a", "old"), ("b", "new"), ("b", "old")]
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         again = Selection(which=Which.ALL, subscriber="new")
-        assert await replay(session, again, enabled=True, subscribers=both) == 2
+        assert await replay(tx, again, enabled=True, subscribers=both) == 2
     async with dispatching(database, both):
         await until(database, ALL_DONE)
     assert len(await ask(database, EFFECTS)) == 6
@@ -214,39 +214,37 @@ async def test_a_new_subscriber_hears_of_what_was_before_it(database: Database) 
 
 async def test_a_replay_that_is_not_allowed_or_not_clear_is_refused(database: Database) -> None:
     known = of(subscriber("one"))
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         with pytest.raises(ReplayDisabled, match="enable_event_replay"):
-            await replay(session, Selection(), enabled=False, subscribers=known)
+            await replay(tx, Selection(), enabled=False, subscribers=known)
         with pytest.raises(InvalidInput, match="name the subscriber"):
-            await replay(session, Selection(which=Which.ALL), enabled=True, subscribers=known)
+            await replay(tx, Selection(which=Which.ALL), enabled=True, subscribers=known)
         with pytest.raises(InvalidInput, match="known are: one"):
             missing = Selection(which=Which.MISSING, subscriber="gone")
-            await replay(session, missing, enabled=True, subscribers=known)
+            await replay(tx, missing, enabled=True, subscribers=known)
 
 
 async def test_a_dead_dispatchers_deliveries_come_back_and_the_deadly_one_ends(database: Database) -> None:
     known = of(subscriber("one"))
     await write(database, "a")
-    async with session_scope(database, SYSTEM) as session:
-        await delivery_queries.hand_out(session, list(known.values()), batch=10)
-        [held] = await delivery_queries.claim(session, ["one"], batch=10, lease=0.0)
-    async with session_scope(database, SYSTEM) as session:
-        assert [found for found, _ in await delivery_queries.rescue(session, ["one"], max_attempts=8)] == [
-            held
-        ]
-        [again] = await delivery_queries.claim(session, ["one"], batch=10, lease=0.0)
-        assert not await delivery_queries.hold(session, held), "who was taken for dead may not go on"
-        assert await delivery_queries.hold(session, again)
-    async with session_scope(database, SYSTEM) as session:
-        await delivery_queries.rescue(session, ["one"], max_attempts=2)
+    async with transaction(database, SYSTEM) as tx:
+        await delivery_queries.hand_out(tx, list(known.values()), batch=10)
+        [held] = await delivery_queries.claim(tx, ["one"], batch=10, lease=0.0)
+    async with transaction(database, SYSTEM) as tx:
+        assert [found for found, _ in await delivery_queries.rescue(tx, ["one"], max_attempts=8)] == [held]
+        [again] = await delivery_queries.claim(tx, ["one"], batch=10, lease=0.0)
+        assert not await delivery_queries.hold(tx, held), "who was taken for dead may not go on"
+        assert await delivery_queries.hold(tx, again)
+    async with transaction(database, SYSTEM) as tx:
+        await delivery_queries.rescue(tx, ["one"], max_attempts=2)
     assert await ask(database, "SELECT processing_status, error FROM events") == [
         ("failed", "one: The dispatcher died while it held this.")
     ]
 
 
 async def test_who_takes_too_long_is_stopped_and_undone(database: Database) -> None:
-    async def endless(session: Transaction, event: RecordedEvent) -> None:
-        await hear(session, event)
+    async def endless(tx: Transaction, event: RecordedEvent) -> None:
+        await hear(tx, event)
         await asyncio.sleep(3600)
 
     hasty = replace(ONCE, deadline=0.5)
@@ -260,8 +258,8 @@ async def test_who_takes_too_long_is_stopped_and_undone(database: Database) -> N
 async def test_told_to_stop_it_undoes_what_does_not_end_and_hands_it_back(database: Database) -> None:
     begun = asyncio.Event()
 
-    async def endless(session: Transaction, event: RecordedEvent) -> None:
-        await hear(session, event)
+    async def endless(tx: Transaction, event: RecordedEvent) -> None:
+        await hear(tx, event)
         begun.set()
         await asyncio.sleep(3600)
 
@@ -274,9 +272,9 @@ async def test_told_to_stop_it_undoes_what_does_not_end_and_hands_it_back(databa
 
 
 async def test_what_a_subscriber_records_knows_its_cause(database: Database) -> None:
-    async def tell(session: Transaction, event: RecordedEvent) -> None:
+    async def tell(tx: Transaction, event: RecordedEvent) -> None:
         assert current_cause().causation_id == str(event.id)
-        await record(session, UserRegistered(plan="free"), aggregate_id="u", source=Source.USER_ACTION)
+        await record(tx, UserRegistered(plan="free"), aggregate_id="u", source=Source.USER_ACTION)
 
     async with dispatching(database, of(subscriber("tell", handle=tell))):
         await write(database, "a")
@@ -290,9 +288,9 @@ async def test_what_a_subscriber_records_knows_its_cause(database: Database) -> 
 
 
 async def test_a_circle_of_subscribers_ends(database: Database) -> None:
-    async def round_again(session: Transaction, event: RecordedEvent) -> None:
+    async def round_again(tx: Transaction, event: RecordedEvent) -> None:
         again = CampaignCreated(name="x", search_type="keyword")
-        await record(session, again, aggregate_id=f"{event.seq}", source=Source.SYSTEM_AUTOMATION)
+        await record(tx, again, aggregate_id=f"{event.seq}", source=Source.SYSTEM_AUTOMATION)
 
     async with dispatching(database, of(subscriber("circle", handle=round_again)), ONCE):
         await write(database, "a")
@@ -309,7 +307,7 @@ def test_attempts_wait_twice_as_long_each_time_up_to_a_quarter_of_an_hour() -> N
 
 def test_a_subscribers_name_is_its_own() -> None:
     @subscribes(UserRegistered, name="test_registered_once")
-    async def first(session: Transaction, event: RecordedEvent) -> None: ...
+    async def first(tx: Transaction, event: RecordedEvent) -> None: ...
 
     assert known_subscribers()["test_registered_once"].handle is first
     with pytest.raises(ValueError, match="test_registered_once"):

@@ -4,8 +4,8 @@ import psycopg
 import pytest
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.engine import Database
 from tastemaker.db.enums import AggregateType
+from tastemaker.db.pool import Database
 from tastemaker.events.reading_queries import list_event_history
 
 ALICE, BOB = ExternalUserId("alice"), ExternalUserId("bob")

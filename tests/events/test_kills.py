@@ -8,7 +8,7 @@ import sys
 import psycopg
 import pytest
 
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 from tests.events.dispatching import ask, make_effects, until, write
 from tests.rules.source import ROOT
 

@@ -12,7 +12,8 @@ import pytest
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.events.context import caused_by
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import CampaignCreated
@@ -79,10 +80,10 @@ def shape(tree: Caused) -> object:
 
 async def put(database: Database, about: str, cause: str | None, event_id: UUID | None = None) -> str:
     payload = CampaignCreated(name=about, search_type="keyword")
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         with caused_by(correlation_id="c", causation_id=cause):
             found = await record(
-                session, payload, aggregate_id=about, source=Source.USER_ACTION, event_id=event_id
+                tx, payload, aggregate_id=about, source=Source.USER_ACTION, event_id=event_id
             )
     return str(found)
 
@@ -143,7 +144,7 @@ async def take(events: AsyncIterator[RecordedEvent], count: int) -> list[str]:
 
 async def test_the_live_tail_tells_each_event_once_and_late_commits_late(database: Database) -> None:
     await write(database, "old")
-    async with following(database) as events, session_scope(database, SYSTEM) as slow:
+    async with following(database) as events, transaction(database, SYSTEM) as slow:
         late = campaign("late")
         await record(slow, late.payload, aggregate_id="late", source=late.source)
         first = asyncio.create_task(take(events, 2))
@@ -189,7 +190,7 @@ async def test_the_tail_forgets_what_is_settled(database: Database) -> None:
 
 
 async def _lose_a_number(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         lost = campaign("lost")
-        await record(session, lost.payload, aggregate_id="lost", source=lost.source)
+        await record(tx, lost.payload, aggregate_id="lost", source=lost.source)
         raise RuntimeError("lost")

@@ -8,6 +8,7 @@ import pytest
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant, claims_json
+from tastemaker.db.statements import Statement
 from tastemaker.events import reading_queries, tailing
 
 MANY = """
@@ -60,14 +61,16 @@ def log(make_database: Any, server: Any, template: str) -> str:  # noqa: ANN401 
         (tailing.NEWEST, EVERYBODY),
     ],
 )
-def test_a_page_is_read_by_an_index(log: str, plans: str, statement: str, asked: dict[str, Any]) -> None:
+def test_a_page_is_read_by_an_index(
+    log: str, plans: str, statement: Statement[Any], asked: dict[str, Any]
+) -> None:
     claim = Tenant(ExternalUserId(asked["tenant"])) if asked["tenant"] else SYSTEM
     with psycopg.connect(log) as app:
         app.prepare_threshold = 0
         app.execute("SELECT set_config('request.jwt.claims', %s, true)", (claims_json(claim),))
         app.execute("SELECT set_config('plan_cache_mode', %s, true)", (plans,))
         row = app.execute(
-            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}".encode(), asked, prepare=True
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.sql}".encode(), asked, prepare=True
         ).fetchone()
     assert row
     plan = row[0][0]["Plan"]

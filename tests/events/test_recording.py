@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.events.context import LONGEST_CHAIN, caused_by
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import (
@@ -37,8 +38,8 @@ CREATED = CampaignCreated(name="Spring", search_type="keyword")
 
 
 async def write(database: Database, payload: Payload = CREATED, about: str = "c1", **more: Any) -> Any:  # noqa: ANN401 - as `record` takes
-    async with session_scope(database, SYSTEM) as session:
-        return await record(session, payload, aggregate_id=about, source=Source.USER_ACTION, **more)
+    async with transaction(database, SYSTEM) as tx:
+        return await record(tx, payload, aggregate_id=about, source=Source.USER_ACTION, **more)
 
 
 def events(admin_url: str) -> list[dict[str, Any]]:
@@ -52,8 +53,8 @@ def new(number: int, **more: Any) -> NewEvent:  # noqa: ANN401 - as the class ta
 
 async def test_a_fact_is_written_once_and_with_its_change(database: Database, admin_url: str) -> None:
     with pytest.raises(RuntimeError, match="changed my mind"):
-        async with session_scope(database, SYSTEM) as session:
-            await record(session, CREATED, aggregate_id="lost", source=Source.USER_ACTION)
+        async with transaction(database, SYSTEM) as tx:
+            await record(tx, CREATED, aggregate_id="lost", source=Source.USER_ACTION)
             raise RuntimeError("changed my mind")
     first = await write(database)
     assert await write(database) is None
@@ -83,31 +84,31 @@ async def test_a_webhook_that_the_original_knew_under_its_name_is_known(
     assert await write(database, UserRegistered(plan="free"), "u1") is None
     assert await write(database, canceled, "s1") is None
     assert await write(database, UserRegistered(plan="free"), "u2") is not None
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         both = [
             NewEvent(payload=UserRegistered(plan="free"), aggregate_id=who, source=Source.USER_ACTION)
             for who in ("u1", "u3")
         ]
-        assert [found is None for found in await record_many(session, both)] == [True, False]
+        assert [found is None for found in await record_many(tx, both)] == [True, False]
 
 
 async def test_many_are_written_in_order_and_each_once(database: Database, admin_url: str) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        ids = await record_many(session, [new(1), new(2), new(1), new(3)])
+    async with transaction(database, SYSTEM) as tx:
+        ids = await record_many(tx, [new(1), new(2), new(1), new(3)])
     assert [found is None for found in ids] == [False, False, True, False]
     written = events(admin_url)
     assert [event["aggregate_id"] for event in written] == ["c1", "c2", "c3"]
     assert [event["id"] for event in written] == [found for found in ids if found]
-    async with session_scope(database, SYSTEM) as session:
-        assert await record_many(session, []) == []
+    async with transaction(database, SYSTEM) as tx:
+        assert await record_many(tx, []) == []
 
 
 async def test_an_event_belongs_to_what_is_at_work(database: Database, admin_url: str) -> None:
     with caused_by(correlation_id="request-1", causation_id="job-1", metadata={"user_agent": "curl"}):
         await write(database, metadata={"actor": "ann"})
         await asyncio.create_task(write(database, about="c2", correlation_id="own", causation_id="other"))
-        async with session_scope(database, SYSTEM) as session:
-            await record_many(session, [new(3)])
+        async with transaction(database, SYSTEM) as tx:
+            await record_many(tx, [new(3)])
     await write(database, about="c4")
     written = [
         (event["correlation_id"], event["causation_id"], event["metadata"]) for event in events(admin_url)
@@ -168,10 +169,10 @@ async def test_no_event_is_its_own_cause(database: Database, admin_url: str) -> 
     one, two, three = uuid4(), uuid4(), uuid4()
     with pytest.raises(CyclicCausation):
         await write(database, event_id=one, causation_id=str(one))
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         with pytest.raises(CyclicCausation):
             await record_many(
-                session,
+                tx,
                 [
                     new(1, event_id=one, causation_id=str(two)),
                     new(2, event_id=two, causation_id=str(three)),
@@ -193,7 +194,7 @@ async def test_subscribers_that_cause_their_own_event_are_stopped(database: Data
 
 
 async def test_a_tenants_event_is_the_tenants(database: Database, admin_url: str) -> None:
-    async with session_scope(database, Tenant(ExternalUserId("ann"))) as session:
-        await record_many(session, [new(1)])
-        await record(session, CREATED, aggregate_id="c2", source=Source.USER_ACTION)
+    async with transaction(database, Tenant(ExternalUserId("ann"))) as tx:
+        await record_many(tx, [new(1)])
+        await record(tx, CREATED, aggregate_id="c2", source=Source.USER_ACTION)
     assert [event["tenant_id"] for event in events(admin_url)] == ["ann", "ann"]

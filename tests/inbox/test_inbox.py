@@ -4,35 +4,37 @@ import asyncio
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from tastemaker.core.errors import AppError, Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import InboxStatus
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.inbox import queries, service
 from tastemaker.inbox.queries import InboxMessage
 from tastemaker.inbox.service import InboxId, InboxSource
 
 RAW = b'{"b": 1, "a": "\xc3\xa9", "b": 2}\r\n\x00\xff'
 
+ANNOUNCE = statement(
+    "INSERT INTO background_jobs (job_type, payload)"
+    " VALUES ('announced', jsonb_build_array(CAST(%(id)s AS uuid)))"
+)
 
-async def _announce(session: Transaction, message: InboxId) -> None:
-    await session.execute(
-        text("INSERT INTO background_jobs (job_type, payload) VALUES ('announced', jsonb_build_array(:id))"),
-        {"id": message},
-    )
+
+async def _announce(tx: Transaction, message: InboxId) -> None:
+    await tx.run(ANNOUNCE, id=message)
 
 
 TEST = service.declare(InboxSource(name="test", meaning="A test's.", announce=_announce))
 
 
 async def received(database: Database, message_id: str = "m1", *, verified: bool = True) -> bool:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         return await service.receive(
-            session,
+            tx,
             source=TEST,
             message_id=message_id,
             headers={"Content-Type": "application/json", "Stripe-Signature": "t=1,v1=abc"},
@@ -42,14 +44,14 @@ async def received(database: Database, message_id: str = "m1", *, verified: bool
 
 
 async def messages(database: Database) -> list[InboxMessage]:
-    async with session_scope(database, SYSTEM) as session:
-        entries = await queries.list_messages(session, status=None, source=None, limit=100)
-        return [await service.get_message(session, entry.id) for entry in entries]
+    async with transaction(database, SYSTEM) as tx:
+        entries = await queries.list_messages(tx, status=None, source=None, limit=100)
+        return [await service.get_message(tx, entry.id) for entry in entries]
 
 
 async def announced(database: Database) -> int:
-    async with session_scope(database, SYSTEM) as session:
-        return int(await session.scalar(text("SELECT count(*) FROM background_jobs")) or 0)
+    async with transaction(database, SYSTEM) as tx:
+        return await tx.only(statement("SELECT count(*) FROM background_jobs", int))
 
 
 async def test_a_message_is_kept_once_byte_for_byte_and_announced_with_it(database: Database) -> None:
@@ -75,7 +77,7 @@ async def test_the_effect_is_written_once_however_often_it_is_processed(database
     (kept,) = await messages(database)
     effects: list[bytes] = []
 
-    async def handle(session: Transaction, message: InboxMessage) -> ExternalUserId:
+    async def handle(tx: Transaction, message: InboxMessage) -> ExternalUserId:
         effects.append(message.raw)
         await asyncio.sleep(0.05)
         return ExternalUserId("alice")
@@ -91,14 +93,14 @@ async def test_a_failure_undoes_the_effect_and_is_noted_without_anybodys_data(da
     await received(database)
     (kept,) = await messages(database)
 
-    async def break_down(session: Transaction, message: InboxMessage) -> None:
-        await _announce(session, message.id)
+    async def break_down(tx: Transaction, message: InboxMessage) -> None:
+        await _announce(tx, message.id)
         raise ValueError("somebody@example.com")
 
-    async def refuse(session: Transaction, message: InboxMessage) -> None:
+    async def refuse(tx: Transaction, message: InboxMessage) -> None:
         raise AppError("The customer is not known yet.")
 
-    async def fine(session: Transaction, message: InboxMessage) -> None:
+    async def fine(tx: Transaction, message: InboxMessage) -> None:
         pass
 
     with pytest.raises(ValueError, match="somebody"):
@@ -119,14 +121,14 @@ async def test_a_replay_announces_it_again_and_it_is_processed_again(database: D
     await received(database)
     (kept,) = await messages(database)
 
-    async def fine(session: Transaction, message: InboxMessage) -> None:
+    async def fine(tx: Transaction, message: InboxMessage) -> None:
         pass
 
     assert await service.process(database, kept.id, fine)
-    async with session_scope(database, SYSTEM) as session:
-        again = await service.replay(session, kept.id)
+    async with transaction(database, SYSTEM) as tx:
+        again = await service.replay(tx, kept.id)
         with pytest.raises(NotFound):
-            await service.replay(session, InboxId(10**9))
+            await service.replay(tx, InboxId(10**9))
     assert again.status is InboxStatus.RECEIVED
     assert await announced(database) == 2
     assert await service.process(database, kept.id, fine)
@@ -136,14 +138,14 @@ async def test_what_was_not_verified_has_no_effect(database: Database) -> None:
     await received(database, verified=False)
     (kept,) = await messages(database)
 
-    async def never(session: Transaction, message: InboxMessage) -> None:
+    async def never(tx: Transaction, message: InboxMessage) -> None:
         raise AssertionError("it was handled")
 
     with pytest.raises(Conflict, match="not verified"):
         await service.process(database, kept.id, never)
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         with pytest.raises(Conflict, match="not verified"):
-            await service.replay(session, kept.id)
+            await service.replay(tx, kept.id)
 
 
 def test_no_secret_of_a_request_is_kept() -> None:
@@ -177,28 +179,26 @@ async def test_what_nobody_would_send_is_refused(
     database: Database, message_id: str, raw: bytes, said: str
 ) -> None:
     with pytest.raises(InvalidInput, match=said):
-        async with session_scope(database, SYSTEM) as session:
-            await service.receive(
-                session, source=TEST, message_id=message_id, headers={}, raw=raw, verified=True
-            )
+        async with transaction(database, SYSTEM) as tx:
+            await service.receive(tx, source=TEST, message_id=message_id, headers={}, raw=raw, verified=True)
     assert await messages(database) == []
 
 
 async def test_what_came_in_cannot_be_altered(database: Database) -> None:
     await received(database)
     with pytest.raises(psycopg.Error, match="permission denied"):
-        async with session_scope(database, SYSTEM) as session:
-            await session.execute(text("UPDATE inbox_messages SET raw = 'x'"))
+        async with transaction(database, SYSTEM) as tx:
+            await tx.run(statement("UPDATE inbox_messages SET raw = 'x'"))
 
 
 async def test_messages_are_forgotten_after_35_days(database: Database, admin_url: str) -> None:
     await received(database)
     await _move_clock(admin_url, "34 days 23 hours")
-    async with session_scope(database, SYSTEM) as session:
-        assert await service.prune(session) == 0
+    async with transaction(database, SYSTEM) as tx:
+        assert await service.prune(tx) == 0
     await _move_clock(admin_url, "35 days 1 hour")
-    async with session_scope(database, SYSTEM) as session:
-        assert await service.prune(session) == 1
+    async with transaction(database, SYSTEM) as tx:
+        assert await service.prune(tx) == 1
     assert await messages(database) == []
 
 

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 from pydantic import BaseModel
-from sqlalchemy import text
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs import claim_queries
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import ClaimedJob, GivenUp, Handler, JobType, Registered
@@ -34,14 +35,14 @@ async def claimed(
 
 
 async def publish_words(database: Database, words: Sequence[str]) -> None:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         for word in words:
-            await publish(session, NOTE, Note(word=word))
+            await publish(tx, NOTE, Note(word=word))
 
 
 async def column(database: Database, name: str) -> list[object]:
-    async with session_scope(database, SYSTEM) as session:
-        return list((await session.execute(text(f"SELECT {name} FROM background_jobs"))).scalars())  # noqa: S608 - a literal of this file
+    async with transaction(database, SYSTEM) as tx:
+        return await tx.many(statement(f"SELECT {name} FROM background_jobs", object))  # noqa: S608 - a literal of this file
 
 
 async def until(database: Database, status: str, count: int, *, within: float = 40) -> None:

@@ -1,7 +1,6 @@
 """What an operator sees of the queue and does to it; time-outs, progress, ends, fairness."""
 
 import asyncio
-import re
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
@@ -9,7 +8,6 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from tastemaker.config_store.hot_reload import Configuration, Values
 from tastemaker.config_store.keys import (
@@ -19,7 +17,9 @@ from tastemaker.config_store.keys import (
     MAX_CONCURRENT_JOBS,
 )
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.maintenance import PRUNE_JOBS
 from tastemaker.jobs.queries import cancel_job, list_jobs, retry_failed
@@ -33,11 +33,10 @@ from tests.jobs.notes import NOTE, QUICK, Note, claimed, column, publish_words, 
 
 
 async def ends(database: Database) -> list[str]:
-    async with session_scope(database, SYSTEM) as session:
-        rows = await session.execute(
-            text("SELECT event_type FROM events WHERE event_type LIKE 'job%' ORDER BY seq")
+    async with transaction(database, SYSTEM) as tx:
+        return await tx.many(
+            statement("SELECT event_type FROM events WHERE event_type LIKE 'job%%' ORDER BY seq", str)
         )
-        return list(rows.scalars())
 
 
 async def work_off(
@@ -71,8 +70,8 @@ async def test_an_end_is_an_event_but_not_of_what_continues_itself(database: Dat
     assert await ends(database) == ["job_completed", "job_completed"], "one each, not one for each turn"
 
     quiet = JobType(name="quiet", payload=Note, records_end=False)
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, quiet, Note(word="x"))
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, quiet, Note(word="x"))
     await work_off(database, {"quiet": Registered(quiet, handle)}, "completed", 3)
     assert len(await ends(database)) == 2
 
@@ -88,12 +87,12 @@ async def test_what_failed_for_good_is_seen_and_tried_again(database: Database) 
     await publish_words(database, ["a"])
     handlers = {"note": Registered(NOTE, handle)}
     await work_off(database, handlers, "failed", 1)
-    async with session_scope(database, SYSTEM) as session:
-        (dead,) = await list_jobs(session, status="failed", job_type=None, limit=10)  # type: ignore[arg-type]  # the word itself
+    async with transaction(database, SYSTEM) as tx:
+        (dead,) = await list_jobs(tx, status="failed", job_type=None, limit=10)  # type: ignore[arg-type]  # the word itself
         assert (dead.attempt, dead.error) == (3, "RuntimeError: no luck with a")
-        assert await retry_failed(session, job_id=None, job_type="other") == 0
-        assert await retry_failed(session, job_id=dead.id, job_type=None) == 1
-        assert await retry_failed(session, job_id=dead.id, job_type=None) == 0
+        assert await retry_failed(tx, job_id=None, job_type="other") == 0
+        assert await retry_failed(tx, job_id=dead.id, job_type=None) == 1
+        assert await retry_failed(tx, job_id=dead.id, job_type=None) == 0
     is_well = True
     await work_off(database, handlers, "completed", 1)
     assert await ends(database) == ["job_failed", "job_completed"]
@@ -101,14 +100,14 @@ async def test_what_failed_for_good_is_seen_and_tried_again(database: Database) 
 
 async def test_of_twins_that_failed_one_goes_back_and_none_beside_a_waiting_one(database: Database) -> None:
     for _ in range(2):
-        async with session_scope(database, SYSTEM) as session:
-            await publish(session, NOTE, Note(word="a"), dedupe_key="k")
+        async with transaction(database, SYSTEM) as tx:
+            await publish(tx, NOTE, Note(word="a"), dedupe_key="k")
         (job,) = await claimed(database)
-        async with session_scope(database, SYSTEM) as session:
-            await queries.fail(session, job, error="x", delay=0, final=True)
-    async with session_scope(database, SYSTEM) as session:
-        assert await retry_failed(session, job_id=None, job_type="note") == 1
-        assert await retry_failed(session, job_id=None, job_type="note") == 0
+        async with transaction(database, SYSTEM) as tx:
+            await queries.fail(tx, job, error="x", delay=0, final=True)
+    async with transaction(database, SYSTEM) as tx:
+        assert await retry_failed(tx, job_id=None, job_type="note") == 1
+        assert await retry_failed(tx, job_id=None, job_type="note") == 0
     assert sorted(map(str, await column(database, "status"))) == ["failed", "pending"]
 
 
@@ -118,9 +117,9 @@ async def test_a_run_that_takes_too_long_is_a_failure(database: Database) -> Non
         return Done()
 
     brief = JobType(name="brief", payload=Note, max_retries=0, timeout=0.1)
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, brief, Note(word="a"))
-        await publish(session, NOTE, Note(word="b"))
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, brief, Note(word="a"))
+        await publish(tx, NOTE, Note(word="b"))
     handlers = {"brief": Registered(brief, handle), "note": Registered(NOTE, handle)}
     await work_off(database, handlers, "failed", 2, changed={JOB_TIMEOUT: timedelta(seconds=0.2)})
     errors = set(await column(database, "error"))
@@ -143,10 +142,10 @@ async def test_a_job_that_runs_is_cancelled_and_settles_nothing(database: Databa
     async with working(database, handle):
         await begun.wait()
         assert await column(database, "progress") == [40]
-        async with session_scope(database, SYSTEM) as session:
-            (job,) = await list_jobs(session, status=None, job_type="note", limit=1)
-            assert await cancel_job(session, job.id)
-            assert not await cancel_job(session, job.id)
+        async with transaction(database, SYSTEM) as tx:
+            (job,) = await list_jobs(tx, status=None, job_type="note", limit=1)
+            assert await cancel_job(tx, job.id)
+            assert not await cancel_job(tx, job.id)
         async with asyncio.timeout(10):
             await ended.wait()
     assert await column(database, "status") == ["cancelled"]
@@ -154,10 +153,10 @@ async def test_a_job_that_runs_is_cancelled_and_settles_nothing(database: Databa
 
 
 async def test_a_payload_that_is_too_large_is_refused_where_it_is_published(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         with pytest.raises(PayloadTooLarge, match="20,000,011 bytes"):
-            await publish(session, NOTE, Note(word="x" * 20_000_000))
-        assert await publish(session, NOTE, Note(word="small"))
+            await publish(tx, NOTE, Note(word="x" * 20_000_000))
+        assert await publish(tx, NOTE, Note(word="small"))
     assert len(await column(database, "id")) == 1
 
 
@@ -165,9 +164,9 @@ async def test_a_type_that_nobody_here_knows_is_set_aside_for_who_does(database:
     async def handle(_: JobContext, __: Note) -> JobResult:
         return Done()
 
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, JobType(name="of_tomorrow", payload=Note, priority=1), Note(word="a"))
-        await publish(session, JobType(name="of_tomorrow", payload=Note), Note(word="c"), delay=0.5)
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, JobType(name="of_tomorrow", payload=Note, priority=1), Note(word="a"))
+        await publish(tx, JobType(name="of_tomorrow", payload=Note), Note(word="c"), delay=0.5)
     await publish_words(database, ["b"])
     await work_off(database, {"note": Registered(NOTE, handle)}, "completed", 1)
     assert sorted(map(str, await column(database, "status"))) == ["completed", "pending", "pending"]
@@ -177,10 +176,10 @@ async def test_a_type_that_nobody_here_knows_is_set_aside_for_who_does(database:
 
 
 async def test_a_type_that_another_worker_runs_is_not_set_aside(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, PRUNE_JOBS, Nothing())
-        assert await claim_queries.park(session, {"note"}) == ["prune_jobs"]
-        assert await claim_queries.park(session, {"note", "prune_jobs"}) == []
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, PRUNE_JOBS, Nothing())
+        assert await claim_queries.park(tx, {"note"}) == ["prune_jobs"]
+        assert await claim_queries.park(tx, {"note", "prune_jobs"}) == []
     assert await column(database, "waits_for") == [None]
 
 
@@ -200,8 +199,8 @@ async def test_a_handler_runs_only_where_what_it_needs_is(database: Database) ->
     assert "printing" not in registered_handlers({})
     with pytest.raises(ValueError, match="two handlers"):
         handles(printing)(Printer)  # type: ignore[arg-type]  # any other function
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, printing, Note(word="a"))
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, printing, Note(word="a"))
     one = registered_handlers({Printer: printer})["printing"]
     await work_off(database, {"printing": one}, "completed", 1)
     assert used == [printer]
@@ -211,10 +210,12 @@ async def test_what_broke_is_kept_as_text_and_wrong_fields_are_named(database: D
     async def handle(_: JobContext, __: Note) -> JobResult:
         raise RuntimeError("one\x00two")
 
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, NOTE, Note(word="a"))
-        await session.execute(
-            text("INSERT INTO background_jobs (job_type, payload) VALUES ('note', '{\"wort\": \"secret\"}')")
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, NOTE, Note(word="a"))
+        await tx.run(
+            statement(
+                "INSERT INTO background_jobs (job_type, payload) VALUES ('note', '{\"wort\": \"secret\"}')"
+            )
         )
     await work_off(database, {"note": Registered(NOTE, handle)}, "failed", 2)
     assert sorted(map(str, await column(database, "error"))) == [
@@ -280,13 +281,10 @@ PLAN = "EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF) "
 
 
 async def plan_of_a_claim(database: Database) -> str:
-    async with session_scope(database, SYSTEM) as session:
-        rows = await session.execute(
-            text(PLAN + re.sub(r"%\((\w+)\)s", r":\1", claim_queries.CLAIM.sql)),
-            {"worker": "x", "job_types": ["note"], "batch": 10, "lease": 30, "only": None},
-        )
-        plan = "\n".join(rows.scalars())
-        await session.connection.rollback()
+    async with transaction(database, SYSTEM) as tx:
+        asked = claim_queries.claim_parameters("x", ["note"], 10, 30, None)
+        plan = "\n".join(await tx.many(statement(PLAN + claim_queries.CLAIM.sql, str), **asked))
+        await tx.connection.rollback()
     return plan
 
 
@@ -316,9 +314,9 @@ async def test_what_waited_for_its_time_goes_first_if_it_is_urgent(
         order.append(note.word)
         return Done()
 
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, NOTE, Note(word="urgent"), delay=3600, priority=1)
-        await publish(session, NOTE, Note(word="plain"))
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, NOTE, Note(word="urgent"), delay=3600, priority=1)
+        await publish(tx, NOTE, Note(word="plain"))
     assert sorted(map(str, await column(database, "waits_for"))) == ["None", "time"]
     with psycopg.connect(admin_url, autocommit=True) as owner:
         owner.execute("UPDATE clock_offset SET shift = interval '2 hours'")
@@ -355,8 +353,8 @@ async def test_what_ended_long_ago_is_removed_and_the_rest_stays(database: Datab
                  unnest(ARRAY[1, 8, 29, 31, 400, 0.4, 0.6]) AS days
         """)
         admin.execute("ALTER TABLE background_jobs ENABLE TRIGGER touch_updated_at")
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, PRUNE_JOBS, Nothing())
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, PRUNE_JOBS, Nothing())
     stopping = asyncio.Event()
     worker = asyncio.create_task(
         run_worker(

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Done, JobContext, JobResult
 from tastemaker.jobs.worker_state import WorkerSettings
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 
 async def put(database: Database, tenant: str | None, count: int, *, priority: int | None = None) -> None:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         for _ in range(count):
             note = Note(word=tenant or "nobody")
-            await publish(session, NOTE, note, tenant_id=cast("ExternalUserId", tenant), priority=priority)
+            await publish(tx, NOTE, note, tenant_id=cast("ExternalUserId", tenant), priority=priority)
 
 
 @asynccontextmanager

@@ -3,11 +3,12 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Again, Done, JobContext, JobResult, JobType
@@ -16,77 +17,75 @@ from tests.jobs.notes import NOTE, Note, claimed, column, publish_words, until, 
 
 
 async def test_a_job_is_seen_only_when_its_transaction_commits(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, NOTE, Note(word="kept"))
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, NOTE, Note(word="kept"))
         assert await claimed(database) == []
     with pytest.raises(RuntimeError, match="changed my mind"):
-        async with session_scope(database, SYSTEM) as session:
-            await publish(session, NOTE, Note(word="lost"))
+        async with transaction(database, SYSTEM) as tx:
+            await publish(tx, NOTE, Note(word="lost"))
             raise RuntimeError("changed my mind")
     assert [job.payload["word"] for job in await claimed(database)] == ["kept"]
 
 
 async def test_urgent_first_then_by_time_and_never_before_it_is_due(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         for word, priority, delay in [
             ("late", 1, 60.0),
             ("second", 5, 0.0),
             ("first", 1, 0.0),
             ("last", 9, 0.0),
         ]:
-            await queries.enqueue(
-                session, "note", {"word": word}, priority=priority, max_retries=3, delay=delay
-            )
+            await queries.enqueue(tx, "note", {"word": word}, priority=priority, max_retries=3, delay=delay)
     words = [(await claimed(database, batch=1))[0].payload["word"] for _ in range(3)]
     assert words == ["first", "second", "last"]
     assert await claimed(database) == []
 
 
 async def test_two_workers_never_hold_the_same_job(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         for number in range(60):
-            await publish(session, NOTE, Note(word=str(number)))
+            await publish(tx, NOTE, Note(word=str(number)))
     batches = await asyncio.gather(*(claimed(database, batch=7) for _ in range(12)))
     ids = [job.id for batch in batches for job in batch]
     assert len(ids) == len(set(ids)) == 60
 
 
 async def test_one_of_a_key_waits_and_one_of_a_key_runs(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        first = await publish(session, NOTE, Note(word="a"), lock_key="k", dedupe_key="k")
-        assert await publish(session, NOTE, Note(word="b"), lock_key="k", dedupe_key="k") is None
+    async with transaction(database, SYSTEM) as tx:
+        first = await publish(tx, NOTE, Note(word="a"), lock_key="k", dedupe_key="k")
+        assert await publish(tx, NOTE, Note(word="b"), lock_key="k", dedupe_key="k") is None
     (running,) = await claimed(database)
     assert running.id == first
-    async with session_scope(database, SYSTEM) as session:
-        assert await publish(session, NOTE, Note(word="successor"), lock_key="k", dedupe_key="k")
+    async with transaction(database, SYSTEM) as tx:
+        assert await publish(tx, NOTE, Note(word="successor"), lock_key="k", dedupe_key="k")
     assert await claimed(database) == [], "the key is held"
-    async with session_scope(database, SYSTEM) as session:
-        await queries.complete(session, [(running, None)])
+    async with transaction(database, SYSTEM) as tx:
+        await queries.complete(tx, [(running, None)])
     assert [job.payload["word"] for job in await claimed(database)] == ["successor"]
 
 
 async def test_only_the_holder_of_the_attempt_may_end_the_job(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, NOTE, Note(word="a"))
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, NOTE, Note(word="a"))
     (before,) = await claimed(database, lease=-1)
-    async with session_scope(database, SYSTEM) as session:
-        assert len(await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)) == 1
+    async with transaction(database, SYSTEM) as tx:
+        assert len(await claim_queries.rescue(tx, job_types=["note"], lease=30, grace=5)) == 1
     (after,) = await claimed(database)
-    async with session_scope(database, SYSTEM) as session:
-        assert not await queries.complete(session, [(before, {"by": "the frozen one"})])
-        assert not await queries.again(session, before, delay=0)
-        assert await queries.fail(session, before, error="x", delay=0, final=True) is None
-        assert await queries.complete(session, [(after, {"by": "the new one"})])
+    async with transaction(database, SYSTEM) as tx:
+        assert not await queries.complete(tx, [(before, {"by": "the frozen one"})])
+        assert not await queries.again(tx, before, delay=0)
+        assert await queries.fail(tx, before, error="x", delay=0, final=True) is None
+        assert await queries.complete(tx, [(after, {"by": "the new one"})])
     assert await column(database, "result") == [{"by": "the new one"}]
 
 
 async def test_a_job_that_keeps_killing_its_worker_is_given_up(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, NOTE, Note(word="poison"))
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, NOTE, Note(word="poison"))
     for _ in range(1 + NOTE.max_retries + claim_queries.MORE_AFTER_A_LOSS):
         assert len(await claimed(database, lease=-1)) == 1
-        async with session_scope(database, SYSTEM) as session:
-            await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)
+        async with transaction(database, SYSTEM) as tx:
+            await claim_queries.rescue(tx, job_types=["note"], lease=30, grace=5)
     assert await claimed(database) == []
     assert await column(database, "status") == ["failed"]
 
@@ -96,13 +95,13 @@ async def test_two_that_may_have_killed_workers_never_run_at_once(database: Data
     await publish_words(database, ["poison", "bystander"])
     for _ in range(claim_queries.SUSPICIOUS_FROM):
         assert len(await claimed(database, lease=-1)) == 2
-        async with session_scope(database, SYSTEM) as session:
-            await claim_queries.rescue(session, job_types=["note"], lease=30, grace=5)
+        async with transaction(database, SYSTEM) as tx:
+            await claim_queries.rescue(tx, job_types=["note"], lease=30, grace=5)
     await publish_words(database, ["above suspicion"])
     (suspect,) = [job for job in await claimed(database) if job.payload["word"] != "above suspicion"]
     assert await claimed(database) == []
-    async with session_scope(database, SYSTEM) as session:
-        assert await queries.complete(session, [(suspect, None)])
+    async with transaction(database, SYSTEM) as tx:
+        assert await queries.complete(tx, [(suspect, None)])
     (other,) = await claimed(database)
     assert {suspect.payload["word"], other.payload["word"]} == {"poison", "bystander"}
 
@@ -136,8 +135,8 @@ async def test_failures_are_retried_and_then_given_up_with_their_error(database:
     async def break_down(context: JobContext, note: Note) -> JobResult:
         raise RuntimeError("no luck with it")
 
-    async with session_scope(database, SYSTEM) as session:
-        await publish(session, JobType(name="note", payload=Note, max_retries=0), Note(word="a"))
+    async with transaction(database, SYSTEM) as tx:
+        await publish(tx, JobType(name="note", payload=Note, max_retries=0), Note(word="a"))
     async with working(database, break_down):
         await until(database, "failed", 1)
     assert await column(database, "error") == ["RuntimeError: no luck with it"]
@@ -148,8 +147,8 @@ async def test_a_payload_that_does_not_fit_is_given_up_at_once(database: Databas
     async def nothing(context: JobContext, note: Note) -> JobResult:
         return Done()
 
-    async with session_scope(database, SYSTEM) as session:
-        await queries.enqueue(session, "note", {"wrong": 1}, priority=1, max_retries=5)
+    async with transaction(database, SYSTEM) as tx:
+        await queries.enqueue(tx, "note", {"wrong": 1}, priority=1, max_retries=5)
     async with working(database, nothing):
         await until(database, "failed", 1)
     assert await column(database, "retry_count") == [1]
@@ -196,7 +195,7 @@ async def test_stopping_hands_back_what_does_not_end_in_time(database: Database)
 
 
 async def test_jobs_of_another_tenant_are_not_there(database: Database) -> None:
-    async with session_scope(database, Tenant(ExternalUserId("alice"))) as session:
-        await publish(session, NOTE, Note(word="mine"), tenant_id=ExternalUserId("alice"))
-    async with session_scope(database, Tenant(ExternalUserId("bob"))) as session:
-        assert (await session.execute(text("SELECT count(*) FROM background_jobs"))).scalar_one() == 0
+    async with transaction(database, Tenant(ExternalUserId("alice"))) as tx:
+        await publish(tx, NOTE, Note(word="mine"), tenant_id=ExternalUserId("alice"))
+    async with transaction(database, Tenant(ExternalUserId("bob"))) as tx:
+        assert await tx.only(statement("SELECT count(*) FROM background_jobs", int)) == 0

@@ -1,16 +1,17 @@
 """A worker that is told whose jobs to take leaves all others."""
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.service import publish
 from tests.jobs.notes import NOTE, Note, claimed
 
 
 async def test_only_the_named_correlations_are_claimed(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         for word in ("mine", "theirs"):
-            await publish(session, NOTE, Note(word=word), correlation_id=word)
-        await publish(session, NOTE, Note(word="nobody's"))
+            await publish(tx, NOTE, Note(word=word), correlation_id=word)
+        await publish(tx, NOTE, Note(word="nobody's"))
     assert await words(database, frozenset()) == set()
     assert await words(database, frozenset({"mine"})) == {"mine"}
     assert await words(database, None) == {"theirs", "nobody's"}

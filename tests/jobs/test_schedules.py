@@ -5,17 +5,18 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from tastemaker.core.errors import NotFound
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.schedules import (
     Nothing,
     Schedule,
     declare,
     known_schedules,
-    list_standings,
+    list_schedules,
     run_next,
     run_now,
     run_schedules,
@@ -42,8 +43,9 @@ async def run_all(database: Database) -> int:
 
 
 async def row(database: Database, column_name: str) -> object:
-    async with session_scope(database, SYSTEM) as session:
-        return await session.scalar(text(f"SELECT {column_name} FROM schedules WHERE name = 'sweep'"))  # noqa: S608 - a literal of this file
+    async with transaction(database, SYSTEM) as tx:
+        asked = statement(f"SELECT {column_name} FROM schedules WHERE name = 'sweep'", object)  # noqa: S608 - a literal of this file
+        return await tx.one(asked)
 
 
 async def test_it_is_due_once_however_many_look(database: Database, admin_url: str) -> None:
@@ -109,10 +111,10 @@ async def test_the_loop_publishes_and_stops(database: Database) -> None:
 async def test_an_operator_runs_one_out_of_turn(database: Database) -> None:
     if all(one.name != "sweep" for one in known_schedules()):
         scheduled(SWEEP)
-    async with session_scope(database, SYSTEM) as session:
-        assert await run_now(session, "sweep") is not None
-        assert await run_now(session, "sweep") is None
+    async with transaction(database, SYSTEM) as tx:
+        assert await run_now(tx, "sweep") is not None
+        assert await run_now(tx, "sweep") is None
         with pytest.raises(NotFound, match="there are"):
-            await run_now(session, "swoop")
-        (standing,) = [one for one in await list_standings(session) if one.schedule is SWEEP]
-    assert standing.last_run_at is not None
+            await run_now(tx, "swoop")
+        (known,) = [one for one in await list_schedules(tx) if one.schedule is SWEEP]
+    assert known.last_run_at is not None

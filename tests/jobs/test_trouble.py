@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import text
 
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, open_database, session_scope
+from tastemaker.db.pool import Database, open_database
 from tastemaker.db.profiles import LOCAL
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.jobs.types import Done, JobContext, JobResult
 from tests.jobs.notes import QUICK, Note, column, publish_words, until, working
 
@@ -53,13 +53,13 @@ async def test_a_worker_that_cannot_listen_keeps_what_it_works_on(database: Data
 
 
 async def test_a_handler_that_breaks_while_giving_up_holds_up_nobody(database: Database) -> None:
-    async def broken(session: Transaction, note: Note) -> None:
-        await session.execute(text("SELECT 1 / 0"))
+    async def broken(tx: Transaction, note: Note) -> None:
+        await tx.run(statement("SELECT 1 / 0", int))
 
     await publish_words(database, ["poison"])
-    async with session_scope(database, SYSTEM) as session:
-        await session.execute(
-            text("""
+    async with transaction(database, SYSTEM) as tx:
+        await tx.run(
+            statement("""
                 UPDATE background_jobs SET status = 'processing', worker = 'gone',
                                            retry_count = max_retries + 2,
                                            lease_until = app_now() - interval '1 s'

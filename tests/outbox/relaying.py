@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import text
-
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import OutboxStatus
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.outbox import channels
 from tastemaker.outbox.channels import Channel, Guarantee, OutboxId, Outcome, OutgoingMessage, Sent
 from tastemaker.outbox.relay import RelaySettings, run_relay
@@ -21,7 +20,7 @@ QUICK = RelaySettings(poll=0.05, grace=0.2, stop_within=0.5, settle_within=5.0)
 told: list[tuple[str, OutboxStatus]] = []
 
 
-async def _hear(session: Transaction, message: OutgoingMessage, status: OutboxStatus) -> None:
+async def _hear(tx: Transaction, message: OutgoingMessage, status: OutboxStatus) -> None:
     told.append((message.dedupe_key, status))
 
 
@@ -55,14 +54,14 @@ class Postman:
 
 
 async def put_keys(database: Database, channel: Channel, keys: Sequence[str]) -> list[OutboxId | None]:
-    async with session_scope(database, SYSTEM) as session:
-        return [await put(session, channel=channel, body={"key": key}, dedupe_key=key) for key in keys]
+    async with transaction(database, SYSTEM) as tx:
+        return [await put(tx, channel=channel, body={"key": key}, dedupe_key=key) for key in keys]
 
 
 async def column(database: Database, name: str) -> list[Any]:
-    async with session_scope(database, SYSTEM) as session:
-        statement = text(f"SELECT {name} FROM outbox_messages ORDER BY id")  # noqa: S608 - a literal of the tests
-        return list((await session.execute(statement)).scalars())
+    async with transaction(database, SYSTEM) as tx:
+        asked = statement(f"SELECT {name} FROM outbox_messages ORDER BY id", object)  # noqa: S608 - a literal of the tests
+        return await tx.many(asked)
 
 
 async def until(database: Database, status: str, count: int, *, within: float = 20) -> None:
@@ -73,9 +72,9 @@ async def until(database: Database, status: str, count: int, *, within: float = 
 
 async def make_due(database: Database) -> None:
     """Do not wait for what a message waits for."""
-    async with session_scope(database, SYSTEM) as session:
-        await session.execute(
-            text("UPDATE outbox_messages SET available_at = app_now() - interval '1 second',"
+    async with transaction(database, SYSTEM) as tx:
+        await tx.run(
+            statement("UPDATE outbox_messages SET available_at = app_now() - interval '1 second',"
                  " lease_until = lease_until - interval '1 hour'")
         )  # fmt: skip
 

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import text
 
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import OutboxStatus
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.outbox import channels, queries, service
 from tastemaker.outbox.channels import MaybeSent, NotSent, OutboxId, Outcome, Refused, Sent
 from tastemaker.outbox.relay import RelaySettings
@@ -39,12 +40,12 @@ def _nothing_heard_yet() -> Iterator[None]:
 async def test_a_message_leaves_when_its_transaction_commits_and_not_otherwise(database: Database) -> None:
     postman = Postman()
     with pytest.raises(RuntimeError, match="changed my mind"):
-        async with session_scope(database, SYSTEM) as session:
-            await service.put(session, channel=ONCE, body={}, dedupe_key="lost")
+        async with transaction(database, SYSTEM) as tx:
+            await service.put(tx, channel=ONCE, body={}, dedupe_key="lost")
             raise RuntimeError("changed my mind")
     async with relaying(database, ONCE, postman):
-        async with session_scope(database, SYSTEM) as session:
-            await service.put(session, channel=ONCE, body={}, dedupe_key="kept")
+        async with transaction(database, SYSTEM) as tx:
+            await service.put(tx, channel=ONCE, body={}, dedupe_key="kept")
             await asyncio.sleep(0.2)
             assert postman.taken == []
         await until(database, "sent", 1)
@@ -161,26 +162,24 @@ async def test_doubt_goes_again_with_the_same_key_where_the_receiver_deduplicate
 @pytest.mark.parametrize(("channel", "expected"), [(ONCE, "unknown"), (AGAIN, "pending")])
 async def test_what_a_dead_relay_held(database: Database, channel: channels.Channel, expected: str) -> None:
     await put_keys(database, channel, ["a"])
-    async with session_scope(database, SYSTEM) as session:
-        assert len(await queries.claim(session, channel, batch=5, lease=-1)) == 1
-    async with session_scope(database, SYSTEM) as session:
-        (message,) = await queries.rescue(session, channel)
+    async with transaction(database, SYSTEM) as tx:
+        assert len(await queries.claim(tx, channel, batch=5, lease=-1)) == 1
+    async with transaction(database, SYSTEM) as tx:
+        (message,) = await queries.rescue(tx, channel)
     assert message.status == expected
-    async with session_scope(database, SYSTEM) as session:
-        assert not await queries.settle(session, message, OutboxStatus.FAILED), "it is nobody's any more"
-        assert await queries.settle(session, message, OutboxStatus.SENT), (
-            "what is known is believed, late too"
-        )
+    async with transaction(database, SYSTEM) as tx:
+        assert not await queries.settle(tx, message, OutboxStatus.FAILED), "it is nobody's any more"
+        assert await queries.settle(tx, message, OutboxStatus.SENT), "what is known is believed, late too"
 
 
 async def test_a_late_answer_of_an_older_attempt_changes_nothing(database: Database) -> None:
     await put_keys(database, AGAIN, ["a"])
-    async with session_scope(database, SYSTEM) as session:
-        (frozen,) = await queries.claim(session, AGAIN, batch=1, lease=-1)
-        await queries.rescue(session, AGAIN)
-        (present,) = await queries.claim(session, AGAIN, batch=1, lease=60)
-        assert not await queries.settle(session, frozen, OutboxStatus.SENT)
-        assert await queries.settle(session, present, OutboxStatus.SENT)
+    async with transaction(database, SYSTEM) as tx:
+        (frozen,) = await queries.claim(tx, AGAIN, batch=1, lease=-1)
+        await queries.rescue(tx, AGAIN)
+        (present,) = await queries.claim(tx, AGAIN, batch=1, lease=60)
+        assert not await queries.settle(tx, frozen, OutboxStatus.SENT)
+        assert await queries.settle(tx, present, OutboxStatus.SENT)
 
 
 async def test_a_relay_that_was_frozen_past_its_deadline_sends_nothing(
@@ -230,12 +229,12 @@ async def test_a_sender_that_does_not_end_is_ended(database: Database) -> None:
 
 async def test_tenants_do_not_see_each_others_messages(database: Database) -> None:
     alice, bob = Tenant(ExternalUserId("alice")), Tenant(ExternalUserId("bob"))
-    async with session_scope(database, alice) as session:
-        assert await service.put(session, channel=ONCE, body={}, dedupe_key="hers")
-    async with session_scope(database, bob) as session:
-        assert await queries.list_messages(session, status=None, channel=None, limit=10) == []
-    async with session_scope(database, SYSTEM) as session:
-        (seen,) = await queries.list_messages(session, status=None, channel=None, limit=10)
+    async with transaction(database, alice) as tx:
+        assert await service.put(tx, channel=ONCE, body={}, dedupe_key="hers")
+    async with transaction(database, bob) as tx:
+        assert await queries.list_messages(tx, status=None, channel=None, limit=10) == []
+    async with transaction(database, SYSTEM) as tx:
+        (seen,) = await queries.list_messages(tx, status=None, channel=None, limit=10)
     assert seen.tenant_id == "alice"
 
 
@@ -253,8 +252,8 @@ async def test_bodies_that_cannot_be_stored_are_refused(
     database: Database, body: dict[str, object], said: str
 ) -> None:
     with pytest.raises(InvalidInput, match=said):
-        async with session_scope(database, SYSTEM) as session:
-            await service.put(session, channel=ONCE, body=body, dedupe_key="a")
+        async with transaction(database, SYSTEM) as tx:
+            await service.put(tx, channel=ONCE, body=body, dedupe_key="a")
     assert await column(database, "id") == []
 
 
@@ -263,19 +262,19 @@ async def test_the_operator_decides_about_what_is_unknown(database: Database) ->
     async with relaying(database, ONCE, Postman(MaybeSent("Lost."))):
         await until(database, "unknown", 3)
     told.clear()
-    async with session_scope(database, SYSTEM) as session:
-        assert (await service.resolve(session, first, was_sent=True)).status is OutboxStatus.SENT
-        assert (await service.resolve(session, second, was_sent=False)).status is OutboxStatus.FAILED
+    async with transaction(database, SYSTEM) as tx:
+        assert (await service.resolve(tx, first, was_sent=True)).status is OutboxStatus.SENT
+        assert (await service.resolve(tx, second, was_sent=False)).status is OutboxStatus.FAILED
         with pytest.raises(Conflict, match="nothing to decide"):
-            await service.resolve(session, first, was_sent=False)
+            await service.resolve(tx, first, was_sent=False)
         with pytest.raises(Conflict, match="twice"):
-            await service.retry(session, third)
-        await service.retry(session, third, may_double=True)
-        await service.retry(session, second)
+            await service.retry(tx, third)
+        await service.retry(tx, third, may_double=True)
+        await service.retry(tx, second)
         with pytest.raises(Conflict, match="is sent"):
-            await service.retry(session, first)
+            await service.retry(tx, first)
         with pytest.raises(NotFound):
-            await service.retry(session, OutboxId(10**9))
+            await service.retry(tx, OutboxId(10**9))
     assert told == [("a", OutboxStatus.SENT), ("b", OutboxStatus.FAILED)]
     postman = Postman()
     async with relaying(database, ONCE, postman):
@@ -285,8 +284,8 @@ async def test_the_operator_decides_about_what_is_unknown(database: Database) ->
 
 async def test_what_waits_can_be_taken_back(database: Database) -> None:
     await put_keys(database, ONCE, ["a", "b"])
-    async with session_scope(database, SYSTEM) as session:
-        assert await service.take_back(session, ONCE, ["a", "gone"], reason="No need.") == {"a"}
+    async with transaction(database, SYSTEM) as tx:
+        assert await service.take_back(tx, ONCE, ["a", "gone"], reason="No need.") == {"a"}
     postman = Postman()
     async with relaying(database, ONCE, postman):
         await until(database, "sent", 1)
@@ -303,14 +302,14 @@ async def test_what_is_over_is_kept_for_its_time_and_what_is_undecided_for_longe
     await put_keys(database, ONCE, ["unknown"])
     async with relaying(database, ONCE, Postman(MaybeSent("Lost."))):
         await until(database, "unknown", 1)
-    async with session_scope(database, SYSTEM) as session:
-        assert await service.prune(session, days=1) == 0
-        await session.execute(_AGE)
-        assert await service.prune(session, days=1) == 1
+    async with transaction(database, SYSTEM) as tx:
+        assert await service.prune(tx, days=1) == 0
+        await tx.run(_AGE)
+        assert await service.prune(tx, days=1) == 1
     assert await column(database, "status") == ["unknown"]
 
 
-_AGE = text("UPDATE outbox_messages SET created_at = created_at - interval '2 days'")
+_AGE = statement("UPDATE outbox_messages SET created_at = created_at - interval '2 days'")
 
 
 def test_a_channels_name_is_its_own() -> None:

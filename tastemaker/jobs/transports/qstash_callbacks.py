@@ -20,8 +20,9 @@ from tastemaker.core.ids import JobId
 from tastemaker.core.logging import get_logger
 from tastemaker.core.text import storable
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.enums import JobStatus
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.inbox import queries as inbox_queries
 from tastemaker.inbox import service as inbox
 from tastemaker.inbox.queries import InboxId
@@ -43,7 +44,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class CallbackResponse:
     """A status of 2xx ends QStash's part, 489 too but as a failure; with any other it calls again."""
 
     status: int
@@ -52,7 +53,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class JobDelivery:
     job_id: JobId
     attempt: int
 
@@ -69,7 +70,7 @@ class Deliveries:
     state: WorkerState
     arriving: set[str] = field(default_factory=set)
 
-    async def take(self, callback: Callback, headers: Mapping[str, str], raw: bytes) -> Reply:
+    async def take(self, callback: Callback, headers: Mapping[str, str], raw: bytes) -> CallbackResponse:
         """Raises NotSigned, and what the database raises."""
         url = self.qstash.url_of(callback)
         token_id = verify(headers.get(SIGNATURE), url=url, body=raw, keys=self.qstash.keys)
@@ -83,7 +84,7 @@ class Deliveries:
         self.arriving.add(token_id)
         try:
             claimed = await self._claim(callback, delivery, token_id, headers, raw)
-            if isinstance(claimed, Reply):
+            if isinstance(claimed, CallbackResponse):
                 return claimed
             running = self.state.start(
                 claimed, run_job(self.database, claimed, self.state), name=f"job {claimed.id}"
@@ -93,56 +94,56 @@ class Deliveries:
         return await self._end_of(claimed, running)
 
     async def _claim(
-        self, callback: Callback, delivery: Delivery, token_id: str, headers: Mapping[str, str], raw: bytes
-    ) -> ClaimedJob | Reply:
+        self, callback: Callback, delivery: JobDelivery, token_id: str, headers: Mapping[str, str], raw: bytes
+    ) -> ClaimedJob | CallbackResponse:
         """The token is used up in the transaction that takes the job, so neither is without the other."""
 
-        async def work(session: Transaction) -> ClaimedJob | Reply:
+        async def work(tx: Transaction) -> ClaimedJob | CallbackResponse:
             is_new = await inbox.receive(
-                session, source=DELIVERIES, message_id=token_id, headers=headers, raw=raw, verified=True
+                tx, source=DELIVERIES, message_id=token_id, headers=headers, raw=raw, verified=True
             )
             if not is_new:
-                return Reply(409, "This call was made before.")
+                return CallbackResponse(409, "This call was made before.")
             claimed = await qstash_queries.claim_one(
-                session,
+                tx,
                 delivery.job_id,
                 delivery.attempt,
                 worker=self.state.claim_as,
                 job_types=[name for name in self.state.handlers if callback_of(name) is callback],
                 lease=self.state.settings.lease,
             )
-            return claimed or await _why_not(session, callback, delivery)
+            return claimed or await _why_not(tx, callback, delivery)
 
         try:
             return await in_transaction(self.database, SYSTEM, work)
         except psycopg.IntegrityError:
             return _later("Another job of its key began in this instant.", seconds=1)
 
-    async def _end_of(self, job: ClaimedJob, task: asyncio.Task[None]) -> Reply:
+    async def _end_of(self, job: ClaimedJob, task: asyncio.Task[None]) -> CallbackResponse:
         """A job that was given up is an end too, of which QStash is told that it is one."""
         await asyncio.wait({task})
         if task.cancelled():
-            return Reply(200, "It was taken over or cancelled.")
+            return CallbackResponse(200, "It was taken over or cancelled.")
         if (error := task.exception()) is not None:
             log.warning("job %s could not be settled: %s", job.id, type(error).__name__)
             return _later("Its end could not be written; its lease will run out.", seconds=30)
-        standing = await in_transaction(
-            self.database, SYSTEM, lambda session: qstash_queries.find_standing(session, job.id)
+        found = await in_transaction(
+            self.database, SYSTEM, lambda tx: qstash_queries.find_unclaimed(tx, job.id)
         )
-        if standing is not None and standing.status == "failed":
+        if found is not None and found.status is JobStatus.FAILED:
             return _never("The job was given up; it is among the failed ones.")
-        return Reply(200, "Done.")
+        return CallbackResponse(200, "Done.")
 
-    async def _note_failure(self, token_id: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+    async def _note_failure(self, token_id: str, headers: Mapping[str, str], raw: bytes) -> CallbackResponse:
         """Known by message and retry, for QStash may tell of each more than once and in any order."""
         try:
             told = _failure(raw)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return _never("This is no failure that QStash tells of.")
 
-        async def work(session: Transaction) -> bool:
+        async def work(tx: Transaction) -> bool:
             return await inbox.receive(
-                session,
+                tx,
                 source=FAILURES,
                 message_id=f"{told['sourceMessageId']}:{told.get('retried', token_id)}",
                 headers=headers,
@@ -151,33 +152,33 @@ class Deliveries:
             )
 
         is_new = await in_transaction(self.database, SYSTEM, work)
-        return Reply(200, "Noted." if is_new else "Known already.")
+        return CallbackResponse(200, "Noted." if is_new else "Known already.")
 
 
-async def _why_not(session: Transaction, callback: Callback, delivery: Delivery) -> Reply:
-    standing = await qstash_queries.find_standing(session, delivery.job_id)
-    if standing is None:
-        return Reply(200, "There is no such job any more.")
-    if callback_of(standing.job_type) is not callback:
+async def _why_not(tx: Transaction, callback: Callback, delivery: JobDelivery) -> CallbackResponse:
+    found = await qstash_queries.find_unclaimed(tx, delivery.job_id)
+    if found is None:
+        return CallbackResponse(200, "There is no such job any more.")
+    if callback_of(found.job_type) is not callback:
         return _never("The job belongs to another path.")
-    if standing.status != "pending" or standing.attempt != delivery.attempt:
-        return Reply(200, "It was taken already.")
-    if standing.is_early:
-        return Reply(425, "It is not due yet.", {"Retry-After": "5"})
-    if standing.is_held:
-        await qstash_queries.postpone(session, delivery.job_id, delivery.attempt, delay=NOT_NOW_SECONDS)
-        return Reply(200, "Another job of its key runs; it comes again.")
+    if found.status is not JobStatus.PENDING or found.attempt != delivery.attempt:
+        return CallbackResponse(200, "It was taken already.")
+    if found.is_early:
+        return CallbackResponse(425, "It is not due yet.", {"Retry-After": "5"})
+    if found.is_held:
+        await qstash_queries.postpone(tx, delivery.job_id, delivery.attempt, delay=NOT_NOW_SECONDS)
+        return CallbackResponse(200, "Another job of its key runs; it comes again.")
     return _later("This process does not run such jobs.", seconds=15)
 
 
-async def _use_up(session: Transaction, message: InboxId) -> None:
+async def _use_up(tx: Transaction, message: InboxId) -> None:
     """A delivery's effect is written with it: nothing is left to process."""
-    await inbox_queries.mark_processed(session, message, tenant_id=None)
+    await inbox_queries.mark_processed(tx, message, tenant_id=None)
 
 
-async def _take_failure(session: Transaction, message: InboxId) -> None:
+async def _take_failure(tx: Transaction, message: InboxId) -> None:
     """In the transaction that keeps the news: the job goes again, or has failed if it was the last retry."""
-    found = await inbox.get_message(session, message)
+    found = await inbox.get_message(tx, message)
     told = _failure(found.raw)
     source = b64decode(told.get("sourceBody") or "", validate=True)
     delivery = _delivery(source)
@@ -186,11 +187,11 @@ async def _take_failure(session: Transaction, message: InboxId) -> None:
             :500
         ]
         failed = await qstash_queries.fail_delivery(
-            session, delivery.job_id, delivery.attempt, error=error, delay=DELIVER_AGAIN_SECONDS
+            tx, delivery.job_id, delivery.attempt, error=error, delay=DELIVER_AGAIN_SECONDS
         )
-        if failed is not None and failed[1]:
-            await give_up(session, registered_types(), failed[0], error)
-    await inbox_queries.mark_processed(session, message, tenant_id=None)
+        if failed is not None and failed.status is JobStatus.FAILED:
+            await give_up(tx, registered_types(), failed, error)
+    await inbox_queries.mark_processed(tx, message, tenant_id=None)
 
 
 DELIVERIES: Final = declare(
@@ -201,7 +202,7 @@ FAILURES: Final = declare(
 )
 
 
-def _delivery(raw: bytes) -> Delivery | None:
+def _delivery(raw: bytes) -> JobDelivery | None:
     """None for a body that we never wrote."""
     try:
         body = orjson.loads(raw)
@@ -210,7 +211,7 @@ def _delivery(raw: bytes) -> Delivery | None:
         return None
     if type(attempt) is not int or not 0 <= attempt < 2**31:
         return None
-    return Delivery(JobId(job_id), attempt)
+    return JobDelivery(JobId(job_id), attempt)
 
 
 def _failure(raw: bytes) -> dict[str, Any]:
@@ -221,9 +222,9 @@ def _failure(raw: bytes) -> dict[str, Any]:
     return told
 
 
-def _never(said: str) -> Reply:
-    return Reply(489, said, FOR_GOOD)
+def _never(said: str) -> CallbackResponse:
+    return CallbackResponse(489, said, FOR_GOOD)
 
 
-def _later(said: str, *, seconds: int) -> Reply:
-    return Reply(503, said, {"Retry-After": str(seconds)})
+def _later(said: str, *, seconds: int) -> CallbackResponse:
+    return CallbackResponse(503, said, {"Retry-After": str(seconds)})

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import httpx
 import orjson
-from sqlalchemy import text
 
 from tastemaker.config_store.keys import (
     INSTAGRAM_CONTINUATION_DELAY,
@@ -22,9 +21,10 @@ from tastemaker.core.clock import monotonic
 from tastemaker.core.logging import get_logger
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, in_transaction
 from tastemaker.db.enums import OutboxStatus
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.jobs.heartbeat import heartbeat
 from tastemaker.jobs.maintenance import maintain
 from tastemaker.jobs.transports import qstash_queries
@@ -66,26 +66,25 @@ RETRIES: Final = 3
 _DISALLOWED: Final = re.compile(r"[^A-Za-z0-9_.-]")
 _FOR_GOOD: Final = {400, 404, 405, 413, 422}
 
-NOTE_MESSAGE_ID = text("""
+NOTE_MESSAGE_ID = statement("""
     UPDATE scraping_jobs search SET qstash_message_id = message.external_id
     FROM outbox_messages message JOIN background_jobs job ON job.id = CAST(message.body ->> 'job_id' AS uuid)
-    WHERE message.id = :id AND job.job_type = 'continue_run' AND search.user_id = job.tenant_id
+    WHERE message.id = %(id)s AND job.job_type = 'continue_run' AND search.user_id = job.tenant_id
       AND search.id::text = job.correlation_id AND search.status IN ('pending', 'processing')
 """)
 
-
-NOTE_MESSAGE_ID_OF_JOB = text("""
+NOTE_MESSAGE_ID_OF_JOB = statement("""
     UPDATE background_jobs job SET qstash_message_id = message.external_id
     FROM outbox_messages message
-    WHERE message.id = :id AND job.id = CAST(message.body ->> 'job_id' AS uuid)
+    WHERE message.id = %(id)s AND job.id = CAST(message.body ->> 'job_id' AS uuid)
 """)
 
 
-async def _note_message_id(session: Transaction, message: OutgoingMessage, status: OutboxStatus) -> None:
+async def _note_message_id(tx: Transaction, message: OutgoingMessage, status: OutboxStatus) -> None:
     """A job and its search name the last message that carries it."""
     if status is OutboxStatus.SENT:
-        await session.execute(NOTE_MESSAGE_ID_OF_JOB, {"id": message.id})
-        await session.execute(NOTE_MESSAGE_ID, {"id": message.id})
+        await tx.run(NOTE_MESSAGE_ID_OF_JOB, id=message.id)
+        await tx.run(NOTE_MESSAGE_ID, id=message.id)
 
 
 QSTASH: Final = declare(
@@ -131,7 +130,7 @@ async def _announce(database: Database, state: WorkerState) -> None:
     await in_transaction(
         database,
         SYSTEM,
-        lambda session: qstash_queries.announce(session, callbacks, window=window, pauses=pauses),
+        lambda tx: qstash_queries.announce(tx, callbacks, window=window, pauses=pauses),
     )
 
 
@@ -143,9 +142,7 @@ async def _redrive(database: Database, state: WorkerState, after: float) -> None
     lost = await in_transaction(
         database,
         SYSTEM,
-        lambda session: qstash_queries.redrive(
-            session, list(state.handlers), after=after, window=_window(state)
-        ),
+        lambda tx: qstash_queries.redrive(tx, list(state.handlers), after=after, window=_window(state)),
     )
     if lost:
         log.warning("%d jobs are not begun though they are due, announcing them again", lost)

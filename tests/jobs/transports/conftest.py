@@ -4,7 +4,7 @@ import pytest
 
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import DEFAULT_RETRY_DELAY
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 from tests.jobs.transports.lines import TRANSPORTS, Line, line_over
 
 

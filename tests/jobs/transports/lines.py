@@ -11,7 +11,7 @@ import httpx
 
 from tastemaker.asgi import create_app
 from tastemaker.config_store.hot_reload import Configuration
-from tastemaker.db.engine import Database
+from tastemaker.db.pool import Database
 from tastemaker.jobs.completion import BatchCompleter
 from tastemaker.jobs.transports.qstash import QStash, SigningKeys
 from tastemaker.jobs.transports.qstash_callbacks import Deliveries

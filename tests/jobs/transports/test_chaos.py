@@ -20,7 +20,8 @@ import pytest
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.service import ensure_campaign
 from tastemaker.core.platforms import Platform
-from tastemaker.db.engine import Database, session_scope
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
 from tastemaker.sandbox.corpus import activate, generate
 from tastemaker.searches.service import start_search
 from tastemaker.searches.types import make_request
@@ -164,11 +165,11 @@ async def _until_ended(admin_url: str) -> None:
 
 
 async def _start_searches(database: Database, user: CurrentUser, *, name: str) -> None:
-    async with session_scope(database, user.claim) as session:
-        campaign = await ensure_campaign(session, user, name=name)
+    async with transaction(database, user.claim) as tx:
+        campaign = await ensure_campaign(tx, user, name=name)
         for keyword in KEYWORDS:
             request = make_request(platform=Platform.TIKTOK, keywords=[keyword], target=TARGET)
-            await start_search(session, user, campaign, request, source="sandbox")
+            await start_search(tx, user, campaign, request, source="sandbox")
 
 
 def _ask(admin_url: str, question: str) -> float:

@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
 
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import JobStatus
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.events.context import current_cause
 from tastemaker.jobs import queries
 from tastemaker.jobs.service import publish
@@ -34,9 +34,9 @@ BROKEN_PROMISES = {
 
 
 async def assert_promises(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
+    async with transaction(database, SYSTEM) as tx:
         for promise, violation in BROKEN_PROMISES.items():
-            assert (await session.execute(text(violation))).all() == [], promise
+            assert await tx.many(statement(violation, object)) == [], promise
 
 
 class Heard:
@@ -63,7 +63,7 @@ class Heard:
             return Again(0.05)
         return Done({"said": note.word.upper(), "attempt": context.job.attempt})
 
-    async def forget(self, session: Transaction, note: Note) -> None:
+    async def forget(self, tx: Transaction, note: Note) -> None:
         self.given_up.append(note.word)
 
     @property
@@ -97,9 +97,9 @@ async def test_what_is_published_while_it_works_begins_at_once(line: Line, heard
 
 
 async def test_nothing_begins_before_its_time(line: Line, heard: Heard) -> None:
-    async with session_scope(line.database, SYSTEM) as session:
-        await publish(session, NOTE, Note(word="later"), delay=1.2)
-        await publish(session, NOTE, Note(word="in a year"), delay=timedelta(days=365).total_seconds())
+    async with transaction(line.database, SYSTEM) as tx:
+        await publish(tx, NOTE, Note(word="later"), delay=1.2)
+        await publish(tx, NOTE, Note(word="in a year"), delay=timedelta(days=365).total_seconds())
     begun = monotonic()
     async with line.working(heard.handlers):
         await until(line.database, "completed", 1)
@@ -132,11 +132,11 @@ async def test_what_always_fails_is_a_dead_letter_that_can_be_replayed(line: Lin
         await until(line.database, "completed", 1)
         assert heard.words.count("fails") == 1 + NOTE.max_retries
         assert heard.given_up == ["fails"]
-        async with session_scope(line.database, SYSTEM) as session:
-            (dead,) = await queries.list_jobs(session, status=JobStatus.FAILED, job_type=None, limit=10)
+        async with transaction(line.database, SYSTEM) as tx:
+            (dead,) = await queries.list_jobs(tx, status=JobStatus.FAILED, job_type=None, limit=10)
             assert "as told" in (dead.error or "")
             heard.words.clear()
-            assert await queries.retry_failed(session, job_id=dead.id, job_type=None) == 1
+            assert await queries.retry_failed(tx, job_id=dead.id, job_type=None) == 1
         await until(line.database, "failed", 1)
         async with asyncio.timeout(10):
             while heard.given_up != ["fails"] * 2:
@@ -146,9 +146,9 @@ async def test_what_always_fails_is_a_dead_letter_that_can_be_replayed(line: Lin
 
 async def test_one_of_a_key_runs_at_a_time(line: Line, heard: Heard) -> None:
     heard.pause = 0.1
-    async with session_scope(line.database, SYSTEM) as session:
+    async with transaction(line.database, SYSTEM) as tx:
         for number in range(4):
-            await publish(session, NOTE, Note(word=f"{number}"), lock_key="one")
+            await publish(tx, NOTE, Note(word=f"{number}"), lock_key="one")
     async with line.working(heard.handlers):
         await until(line.database, "completed", 4, within=30)
     assert sorted(heard.words) == ["0", "1", "2", "3"]
@@ -167,9 +167,9 @@ async def test_a_job_that_takes_longer_than_its_lease_stays_with_its_holder(line
 async def test_what_a_dead_process_held_begins_again(line: Line, heard: Heard) -> None:
     """The row says that somebody has it; nobody has."""
     await publish_words(line.database, ["left behind"])
-    async with session_scope(line.database, SYSTEM) as session:
-        await session.execute(
-            text("UPDATE background_jobs SET status = 'processing', attempt = 1, worker = 'nobody:0:x',"
+    async with transaction(line.database, SYSTEM) as tx:
+        await tx.run(
+            statement("UPDATE background_jobs SET status = 'processing', attempt = 1, worker = 'nobody:0:x',"
                  " lease_until = app_now() + interval '1 second'")
         )  # fmt: skip
     async with line.working(heard.handlers):
@@ -190,14 +190,14 @@ async def test_told_to_stop_it_hands_back_what_does_not_end(line: Line, heard: H
 
 
 async def test_a_cancelled_job_is_not_run(line: Line, heard: Heard) -> None:
-    async with session_scope(line.database, SYSTEM) as session:
-        job_id = await publish(session, NOTE, Note(word="cancelled"), delay=0.8)
-        await publish(session, NOTE, Note(word="kept"), delay=0.8)
+    async with transaction(line.database, SYSTEM) as tx:
+        job_id = await publish(tx, NOTE, Note(word="cancelled"), delay=0.8)
+        await publish(tx, NOTE, Note(word="kept"), delay=0.8)
         assert job_id is not None
     async with line.working(heard.handlers):
         await asyncio.sleep(0.3)
-        async with session_scope(line.database, SYSTEM) as session:
-            assert await queries.cancel_job(session, job_id)
+        async with transaction(line.database, SYSTEM) as tx:
+            assert await queries.cancel_job(tx, job_id)
         await until(line.database, "completed", 1)
     assert heard.words == ["kept"]
 
@@ -209,10 +209,8 @@ async def test_a_job_works_in_the_chain_and_for_the_tenant_that_published_it(lin
         told.append((current_cause().correlation_id, context.job.tenant_id))
         return Done()
 
-    async with session_scope(line.database, SYSTEM) as session:
-        await publish(
-            session, NOTE, Note(word="x"), tenant_id=ExternalUserId("anna"), correlation_id="chain 1"
-        )
+    async with transaction(line.database, SYSTEM) as tx:
+        await publish(tx, NOTE, Note(word="x"), tenant_id=ExternalUserId("anna"), correlation_id="chain 1")
     async with line.working({NOTE.name: Registered(NOTE, listen)}):
         await until(line.database, "completed", 1)
     assert told == [("chain 1", "anna")]
@@ -220,9 +218,9 @@ async def test_a_job_works_in_the_chain_and_for_the_tenant_that_published_it(lin
 
 async def test_a_payload_that_does_not_fit_has_failed_for_good(line: Line, heard: Heard) -> None:
     other = JobType(name=NOTE.name, payload=type("Other", (Note,), {}))
-    async with session_scope(line.database, SYSTEM) as session:
-        await publish(session, other, Note(word="x"))
-        await session.execute(text("UPDATE background_jobs SET payload = '{\"word\": 5}'"))
+    async with transaction(line.database, SYSTEM) as tx:
+        await publish(tx, other, Note(word="x"))
+        await tx.run(statement("UPDATE background_jobs SET payload = '{\"word\": 5}'"))
     async with line.working(heard.handlers):
         await until(line.database, "failed", 1)
     assert heard.words == []
@@ -230,8 +228,8 @@ async def test_a_payload_that_does_not_fit_has_failed_for_good(line: Line, heard
 
 async def test_what_this_process_does_not_know_waits_for_another(line: Line, heard: Heard) -> None:
     unknown = JobType(name="unknown_here", payload=Note)
-    async with session_scope(line.database, SYSTEM) as session:
-        await publish(session, unknown, Note(word="waits"))
+    async with transaction(line.database, SYSTEM) as tx:
+        await publish(tx, unknown, Note(word="waits"))
     await publish_words(line.database, ["known"])
     async with line.working(heard.handlers):
         await until(line.database, "completed", 1)
@@ -245,9 +243,11 @@ async def test_a_frozen_process_that_wakes_up_changes_nothing(line: Line, heard:
 
     async def freeze(context: JobContext, note: Note) -> JobResult:
         if context.job.attempt == 1:
-            async with session_scope(line.database, SYSTEM) as session:
-                await session.execute(
-                    text("UPDATE background_jobs SET worker = NULL, lease_until = app_now() - interval '1 h'")
+            async with transaction(line.database, SYSTEM) as tx:
+                await tx.run(
+                    statement(
+                        "UPDATE background_jobs SET worker = NULL, lease_until = app_now() - interval '1 h'"
+                    )
                 )
             asleep.set()
             await woken.wait()

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.settings import Settings
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import session_scope
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.transports.qstash import Callback, find_qstash
 from tastemaker.jobs.transports.qstash_dispatch import QSTASH, qstash_sender
@@ -29,8 +29,8 @@ def heard() -> Heard:
 
 
 async def test_a_message_says_all_that_qstash_has_to_know(qstash_line: Line, heard: Heard) -> None:
-    async with session_scope(qstash_line.database, SYSTEM) as session:
-        await publish(session, NOTE, Note(word="x"), delay=1800)
+    async with transaction(qstash_line.database, SYSTEM) as tx:
+        await publish(tx, NOTE, Note(word="x"), delay=1800)
     sent: list[httpx.Request] = []
     real = httpx.AsyncClient.send
 

@@ -9,12 +9,13 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from tastemaker.core.clock import utc_now
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.engine import Database, session_scope
 from tastemaker.db.enums import EmailType
+from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import transaction
 from tastemaker.jobs import registry
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.transports import qstash_queries
@@ -54,16 +55,14 @@ async def call(
 
 async def waiting_job(database: Database, **options: Any) -> tuple[str, bytes]:  # noqa: ANN401 - of `publish`
     """A job that is not due for an hour, so that nobody but the test calls with it; and its delivery."""
-    async with session_scope(database, SYSTEM) as session:
-        job_id = await publish(session, NOTE, Note(word="x"), delay=7200, **options)
+    async with transaction(database, SYSTEM) as tx:
+        job_id = await publish(tx, NOTE, Note(word="x"), delay=7200, **options)
         return str(job_id), json.dumps({"job_id": str(job_id), "attempt": 0}).encode()
 
 
 async def make_due(database: Database) -> None:
-    async with session_scope(database, SYSTEM) as session:
-        await session.execute(
-            text("UPDATE background_jobs SET scheduled_for = app_now() - interval '1 second'")
-        )
+    async with transaction(database, SYSTEM) as tx:
+        await tx.run(statement("UPDATE background_jobs SET scheduled_for = app_now() - interval '1 second'"))
 
 
 # --- delivery ---------------------------------------------------------------------------------------
@@ -202,9 +201,9 @@ async def test_a_wrong_call_is_401_and_changes_nothing(qstash_line: Line, heard:
             assert refused.status_code == 401, refused.text
         async with httpx.AsyncClient() as http:
             assert (await http.post(url + JOBS_PATH, content=raw)).status_code == 401
-    async with session_scope(qstash_line.database, SYSTEM) as session:
-        kept = await session.execute(text("SELECT message_id FROM inbox_messages WHERE source = 'qstash'"))
-    assert len(kept.all()) <= 1, "at most the true delivery"
+    async with transaction(qstash_line.database, SYSTEM) as tx:
+        kept = await tx.many(statement("SELECT message_id FROM inbox_messages WHERE source = 'qstash'", str))
+    assert len(kept) <= 1, "at most the true delivery"
 
 
 async def test_a_token_is_good_once(qstash_line: Line, heard: Heard) -> None:
@@ -267,8 +266,8 @@ async def test_an_email_whose_time_has_come_is_called_for_on_its_own_path(qstash
         return Done()
 
     letter = SendEmail(user_id="anna", email=EmailType.WELCOME, key="k", due=utc_now())
-    async with session_scope(qstash_line.database, SYSTEM) as session:
-        await publish(session, SEND_EMAIL, letter, delay=0.5)
+    async with transaction(qstash_line.database, SYSTEM) as tx:
+        await publish(tx, SEND_EMAIL, letter, delay=0.5)
     async with qstash_line.working({SEND_EMAIL.name: Registered(SEND_EMAIL, send)}):
         await until(qstash_line.database, "completed", 1)
     assert letters == [letter]
@@ -281,12 +280,12 @@ async def test_used_tokens_are_forgotten_when_they_are_long_invalid(
     await publish_words(qstash_line.database, ["a"])
     async with qstash_line.working(heard.handlers):
         await until(qstash_line.database, "completed", 1)
-    async with session_scope(qstash_line.database, SYSTEM) as session:
-        assert await qstash_queries.prune_tokens(session, batch=100) == 0
+    async with transaction(qstash_line.database, SYSTEM) as tx:
+        assert await qstash_queries.prune_tokens(tx, batch=100) == 0
     with psycopg.connect(admin_url) as owner:
         owner.execute("UPDATE clock_offset SET shift = interval '49 hours'")
-    async with session_scope(qstash_line.database, SYSTEM) as session:
-        assert await qstash_queries.prune_tokens(session, batch=100) == 1
+    async with transaction(qstash_line.database, SYSTEM) as tx:
+        assert await qstash_queries.prune_tokens(tx, batch=100) == 1
 
 
 async def test_a_process_without_the_handler_lets_it_come_again(qstash_line: Line) -> None:
@@ -337,11 +336,9 @@ async def test_the_last_failure_is_a_dead_letter_told_to_its_owner(qstash_line: 
         del registry._registered[NOTE.name]
     assert await column(qstash_line.database, "status") == ["failed"]
     assert heard.given_up == ["x"]
-    async with session_scope(qstash_line.database, SYSTEM) as session:
-        rows = await session.execute(
-            text("SELECT event_type FROM events WHERE aggregate_id = :id"), {"id": job_id}
-        )
-        assert rows.scalars().all() == ["job_failed"]
+    async with transaction(qstash_line.database, SYSTEM) as tx:
+        told = statement("SELECT event_type FROM events WHERE aggregate_id = %(id)s", str)
+        assert await tx.many(told, id=job_id) == ["job_failed"]
 
 
 async def test_news_that_comes_after_the_job_was_done_changes_nothing(
