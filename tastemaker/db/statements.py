@@ -205,7 +205,7 @@ def _conversion(hint: Any, type_code: int) -> Convert | None:  # noqa: ANN401 - 
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint
     if hint in (int, float) and type_code == NUMERIC:
-        return hint
+        return int if hint is int else float
     kind = get_origin(hint) or hint
     if kind not in (list, tuple, set, frozenset):
         return None

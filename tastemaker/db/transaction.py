@@ -85,21 +85,6 @@ class Transaction:
         """What the block did is undone when it raises; the transaction continues."""
         return self.connection.transaction()
 
-    # --- as it was written before `db/statements.py`; goes with the last caller ---
-
-    async def execute(self, statement: Any, params: Any = None) -> Any:  # noqa: ANN401 - goes
-        from tastemaker.db import bridge  # noqa: PLC0415 - goes
-
-        return await bridge.execute(self.connection, statement, params)
-
-    async def scalar(self, statement: Any, params: Any = None) -> Any:  # noqa: ANN401 - goes
-        return (await self.execute(statement, params)).scalar()
-
-    def begin_nested(self) -> Any:  # noqa: ANN401 - goes
-        return self.savepoint()
-
-    # ---
-
     async def _execute(
         self, statement: Statement[Row], params: Mapping[str, Any]
     ) -> psycopg.AsyncCursor[Row]:

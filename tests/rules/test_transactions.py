@@ -8,7 +8,6 @@ from tests.rules.source import Source, Violation, assert_holds, package_sources,
 
 ALLOWED = {
     "tastemaker/db/transaction.py": "the edge itself",
-    "tastemaker/db/bridge.py": "goes",
     "tastemaker/db/migrate.py": "each migration is its own transaction",
     "tastemaker/sandbox/": "the corpus is a file of the sandbox's own, not the product's database",
     "tastemaker/db/migrations/": "concurrent index builds end Alembic's transaction",
