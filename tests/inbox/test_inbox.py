@@ -20,7 +20,7 @@ RAW = b'{"b": 1, "a": "\xc3\xa9", "b": 2}\r\n\x00\xff'
 
 ANNOUNCE = statement(
     "INSERT INTO background_jobs (job_type, payload)"
-    " VALUES ('announced', jsonb_build_array(CAST(%(id)s AS uuid)))"
+    " VALUES ('announced', jsonb_build_array(CAST(%(id)s AS bigint)))"
 )
 
 
