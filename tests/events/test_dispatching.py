@@ -231,7 +231,9 @@ async def test_a_dead_dispatchers_deliveries_come_back_and_the_deadly_one_ends(d
         await delivery_queries.hand_out(tx, list(known.values()), batch=10)
         [held] = await delivery_queries.claim(tx, ["one"], batch=10, lease=0.0)
     async with transaction(database, SYSTEM) as tx:
-        assert [found for found, _ in await delivery_queries.rescue(tx, ["one"], max_attempts=8)] == [held]
+        assert [found.event_id for found in await delivery_queries.rescue(tx, ["one"], max_attempts=8)] == [
+            held.event_id
+        ]
         [again] = await delivery_queries.claim(tx, ["one"], batch=10, lease=0.0)
         assert not await delivery_queries.hold(tx, held), "who was taken for dead may not go on"
         assert await delivery_queries.hold(tx, again)
