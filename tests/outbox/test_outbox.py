@@ -96,7 +96,7 @@ async def test_no_transaction_is_open_while_it_is_sent(database: Database) -> No
 
 _OPEN = (
     "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    " AND state LIKE 'idle in transaction%' AND pid <> pg_backend_pid())"
+    " AND state LIKE 'idle in transaction%%' AND pid <> pg_backend_pid())"
 )
 
 
