@@ -49,15 +49,16 @@ def adopt(
     ] = None,
     orphans: Annotated[
         Orphans,
-        typer.Option("--orphans", help="Owners without a user: make the user, or leave their rows aside."),
+        typer.Option("--orphans", help="Owners without a user: create the user, or skip their rows."),
     ] = Orphans.USERS,
     settings: Annotated[
-        TestEra, typer.Option("--settings", help="Settings that throttle: keep them, or take fit ones.")
+        TestEra,
+        typer.Option("--settings", help="Settings below the defaults: keep them, or replace them."),
     ] = TestEra.KEEP,
     yes: Annotated[bool, typer.Option("--yes", help="Carry the plan out without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring the original product's database over: nothing in it is deleted, every row is accounted for."""
+    """Migrate the original product's database. Nothing is deleted; the report accounts for every row."""
     options = Options(with_orphans=orphans is Orphans.USERS, fit_settings=settings is TestEra.FIT)
     _adopt(database_url, options, dry_run=dry_run, report=report, yes=yes, as_json=as_json)
 
@@ -95,7 +96,7 @@ def _looked_document(found: Looked) -> Mapping[str, Any]:
 def _ask(found: Looked, *, yes: bool, as_json: bool) -> None:
     """Raises InvalidInput where nobody can be asked."""
     if found.unfinished is not None and not as_json:
-        screen.say("An adoption was begun here and did not end; it continues with the decisions made then.")
+        screen.say("An unfinished adoption was found. It continues with its earlier decisions.")
     if yes:
         return
     if as_json:
@@ -129,7 +130,7 @@ def _tell(document: Mapping[str, Any], report: Path | None, *, as_json: bool) ->
 
 
 def _show_plan(plan: AdoptionPlan) -> None:
-    _head(f"What stands in {plan.database}")
+    _head(f"Contents of {plan.database}")
     for sentence in plan.state:
         screen.show(f"  {plain(sentence)}")
     _head("What happens")

@@ -67,14 +67,15 @@ async def create(
     name: Name,
     *,
     description: Annotated[
-        str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")
+        str | None, typer.Option("--description", metavar="TEXT", help="A description.")
     ] = None,
     search_type: Annotated[
-        str, typer.Option("--search-type", metavar="TYPE", help="Of its searches: keyword or similar.")
+        str,
+        typer.Option("--search-type", metavar="TYPE", help="Type of its searches: keyword or similar."),
     ] = "keyword",
     as_json: Json = False,
 ) -> None:
-    """Make a campaign; `tastemaker search --campaign` makes one by itself."""
+    """Create a campaign. `tastemaker search --campaign` creates one too."""
     async with transaction(session.database, session.user.claim) as tx:
         made = await service.create_campaign(
             tx, session.user, name=name, search_type=search_type, description=description
@@ -124,32 +125,32 @@ def rename(campaign: Reference, name: Name, *, as_json: Json = False) -> None:
 def describe(
     campaign: Reference,
     description: Annotated[
-        str, typer.Argument(metavar="TEXT", help="What it is for; an empty text removes it.")
+        str, typer.Argument(metavar="TEXT", help="The description; an empty text removes it.")
     ],
     *,
     as_json: Json = False,
 ) -> None:
-    """Say what a campaign is for."""
+    """Set the description of a campaign."""
     change = partial(service.describe_campaign, description=description)
     _change(campaign, "Described", change, as_json=as_json)
 
 
 @campaigns_app.command()
 def archive(campaign: Reference, *, as_json: Json = False) -> None:
-    """Put a campaign away; it takes no searches and counts no longer against the plan."""
+    """Archive a campaign: it takes no searches and does not count against the plan."""
     _change(campaign, "Archived", service.archive_campaign, as_json=as_json)
 
 
 @campaigns_app.command()
 def unarchive(campaign: Reference, *, as_json: Json = False) -> None:
-    """Bring an archived campaign back."""
+    """Restore an archived campaign."""
     _change(campaign, "Restored", service.restore_campaign, as_json=as_json)
 
 
 @campaigns_app.command()
 @with_session
 async def delete(session: Session, campaign: Reference, *, yes: Yes = False, as_json: Json = False) -> None:
-    """Delete a campaign with all its searches and what they found, for good."""
+    """Delete a campaign with its searches and their results. This cannot be undone."""
     async with transaction(session.database, session.user.claim) as tx:
         found = await service.get_campaign(tx, session.user, campaign)
     searches = counted(found.searches, "search", "searches")

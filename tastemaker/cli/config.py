@@ -84,11 +84,11 @@ async def show_all(
     session: Session,
     *,
     unused: Annotated[
-        bool, typer.Option("--unused", help="Only the rows that nothing reads, which may be removed.")
+        bool, typer.Option("--unused", help="Only rows that no code reads. They can be removed.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show every key with its value, or the rows that nothing reads."""
+    """Show every key with its value, or the rows that no code reads."""
     async with transaction(session.database, SYSTEM) as tx:
         rows = await list_unused(tx)
         settings = [] if unused else await list_settings(tx)
@@ -110,7 +110,7 @@ async def show_all(
 @config_app.command()
 @with_session
 async def get(session: Session, key: Name, *, as_json: Json = False) -> None:
-    """Show one key: its value, what it means, and what is accepted."""
+    """Show one key: its value, meaning and accepted values."""
     known = find_key(key)
     async with transaction(session.database, SYSTEM) as tx:
         setting = next(one for one in await list_settings(tx) if one.key is known)
@@ -143,13 +143,13 @@ async def change(
 @config_app.command()
 @with_session
 async def unset(session: Session, key: Name, *, as_json: Json = False) -> None:
-    """Go back to a key's default, or remove a row that nothing reads."""
+    """Reset a key to its default, or remove a row that no code reads."""
     async with transaction(session.database, SYSTEM) as tx:
         setting = await unset_value(tx, key, actor=_actor(session))
     if setting is not None:
         _say_changed(setting, as_json=as_json)
     else:
-        answer({"setting": None}, "Removed; nothing read it.", as_json=as_json)
+        answer({"setting": None}, "Removed a row that no code reads.", as_json=as_json)
 
 
 @config_app.command()
@@ -161,7 +161,7 @@ async def history(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Show what was changed, when and by whom, the latest first."""
+    """Show the changes with their times and authors, the latest first."""
     async with transaction(session.database, SYSTEM) as tx:
         changes = await list_changes(tx, key, limit=limit)
     if key is not None and not changes:

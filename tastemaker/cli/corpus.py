@@ -44,7 +44,7 @@ def generate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make up creators and their posts, and use them from now on."""
+    """Generate creators and their posts, and serve them from now on."""
     # the usual size goes where the sandbox looks by itself; any other is kept beside it, and chosen
     settings = get_settings()
     seed = settings.sandbox_seed if seed is None else seed
@@ -64,11 +64,11 @@ def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV or JSONL files, or folders.")],
     *,
     name: Annotated[
-        str, typer.Option("--name", metavar="NAME", help="The corpus to add to; made if it is not there.")
+        str, typer.Option("--name", metavar="NAME", help="The corpus to add to; created if missing.")
     ] = "mine",
     platform: Annotated[
         str | None,
-        typer.Option("--platform", metavar="NAME", help="For tables that do not tell theirs."),
+        typer.Option("--platform", metavar="NAME", help="The platform of tables without a platform column."),
     ] = None,
     rejected: Annotated[
         Path | None,
@@ -76,7 +76,7 @@ def import_(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Read tables of creators and posts into a corpus, and use it from now on.
+    """Import tables of creators and posts into a corpus, and serve it from now on.
 
     Rows that cannot be read are reported with file, line and reason; the rest goes in.
     """
@@ -102,7 +102,7 @@ def import_(
 @corpus_app.command()
 def use(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Of an imported corpus; made-up for the made-up creators.")
+        str, typer.Argument(metavar="NAME", help="An imported corpus, or made-up for the generated creators.")
     ],
     *,
     as_json: Json = False,
@@ -121,7 +121,7 @@ def use(
 
 @corpus_app.command()
 def info(*, as_json: Json = False) -> None:
-    """Show what is in the corpus that the sandbox serves."""
+    """Show the contents of the corpus that the sandbox serves."""
     _show(corpus.info(prepared_corpus(get_settings())), as_json=as_json)
 
 

@@ -85,7 +85,7 @@ STATEMENTS = Listing("statements", STATEMENT_COLUMNS, _statement_row, empty="The
 
 @db_app.command()
 def start(*, as_json: Json = False) -> None:
-    """Start the embedded server, and keep it until `db stop`."""
+    """Start the embedded server and keep it running until `db stop`."""
     settings = _embedded_settings()
     embedded.start(settings.home, bin_dir=settings.postgres_bin)
     if as_json:
@@ -96,7 +96,7 @@ def start(*, as_json: Json = False) -> None:
 
 @db_app.command()
 def stop(*, as_json: Json = False) -> None:
-    """Stop the embedded server, also while it is in use."""
+    """Stop the embedded server, even if it is in use."""
     stopped = embedded.stop(_embedded_settings().home)
     if as_json:
         screen.write_json({"stopped": stopped})
@@ -106,7 +106,7 @@ def stop(*, as_json: Json = False) -> None:
 
 @db_app.command()
 def status(*, as_json: Json = False) -> None:
-    """Show whether the database runs, where it is and how large; starts nothing."""
+    """Show the state, location and size of the database. Starts nothing."""
     settings = get_settings()
     facts = _embedded_facts(settings) if settings.database_url is None else _external_facts(settings)
     if as_json:
@@ -120,12 +120,10 @@ def status(*, as_json: Json = False) -> None:
 @db_app.command()
 def url(
     *,
-    show_password: Annotated[
-        bool, typer.Option("--show-password", help="With the password, to connect with.")
-    ] = False,
+    show_password: Annotated[bool, typer.Option("--show-password", help="Include the password.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the address at which the application connects."""
+    """Print the URL with which the application connects."""
     settings = get_settings()
     refuse_stopped(settings)
     with database_access(settings) as access:
@@ -141,11 +139,11 @@ def url(
 def migrate(
     *,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="NNNN", help="Stop at this step; without it at the last.")
+        str | None, typer.Option("--to", metavar="NNNN", help="Stop at this step (default: the last).")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Bring the schema to the last step of its history, or to another."""
+    """Migrate the schema to the last step, or to another."""
     if to is not None and not STEP.fullmatch(to):
         raise InvalidInput(f"A step is four digits, such as {HEAD}; {to[:20]!r} is none.")
     with database_access(get_settings()) as access:
@@ -177,10 +175,10 @@ def migrate(
 
 @db_app.command()
 def history(*, as_json: Json = False) -> None:
-    """Show the steps of the schema's history, and when this database took them."""
+    """Show the migration steps and when this database took them."""
     with database_access(get_settings()) as access:
         if access.admin_url is None:
-            raise DatabaseUnavailable("The history is the administrator's to read. Set DATABASE_ADMIN_URL.")
+            raise DatabaseUnavailable("Only the administrator can read the history. Set DATABASE_ADMIN_URL.")
         steps = steps_of(access.admin_url)
     if as_json:
         screen.write_json({"steps": [asdict(step) for step in steps]})
@@ -190,7 +188,7 @@ def history(*, as_json: Json = False) -> None:
 
 @db_app.command()
 def sizes(*, limit: Limit = 50, as_json: Json = False) -> None:
-    """Show what takes room: tables with what they hold outside their rows, and their indexes."""
+    """Show the largest tables: rows, TOAST and indexes."""
     with database_access(get_settings()) as access:
         found = list_sizes(_administrator(access), limit=limit)
     SIZES.show(found, as_json=as_json)
@@ -200,12 +198,12 @@ def sizes(*, limit: Limit = 50, as_json: Json = False) -> None:
 def slow(
     *,
     by: Annotated[
-        Order, typer.Option("--by", help="By the mean of one call, or by all calls together.")
+        Order, typer.Option("--by", help="Sort by the mean time of a call or by the total time.")
     ] = Order.MEAN,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Show what takes time: the slowest statements, as the server counts them."""
+    """Show the slowest statements of pg_stat_statements."""
     with database_access(get_settings()) as access:
         found = list_statements(_administrator(access), by=by.value, limit=limit)
     STATEMENTS.show(found, as_json=as_json)
@@ -213,7 +211,7 @@ def slow(
 
 def _administrator(access: DatabaseUrls) -> str:
     if access.admin_url is None:
-        raise DatabaseUnavailable("Only the administrator sees every user's load: set DATABASE_ADMIN_URL.")
+        raise DatabaseUnavailable("Only the administrator can read these statistics. Set DATABASE_ADMIN_URL.")
     return access.admin_url
 
 
@@ -300,7 +298,7 @@ def _words(name: str, value: object) -> str:
         case "users", int():
             return counted(value, "process", "processes")
         case "kept", bool():
-            return "until `tastemaker db stop`" if value else "while somebody uses it"
+            return "until `tastemaker db stop`" if value else "while a command uses it"
         case "state", "stale":
             return "stale: the last server was killed; the next start recovers"
         case _:

@@ -49,7 +49,7 @@ def shell(
     ] = None,
     *,
     admin: Annotated[
-        bool, typer.Option("--admin", help="As the administrator, who sees and may do everything.")
+        bool, typer.Option("--admin", help="Connect as the administrator, who has all rights.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what would be run, as JSON, and run nothing.")

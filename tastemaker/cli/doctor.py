@@ -28,7 +28,7 @@ INDENT = 6 + NAME_WIDTH + 2
 
 @doctor_app.command()
 def doctor(*, as_json: Json = False) -> int:
-    """Check this machine and this installation, and advise."""
+    """Check this machine and this installation, and give advice."""
     checks = []
     for check in examine(get_settings()):
         checks.append(check)
@@ -66,8 +66,6 @@ def _sum_up(checks: list[Check], failed: int) -> None:
     if failed:
         screen.show(Text(f"{failed} of {len(checks)} checks failed.", style=STYLES[State.FAIL]))
     elif warned:
-        screen.show(
-            Text(f"It works; {warned} of {len(checks)} checks have something to say.", style="yellow")
-        )
+        screen.show(Text(f"It works; {warned} of {len(checks)} checks have a warning.", style="yellow"))
     else:
-        screen.show(Text("Everything is well.", style=STYLES[State.OK]))
+        screen.show(Text("All checks passed.", style=STYLES[State.OK]))

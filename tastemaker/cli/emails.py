@@ -90,7 +90,7 @@ EMAILS = Listing("emails", KINDS_COLUMNS, _kind_row, empty="There is no e-mail."
 @emails_app.command("list")
 @with_session
 async def show_all(session: Session, *, as_json: Json = False) -> None:
-    """Show every e-mail there is, and how long after its cause it is due."""
+    """Show every type of e-mail and its delay."""
     async with transaction(session.database, SYSTEM) as tx:
         delays = {email: await current_value(tx, delay) for email, delay in (*AT_SIGN_UP, *AT_TRIAL_START)}
     rows = [(kind, delays.get(kind.type, timedelta(0))) for kind in KINDS.values()]
@@ -100,7 +100,7 @@ async def show_all(session: Session, *, as_json: Json = False) -> None:
 @emails_app.command("show")
 @with_session
 async def show_one(session: Session, user: User, *, as_json: Json = False) -> None:
-    """Show where a user's e-mails stand."""
+    """Show the state of each e-mail to a user."""
     async with transaction(session.database, SYSTEM) as tx:
         standing = await get_user_emails(tx, ExternalUserId(user))
     _show(standing, as_json=as_json)
@@ -113,7 +113,7 @@ def show_preview(
     html: Annotated[bool, typer.Option("--html", help="The HTML form, for a browser.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print an e-mail as it looks, about somebody made up."""
+    """Print an e-mail with made-up data."""
     rendered = preview(_email(email))
     if as_json:
         screen.write_json(asdict(rendered))
@@ -125,29 +125,29 @@ def show_preview(
 
 @emails_app.command("test")
 def send_test(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Where it is to arrive.")],
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The recipient.")],
     *,
-    email: Annotated[str, typer.Option("--type", metavar="TYPE", help="Which one.")] = "welcome",
+    email: Annotated[str, typer.Option("--type", metavar="TYPE", help="The type of e-mail.")] = "welcome",
     as_json: Json = False,
 ) -> None:
-    """Send one e-mail, about somebody made up, to an address of yours: at once, past the outbox."""
+    """Send an e-mail with made-up data to your address, at once and without the outbox."""
     outcome = asyncio.run(_send(mailer_of(get_settings()), address, _email(email)))
     if not isinstance(outcome, Sent):
         raise NotTaken(outcome.reason)
-    answer({"taken": True}, "The mail server has taken it.", as_json=as_json)
+    answer({"taken": True}, "The mail server accepted it.", as_json=as_json)
 
 
 @emails_app.command("unsubscribe")
 @with_session
 async def stop_marketing(session: Session, user: User, *, as_json: Json = False) -> None:
-    """Send a user no marketing any more."""
+    """Stop marketing e-mails to a user."""
     await _change_marketing(session, user, wanted=False, as_json=as_json)
 
 
 @emails_app.command("resubscribe")
 @with_session
 async def start_marketing(session: Session, user: User, *, as_json: Json = False) -> None:
-    """Send a user marketing again, because they asked for it."""
+    """Resume marketing e-mails to a user who asked for them."""
     await _change_marketing(session, user, wanted=True, as_json=as_json)
 
 
@@ -179,7 +179,7 @@ async def _send(mailer: Mailer, address: str, email: EmailType) -> Outcome:
 def _email(typed: str) -> EmailType:
     found = word_of(EmailType, typed)
     if found is None:
-        raise InvalidInput("Say which e-mail.")
+        raise InvalidInput("Name the type of e-mail.")
     return found
 
 
@@ -189,7 +189,7 @@ def _show(standing: UserEmails, *, as_json: bool) -> None:
         return
     show_table(STANDING_COLUMNS, [_row(one) for one in standing.emails])
     if standing.unsubscribed:
-        screen.show(f"Gets no marketing: said so by {standing.unsubscribed.value}.")
+        screen.show(f"Receives no marketing: unsubscribed by {standing.unsubscribed.value}.")
 
 
 def _row(standing: EmailState) -> tuple[str, ...]:

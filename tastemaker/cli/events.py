@@ -106,7 +106,7 @@ def _delivery_row(delivery: StoredDelivery) -> Sequence[str]:
 
 
 EVENTS = Listing("events", EVENT_COLUMNS, _event_row, empty="There is no such event.")
-FAILED = Listing("failed", DELIVERY_COLUMNS, _delivery_row, empty="No delivery was given up.")
+FAILED = Listing("failed", DELIVERY_COLUMNS, _delivery_row, empty="No delivery has failed.")
 
 
 @events_app.command("list")
@@ -119,7 +119,7 @@ def show_all(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Show the events of everybody, the latest first."""
+    """Show the events of all users, the latest first."""
     wanted = _known(types)
 
     async def work(session: Session) -> None:
@@ -145,7 +145,7 @@ async def show_one(
     *,
     as_json: Json = False,
 ) -> None:
-    """Show an event, its deliveries, and everything that the same request caused."""
+    """Show an event, its deliveries, and all events of the same correlation."""
     found = await _find(session, event)
     deliveries = await list_deliveries(session.database, None, found.id) if found else []
     correlation = event if found is None else found.correlation_id
@@ -179,7 +179,7 @@ def follow(
     types: Types = None,
     after: Annotated[
         int | None,
-        typer.Option("--after", metavar="SEQ", min=0, help="Begin after this number, 0 is the first."),
+        typer.Option("--after", metavar="SEQ", min=0, help="Begin after this number; 0 is the first."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line.")] = False,
 ) -> None:
@@ -205,7 +205,7 @@ def follow(
 async def show_failed(
     session: Session, *, after: Cursor = None, limit: Limit = 50, as_json: Json = False
 ) -> None:
-    """Show the deliveries that were given up, and why."""
+    """Show the failed deliveries (the dead letters) and their errors."""
     page = await list_failed(session.database, after=after, limit=limit)
     FAILED.show_page(page, command="--after", as_json=as_json)
 
@@ -214,7 +214,7 @@ async def show_failed(
 def deliver_again(
     *,
     which: Annotated[
-        str, typer.Option("--which", help="failed, missing (never handed to a subscriber), or all.")
+        str, typer.Option("--which", help="failed, missing (never delivered to a subscriber), or all.")
     ] = "failed",
     subscriber: Annotated[
         str | None, typer.Option("--subscriber", metavar="NAME", help="Only for this subscriber.")
@@ -228,7 +228,7 @@ def deliver_again(
     until: Until = None,
     as_json: Json = False,
 ) -> None:
-    """Deliver events again; a worker does it."""
+    """Make deliveries due again. A worker runs them."""
     selection = Selection(
         which=word_of(Which, which) or Which.FAILED,
         subscriber=subscriber,
@@ -259,11 +259,11 @@ async def compare(
     session: Session,
     *,
     snapshot: Annotated[
-        bool, typer.Option("--snapshot", help="First write a snapshot for what has no history.")
+        bool, typer.Option("--snapshot", help="First write a snapshot for rows without events.")
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Rebuild every search and subscription from its events, and compare."""
+    """Rebuild each search and subscription from its events and compare it with the stored one."""
     written = await write_snapshots(session.database, actor=session.user.user_id) if snapshot else 0
     found = await compare_states(session.database)
     if as_json:

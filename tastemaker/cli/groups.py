@@ -12,15 +12,15 @@ from typer.core import TyperCommand, TyperGroup
 EPILOG = """\b
 Exit status:
   0    done, also when nothing was found
-  1    failed, the sentence on standard error says why
-  2    cannot be done as asked: an option, a keyword, a platform, a target
+  1    failed, standard error gives the reason
+  2    invalid input: an option, a keyword, a platform, a target
   3    no such search or campaign
   4    PostgreSQL cannot be started, reached or used
   5    a provider failed; what was found before is kept
   6    a provider's quota is used up; what was found before is kept
   7    the plan's limit is reached; what was found before is kept
-  8    not in this state: it has ended, it exists already
-  130  stopped by Ctrl-C; run the command again to continue
+  8    not allowed in this state: it has ended, it exists already
+  130  stopped by Ctrl-C; the same command continues from there
 
 \b
 TASTEMAKER_HOME names the data directory, DATABASE_URL a PostgreSQL of your own,
@@ -31,27 +31,27 @@ ABOUT = {
     "search": "Search for creators, show them, and write a CSV.",
     "results": "Show the creators that a search or a campaign found.",
     "export": "Write the creators that a search or a campaign found into a file.",
-    "profile": "Look up one account. A live call is paid for, in the ledger, and answers others for a time.",
-    "campaigns": "What you searched for, grouped.",
-    "searches": "Each search, its state and how it ended.",
-    "costs": "What calls to providers cost, what they may cost, and what holds them back.",
-    "events": "What happened: the event log, and what hears of it.",
-    "exclusions": "Creators whom your searches leave out.",
-    "suppressions": "People whom no search may store.",
-    "emails": "What is mailed to users: when, how it looks, and where it stands.",
-    "outbox": "What leaves the database: waiting, sent, failed, undecided.",
-    "inbox": "What came in from outside, as it came, for 35 days.",
-    "keys": "Keys by which programs call the HTTP interface for you.",
-    "users": "Who uses this installation.",
-    "db": "The database: start, look, migrate.",
-    "corpus": "What the sandbox serves: made-up creators, or tables of your own.",
-    "config": "The installation's configuration, as every process reads it.",
-    "providers": "The services that creators come from, and which of them answers.",
-    "jobs": "The work behind everything: what waits, what runs, what was given up.",
-    "schedules": "What runs again and again, once for all workers.",
-    "work": "Work on all waiting searches, until Ctrl-C.",
+    "profile": "Look up one account. A live call is paid, recorded in the ledger, and reused for a time.",
+    "campaigns": "Group searches into campaigns.",
+    "searches": "Show, cancel and resume searches.",
+    "costs": "Show costs, budgets and limits of calls to providers.",
+    "events": "Show and replay the event log and its deliveries.",
+    "exclusions": "Creators that your searches skip.",
+    "suppressions": "People that no search may store.",
+    "emails": "Show, preview and test the e-mails to users.",
+    "outbox": "Show outgoing messages, retry and resolve them.",
+    "inbox": "Show incoming messages of the last 35 days, and replay them.",
+    "keys": "Create, list and revoke API keys.",
+    "users": "Delete users of this installation.",
+    "db": "Start, inspect and migrate the database.",
+    "corpus": "Manage the creators of the sandbox: generated, or imported tables.",
+    "config": "Show and change the configuration of this installation.",
+    "providers": "Show the providers of creators, and which of them is used.",
+    "jobs": "Show, retry and cancel background jobs.",
+    "schedules": "Show the schedules of background jobs, and run one now.",
+    "work": "Run background jobs and searches until Ctrl-C.",
     "serve": "Serve the HTTP interface until Ctrl-C.",
-    "doctor": "Check this machine and this installation, and advise.",
+    "doctor": "Check this machine and this installation, and give advice.",
     "version": "Print the version of Tastemaker, and of Python and the schema it needs.",
 }
 """A line for every command and group of the program, in the order of its help."""
@@ -106,6 +106,12 @@ class LazyGroup(TyperGroup):
         name = options["name"]
         self.about = _lines_of(name) if name else ABOUT
         self.commands = LazyCommands(name, self.about)  # type: ignore[assignment]  # it is only read
+
+    def get_help_option(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own
+        """Without a default Typer coerces the absent option, for which it imports Pydantic."""
+        option: Any = super().get_help_option(ctx)
+        option.default = False
+        return option
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Typer's context
         return list(self.about)

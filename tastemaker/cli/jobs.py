@@ -154,8 +154,8 @@ async def show_jobs(
 ) -> None:
     """Show jobs, the newest first. --status failed shows the dead letters."""
     jobs = await JOBS.list(session, status=status, job_type=job_type, limit=limit, as_json=as_json)
-    unknown = sorted({job.job_type for job in jobs} - _known_types())
-    if unknown and not as_json:
+    unknown = sorted({job.job_type for job in jobs} - _known_types()) if jobs and not as_json else []
+    if unknown:
         screen.say(f"No worker of this version handles {', '.join(map(plain, unknown))}.", style="yellow")
 
 

@@ -82,11 +82,11 @@ KEYS = Listing(
 
 @keys_app.command()
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What will use it; 1 to 100 characters.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the key; 1 to 100 characters.")],
     *,
     scopes: Annotated[
         list[str] | None,
-        typer.Option("--scope", metavar="SCOPE", help="What it allows; may be repeated (default: all)."),
+        typer.Option("--scope", metavar="SCOPE", help="A scope of the key; may be repeated (default: all)."),
     ] = None,
     expires_in: Annotated[
         str | None,
@@ -95,7 +95,7 @@ def create(
     user: User = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key. It is shown this once."""
+    """Create a key. It is shown only once."""
     wanted = [word for scope in scopes or [] if (word := word_of(ApiScope, scope))] or list(ApiScope)
     life = parse_duration(expires_in) if expires_in else None
 
@@ -109,7 +109,7 @@ def create(
             screen.write_json({**key_document(made.key), "secret": made.secret})
         else:
             screen.show(made.secret, wraps=False)
-            screen.say("This is the key. It is shown this once; keep it where you keep passwords.")
+            screen.say("This is the key. It is shown only once. Store it like a password.")
 
     in_session(work)
 
@@ -117,7 +117,7 @@ def create(
 @keys_app.command("list")
 @with_session
 async def show_all(session: Session, *, user: User = None, limit: Limit = 50, as_json: Json = False) -> None:
-    """Show the keys by how they begin, the newest first."""
+    """Show the keys by their prefixes, the newest first."""
     owner = await _owner(session, user)
     async with transaction(session.database, owner.claim) as tx:
         found = await api_key_queries.list_keys(tx, owner.user_id, limit=limit)
@@ -128,12 +128,12 @@ async def show_all(session: Session, *, user: User = None, limit: Limit = 50, as
 @with_session
 async def revoke(
     session: Session,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="How it begins, or its id.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The prefix or the id of the key.")],
     *,
     user: User = None,
     as_json: Json = False,
 ) -> None:
-    """Refuse a key from now on."""
+    """Revoke a key. It stops working at once."""
     owner = await _owner(session, user)
 
     async def work_in(tx: Transaction) -> StoredKey:
@@ -149,14 +149,12 @@ async def revoke(
 @with_session
 async def delete(
     session: Session,
-    user: Annotated[
-        str, typer.Argument(metavar="USER", help="The user's id as the identity provider calls it.")
-    ],
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id at the identity provider.")],
     *,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Delete a user with everything that is theirs, for good."""
+    """Delete a user and all their data. This cannot be undone."""
     user_id = ExternalUserId(user)
     confirm_deletion(f"the user {plain(user_id)} and everything that is theirs", yes=yes, as_json=as_json)
     await in_transaction(session.database, SYSTEM, partial(delete_user, user_id=user_id))

@@ -44,14 +44,20 @@ class Ledger(Generic[Row, One]):
     async def show(
         self, session: Session, work: Callable[[Transaction], Awaitable[One]], *, as_json: bool
     ) -> None:
-        """Show the row that `work` finds or changes."""
-        register_tasks()
+        """Show the row that `work` finds."""
         async with transaction(session.database, SYSTEM) as tx:
             one = await work(tx)
         if as_json:
             screen.write_json(self.document(one))
         else:
             self.print_one(one)
+
+    async def change(
+        self, session: Session, work: Callable[[Transaction], Awaitable[One]], *, as_json: bool
+    ) -> None:
+        """Show the row that `work` changes. A change publishes jobs, so their types are registered first."""
+        register_tasks()
+        await self.show(session, work, as_json=as_json)
 
 
 async def put_back(

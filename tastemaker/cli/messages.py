@@ -184,7 +184,7 @@ async def retry(
 ) -> None:
     """Send a message again that failed, was cancelled or is unknown."""
     work = partial(outbox_service.retry, message=OutboxId(message), may_double=may_double)
-    await OUTBOX.show(session, work, as_json=as_json)
+    await OUTBOX.change(session, work, as_json=as_json)
 
 
 @outbox_app.command()
@@ -201,7 +201,7 @@ async def resolve(
         raise InvalidInput(f"A message is resolved --as sent or failed, not {as_word[:20]!r}.")
     was_sent = as_word == OutboxStatus.SENT
     work = partial(outbox_service.resolve, message=OutboxId(message), was_sent=was_sent)
-    await OUTBOX.show(session, work, as_json=as_json)
+    await OUTBOX.change(session, work, as_json=as_json)
 
 
 @inbox_app.command("list")
@@ -235,4 +235,4 @@ async def show_incoming(session: Session, message: Incoming, *, as_json: Json = 
 async def replay(session: Session, message: Incoming, *, as_json: Json = False) -> None:
     """Process a message again."""
     work = partial(inbox_service.replay, message=InboxId(message))
-    await INBOX.show(session, work, as_json=as_json)
+    await INBOX.change(session, work, as_json=as_json)

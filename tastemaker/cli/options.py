@@ -17,7 +17,7 @@ After = Annotated[
 Cursor = Annotated[
     str | None, typer.Option("--after", metavar="CURSOR", help="Continue after the last row of another page.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 Word = TypeVar("Word", bound=StrEnum)
 

@@ -55,16 +55,14 @@ def profile(
     by_id: Annotated[
         bool, typer.Option("--by-id", help="HANDLE is the platform's id, which never changes.")
     ] = False,
-    sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Ask the made-up creators although there are keys.")
-    ] = False,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask the sandbox even if keys are set.")] = False,
     max_age: Annotated[
         str | None,
-        typer.Option("--max-age", metavar="TIME", help="Accept an answer no older than this; 0s asks again."),
+        typer.Option("--max-age", metavar="TIME", help="Accept stored answers up to this age."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Look up one account. A live call is paid for, in the ledger, and answers others for a time."""
+    """Look up one account. A live call is paid, recorded in the ledger, and reused for a time."""
     wanted, age = Platform.parse(platform), None if max_age is None else parse_duration(max_age)
     account = read_stable_id(handle, wanted) if by_id else read_account(handle, wanted)
     query = ProfileQuery(handle=account.handle, stable_id=account.stable_id)

@@ -68,7 +68,7 @@ SAMPLES = Listing(
 
 @providers_app.command("list")
 def show_providers(*, as_json: Json = False) -> None:
-    """Show every provider in the order in which they are asked, and what each is used for."""
+    """Show the providers in their order of use, and the capabilities of each."""
     registry = load_registry(get_settings())
     if as_json:
         screen.write_json({"providers": [_document(registry, one) for one in registry.known]})
@@ -84,16 +84,16 @@ def show_providers(*, as_json: Json = False) -> None:
 async def show_samples(
     session: Session,
     sample: Annotated[
-        str | None, typer.Argument(metavar="SAMPLE", help="The beginning of its id; none: all of them.")
+        str | None, typer.Argument(metavar="SAMPLE", help="The start of an id (default: list all).")
     ] = None,
     *,
     provider: Annotated[
-        str | None, typer.Option("--provider", metavar="NAME", help="Only what this one sent.")
+        str | None, typer.Option("--provider", metavar="NAME", help="Only samples of this provider.")
     ] = None,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Show what providers sent that could not be understood, the latest first, or one of them in full."""
+    """Show provider responses that could not be parsed, the latest first, or one in full."""
     async with transaction(session.database, SYSTEM) as tx:
         if sample is None:
             samples = await list_samples(tx, provider=provider, limit=limit)

@@ -86,7 +86,7 @@ ExcludedCampaigns = Annotated[
 @search_app.command()
 def search(  # noqa: PLR0913 - the options of a command
     keywords: Annotated[
-        list[str], typer.Argument(metavar="KEYWORD...", help="What to search for; each is searched.")
+        list[str], typer.Argument(metavar="KEYWORD...", help="What to search for; each keyword is searched.")
     ],
     *,
     platform: Platforms = None,
@@ -95,31 +95,34 @@ def search(  # noqa: PLR0913 - the options of a command
     ] = 100,
     campaign: Annotated[
         str | None,
-        typer.Option("--campaign", metavar="NAME", help="Where to keep them; made if it is not there."),
+        typer.Option("--campaign", metavar="NAME", help="The campaign of the search; created if missing."),
     ] = None,
     region: Annotated[
-        str | None, typer.Option("--region", metavar="XX", help="A country, such as US, where it counts.")
+        str | None,
+        typer.Option("--region", metavar="XX", help="A country code, such as US, if the platform has it."),
     ] = None,
     sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Search made-up creators although there are keys.")
+        bool, typer.Option("--sandbox", help="Search the sandbox even if keys are set.")
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The CSV; without it a new one in this folder."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The CSV file (default: a new one in this folder)."
+        ),
     ] = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Say what it will probably cost, and ask for nothing.")
+        bool, typer.Option("--estimate", help="Show the estimated cost and do not search.")
     ] = False,
     max_cost: Annotated[
         str | None,
-        typer.Option("--max-cost", metavar="USD", help="What it may cost at most, on each platform."),
+        typer.Option("--max-cost", metavar="USD", help="The highest cost, on each platform."),
     ] = None,
     exclude_campaign: ExcludedCampaigns = None,
     as_json: Json = False,
 ) -> int:
     """Search for creators, show them, and write a CSV.
 
-    Asking again for the same continues a search that was interrupted.
+    The same command continues a search that was interrupted.
     """
     return prepare(
         Wish(

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from tastemaker.campaigns.service import get_campaign
 from tastemaker.cli import creators_table as report
 from tastemaker.cli import screen, states
 from tastemaker.cli.groups import group
@@ -20,7 +19,6 @@ from tastemaker.cli.table import Column
 from tastemaker.core.clock import utc_now
 from tastemaker.db.transaction import transaction
 from tastemaker.searches.queries import list_runs, list_searches
-from tastemaker.searches.service import cancel_search, get_search
 from tastemaker.searches.types import Run, Search
 
 searches_app = group("searches")
@@ -96,10 +94,12 @@ async def show_all(
 ) -> None:
     """Show the searches, the newest first."""
     async with transaction(session.database, session.user.claim) as tx:
-        found = await get_campaign(tx, session.user, campaign) if campaign else None
-        searches = await list_searches(
-            tx, session.user.user_id, campaign_id=found.id if found else None, limit=limit
-        )
+        campaign_id = None
+        if campaign:
+            from tastemaker.campaigns.service import get_campaign
+
+            campaign_id = (await get_campaign(tx, session.user, campaign)).id
+        searches = await list_searches(tx, session.user.user_id, campaign_id=campaign_id, limit=limit)
     SEARCHES.show(searches, as_json=as_json)
 
 
@@ -107,6 +107,8 @@ async def show_all(
 @with_session
 async def show_one(session: Session, search: Reference, *, as_json: Json = False) -> None:
     """Show a search, keyword by keyword."""
+    from tastemaker.searches.service import get_search
+
     async with transaction(session.database, session.user.claim) as tx:
         found = await get_search(tx, session.user, search)
         runs = await list_runs(tx, session.user.user_id, found.id)
@@ -128,7 +130,9 @@ async def show_one(session: Session, search: Reference, *, as_json: Json = False
 @searches_app.command()
 @with_session
 async def cancel(session: Session, search: Reference, *, as_json: Json = False) -> None:
-    """Stop a search for good; what it found stays."""
+    """Stop a search. Its results stay; it cannot be resumed."""
+    from tastemaker.searches.service import cancel_search, get_search
+
     async with transaction(session.database, session.user.claim) as tx:
         found = await get_search(tx, session.user, search)
         found = await cancel_search(tx, session.user, found)
@@ -139,7 +143,7 @@ async def cancel(session: Session, search: Reference, *, as_json: Json = False) 
 @searches_app.command()
 @with_session
 async def resume(session: Session, search: Reference, *, as_json: Json = False) -> int:
-    """Continue a search that was interrupted, or that waits for its provider."""
+    """Continue a search that was interrupted or waits for its provider."""
     from tastemaker.cli.search_steps import resume_and_finish
 
     return await resume_and_finish(session, search, as_json=as_json)

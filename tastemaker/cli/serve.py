@@ -31,17 +31,16 @@ work_app = single()
 def serve(
     *,
     host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; 0.0.0.0 is everywhere.")
+        str,
+        typer.Option("--host", metavar="ADDRESS", help="Address to listen on; 0.0.0.0 is all of them."),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 is a free one.")
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="The port; 0 chooses a free one.")
     ] = 8000,
     proxies: Annotated[
         str | None,
         typer.Option(
-            "--proxies",
-            metavar="ADDRESSES",
-            help="Addresses of proxies whose X-Forwarded headers are trusted.",
+            "--proxies", metavar="ADDRESSES", help="Trust X-Forwarded headers from these addresses."
         ),
     ] = None,
     as_json: Json = False,
@@ -76,7 +75,7 @@ async def _serve(
 @work_app.command()
 @with_session
 async def work(session: Session, *, as_json: Json = False) -> None:
-    """Work on all waiting searches, until Ctrl-C."""
+    """Run background jobs and searches until Ctrl-C."""
     stopping = asyncio.Event()
     corpus = prepared_corpus(session.settings)
     with stop_signals(stopping):

@@ -12,8 +12,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
 
-from tastemaker.accounts.current_user import CurrentUser
-from tastemaker.accounts.service import ensure_local_user
+from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
+from tastemaker.accounts.queries import find_current_user
 from tastemaker.cli.failures import redacted
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.logging import get_logger
@@ -107,7 +107,11 @@ async def open_session(
 ) -> Result:
     async with connected(settings, access) as database:
         async with transaction(database, SYSTEM) as tx:
-            user = await ensure_local_user(tx)
+            user = await find_current_user(tx, LOCAL_USER)
+            if user is None:
+                from tastemaker.accounts.service import ensure_local_user
+
+                user = await ensure_local_user(tx)
         return await work(Session(settings, access, database, user))
 
 

@@ -41,7 +41,7 @@ def test_every_key_is_listed_with_what_it_means(cli: CommandLine) -> None:
     assert names <= {line.split()[0] for line in cli("config", "list").out.splitlines()}, "never cut short"
     unused = cli("config", "list", "--unused", "--json").document["unused"]
     assert len(unused) == listed["unused"] > 0
-    assert cli("config", "unset", unused[0]["key"]).out == "Removed; nothing read it.\n"
+    assert cli("config", "unset", unused[0]["key"]).out == "Removed a row that no code reads.\n"
     assert cli("config", "list", "--json").document["unused"] == listed["unused"] - 1
 
 

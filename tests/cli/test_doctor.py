@@ -14,7 +14,7 @@ SYSTEM = 'SET request.jwt.claims = \'{"role": "tastemaker_system"}\''
 
 def test_a_sound_installation_is_well(cli: CommandLine) -> None:
     told = cli("doctor")
-    assert (told.status, told.out.splitlines()[-1]) == (0, "Everything is well.")
+    assert (told.status, told.out.splitlines()[-1]) == (0, "All checks passed.")
     document = cli("doctor", "--json").document
     assert document["healthy"]
     assert {check["state"] for check in document["checks"]} == {"ok"}

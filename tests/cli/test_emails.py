@@ -56,7 +56,7 @@ def test_an_operator_unsubscribes_a_user_and_takes_it_back(cli: CommandLine) -> 
     document = cli("emails", "unsubscribe", "local", "--json").document
     assert document["unsubscribed"] == "operator"
     assert document["emails"][1]["status"] == "cancelled"
-    assert "Gets no marketing" in cli("emails", "show", "local").out
+    assert "Receives no marketing" in cli("emails", "show", "local").out
     assert cli("emails", "resubscribe", "local", "--json").document["unsubscribed"] is None
     assert cli("emails", "unsubscribe", "nobody").status == ExitCode.NOT_FOUND
 

@@ -71,7 +71,7 @@ def test_what_is_not_there_is_said(cli: CommandLine) -> None:
 
 
 def test_what_was_given_up_is_shown_and_replayed(cli: CommandLine, searched: str, admin_url: str) -> None:
-    assert cli("events", "failed").out == "No delivery was given up.\n"
+    assert cli("events", "failed").out == "No delivery has failed.\n"
     with psycopg.connect(admin_url) as connection:
         connection.execute(GIVEN_UP)
     assert "RuntimeError: no" in cli("events", "failed").out

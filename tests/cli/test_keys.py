@@ -13,7 +13,7 @@ def test_a_key_is_shown_once(cli: CommandLine) -> None:
     made = cli("keys", "create", "a script", "--scope", "searches:read", "--expires-in", "90d")
     secret = made.out.strip()
     assert re.fullmatch(r"tm_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", secret)
-    assert "this once" in made.err
+    assert "only once" in made.err
     (key,) = cli("keys", "list", "--json").document["keys"]
     assert secret.startswith(key["prefix"])
     assert (key["scopes"], key["state"]) == (["searches:read"], "valid")
