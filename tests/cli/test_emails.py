@@ -77,7 +77,7 @@ def test_a_test_email_leaves_as_it_is_configured(
     folder = tmp_path_factory.mktemp("mail")
     monkeypatch.setenv("TASTEMAKER_MAIL_URL", f"file://{folder}")
     monkeypatch.setenv("TASTEMAKER_MAIL_FROM", "hello@example.com")
-    assert "has taken it" in cli("emails", "test", "me@example.org").out
+    assert "accepted it" in cli("emails", "test", "me@example.org").out
     (written,) = folder.iterdir()
     assert b"To: me@example.org" in written.read_bytes()
     assert cli("emails", "test", "nowhere").status == ExitCode.USAGE
