@@ -32,7 +32,7 @@ ABOUT = {
     "results": "Show the creators that a search or a campaign found.",
     "export": "Write the creators that a search or a campaign found into a file.",
     "profile": "Look up one account. A live call is paid, recorded in the ledger, and reused for a time.",
-    "campaigns": "Group searches into campaigns.",
+    "campaigns": "Create, show, rename, archive and delete campaigns.",
     "searches": "Show, cancel and resume searches.",
     "costs": "Show costs, budgets and limits of calls to providers.",
     "events": "Show and replay the event log and its deliveries.",
