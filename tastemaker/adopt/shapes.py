@@ -77,6 +77,7 @@ class Sighting:
 
     @property
     def handle_key(self) -> str:
+        """Part of a surrogate id, which the catalog makes with lower(); not `core.accounts.fold_handle`."""
         return (self.creator.handle or "").lower()
 
 

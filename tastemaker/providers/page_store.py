@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 from pydantic import TypeAdapter
 
+from tastemaker.core.accounts import fold_handle
 from tastemaker.core.ids import RunId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.statements import statement
@@ -107,9 +108,9 @@ def digest_of(query: KeywordQuery | ProfileQuery, cursor: str | None, *, contact
     """
     asked: list[object] = [FORM, sorted(query.options.items()), cursor, contacts]
     if isinstance(query, KeywordQuery):
-        asked += ["search_keyword", _folded(query.keyword), query.region]
+        asked += ["search_keyword", _keyword_key(query.keyword), query.region]
     else:
-        asked += ["fetch_profile", _folded((query.handle or "").lstrip("@")), query.stable_id]
+        asked += ["fetch_profile", fold_handle(query.handle or ""), query.stable_id]
     return hashlib.sha256(orjson.dumps(asked)).digest()
 
 
@@ -195,7 +196,8 @@ def question(declaration: Declaration, query: KeywordQuery | ProfileQuery, curso
     return digest_of(query, cursor, contacts=declaration.policy.contacts)
 
 
-def _folded(text: str) -> str:
+def _keyword_key(text: str) -> str:
+    """Keeps accents and signs, unlike `core.folding`: a provider may answer differently with them."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 

@@ -149,6 +149,7 @@ def _add_aliases(connection: sqlite3.Connection, creator: CreatorRow, seen: Obse
 
 
 def _name_key(name: str) -> str:
+    """Keeps accents, unlike `core.folding`: here two names are the same person, there a name is searched."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
