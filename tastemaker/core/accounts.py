@@ -57,7 +57,8 @@ _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000:
 _QUOTES = "'\"<>`\u2018\u2019\u201c\u201d"
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+")
 _WHOLE_NUMBER = re.compile(r"([0-9]+)[.,]0+")
-_ANY_ID = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
+_ANY_ID = re.compile(r"handle:[\w.\u00b7-]{1,100}|[A-Za-z0-9_.\-]{1,128}")
+"""Also the surrogate of an adopted creator without an id."""
 _LONG_NUMBER = re.compile(r"[0-9]{15,20}")
 _URL = re.compile(
     r"(?:https?:)?//\S+"

@@ -47,7 +47,7 @@ def test_a_no_changes_nothing(
         assert connection.execute("SELECT to_regclass('public.scraping_jobs') IS NOT NULL").fetchone() == (
             True,
         )
-    assert "What stands in" in capsys.readouterr().out
+    assert "Contents of" in capsys.readouterr().out
 
 
 def test_a_refusal_is_one_sentence(make_original: MakeOriginal, capsys: pytest.CaptureFixture[str]) -> None:
