@@ -15,7 +15,7 @@ from tastemaker.db.statements import statement
 from tastemaker.db.transaction import transaction
 from tastemaker.jobs.transports import qstash_queries
 from tests.jobs.notes import column, until
-from tests.jobs.transports.lines import QUICK, Line
+from tests.jobs.transports.lines import CALM, Line
 from tests.jobs.transports.test_conformance import Heard, assert_promises
 
 CALLBACKS = {"note": "background-jobs"}
@@ -70,7 +70,7 @@ async def test_what_waits_its_turn_is_not_taken_for_lost(database: Database) -> 
 @pytest.mark.slow
 async def test_more_than_fit_all_run(qstash_line: Line, heard: Heard) -> None:
     await plant(qstash_line.database, 70, tenant="many")
-    async with qstash_line.working(heard.handlers, settings=replace(QUICK, concurrency=10)):
+    async with qstash_line.working(heard.handlers, settings=replace(CALM, concurrency=10)):
         await until(qstash_line.database, "completed", 70, within=60)
     assert len(heard.words) == 70
     assert max(await column(qstash_line.database, "attempt"), key=str) == 1
