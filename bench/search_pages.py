@@ -35,7 +35,7 @@ from bench.search_desk import (
 )
 from tastemaker.accounts.current_user import LOCAL_USER
 from tastemaker.core.ids import new_id
-from tastemaker.db.claims import Tenant, claims_json
+from tastemaker.db.claims import SYSTEM, claims_json
 from tastemaker.providers.base import Page
 from tastemaker.searches.results.documents import to_document
 
@@ -103,7 +103,7 @@ def bare(url: str, pages: int) -> float:
     first = int(mark, 16)
     with psycopg.connect(url) as connection:
         connection.execute(
-            "SELECT set_config('request.jwt.claims', %s, false)", (claims_json(Tenant(LOCAL_USER)),)
+            "SELECT set_config('request.jwt.claims', %s, false)", (claims_json(SYSTEM),)
         )
         search, run = _search_row(connection, pages * PER_PAGE)
         made = [_rows(make_page(mark, one, pages), one, first, search, run) for one in range(pages)]
@@ -124,7 +124,7 @@ def json_alone(url: str, pages: int) -> float:
     mark = new_id().hex[:10]
     with psycopg.connect(url) as connection:
         connection.execute(
-            "SELECT set_config('request.jwt.claims', %s, false)", (claims_json(Tenant(LOCAL_USER)),)
+            "SELECT set_config('request.jwt.claims', %s, false)", (claims_json(SYSTEM),)
         )
         search, _ = _search_row(connection, pages * PER_PAGE)
         bodies = [_documents(make_page(mark, one, pages)) for one in range(pages)]
