@@ -102,9 +102,7 @@ def bare(url: str, pages: int) -> float:
     mark = new_id().hex[:10]
     first = int(mark, 16)
     with psycopg.connect(url) as connection:
-        connection.execute(
-            "SELECT set_config('request.jwt.claims', %s, false)", (claims_json(SYSTEM),)
-        )
+        connection.execute("SELECT set_config('request.jwt.claims', %s, false)", (claims_json(SYSTEM),))
         search, run = _search_row(connection, pages * PER_PAGE)
         made = [_rows(make_page(mark, one, pages), one, first, search, run) for one in range(pages)]
         connection.commit()
@@ -123,9 +121,7 @@ def json_alone(url: str, pages: int) -> float:
     """Seconds a page of the documents alone: all of them in one COPY."""
     mark = new_id().hex[:10]
     with psycopg.connect(url) as connection:
-        connection.execute(
-            "SELECT set_config('request.jwt.claims', %s, false)", (claims_json(SYSTEM),)
-        )
+        connection.execute("SELECT set_config('request.jwt.claims', %s, false)", (claims_json(SYSTEM),))
         search, _ = _search_row(connection, pages * PER_PAGE)
         bodies = [_documents(make_page(mark, one, pages)) for one in range(pages)]
         connection.commit()

@@ -37,6 +37,8 @@ class Statement(Generic[Row]):
     nullable: bool = False
     parameters: frozenset[str] = field(init=False)
     query: bytes = field(init=False, repr=False)
+    _makers: dict[tuple[int, ...], RowMaker[Row]] = field(init=False, repr=False, default_factory=dict)
+    """By the types of the columns: psycopg describes each column anew for each result, which takes longer."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", frozenset(PARAMETER.findall(self.sql)))
@@ -51,9 +53,13 @@ class Statement(Generic[Row]):
 
     def make_rows(self, cursor: Any) -> RowMaker[Row]:  # noqa: ANN401 - psycopg's cursor, async or not
         """Psycopg's row factory for this statement."""
-        columns = tuple((column.name, column.type_code) for column in cursor.description or ())
-        row: Any = self.row
-        return _row_maker(row, columns)
+        result = cursor.pgresult
+        kinds = () if result is None else tuple(map(result.ftype, range(result.nfields)))
+        make = self._makers.get(kinds)
+        if make is None:
+            columns = tuple((column.name, column.type_code) for column in cursor.description or ())
+            make = self._makers[kinds] = _row_maker(self.row, columns)
+        return make
 
 
 @overload
@@ -148,7 +154,6 @@ def _composed(
     return Statement(composition.sql.format(**filled), composition.row, composition.not_null)
 
 
-@cache
 def _row_maker(row: Any, columns: tuple[tuple[str, int], ...]) -> RowMaker[Any]:  # noqa: ANN401 - any type
     if isinstance(row, type) and is_dataclass(row):
         return _dataclass_maker(row, columns)

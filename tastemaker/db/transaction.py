@@ -205,7 +205,7 @@ async def _send_pipeline(
         await connection.execute(claiming.encode(), claims)
         for cursor, (statement, params) in zip(cursors, calls, strict=True):
             await cursor.execute(statement.query, statement.check(params), prepare=prepare)
-    return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+    return [await cursor.fetchall() if _has_rows(cursor) else [] for cursor in cursors]
 
 
 async def _send_as_text(
@@ -228,5 +228,10 @@ async def _send_as_text(
     for statement, _ in calls:
         cursor.nextset()
         make = statement.make_rows(cursor)
-        answers.append([make(row) for row in await cursor.fetchall()] if cursor.description else [])
+        answers.append([make(row) for row in await cursor.fetchall()] if _has_rows(cursor) else [])
     return answers
+
+
+def _has_rows(cursor: psycopg.AsyncCursor[Any]) -> bool:
+    """Whether the statement returns rows; `cursor.description` would describe every column for that."""
+    return cursor.pgresult is not None and cursor.pgresult.nfields > 0
