@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.claims import Tenant
+from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.pool import Database, lend, open_database
 from tastemaker.db.profiles import PoolProfile
 from tastemaker.db.statements import statement
@@ -61,7 +61,7 @@ async def main(url: str) -> None:
 
 
 async def _prepare(database: Database) -> None:
-    async with transaction(database, READER) as tx:
+    async with transaction(database, SYSTEM) as tx:
         await tx.run(ADD, user_id=READER.user_id)
     async with lend(database) as connection:
         await connection.execute(
@@ -96,7 +96,7 @@ def _ways(database: Database) -> dict[str, Way]:
 
 
 async def _clean_up(database: Database) -> None:
-    async with transaction(database, READER) as tx:
+    async with transaction(database, SYSTEM) as tx:
         await tx.run(REMOVE, user_id=READER.user_id)
 
 
