@@ -24,7 +24,7 @@ Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def site(scope: Scope, receive: Receive, send: Send) -> None:
-    """Small answers, a body that is read, a stream with a silence in it, and one without end."""
+    """Small answers, a body that is read, a stream with a silence in it, and a flood."""
     if scope["type"] != "http":
         return
     if scope["path"] == "/body":
@@ -35,8 +35,9 @@ async def site(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"first", "more_body": True})
         await asyncio.sleep(1.2)
         await send({"type": "http.response.body", "body": b"second", "more_body": True})
-    while scope["path"] == "/flood":
+    for _ in range(1_000 if scope["path"] == "/flood" else 0):  # more than any buffer between us holds
         await send({"type": "http.response.body", "body": bytes(65536), "more_body": True})
+        await asyncio.sleep(0)  # to a client that is gone everything is sent at once
     await send({"type": "http.response.body", "body": b"done"})
 
 
