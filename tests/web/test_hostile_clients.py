@@ -112,11 +112,13 @@ async def test_a_client_that_reads_nothing_is_closed(port: int) -> None:
         await rest(client)
 
 
-async def test_five_hundred_watchers_are_not_idle(port: int) -> None:
+async def test_five_hundred_watchers_are_not_idle(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Client and server share one event loop here, so a busy machine delays the headers too."""
+    monkeypatch.setattr(BoundedProtocol, "header_seconds", 60)
     async with AsyncExitStack() as open_clients:
         watchers = [await open_clients.enter_async_context(connected(port, WATCH)) for _ in range(500)]
-        answers = await asyncio.gather(*(rest(client, within=20) for client in watchers))
-    assert all(each in answer for answer in answers for each in (b"first", b"second", b"done"))
+        answers = await asyncio.gather(*(rest(client, within=30) for client in watchers))
+    assert [each for each in answers if not (b"first" in each and b"second" in each and b"done" in each)] == []
 
 
 @pytest.mark.parametrize("said", [HALF, UPLOAD], ids=["headers", "body"])
