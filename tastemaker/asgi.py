@@ -14,6 +14,7 @@ from fastapi import FastAPI
 import tastemaker.accounts.unsubscribe_api
 import tastemaker.campaigns.api
 import tastemaker.searches.api
+import tastemaker.searches.watching_api
 from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db.access import DatabaseUrls, database_access
@@ -36,6 +37,7 @@ ROUTERS: Final = (
     tastemaker.campaigns.api.router,
     tastemaker.searches.api.campaigns_router,
     tastemaker.searches.api.router,
+    tastemaker.searches.watching_api.router,
     tastemaker.searches.api.costs_router,
     qstash.router,
 )
@@ -64,13 +66,15 @@ def create_app(services: Services | None = None, deliveries: Deliveries | None =
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, access: DatabaseUrls) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, access: DatabaseUrls, *, stopping: asyncio.Event
+) -> AsyncIterator[Services]:
     """Over a database whose schema is at its head. A request waits two seconds for a connection."""
     async with (
         connected(settings, access, wait=WEB_WAIT) as database,
         live_configuration(database) as config,
     ):
-        yield Services(database, RateLimit(config), live_platforms(settings))
+        yield Services(database, RateLimit(config), live_platforms(settings), stopping)
 
 
 @asynccontextmanager
@@ -96,7 +100,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings, stopping = get_settings(), asyncio.Event()
     with database_access(settings) as access:
         async with (
-            open_services(settings, access) as services,
+            open_services(settings, access, stopping=stopping) as services,
             open_deliveries(services, settings, stopping=stopping) as deliveries,
         ):
             put_services(app, services)

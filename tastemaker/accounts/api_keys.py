@@ -159,5 +159,11 @@ async def recognise(database: Database, presented: str) -> Caller:
     )
 
 
+async def is_valid(database: Database, caller: Caller) -> bool:
+    """Whether the key of a caller that was recognised is neither revoked nor expired since."""
+    found = await read_one(database, NOBODY, queries.FIND_CANDIDATE, prefix=caller.prefix)
+    return found is not None and not found.is_revoked and not found.is_expired
+
+
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -1,8 +1,8 @@
 """Authentication of API requests: a key, and the scope that the route needs."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
@@ -16,8 +16,10 @@ from tastemaker.db.enums import ApiScope
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import Transaction, in_transaction
 from tastemaker.events.context import caused_by, current_cause
-from tastemaker.web.idempotency import Answer, Work, once
+from tastemaker.web.idempotency import Work, once
 from tastemaker.web.services import Services, services_of
+
+Result = TypeVar("Result")
 
 _BEARER: Final = HTTPBearer(auto_error=False, description="A key of `tastemaker keys create`.")
 
@@ -38,7 +40,7 @@ class Access:
         """Raises NotFound."""
         return await get_current_user(tx, self.caller.user_id)
 
-    async def read(self, work: Work) -> Answer:
+    async def read(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """One transaction of the caller's that changes nothing."""
         return await in_transaction(self.database, Tenant(self.caller.user_id), work)
 

@@ -58,7 +58,7 @@ async def _serve(
     stopping = asyncio.Event()
     with stop_signals(stopping):
         async with (
-            open_services(settings, access) as services,
+            open_services(settings, access, stopping=stopping) as services,
             open_deliveries(services, settings, stopping=stopping) as deliveries,
             serving(
                 create_app(services, deliveries), host=host, port=port, stopping=stopping, proxies=proxies

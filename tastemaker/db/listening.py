@@ -1,7 +1,8 @@
 """One LISTEN connection of a process, outside the pool, for all the channels that its parts subscribe to.
 
-A notification carries nothing: each subscriber looks for its work itself. Behind a pooler in transaction
-mode, or while the server is away, no notification arrives; the subscriber's own poll remains.
+A notification carries no data: each subscriber looks for its work itself. It may name the row that changed,
+so that the subscriber reads no more than that. Behind a pooler in transaction mode, or while the server is
+away, no notification arrives; the subscriber's own poll remains.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from tastemaker.core.waiting import call_off
 
 RECONNECT_SECONDS: Final = 1.0
 CONNECT_SECONDS: Final = 10
+ANYTHING: Final = ""
+"""The payload of a notification that names nothing."""
 
 LOCK: Final = "SELECT pg_advisory_lock_shared(%s::int, hashtext(%s))"
 UNLOCK: Final = "SELECT pg_advisory_unlock_shared(%s::int, hashtext(%s))"
@@ -34,13 +37,22 @@ class SessionLock(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """`active` is set while the connection listens; `tried` once it was attempted."""
+    """`active` is set while the connection listens; `tried` once it was attempted.
+
+    `payloads`: what the notifications named since the subscriber emptied it. Empty text: anything may have
+    changed, which is so after each connect.
+    """
 
     channel: str
     notify: Callable[[], object]
     lock: SessionLock | None = None
+    payloads: set[str] = field(default_factory=set)
     active: asyncio.Event = field(default_factory=asyncio.Event)
     tried: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def receive(self, payload: str) -> None:
+        self.payloads.add(payload)
+        self.notify()
 
 
 class Listener:
@@ -111,7 +123,7 @@ class Listener:
             followed.append(new)
             new.active.set()
             new.tried.set()
-            new.notify()
+            new.receive(ANYTHING)
 
     async def _receive_until_changed(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """Raises what ends the connection. psycopg keeps what arrives between two calls for the next."""
@@ -128,4 +140,4 @@ class Listener:
         async for notification in connection.notifies():
             for subscription in self._subscriptions:
                 if subscription.channel == notification.channel:
-                    subscription.notify()
+                    subscription.receive(notification.payload)

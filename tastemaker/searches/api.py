@@ -16,7 +16,7 @@ from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.transaction import Transaction
-from tastemaker.searches import queries, service
+from tastemaker.searches import service
 from tastemaker.searches.cost_queries import CostGrouping, list_costs
 from tastemaker.searches.history_queries import list_search_history
 from tastemaker.searches.maintenance import delete_campaign
@@ -39,11 +39,9 @@ from tastemaker.searches.schemas import (
     ResultsDocument,
     SearchDocument,
     SearchesDocument,
-    SearchWithRuns,
     StartedSearches,
     results_document,
     search_document,
-    search_with_runs,
 )
 from tastemaker.searches.types import SourceChoice, choose_source, make_request
 from tastemaker.web.idempotency import Answer, answer, respond
@@ -128,18 +126,6 @@ async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> R
     page = await list_search_history(caller.database, caller.caller.user_id, after=after, limit=limit)
     searches = [PastSearchDocument.model_validate(one) for one in page.rows]
     return respond(answer(SearchesDocument(searches=searches, next=page.next)))
-
-
-@router.get("/{search_id}", responses={200: {"model": SearchWithRuns}})
-async def show(caller: Reading, search_id: UUID) -> Response:
-    """One search, with what each of its keywords gave."""
-
-    async def work(tx: Transaction) -> Answer:
-        search = await service.get_search(tx, await caller.user(tx), str(search_id))
-        runs = await queries.list_runs(tx, search.user_id, search.id)
-        return answer(search_with_runs(search, runs))
-
-    return respond(await caller.read(work))
 
 
 @router.post("/{search_id}/cancellation", responses={200: {"model": SearchDocument}})

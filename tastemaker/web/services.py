@@ -1,6 +1,7 @@
 """What the routes of a web process need: database, rate limit, providers."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -15,11 +16,15 @@ _NAME: Final = "services"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`live` are the platforms for which this installation has a provider's key."""
+    """`live` are the platforms for which this installation has a provider's key.
+
+    `stopping` is set when the process shuts down: answers that last end then.
+    """
 
     database: Database
     rate_limit: RateLimit
     live: frozenset[Platform]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def put_services(app: FastAPI, services: Services) -> None:

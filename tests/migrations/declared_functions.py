@@ -85,6 +85,7 @@ OF_TRIGGERS: Final = {
     "refuse_unreadable_configuration()": FIXED_WITH_PUBLIC,
     "refuse_truncated_configuration()": FIXED,
     "notify_outbox()": FIXED,
+    "notify_searches()": FIXED,
     "touch_updated_at()": f"{FIXED}; TimeZone=UTC",
 }
 
@@ -225,6 +226,8 @@ OTHER_TRIGGERS: Final = {
     f"events: refuse_change BEFORE UPDATE FOR EACH ROW WHEN ({_EDITED}) refuse_changed_event()",
     "background_jobs: wake_workers AFTER INSERT FOR EACH STATEMENT notify_background_jobs()",
     "outbox_messages: wake_relays AFTER INSERT FOR EACH STATEMENT notify_outbox()",
+    "scraping_jobs: wake_watchers AFTER DELETE OR UPDATE FOR EACH ROW notify_searches()",
+    "scraping_runs: wake_watchers AFTER UPDATE FOR EACH ROW notify_searches()",
     (
         "scraping_jobs: refuse_foreign_campaign BEFORE INSERT OR UPDATE OF campaign_id, user_id FOR EACH ROW"
         " WHEN ((new.campaign_id IS NOT NULL)) refuse_foreign_campaign()"
