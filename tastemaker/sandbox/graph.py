@@ -11,6 +11,7 @@ import orjson
 from tastemaker.core.platforms import Platform
 from tastemaker.sandbox.call import Body, Handler, Refusal, SandboxCall
 from tastemaker.sandbox.identity import short_code
+from tastemaker.sandbox.pictures import BASE_URL
 from tastemaker.sandbox.store import CreatorRow, PostRow
 
 ROOT = "/graph"
@@ -19,7 +20,7 @@ ROOT = "/graph"
 
 GRAPH_ID_PREFIX = "1784140"
 OWN_ID = "17841400000000000"
-_IMAGES = "https://images.example.com/instagram"
+_IMAGES = f"{BASE_URL}/instagram"
 _MOST_MEDIA = 50
 
 _TOKENS: Final = re.compile(r"[A-Za-z0-9_]+|[{},]|\.[a-z]+\([^(){}]*\)")

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import AppError, InvalidInput
-from tastemaker.sandbox import graph, scrapecreators, youtube
+from tastemaker.sandbox import graph, pictures, scrapecreators, youtube
 from tastemaker.sandbox.call import VALID_KEY, Body, Handler, Refusal, SandboxCall
 from tastemaker.sandbox.faults import Fault, FaultInjector, FaultOutcome, Faults, parse_faults
 from tastemaker.sandbox.library import Library
@@ -96,6 +96,7 @@ def create_sandbox(corpus: Path, faults: Faults | None = None) -> Starlette:
     """The ASGI application over the corpus file; all providers' paths side by side."""
     routes = [Route(path, _endpoint(vendor, answer)) for path, (vendor, answer) in _HANDLERS.items()]
     routes += [Route("/_sandbox/calls", _calls), Route("/_sandbox/faults", _set_faults, methods=["POST"])]
+    routes.append(Route("/{path:path}", _picture))
     app = Starlette(routes=routes)
     app.state.sandbox = Sandbox(Library(corpus), FaultInjector(faults or Faults()))
     return app
@@ -186,6 +187,12 @@ def _answered(answer: Handler, call: SandboxCall, outcome: FaultOutcome) -> Resp
     except Refusal as refusal:
         return json_response(refusal)
     return spoiled(outcome, body) or Response(orjson.dumps(body), media_type="application/json")
+
+
+async def _picture(request: Request) -> Response:
+    """What `pictures.IMAGE_HOST` would answer at this path."""
+    drawn = pictures.draw(request.url.path)
+    return Response(status_code=404) if drawn is None else Response(drawn, media_type=pictures.MEDIA_TYPE)
 
 
 async def _calls(request: Request) -> Response:

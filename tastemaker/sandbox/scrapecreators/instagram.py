@@ -6,6 +6,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.sandbox.call import Body, SandboxCall, cut
 from tastemaker.sandbox.formatting import iso_time_with_milliseconds
 from tastemaker.sandbox.identity import short_code
+from tastemaker.sandbox.pictures import BASE_URL
 from tastemaker.sandbox.scrapecreators.envelope import envelope, number, refusal, required, visible
 from tastemaker.sandbox.store import CreatorRow, PostRow
 
@@ -13,7 +14,7 @@ REPEATS = 0.15
 MOST_PAGES = 11
 _REELS_ON_A_PAGE = 12
 _RELATED = 6
-_IMAGES = "https://images.example.com/instagram"
+_IMAGES = f"{BASE_URL}/instagram"
 
 
 def search_reels(call: SandboxCall) -> Body:

@@ -10,6 +10,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.sandbox.call import Body, SandboxCall, cut
 from tastemaker.sandbox.formatting import iso_time_with_milliseconds
 from tastemaker.sandbox.identity import sec_uid
+from tastemaker.sandbox.pictures import BASE_URL
 from tastemaker.sandbox.scrapecreators.envelope import envelope, number, required, visible
 from tastemaker.sandbox.store import CreatorRow, PostRow
 
@@ -21,7 +22,7 @@ _CURSOR_STEP = 12
 """The cursor moves further than the rows on the page: counting rows instead leads to overlapping pages."""
 
 _USERS_ON_A_PAGE = 30
-_IMAGES = "https://images.example.com/tiktok"
+_IMAGES = f"{BASE_URL}/tiktok"
 _HASHTAG = re.compile(r"#([^\s#]+)")
 _INT32 = 2**31
 

@@ -6,13 +6,13 @@ from tastemaker.core.countries import country_name
 from tastemaker.core.platforms import Platform
 from tastemaker.sandbox.call import BadToken, Body, SandboxCall, cut, make_token, read_token
 from tastemaker.sandbox.formatting import ago, clock, iso_time_with_milliseconds, short_count
+from tastemaker.sandbox.pictures import BASE_URL
 from tastemaker.sandbox.scrapecreators.envelope import envelope, refusal, required, visible
 from tastemaker.sandbox.store import CreatorRow, PostRow
 from tastemaker.sandbox.youtube import REPEATS
 
 _ROWS_ON_A_PAGE = 24
 _LONGEST_SHORT = 60
-_IMAGES = "https://images.example.com"
 
 
 def search(call: SandboxCall) -> Body:
@@ -80,12 +80,12 @@ def _label(post: PostRow, creator: CreatorRow, kind: str) -> Body:
         "id": post.post_id,
         "url": f"https://www.youtube.com/watch?v={post.post_id}",
         "title": post.title or "",
-        "thumbnail": f"{_IMAGES}/vi/{post.post_id}/hq720.jpg",
+        "thumbnail": f"{BASE_URL}/vi/{post.post_id}/hq720.jpg",
         "channel": {
             "id": creator.stable_id,
             "title": creator.name or "",
             "handle": creator.handle or f"channel/{creator.stable_id}",
-            "thumbnail": f"{_IMAGES}/channel/{creator.stable_id}=s68",
+            "thumbnail": f"{BASE_URL}/channel/{creator.stable_id}=s68",
         },
     }
 
@@ -117,4 +117,4 @@ def _channel(creator: CreatorRow) -> Body:
 
 
 def _picture(creator: CreatorRow, size: int) -> Body:
-    return {"url": f"{_IMAGES}/channel/{creator.stable_id}=s{size}", "width": size, "height": size}
+    return {"url": f"{BASE_URL}/channel/{creator.stable_id}=s{size}", "width": size, "height": size}

@@ -12,10 +12,8 @@ import orjson
 from tastemaker.sandbox.call import Body
 from tastemaker.sandbox.formatting import iso_duration, iso_time
 from tastemaker.sandbox.identity import etag, uploads_playlist
+from tastemaker.sandbox.pictures import BASE_URL
 from tastemaker.sandbox.store import CreatorRow, PostRow
-
-IMAGES = "https://images.example.com"
-"""Pictures lead nowhere on purpose."""
 
 _SNIPPET_LENGTH = 160
 _CHANNEL_SIZES = (("default", 88), ("medium", 240), ("high", 800))
@@ -166,7 +164,7 @@ def _branding(creator: CreatorRow) -> Body:
             keywords=quoted or None,
             country=creator.country,
         ),
-        "image": {"bannerExternalUrl": f"{IMAGES}/banner/{creator.stable_id}"},
+        "image": {"bannerExternalUrl": f"{BASE_URL}/banner/{creator.stable_id}"},
     }
 
 
@@ -214,13 +212,13 @@ def _video_statistics(post: PostRow) -> Body:
 
 def _video_pictures(video_id: str, sizes: tuple[tuple[str, int, int], ...]) -> Body:
     return {
-        name: {"url": f"{IMAGES}/vi/{video_id}/{name}.jpg", "width": width, "height": height}
+        name: {"url": f"{BASE_URL}/vi/{video_id}/{name}.jpg", "width": width, "height": height}
         for name, width, height in sizes
     }
 
 
 def _channel_picture(creator: CreatorRow, size: int) -> str:
-    return f"{IMAGES}/channel/{creator.stable_id}=s{size}"
+    return f"{BASE_URL}/channel/{creator.stable_id}=s{size}"
 
 
 def _shortened(text: str | None) -> str:
