@@ -172,6 +172,41 @@ NEWER_POSTS = statement(
 
 
 @dataclass(frozen=True, slots=True)
+class AvatarRow:
+    platform: str
+    url: str | None
+    name: str | None
+    handle: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailRow:
+    platform: str
+    url: str | None
+
+
+FIND_AVATAR = statement(
+    """
+    SELECT platform, avatar_url AS url, name, handle FROM creators
+    WHERE id = %(id)s AND EXISTS (
+        SELECT FROM search_creators s WHERE s.creator_id = creators.id AND s.tenant_id = %(tenant_id)s)
+    """,
+    AvatarRow,
+    not_null="platform",
+)
+FIND_THUMBNAIL = statement(
+    """
+    SELECT platform, thumbnail_url AS url FROM posts
+    WHERE id = %(id)s AND EXISTS (
+        SELECT FROM search_creators s WHERE s.creator_id = posts.creator_id AND s.tenant_id = %(tenant_id)s)
+    """,
+    ThumbnailRow,
+    not_null="platform",
+)
+"""Both of creators that a search of the tenant found; the catalog as such belongs to the installation."""
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogIds:
     """The catalog's ids: of creators by stable id, of posts by post id."""
 
