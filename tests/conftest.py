@@ -32,6 +32,7 @@ ENOUGH_MEMORY = 3 << 30
 """Free bytes that a folder in memory needs, so that no machine is brought to its knees."""
 
 MakeDatabase = Callable[[str | None], str]
+AddUsers = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
@@ -136,6 +137,17 @@ async def user(database: Database) -> CurrentUser:
     """The local user, on the plan without limits."""
     async with transaction(database, SYSTEM) as tx:
         return await ensure_local_user(tx)
+
+
+@pytest.fixture
+def add_users(admin_url: str) -> AddUsers:
+    """Users without a plan or anything else: a claim for a user who does not exist is refused."""
+
+    def add(*user_ids: str) -> None:
+        with psycopg.connect(admin_url, autocommit=True) as connection:
+            connection.execute("INSERT INTO users (user_id) SELECT unnest(%s::text[])", (list(user_ids),))
+
+    return add
 
 
 def _known_password(server: Server) -> sql.Composed:

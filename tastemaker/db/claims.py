@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 import orjson
 
+from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import ExternalUserId
+
+
+class UnknownUser(NotFound):
+    """The claim is for a user who does not exist."""
 
 
 @dataclass(frozen=True, slots=True)

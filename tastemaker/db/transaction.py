@@ -6,8 +6,8 @@ travel in one message together with their claim.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -15,7 +15,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from tastemaker.core.errors import DatabaseUnavailable
-from tastemaker.db.claims import Claim, claims_json
+from tastemaker.db.claims import Claim, Tenant, UnknownUser, claims_json
 from tastemaker.db.pool import Connection, Database, lend
 from tastemaker.db.statements import Row, Statement
 
@@ -30,9 +30,12 @@ DATABASE_TROUBLE: Final = (psycopg.Error, DatabaseUnavailable, OSError)
 """What a statement may raise when the database refuses it, is out of reach or has no connection free."""
 
 CLAIM: Final = "SELECT set_config('request.jwt.claims', %(claims)s, true)"
-CLAIM_TO_READ: Final = f"{CLAIM}, set_config('transaction_read_only', 'on', true)"
-CLAIM_TO_REPEAT: Final = (
-    f"{CLAIM}, set_config('plan_cache_mode', 'force_generic_plan', true)"
+CLAIM_TENANT: Final = "SELECT public.claim_tenant(%(claims)s)"
+"""Sets the claim, and refuses a user who does not exist."""
+
+READ_ONLY: Final = ", set_config('transaction_read_only', 'on', true)"
+REPEATED: Final = (
+    ", set_config('plan_cache_mode', 'force_generic_plan', true)"
     ", set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true)"
     ", set_config('jit', 'off', true)"
 )
@@ -96,12 +99,13 @@ class Transaction:
 async def transaction(database: Database, claim: Claim) -> AsyncIterator[Transaction]:
     """One transaction on behalf of `claim`: committed when the block ends, rolled back when it raises.
 
-    Raises NoConnectionFree, DatabaseUnavailable.
+    Raises UnknownUser, NoConnectionFree, DatabaseUnavailable.
     """
     async with lend(database) as connection:
         begin = psycopg.AsyncClientCursor(connection)
         try:
-            await begin.execute(f"BEGIN; {CLAIM}", {"claims": claims_json(claim)})
+            with _refusing(claim):
+                await begin.execute(f"BEGIN; {_claiming(claim)}", {"claims": claims_json(claim)})
             yield Transaction(connection)
         except BaseException:
             await _roll_back(connection)
@@ -131,7 +135,10 @@ async def read_one(
     /,
     **params: object,
 ) -> Row | None:
-    """The first row, or None, in one round trip that cannot write. Raises psycopg.Error, NoConnectionFree."""
+    """The first row, or None, in one round trip that cannot write.
+
+    Raises UnknownUser, psycopg.Error, NoConnectionFree.
+    """
     rows: list[Row]
     (rows,) = await read_together(database, claim, (statement, params))
     return rows[0] if rows else None
@@ -152,7 +159,7 @@ async def read_many(
 
 async def read_together(database: Database, claim: Claim, *calls: Call) -> list[list[Any]]:
     """The rows of several statements that see one state each, in one round trip. As `read_one` otherwise."""
-    return await _in_one_message(database, CLAIM_TO_READ, claim, calls)
+    return await _in_one_message(database, claim, READ_ONLY, calls)
 
 
 async def write_together(database: Database, claim: Claim, *calls: Call) -> list[list[Any]]:
@@ -161,7 +168,7 @@ async def write_together(database: Database, claim: Claim, *calls: Call) -> list
     Made for statements that run thousands of times a minute: each is planned once per connection, along its
     indexes, at any size of the tables.
     """
-    return await _in_one_message(database, CLAIM_TO_REPEAT, claim, calls, prepare=True)
+    return await _in_one_message(database, claim, REPEATED, calls, prepare=True)
 
 
 def is_victim(error: Exception) -> bool:
@@ -174,6 +181,20 @@ def is_full(error: Exception) -> bool:
     return isinstance(error, psycopg.Error) and error.sqlstate == DISK_FULL
 
 
+def _claiming(claim: Claim) -> str:
+    return CLAIM_TENANT if isinstance(claim, Tenant) else CLAIM
+
+
+@contextmanager
+def _refusing(claim: Claim) -> Iterator[None]:
+    """What the database says of a user who does not exist, as UnknownUser."""
+    try:
+        yield
+    except psycopg.errors.InvalidAuthorizationSpecification:
+        who = claim.user_id if isinstance(claim, Tenant) else ""
+        raise UnknownUser(f"There is no user {who!r}.") from None
+
+
 async def _roll_back(connection: Connection) -> None:
     """What cannot be rolled back is closed when it returns to the pool."""
     if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
@@ -182,15 +203,17 @@ async def _roll_back(connection: Connection) -> None:
 
 
 async def _in_one_message(
-    database: Database, claiming: str, claim: Claim, calls: Sequence[Call], *, prepare: bool | None = None
+    database: Database, claim: Claim, settings: str, calls: Sequence[Call], *, prepare: bool | None = None
 ) -> list[list[Any]]:
     """PostgreSQL treats a message as one transaction: its claim is gone when the answer comes.
 
     Should anything ever part the two, the statements run without a claim and find nothing.
     """
     send = _send_pipeline if database.prepares else _send_as_text
+    claiming = _claiming(claim) + settings
     async with lend(database) as connection:
-        return await send(connection, claiming, {"claims": claims_json(claim)}, calls, prepare)
+        with _refusing(claim):
+            return await send(connection, claiming, {"claims": claims_json(claim)}, calls, prepare)
 
 
 async def _send_pipeline(

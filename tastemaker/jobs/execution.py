@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tastemaker.config_store.keys import JOB_TIMEOUT
 from tastemaker.core.logging import get_logger
-from tastemaker.db.claims import SYSTEM
+from tastemaker.db.claims import SYSTEM, UnknownUser
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import in_transaction
 from tastemaker.events.context import caused_by
@@ -40,6 +40,8 @@ async def run_job(database: Database, job: ClaimedJob, state: WorkerState) -> No
     except ValidationError as error:
         message = f"The payload does not fit: {_wrong_fields(error)}."
         await fail_job(database, state, job, message, final=True)
+    except UnknownUser as error:
+        await fail_job(database, state, job, str(error), final=True)
     except Exception as error:
         if deadline.expired():
             log.warning("job %s (%s) took longer than %g s", job.id, job.job_type, limit)

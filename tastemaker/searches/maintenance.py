@@ -5,7 +5,8 @@ nothing.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -19,7 +20,7 @@ from tastemaker.campaigns.queries import Campaign
 from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import NotFound
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
-from tastemaker.db.claims import SYSTEM, Tenant
+from tastemaker.db.claims import SYSTEM, Tenant, UnknownUser
 from tastemaker.db.enums import CampaignStatus
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import Transaction, in_transaction, read_many
@@ -90,21 +91,21 @@ async def sweep(context: JobContext, _: Nothing) -> JobResult:
     overdue = await read_many(database, SYSTEM, queries.LIST_OVERDUE, limit=MOST_AT_ONCE)
     for one in overdue:
         end = partial(_end_overdue, user_id=one.user_id, search_id=one.search_id)
-        await in_transaction(database, Tenant(one.user_id), end)
+        await _repair(database, one.user_id, end)
     idle = await read_many(database, SYSTEM, queries.LIST_WITHOUT_RUNS, limit=MOST_AT_ONCE)
     for one in idle:
         end = partial(_end_without_runs, user_id=one.user_id, search_id=one.search_id)
-        await in_transaction(database, Tenant(one.user_id), end)
+        await _repair(database, one.user_id, end)
     unpublished = await read_many(
         database, SYSTEM, queries.LIST_UNPUBLISHED, most=MOST_RUNS_AT_ONCE, limit=MOST_AT_ONCE
     )
     for one in unpublished:
         publish_again = partial(publish_runs, user_id=one.user_id, search_id=one.search_id)
-        await in_transaction(database, Tenant(one.user_id), publish_again)
+        await _repair(database, one.user_id, publish_again)
     incomplete = await read_many(database, SYSTEM, queries.LIST_INCOMPLETE_DELETIONS, limit=MOST_AT_ONCE)
     for campaign in incomplete:
         resume = partial(publish_deletion, user_id=campaign.user_id, campaign_id=campaign.campaign_id)
-        await in_transaction(database, Tenant(campaign.user_id), resume)
+        await _repair(database, campaign.user_id, resume)
     lost = await in_transaction(database, SYSTEM, partial(abandon_lost, older_than=LOST_AFTER_SECONDS))
     return Done(
         {
@@ -115,6 +116,14 @@ async def sweep(context: JobContext, _: Nothing) -> JobResult:
             "lost_calls": lost,
         }
     )
+
+
+async def _repair(
+    database: Database, user_id: ExternalUserId, work: Callable[[Transaction], Awaitable[object]]
+) -> None:
+    """A user deleted meanwhile needs none; an adopted database may have rows of users that it lacks."""
+    with suppress(UnknownUser):
+        await in_transaction(database, Tenant(user_id), work)
 
 
 async def _end_overdue(tx: Transaction, *, user_id: ExternalUserId, search_id: SearchId) -> None:

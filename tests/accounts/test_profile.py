@@ -8,7 +8,7 @@ import pytest
 
 from tastemaker.accounts.queries import PARTS, UserProfileComplete, get_user_profile
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.claims import SYSTEM
+from tastemaker.db.claims import SYSTEM, UnknownUser
 from tastemaker.db.enums import BillingSyncStatus, OnboardingStep, SubscriptionStatus, TrialStatus
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import transaction
@@ -87,7 +87,8 @@ async def test_a_satellite_may_be_missing(missing: int, database: Database) -> N
 
 
 async def test_nobody_has_no_profile(database: Database) -> None:
-    assert await get_user_profile(database, ExternalUserId("nobody")) is None
+    with pytest.raises(UnknownUser):
+        await get_user_profile(database, ExternalUserId("nobody"))
 
 
 def test_the_fields_come_in_the_order_of_the_statement() -> None:

@@ -24,6 +24,7 @@ from tastemaker.db.statements import statement
 from tastemaker.db.transaction import transaction
 from tastemaker.searches.service import start_search
 from tastemaker.searches.types import make_request
+from tests.conftest import AddUsers
 
 END = statement(
     "UPDATE scraping_jobs SET status = 'completed'"
@@ -43,7 +44,10 @@ async def test_a_campaign_is_found_by_id_by_its_start_and_by_name(
     assert (made.name, made.status, made.search_type) == ("Summer launch", "draft", "keyword")
 
 
-async def test_another_users_campaign_does_not_exist(database: Database, user: CurrentUser) -> None:
+async def test_another_users_campaign_does_not_exist(
+    database: Database, user: CurrentUser, add_users: AddUsers
+) -> None:
+    add_users("stranger")
     async with transaction(database, user.claim) as tx:
         made = await create_campaign(tx, user, name="Mine")
     stranger = CurrentUser(user_id=ExternalUserId("stranger"), id=user.id, plan="self_hosted", is_admin=False)

@@ -16,6 +16,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import transaction
+from tests.conftest import AddUsers
 
 NAME = STANDARD_JOB_TIMEOUT.name
 WRITE = """
@@ -226,7 +227,8 @@ async def test_only_an_adoption_keeps_what_is_out_of_bounds_and_only_it_is_silen
         assert len(await list_changes(tx, NAME, limit=10)) == (0 if is_kept else 1)
 
 
-async def test_a_tenant_writes_nothing(database: Database) -> None:
+async def test_a_tenant_writes_nothing(database: Database, add_users: AddUsers) -> None:
+    add_users("anna")
     with pytest.raises(psycopg.ProgrammingError, match="row-level security"):
         async with transaction(database, Tenant(ExternalUserId("anna"))) as tx:
             await set_value(tx, YOUTUBE_CONTACTS_CONFIRMED.name, "true", actor="anna")

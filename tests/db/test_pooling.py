@@ -14,11 +14,10 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 
 from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
-from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db import embedded
 from tastemaker.db.access import APP_ROLE, database_access
-from tastemaker.db.claims import SYSTEM, Tenant
+from tastemaker.db.claims import SYSTEM
 from tastemaker.db.migrate import migrate
 from tastemaker.db.pool import Database, NoConnectionFree, Pool, lend, open_database
 from tastemaker.db.profiles import (
@@ -36,7 +35,6 @@ from tastemaker.db.statements import statement
 from tastemaker.db.transaction import read_many, read_one, transaction
 from tastemaker.worker import run_worker_process
 
-ALICE = Tenant(ExternalUserId("alice"))
 LISTENERS = """
     SELECT query FROM pg_stat_activity
     WHERE datname = current_database() AND query ~* '^LISTEN' AND pid <> pg_backend_pid()
@@ -129,16 +127,16 @@ async def test_who_waits_too_long_is_told_so(app_url: str) -> None:
     async with open_database(app_url, PoolProfile(max_size=1, wait=0.2)) as database:
         async with database.pool.connection():
             with pytest.raises(NoConnectionFree, match="in use"):
-                async with transaction(database, ALICE) as tx:
+                async with transaction(database, SYSTEM) as tx:
                     await tx.run(ONE)
             with pytest.raises(NoConnectionFree, match="in use"):
-                await read_many(database, ALICE, ONE)
-        assert await read_many(database, ALICE, ONE) == [1]
+                await read_many(database, SYSTEM, ONE)
+        assert await read_many(database, SYSTEM, ONE) == [1]
 
 
 async def test_a_pool_never_grows_past_its_size(app_url: str) -> None:
     async with open_database(app_url, PoolProfile(max_size=3)) as database:
-        busy = [read_many(database, ALICE, SLEEP, seconds=0.05) for _ in range(12)]
+        busy = [read_many(database, SYSTEM, SLEEP, seconds=0.05) for _ in range(12)]
         await asyncio.gather(*busy)
         assert database.pool.get_stats()["pool_size"] <= 3
 
@@ -148,7 +146,7 @@ async def test_every_session_has_its_limits(database: Database) -> None:
         "statement_timeout", "idle_in_transaction_session_timeout", "client_connection_check_interval",
         "TimeZone",
     )  # fmt: skip
-    async with transaction(database, ALICE) as tx:
+    async with transaction(database, SYSTEM) as tx:
         values = [await tx.one(statement(f"SHOW {name}", str)) for name in names]
     assert values == ["30s", "15s", "1s", "UTC"]
 
@@ -208,7 +206,7 @@ async def test_an_instant_is_the_same_from_every_zone(
 @pytest.mark.slow
 async def test_idle_connections_are_closed(app_url: str) -> None:
     async with open_database(app_url, PoolProfile(min_size=0, max_size=4, max_idle=1)) as database:
-        busy = [read_many(database, ALICE, SLEEP, seconds=0.2) for _ in range(4)]
+        busy = [read_many(database, SYSTEM, SLEEP, seconds=0.2) for _ in range(4)]
         await asyncio.gather(*busy)
         assert database.pool.get_stats()["pool_size"] >= 2
         for _ in range(100):
@@ -262,7 +260,7 @@ async def test_the_whole_budget_fits_sixty_connections(tmp_path: Path) -> None:
                     for _ in range(LOCAL.max_size):
                         await opened.enter_async_context(database.pool.connection())
                     with pytest.raises(NoConnectionFree):
-                        await read_many(database, ALICE, ONE)
+                        await read_many(database, SYSTEM, ONE)
             for use in ("listen", "operations", "migrations"):
                 for _ in range(BUDGET[use]):
                     await opened.enter_async_context(await psycopg.AsyncConnection.connect(url))
@@ -309,7 +307,7 @@ async def test_who_waits_in_vain_opens_at_most_one_connection(
     ):
         monkeypatch.setattr(psycopg.AsyncConnection, "connect", counted)
         for _ in range(2):
-            waiting = [read_many(database, ALICE, ONE) for _ in range(30)]
+            waiting = [read_many(database, SYSTEM, ONE) for _ in range(30)]
             refusals = await asyncio.gather(*waiting, return_exceptions=True)
             assert {type(refusal) for refusal in refusals} == {NoConnectionFree}
         monkeypatch.undo()

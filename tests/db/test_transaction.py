@@ -11,7 +11,7 @@ import pytest
 
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.claims import SYSTEM, Tenant
+from tastemaker.db.claims import SYSTEM, Tenant, UnknownUser
 from tastemaker.db.pool import Database, lend, open_database
 from tastemaker.db.profiles import PoolProfile
 from tastemaker.db.statements import Statement, statement
@@ -24,11 +24,13 @@ from tastemaker.db.transaction import (
     transaction,
     write_together,
 )
+from tests.conftest import AddUsers
 
 ALICE, BOB = Tenant(ExternalUserId("alice")), Tenant(ExternalUserId("bob"))
 
 INSERT_USER = statement("INSERT INTO users (user_id) VALUES (%(user_id)s)")
 COUNT_USERS = statement("SELECT count(*) FROM users", int, not_null="count")
+LIST_PLANS = statement("SELECT plan_key FROM subscription_plans", str)
 LIST_USERS = statement("SELECT user_id FROM users ORDER BY user_id", str)
 FIND_USER = statement("SELECT user_id FROM users WHERE user_id = %(user_id)s", str)
 DELETE_USERS = statement("DELETE FROM users")
@@ -84,7 +86,7 @@ async def test_a_tenant_sees_and_writes_its_own_rows_only(database: Database, tw
             await tx.run(INSERT_USER, user_id="carol")
 
 
-async def test_a_claim_ends_with_its_transaction(app_url: str, profile: PoolProfile) -> None:
+async def test_a_claim_ends_with_its_transaction(app_url: str, profile: PoolProfile, two_users: None) -> None:
     async with open_database(app_url, profile) as one:
         async with transaction(one, SYSTEM):
             pass
@@ -92,6 +94,19 @@ async def test_a_claim_ends_with_its_transaction(app_url: str, profile: PoolProf
         for _ in range(8):
             await read_many(one, ALICE, LIST_USERS)
             assert await _left_behind(one) is None
+
+
+@pytest.mark.parametrize("user_id", ["carol", "", "ALICE", "alice "])
+async def test_a_user_who_does_not_exist_is_refused(user_id: str, either: Database, two_users: None) -> None:
+    """Also what every tenant reads is closed: the catalog, the configuration, the schedules."""
+    unknown = Tenant(ExternalUserId(user_id))
+    for _ in range(8):
+        with pytest.raises(UnknownUser, match="There is no user"):
+            await read_many(either, unknown, LIST_PLANS)
+        with pytest.raises(UnknownUser):
+            await in_transaction(either, unknown, lambda tx: tx.many(LIST_PLANS))
+        assert await read_many(either, ALICE, LIST_PLANS)
+    assert await _left_behind(either) is None
 
 
 async def test_missing_and_unknown_parameters_are_refused(database: Database) -> None:
@@ -243,13 +258,13 @@ async def test_transactions_and_questions_share_a_connection(
         assert await read_one(one, ALICE, GET_INDUSTRY) == "7"
 
 
-async def test_times_and_ids_arrive_as_what_they_are(either: Database) -> None:
+async def test_times_and_ids_arrive_as_what_they_are(either: Database, two_users: None) -> None:
     number = uuid4()
     asked = statement("SELECT %(id)s::uuid AS id", UUID)
     assert await read_one(either, ALICE, asked, id=number) == number
 
 
-async def test_what_is_asked_is_data_not_sql(either: Database) -> None:
+async def test_what_is_asked_is_data_not_sql(either: Database, two_users: None) -> None:
     hostile = "'; DROP TABLE users; -- \\ %s {}"
     text = statement("SELECT %(text)s::text || '100%%' AS text", str)
     assert await read_one(either, ALICE, text, text=hostile) == f"{hostile}100%"
@@ -257,9 +272,10 @@ async def test_what_is_asked_is_data_not_sql(either: Database) -> None:
     assert await read_one(either, ALICE, texts, list=[hostile, "b"]) == [hostile, "b"]
 
 
-async def test_a_claim_is_data_not_sql(either: Database, two_users: None) -> None:
+async def test_a_claim_is_data_not_sql(either: Database, two_users: None, add_users: AddUsers) -> None:
     odd = Tenant(ExternalUserId("o'neill\\'); SELECT 1; --"))
-    assert await read_many(either, odd, LIST_USERS) == []
+    add_users(odd.user_id)
+    assert await read_many(either, odd, LIST_USERS) == [odd.user_id]
     assert await read_many(either, odd, statement("SELECT app_tenant()", str)) == [odd.user_id]
 
 

@@ -16,6 +16,7 @@ from tastemaker.events.payloads import CampaignCreated
 from tastemaker.events.queries import redact
 from tastemaker.events.service import record
 from tastemaker.events.upcasting import read_payload
+from tests.conftest import AddUsers
 
 EDITS = [
     "UPDATE events SET event_data = '{}'",
@@ -77,7 +78,8 @@ async def test_the_door_blanks_and_tells(event: UUID, database: Database, admin_
     assert keys["count"] == 2
 
 
-async def test_the_door_is_the_products_own(event: UUID, database: Database) -> None:
+async def test_the_door_is_the_products_own(event: UUID, database: Database, add_users: AddUsers) -> None:
+    add_users("ann")
     with pytest.raises(Exception, match="product's own work"):
         async with transaction(database, Tenant(ExternalUserId("ann"))) as tx:
             await redact(tx, [event], fields=["name"], reason="x", actor="ann")

@@ -7,6 +7,7 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import AggregateType
 from tastemaker.db.pool import Database
 from tastemaker.events.reading_queries import list_event_history
+from tests.conftest import AddUsers
 
 ALICE, BOB = ExternalUserId("alice"), ExternalUserId("bob")
 
@@ -23,7 +24,8 @@ ORDER BY n
 
 
 @pytest.fixture(autouse=True)
-def events(admin_url: str) -> None:
+def events(admin_url: str, add_users: AddUsers) -> None:
+    add_users("alice", "bob", "nobody")
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(EVENTS)
 

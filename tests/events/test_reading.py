@@ -21,6 +21,7 @@ from tastemaker.events.reading_queries import Caused, find_event, list_events, r
 from tastemaker.events.recorded import RecordedEvent
 from tastemaker.events.service import record
 from tastemaker.events.tailing import tail
+from tests.conftest import AddUsers
 from tests.events.dispatching import campaign, write
 
 ALICE = ExternalUserId("alice")
@@ -36,7 +37,8 @@ FROM generate_series(1, 24) AS n
 
 
 @pytest.fixture
-def many(admin_url: str) -> None:
+def many(admin_url: str, add_users: AddUsers) -> None:
+    add_users("alice", "bob", "nobody")
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(EVENTS)
 
@@ -88,7 +90,8 @@ async def put(database: Database, about: str, cause: str | None, event_id: UUID 
     return str(found)
 
 
-async def test_a_correlation_is_a_tree(database: Database) -> None:
+async def test_a_correlation_is_a_tree(database: Database, add_users: AddUsers) -> None:
+    add_users("alice")
     root = await put(database, "root", "a request")
     left = await put(database, "left", root)
     await put(database, "right", root)

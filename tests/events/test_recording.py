@@ -33,6 +33,7 @@ from tastemaker.events.service import (
     record,
     record_many,
 )
+from tests.conftest import AddUsers
 
 CREATED = CampaignCreated(name="Spring", search_type="keyword")
 
@@ -193,7 +194,10 @@ async def test_subscribers_that_cause_their_own_event_are_stopped(database: Data
         await write(database, about="c2")
 
 
-async def test_a_tenants_event_is_the_tenants(database: Database, admin_url: str) -> None:
+async def test_a_tenants_event_is_the_tenants(
+    database: Database, admin_url: str, add_users: AddUsers
+) -> None:
+    add_users("ann")
     async with transaction(database, Tenant(ExternalUserId("ann"))) as tx:
         await record_many(tx, [new(1)])
         await record(tx, CREATED, aggregate_id="c2", source=Source.USER_ACTION)

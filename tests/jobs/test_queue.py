@@ -13,6 +13,7 @@ from tastemaker.jobs import claim_queries, queries
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Again, Done, JobContext, JobResult, JobType
 from tastemaker.jobs.worker_state import WorkerSettings
+from tests.conftest import AddUsers
 from tests.jobs.notes import NOTE, Note, claimed, column, publish_words, until, working
 
 
@@ -194,7 +195,8 @@ async def test_stopping_hands_back_what_does_not_end_in_time(database: Database)
     assert await column(database, "retry_count") == [0]
 
 
-async def test_jobs_of_another_tenant_are_not_there(database: Database) -> None:
+async def test_jobs_of_another_tenant_are_not_there(database: Database, add_users: AddUsers) -> None:
+    add_users("alice", "bob")
     async with transaction(database, Tenant(ExternalUserId("alice"))) as tx:
         await publish(tx, NOTE, Note(word="mine"), tenant_id=ExternalUserId("alice"))
     async with transaction(database, Tenant(ExternalUserId("bob"))) as tx:

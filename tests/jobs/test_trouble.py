@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from tastemaker.db.claims import SYSTEM
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.pool import Database, open_database
 from tastemaker.db.profiles import LOCAL
 from tastemaker.db.statements import statement
@@ -50,6 +51,18 @@ async def test_a_worker_that_cannot_listen_keeps_what_it_works_on(database: Data
     async with working(deaf, long, settings=slow), working(deaf, long, settings=slow):
         await until(database, "completed", 1)
     assert await column(database, "attempt") == [1]
+
+
+async def test_the_job_of_a_user_who_is_gone_fails_at_once(database: Database) -> None:
+    async def of_somebody(context: JobContext, note: Note) -> JobResult:
+        async with transaction(context.database, Tenant(ExternalUserId("gone"))):
+            return Done()
+
+    await publish_words(database, ["a"])
+    async with working(database, of_somebody):
+        await until(database, "failed", 1)
+    assert await column(database, "attempt") == [1]
+    assert await column(database, "error") == ["There is no user 'gone'."]
 
 
 async def test_a_handler_that_breaks_while_giving_up_holds_up_nobody(database: Database) -> None:

@@ -177,10 +177,10 @@ async def test_who_has_no_address_is_sent_nothing(database: Database) -> None:
     await add_user(database, KIM, address=None)
     await happens(database, sequence.on_sign_up, user_id=KIM)
     assert (await jobs(database), await statuses(database, KIM)) == ({}, {})
-    await happens(database, sequence.on_sign_up, user_id=ExternalUserId("nobody"))
 
 
 async def test_nobody_schedules_for_somebody_else(database: Database) -> None:
+    await add_user(database, KIM)
     async with transaction(database, Tenant(KIM)) as tx:
         assert await schedule_email(tx, ROBIN, EmailType.WELCOME) is False
         assert not await unsubscribe(tx, ROBIN, source=UnsubscriptionSource.ACCOUNT)

@@ -27,6 +27,9 @@ SEARCH_FUNCTIONS: Final = {
 KEY_FUNCTIONS: Final = ("find_api_key(wanted_prefix text)",)
 """Called before the caller is known; the result is useful only to a caller who knows the rest of the key."""
 
+CLAIMING: Final = "claim_tenant(claims text)"
+"""Looks whether the user exists, before there is a claim under which it could be seen."""
+
 DEFINERS: Final = {
     "app_now()": EVERYBODY,
 }
@@ -255,6 +258,7 @@ def functions() -> set[str]:
             for it, to in SEARCH_FUNCTIONS.items()
         ),
         *(f"{it}: STABLE DEFINER OF door FOR {{app}} WITH {FIXED}" for it in KEY_FUNCTIONS),
+        f"{CLAIMING}: VOLATILE DEFINER OF door FOR {{app}} WITH {FIXED}",
         *(f"{it}: STABLE DEFINER OF owner FOR {who} WITH {FIXED}" for it, who in DEFINERS.items()),
         *(f"{it}: VOLATILE DEFINER OF owner FOR {{app}} WITH {FIXED}" for it in WRITING_FUNCTIONS),
         *(f"{it}: {kind} {owned} {EVERYBODY} WITH {FIXED}" for it, kind in READERS.items()),

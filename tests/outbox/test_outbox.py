@@ -16,6 +16,7 @@ from tastemaker.db.transaction import transaction
 from tastemaker.outbox import channels, queries, service
 from tastemaker.outbox.channels import MaybeSent, NotSent, OutboxId, Outcome, Refused, Sent
 from tastemaker.outbox.relay import RelaySettings
+from tests.conftest import AddUsers
 from tests.outbox.relaying import (
     AGAIN,
     ONCE,
@@ -227,7 +228,8 @@ async def test_a_sender_that_does_not_end_is_ended(database: Database) -> None:
         await until(database, "unknown", 1)
 
 
-async def test_tenants_do_not_see_each_others_messages(database: Database) -> None:
+async def test_tenants_do_not_see_each_others_messages(database: Database, add_users: AddUsers) -> None:
+    add_users("alice", "bob")
     alice, bob = Tenant(ExternalUserId("alice")), Tenant(ExternalUserId("bob"))
     async with transaction(database, alice) as tx:
         assert await service.put(tx, channel=ONCE, body={}, dedupe_key="hers")

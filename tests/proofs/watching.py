@@ -26,7 +26,7 @@ SETTINGS = {
     "auto_explain.log_level": "notice",
 }
 
-NO_QUESTION = ("set_config('request.jwt.claims'", "public.clock_offset")
+NO_QUESTION = ("set_config('request.jwt.claims'", "public.claim_tenant(", "public.clock_offset")
 """The claim that travels with every question; app_now(), which the planner asks to estimate by."""
 
 

@@ -27,6 +27,7 @@ from tastemaker.providers.samples import (
     presentable,
     sampled,
 )
+from tests.conftest import AddUsers
 from tests.providers.remote import Remote, Reply, always, as_json
 
 KEY = "key-of-the-account-1"
@@ -219,7 +220,10 @@ async def test_they_go_after_a_week_and_with_anybody_who_is_to_be_forgotten(
     assert await kept(database) == []
 
 
-async def test_no_tenant_sees_any(database: Database, http: httpx.AsyncClient, remote: Remote) -> None:
+async def test_no_tenant_sees_any(
+    database: Database, add_users: AddUsers, http: httpx.AsyncClient, remote: Remote
+) -> None:
+    add_users("somebody")
     remote.script = always(Reply(b"<html>"))
     await failing(database, http, remote.url)
     async with transaction(database, Tenant(ExternalUserId("somebody"))) as tx:

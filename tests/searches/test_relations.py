@@ -88,7 +88,7 @@ async def test_an_imported_search_holds_its_results(either: Database) -> None:
 
 
 @pytest.mark.usefixtures("imported")
-@pytest.mark.parametrize(("user_id", "job_id"), [(BOB, "old-1"), (ALICE, "old-2"), (ExternalUserId("x"), "")])
+@pytest.mark.parametrize(("user_id", "job_id"), [(BOB, "old-1"), (ALICE, "old-2"), (BOB, "")])
 async def test_a_foreign_imported_search_does_not_exist(
     either: Database, user_id: ExternalUserId, job_id: str
 ) -> None:

@@ -18,6 +18,7 @@ from tastemaker.searches.results.queries import (
     stream_results,
 )
 from tastemaker.searches.types import Search
+from tests.conftest import AddUsers
 from tests.searches.scripted import Bench, ScriptedProvider, creator, pages_of, post, working
 
 
@@ -114,7 +115,8 @@ async def test_a_stream_reads_page_after_page(bench: Bench) -> None:
     assert found == list(range(1, 24))
 
 
-async def test_another_tenant_reads_nothing(bench: Bench) -> None:
+async def test_another_tenant_reads_nothing(bench: Bench, add_users: AddUsers) -> None:
+    add_users("stranger")
     search = await searched(bench, creator(1))
     stranger = ExternalUserId("stranger")
     async with transaction(bench.database, Tenant(stranger)) as tx:
