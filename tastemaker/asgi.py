@@ -14,6 +14,9 @@ from fastapi import FastAPI
 import tastemaker.accounts.unsubscribe_api
 import tastemaker.campaigns.api
 import tastemaker.searches.api
+import tastemaker.searches.exclusions.api
+import tastemaker.searches.profiles_api
+import tastemaker.searches.starting_api
 import tastemaker.searches.watching_api
 from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.core.settings import Settings, get_settings
@@ -21,8 +24,9 @@ from tastemaker.db.access import DatabaseUrls, database_access
 from tastemaker.db.profiles import WEB_WAIT
 from tastemaker.jobs.transports.qstash import find_qstash
 from tastemaker.jobs.transports.qstash_callbacks import Deliveries
-from tastemaker.runtime import connected, equipped, live_platforms, qstash_deliveries
+from tastemaker.runtime import connected, equipped, installation_for, live_platforms, qstash_deliveries
 from tastemaker.sandbox.corpus import active_corpus
+from tastemaker.searches.installation import Installation, put_installation
 from tastemaker.web import health, qstash
 from tastemaker.web.middleware import RequestMiddleware
 from tastemaker.web.problems import add_problems
@@ -37,14 +41,25 @@ ROUTERS: Final = (
     tastemaker.campaigns.api.router,
     tastemaker.searches.api.campaigns_router,
     tastemaker.searches.api.router,
+    tastemaker.searches.starting_api.router,
     tastemaker.searches.watching_api.router,
     tastemaker.searches.api.costs_router,
+    tastemaker.searches.exclusions.api.router,
+    tastemaker.searches.exclusions.api.suppressions_router,
+    tastemaker.searches.profiles_api.router,
     qstash.router,
 )
 
 
-def create_app(services: Services | None = None, deliveries: Deliveries | None = None) -> FastAPI:
-    """`deliveries` takes the calls of QStash; without it they are refused."""
+def create_app(
+    services: Services | None = None,
+    deliveries: Deliveries | None = None,
+    installation: Installation | None = None,
+) -> FastAPI:
+    """`deliveries` takes the calls of QStash; without it they are refused.
+
+    `installation` names the providers; without it the routes that need one are unavailable.
+    """
     app = FastAPI(
         title="Tastemaker",
         summary="Find creators on YouTube, TikTok and Instagram by keyword.",
@@ -58,6 +73,8 @@ def create_app(services: Services | None = None, deliveries: Deliveries | None =
         put_services(app, services)
     if deliveries is not None:
         put_deliveries(app, deliveries)
+    if installation is not None:
+        put_installation(app, installation)
     app.add_middleware(RequestMiddleware)
     add_problems(app)
     for router in ROUTERS:
@@ -104,6 +121,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             open_deliveries(services, settings, stopping=stopping) as deliveries,
         ):
             put_services(app, services)
+            put_installation(app, await installation_for(services.database, settings))
             if deliveries is not None:
                 put_deliveries(app, deliveries)
             yield

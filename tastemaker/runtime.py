@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tastemaker.mail.mailer import Mailer
     from tastemaker.outbox.relay import Senders
     from tastemaker.providers.registry import Registry
+    from tastemaker.searches.installation import Installation
     from tastemaker.searches.tasks import Sources
 
 QSTASH_SECONDS: Final = 12.0
@@ -89,6 +90,13 @@ async def live_registry(database: Database, settings: Settings) -> "Registry":
         youtube_contacts=config[YOUTUBE_CONTACTS_CONFIRMED],
         youtube_derived=config[YOUTUBE_DERIVED_CONFIRMED],
     )
+
+
+async def installation_for(database: Database, settings: Settings) -> "Installation":
+    """Raises InvalidInput for an unknown provider."""
+    from tastemaker.searches.installation import Installation
+
+    return Installation(settings, await live_registry(database, settings))
 
 
 @asynccontextmanager

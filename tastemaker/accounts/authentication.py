@@ -11,7 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from tastemaker.accounts.api_keys import Caller, NotAuthenticated, recognise
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import get_current_user
-from tastemaker.db.claims import Tenant
+from tastemaker.db.claims import Claim, Tenant
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import Transaction, in_transaction
@@ -44,9 +44,9 @@ class Access:
         """One transaction of the caller's that changes nothing."""
         return await in_transaction(self.database, Tenant(self.caller.user_id), work)
 
-    async def once(self, work: Work) -> Response:
-        """One transaction of the caller's, at most once for the request's Idempotency-Key."""
-        return await once(self.request, self.database, self.caller.user_id, work)
+    async def once(self, work: Work, *, claim: Claim | None = None) -> Response:
+        """One transaction, at most once for the request's Idempotency-Key; the caller's without a `claim`."""
+        return await once(self.request, self.database, self.caller.user_id, work, claim=claim)
 
 
 def access(scope: ApiScope) -> Any:  # noqa: ANN401 - FastAPI's marker

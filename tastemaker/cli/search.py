@@ -14,7 +14,7 @@ from tastemaker.cli.groups import single
 from tastemaker.cli.listing import show_table
 from tastemaker.cli.options import Json
 from tastemaker.cli.session import Session, at_head, in_session, open_session
-from tastemaker.cli.sources import choose, declarations, is_imported, notice, prepared_corpus
+from tastemaker.cli.sources import choose, is_imported, notice, prepared_corpus
 from tastemaker.cli.table import Column
 from tastemaker.core.errors import ExitCode, InvalidInput
 from tastemaker.core.money import dollars, parse_dollars
@@ -189,7 +189,9 @@ def _prepare_and_run(
 async def _show_estimate(
     session: Session, choice: SourceChoice, requests: Sequence[SearchRequest], *, as_json: bool
 ) -> None:
-    declared = await declarations(session, choice)
+    from tastemaker.runtime import installation_for
+
+    declared = (await installation_for(session.database, session.settings)).declarations(choice.source)
     async with transaction(session.database, session.user.claim) as tx:
         found = [
             await estimate_cost(tx, session.user.user_id, request, declared[request.platform])

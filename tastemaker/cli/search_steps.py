@@ -20,7 +20,6 @@ from tastemaker.cli.search import Plan
 from tastemaker.cli.searching import run_searches
 from tastemaker.cli.session import Session
 from tastemaker.cli.sources import (
-    declarations,
     is_imported,
     needed_for,
     prepared_corpus,
@@ -34,6 +33,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.transaction import in_transaction, transaction
 from tastemaker.journeys.start_searches import start_or_continue
 from tastemaker.ratelimit.service import close_breakers
+from tastemaker.runtime import installation_for
 from tastemaker.searches.results.export import columns_of
 from tastemaker.searches.results.queries import list_results, stream_results
 from tastemaker.searches.service import get_search, resume_search
@@ -68,7 +68,8 @@ class Begun:
 async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
     """Ask for what was planned, and see it through."""
     wish, choice = plan.wish, plan.choice
-    without_region = await _without_region(session, plan)
+    installation = await installation_for(session.database, session.settings)
+    without_region = installation.without_region(choice.source, choice.platforms, wish.region)
     asked = await in_transaction(
         session.database,
         session.user.claim,
@@ -96,14 +97,6 @@ async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
         excluded=asked.excluded,
     )
     return await finish(session, begun)
-
-
-async def _without_region(session: Session, plan: Plan) -> Sequence[Platform]:
-    """The platforms whose provider ignores the region that was typed."""
-    if plan.wish.region is None:
-        return ()
-    declared = await declarations(session, plan.choice)
-    return [one for one in plan.choice.platforms if not declared[one].takes_region]
 
 
 async def resume_and_finish(session: Session, reference: str, *, as_json: bool) -> ExitCode:

@@ -18,7 +18,7 @@ from tastemaker.cli.sources import prepared_corpus
 from tastemaker.core.settings import Settings
 from tastemaker.db.access import DatabaseUrls
 from tastemaker.jobs.transports.qstash import find_qstash
-from tastemaker.runtime import equipped
+from tastemaker.runtime import equipped, installation_for
 from tastemaker.searches.types import LIVE
 from tastemaker.web.server import serving
 from tastemaker.worker import run_worker_process
@@ -60,16 +60,15 @@ async def _serve(
         async with (
             open_services(settings, access, stopping=stopping) as services,
             open_deliveries(services, settings, stopping=stopping) as deliveries,
-            serving(
-                create_app(services, deliveries), host=host, port=port, stopping=stopping, proxies=proxies
-            ) as url,
         ):
-            if as_json:
-                screen.write_json({"url": url})
-            else:
-                jobs = " Jobs come from QStash." if deliveries else ""
-                screen.say(f"Serving on {url}.{jobs} Ctrl-C stops it.")
-            await stopping.wait()
+            app = create_app(services, deliveries, await installation_for(services.database, settings))
+            async with serving(app, host=host, port=port, stopping=stopping, proxies=proxies) as url:
+                if as_json:
+                    screen.write_json({"url": url})
+                else:
+                    jobs = " Jobs come from QStash." if deliveries else ""
+                    screen.say(f"Serving on {url}.{jobs} Ctrl-C stops it.")
+                await stopping.wait()
 
 
 @work_app.command()

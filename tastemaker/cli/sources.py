@@ -3,24 +3,18 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.live import Live
 from rich.text import Text
 
 from tastemaker.cli.screen import notes, say
 from tastemaker.core.clock import monotonic
-from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.runtime import live_platforms
 from tastemaker.sandbox.corpus import active_corpus
 from tastemaker.sandbox.store import get_facts, reading
 from tastemaker.searches.types import LIVE, SourceChoice, choose_source
-
-if TYPE_CHECKING:
-    from tastemaker.cli.session import Session
-    from tastemaker.providers.base import Declaration
 
 SECONDS_BETWEEN_LOOKS = 0.1
 BAR = 30
@@ -47,9 +41,10 @@ def choose(settings: Settings, platforms: Sequence[str], *, sandbox: bool) -> So
 
 def refuse_without_key(settings: Settings, platform: Platform, *, instead: str = " Set it.") -> None:
     """Raises InvalidInput."""
-    if platform not in live_platforms(settings):
-        need = needed_for(settings, platform)
-        raise InvalidInput(f"To search {platform.value} live, {need} is needed.{instead}")
+    from tastemaker.providers.registry import load_registry
+    from tastemaker.searches.installation import Installation
+
+    Installation(settings, load_registry(settings)).refuse_without_key(platform, instead=instead)
 
 
 def notice(choice: SourceChoice, settings: Settings, *, is_imported: bool) -> str | None:
@@ -73,20 +68,6 @@ def needed_for(settings: Settings, platform: Platform) -> str:
     from tastemaker.providers.registry import load_registry
 
     return load_registry(settings).needed_for(platform)
-
-
-async def declarations(session: "Session", choice: SourceChoice) -> dict[Platform, "Declaration"]:
-    """What the adapters say of themselves that would be asked; nothing is started."""
-    from tastemaker.providers.registry import sandbox_providers
-    from tastemaker.runtime import live_registry
-
-    is_live = choice.source == LIVE
-    providers = (
-        (await live_registry(session.database, session.settings)).searches
-        if is_live
-        else sandbox_providers("http://127.0.0.1")
-    )
-    return {platform: provider.declaration for platform, provider in providers.items()}
 
 
 def prepared_corpus(settings: Settings) -> Path:

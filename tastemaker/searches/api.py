@@ -11,9 +11,7 @@ from fastapi.responses import Response
 
 from tastemaker.accounts.authentication import Access, access
 from tastemaker.campaigns.service import get_campaign
-from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import ExternalUserId, SearchId
-from tastemaker.core.platforms import Platform
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.transaction import Transaction
 from tastemaker.searches import service
@@ -34,16 +32,11 @@ from tastemaker.searches.schemas import (
     By,
     CostDocument,
     CostsDocument,
-    NewSearch,
     PastSearchDocument,
     ResultsDocument,
-    SearchDocument,
     SearchesDocument,
-    StartedSearches,
     results_document,
-    search_document,
 )
-from tastemaker.searches.types import SourceChoice, choose_source, make_request
 from tastemaker.web.idempotency import Answer, answer, respond
 
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -92,32 +85,7 @@ campaigns_router = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
 costs_router = APIRouter(prefix="/api/v1/costs", tags=["costs"])
 
 Reading = Annotated[Access, access(ApiScope.SEARCHES_READ)]
-Writing = Annotated[Access, access(ApiScope.SEARCHES_WRITE)]
 CampaignWriting = Annotated[Access, access(ApiScope.CAMPAIGNS_WRITE)]
-
-
-@router.post("", status_code=201, responses={201: {"model": StartedSearches}})
-async def start(caller: Writing, wanted: NewSearch) -> Response:
-    """Start one search for each platform, all or none."""
-    choice = _choose(caller.services.live, wanted)
-
-    async def work(tx: Transaction) -> Answer:
-        user = await caller.user(tx)
-        campaign = await get_campaign(tx, user, str(wanted.campaign_id))
-        started = []
-        for platform in choice.platforms:
-            request = make_request(
-                platform=platform,
-                keywords=wanted.keywords,
-                target=wanted.target,
-                region=wanted.region,
-                max_cost=wanted.max_cost_micros_usd,
-            )
-            started.append(await service.start_search(tx, user, campaign, request, source=choice.source))
-        document = StartedSearches(searches=[search_document(one) for one in started])
-        return answer(document, status=201, location=f"{PATH}/{started[0].id}")
-
-    return await caller.once(work)
 
 
 @router.get("", responses={200: {"model": SearchesDocument}})
@@ -126,18 +94,6 @@ async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> R
     page = await list_search_history(caller.database, caller.caller.user_id, after=after, limit=limit)
     searches = [PastSearchDocument.model_validate(one) for one in page.rows]
     return respond(answer(SearchesDocument(searches=searches, next=page.next)))
-
-
-@router.post("/{search_id}/cancellation", responses={200: {"model": SearchDocument}})
-async def cancel(caller: Writing, search_id: UUID) -> Response:
-    """Stop within a page. What was found stays. 409 where it has ended already."""
-
-    async def work(tx: Transaction) -> Answer:
-        user = await caller.user(tx)
-        search = await service.get_search(tx, user, str(search_id))
-        return answer(search_document(await service.cancel_search(tx, user, search)))
-
-    return await caller.once(work)
 
 
 @router.get("/{search_id}/results", responses={200: {"model": ResultsDocument}})
@@ -214,14 +170,3 @@ async def _read_results(
         limit=asked.limit,
     )
     return results_document(page.creators, encode_cursor(asked.sort, page.next))
-
-
-def _choose(live: frozenset[Platform], wanted: NewSearch) -> SourceChoice:
-    """Raises InvalidInput."""
-    named = [Platform.parse(name) for name in wanted.platforms or []]
-    if len(set(named)) < len(named):
-        raise InvalidInput("A platform is named twice.")
-    choice = choose_source(live, named or list(Platform), sandbox=wanted.sandbox)
-    if named and choice.left_out:
-        raise InvalidInput(f"This installation has no key for {choice.left_out[0].value}.")
-    return choice

@@ -1,6 +1,7 @@
-"""The probable cost of a search, estimated without a call."""
+"""The probable cost and duration of a search, estimated without a call."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tastemaker.core.ids import ExternalUserId
@@ -8,9 +9,9 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Declaration, KeywordQuery
 from tastemaker.providers.page_store import find_page
-from tastemaker.searches.cost_queries import find_yield
+from tastemaker.searches.cost_queries import find_pace, find_yield
 from tastemaker.searches.service import MOST_RUNS_AT_ONCE
-from tastemaker.searches.types import SearchRequest
+from tastemaker.searches.types import SANDBOX, SearchRequest
 
 NEW_ON_A_PAGE = 0.6
 """Share of a page's items that are new creators, where the user has not searched on the platform yet."""
@@ -29,6 +30,44 @@ class CostEstimate:
     units: int
     micros_usd: int
     by_experience: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchEstimate:
+    """`least_seconds` and `most_seconds` come from the user's own calls; None before the first."""
+
+    cost: CostEstimate
+    least_seconds: float | None
+    most_seconds: float | None
+
+
+async def estimate_searches(
+    tx: Transaction,
+    user_id: ExternalUserId,
+    requests: Sequence[SearchRequest],
+    declared: Mapping[Platform, Declaration],
+    *,
+    source: str,
+) -> list[SearchEstimate]:
+    """One for each request. The sandbox's cost is that of a live search."""
+    return [
+        await _estimate(tx, user_id, request, declared[request.platform], source=source)
+        for request in requests
+    ]
+
+
+async def _estimate(
+    tx: Transaction, user_id: ExternalUserId, request: SearchRequest, declaration: Declaration, *, source: str
+) -> SearchEstimate:
+    cost = await estimate_cost(tx, user_id, request, declaration)
+    pace = await find_pace(tx, user_id, SANDBOX if source == SANDBOX else declaration.name)
+    side_by_side = min(len(request.keywords), MOST_RUNS_AT_ONCE)
+    rounds = math.ceil((cost.pages - cost.paid) / side_by_side)
+    return SearchEstimate(
+        cost=cost,
+        least_seconds=None if pace.fast is None else rounds * pace.fast,
+        most_seconds=None if pace.slow is None else rounds * pace.slow,
+    )
 
 
 async def estimate_cost(

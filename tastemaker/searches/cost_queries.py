@@ -91,6 +91,31 @@ FIND_YIELD = statement(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds of a page's call: a tenth are faster than `fast`, a tenth slower than `slow`.
+
+    None: there was no call yet.
+    """
+
+    fast: float | None
+    slow: float | None
+
+
+FIND_PACE = statement(
+    """
+    SELECT percentile_cont(0.1) WITHIN GROUP (ORDER BY seconds) AS fast,
+           percentile_cont(0.9) WITHIN GROUP (ORDER BY seconds) AS slow
+    FROM (
+        SELECT extract(epoch FROM finished_at - started_at)::double precision AS seconds FROM provider_calls
+        WHERE tenant_id = %(user_id)s AND provider = %(provider)s AND operation = 'search_keyword'
+          AND status = 'charged' AND finished_at IS NOT NULL
+        ORDER BY started_at DESC LIMIT 200) recent
+    """,
+    Pace,
+)
+
+
 async def list_costs(
     tx: Transaction,
     by: CostGrouping,
@@ -114,3 +139,8 @@ async def find_yield(tx: Transaction, user_id: ExternalUserId, platform: Platfor
     The target cuts the last page of a search, which would distort the yield of short searches.
     """
     return await tx.one(FIND_YIELD, user_id=user_id, platform=platform.value)
+
+
+async def find_pace(tx: Transaction, user_id: ExternalUserId, provider: str) -> Pace:
+    """Of this user's last calls of the provider, as the ledger has them."""
+    return await tx.only(FIND_PACE, user_id=user_id, provider=provider)

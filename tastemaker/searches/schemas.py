@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
@@ -12,8 +12,11 @@ from tastemaker.core.platforms import Platform
 from tastemaker.searches.results.queries import FoundCreator
 from tastemaker.searches.types import MAX_KEYWORDS, MAX_TARGET, EndReason, Outcome, Run, Search, Status
 
+MOST_CAMPAIGNS: Final = 50
+"""Their creators are excluded by one request."""
 
-class NewSearch(BaseModel):
+
+class WantedSearch(BaseModel):
     """Keywords on one or several platforms: one search for each platform, started together.
 
     Without `platforms` all that can be searched are. `target` and the cost (in millionths of a US dollar)
@@ -22,13 +25,19 @@ class NewSearch(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    campaign_id: UUID
     keywords: Annotated[list[StrictStr], Field(min_length=1, max_length=MAX_KEYWORDS, examples=[["chess"]])]
     platforms: Annotated[list[StrictStr], Field(min_length=1, max_length=3)] | None = None
     target: Annotated[StrictInt, Field(ge=1, le=MAX_TARGET)] = 100
     region: StrictStr | None = None
     sandbox: StrictBool = False
     max_cost_micros_usd: Annotated[StrictInt, Field(ge=0, le=10**15)] | None = None
+
+
+class NewSearch(WantedSearch):
+    """A search to be started. What `exclude_campaigns` found is put on the list of the campaign."""
+
+    campaign_id: UUID
+    exclude_campaigns: Annotated[list[UUID], Field(max_length=MOST_CAMPAIGNS)] = []
 
 
 class SearchDocument(BaseModel):
@@ -81,7 +90,50 @@ class SearchWithRuns(SearchDocument):
 
 
 class StartedSearches(BaseModel):
+    """`excluded`: how many creators of other campaigns are left out; null where no campaign was named.
+
+    `region_ignored_by`: these platforms are searched everywhere, because their provider takes no region.
+    """
+
     searches: list[SearchDocument]
+    excluded: int | None = None
+    region_ignored_by: list[Platform] = []
+
+
+class PlatformEstimate(BaseModel):
+    """What a search on one platform probably takes; `paid` pages were answered by earlier calls and are free.
+
+    `by_experience`: by the yield of your own searches there. The seconds come from your own calls and are
+    null before the first. Money in millionths of a US dollar.
+    """
+
+    platform: Platform
+    provider: str
+    least_pages: int
+    pages: int
+    paid: int
+    calls: int
+    units: int
+    micros_usd: int
+    by_experience: bool
+    least_seconds: float | None
+    most_seconds: float | None
+    ignores_region: bool
+
+
+class EstimateDocument(BaseModel):
+    """`micros_usd` is what the searches cost together: nothing where `source` is the sandbox.
+
+    `left_out`: platforms without a key here. `creators_left`: what the plan allows in this period; null
+    without a limit.
+    """
+
+    source: str
+    estimates: list[PlatformEstimate]
+    micros_usd: int
+    left_out: list[Platform]
+    creators_left: int | None
+    is_within_plan: bool
 
 
 class PastSearchDocument(BaseModel):

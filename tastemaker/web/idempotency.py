@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from tastemaker.core.errors import Conflict, InvalidInput
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.claims import Tenant
+from tastemaker.db.claims import Claim, Tenant
 from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction, in_transaction
@@ -109,14 +109,17 @@ def answer(document: BaseModel | dict[str, Any], *, status: int = 200, location:
     return Answer(orjson.dumps(document), status, location)
 
 
-async def once(request: Request, database: Database, user_id: ExternalUserId, work: Work) -> Response:
-    """Do the work in one transaction of the user, at most once for the Idempotency-Key of the request.
+async def once(
+    request: Request, database: Database, user_id: ExternalUserId, work: Work, *, claim: Claim | None = None
+) -> Response:
+    """Do the work in one transaction, at most once for the Idempotency-Key of the request.
 
-    Raises KeyReused, StillRunning, InvalidInput for a key that is none.
+    The transaction has the user's claim, where no other is given. Raises KeyReused, StillRunning,
+    InvalidInput for a key that is none.
     """
     key = request.headers.get(HEADER)
     if key is None:
-        return respond(await in_transaction(database, Tenant(user_id), work))
+        return respond(await in_transaction(database, claim or Tenant(user_id), work))
     if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise InvalidInput(f"An {HEADER} has 1 to {LONGEST_KEY} plain characters.")
     digest = await _digest(request)
@@ -130,7 +133,7 @@ async def once(request: Request, database: Database, user_id: ExternalUserId, wo
         return done
 
     try:
-        return respond(await in_transaction(database, Tenant(user_id), transaction))
+        return respond(await in_transaction(database, claim or Tenant(user_id), transaction))
     except psycopg.errors.LockNotAvailable:
         raise StillRunning("The same request is being worked on; ask again in a moment.") from None
 

@@ -17,15 +17,17 @@ from tastemaker.asgi import create_app
 from tastemaker.config_store.declaration import ConfigKey
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.core.platforms import Platform
+from tastemaker.core.settings import Settings
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import transaction
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.http import make_client
-from tastemaker.providers.registry import sandbox_providers
+from tastemaker.providers.registry import Registry, sandbox_providers
 from tastemaker.sandbox.corpus import generate
 from tastemaker.sandbox.server import serve
+from tastemaker.searches.installation import Installation
 from tastemaker.searches.tasks import Sources, search_handlers
 from tastemaker.web.rate_limit import RateLimit
 from tastemaker.web.server import serving
@@ -37,8 +39,10 @@ def app_over(
     *,
     live: frozenset[Platform] = frozenset(),
     config: Mapping[ConfigKey[Any], Any] | None = None,
+    installation: Installation | None = None,
 ) -> FastAPI:
-    return create_app(Services(database, RateLimit(Configuration.of_defaults(config)), live))
+    services = Services(database, RateLimit(Configuration.of_defaults(config)), live)
+    return create_app(services, None, installation or Installation(Settings(), Registry(())))
 
 
 @asynccontextmanager

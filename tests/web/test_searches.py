@@ -20,7 +20,7 @@ PATH = "/api/v1/searches"
 
 async def started(program: Program, **changed: object) -> str:
     said = await program.post(PATH, await wanted(program, **changed))
-    assert said.status_code == 201, said.text
+    assert said.status_code == 202, said.text
     return str(said.json()["searches"][0]["id"])
 
 
@@ -72,7 +72,7 @@ async def test_several_platforms_are_several_searches_begun_together(program: Pr
     assert sorted(one["platform"] for one in searches) == sorted(platform.value for platform in Platform)
     assert {one["source"] for one in searches} == {"sandbox"}
     again = await program.post(PATH, await wanted(program, platforms=None), key="k2")
-    assert again.status_code == 201
+    assert again.status_code == 202
     listed = (await program.get(PATH, limit=4)).json()
     assert len(listed["searches"]) == 4
     rest = (await program.get(PATH, limit=4, after=listed["next"])).json()

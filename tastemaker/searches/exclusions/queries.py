@@ -77,6 +77,14 @@ REMOVE = statement("""
       AND platform = %(platform)s AND kind = %(kind)s AND value = %(value)s
 """)
 
+REMOVE_BY_ID = statement(
+    """
+    DELETE FROM exclusions WHERE tenant_id = %(user_id)s AND id = %(id)s
+    RETURNING id, campaign_id, platform, kind, value, note, created_at
+    """,
+    Exclusion,
+)
+
 LIST = composed(
     """
     SELECT id, campaign_id, platform, kind, value, note, created_at FROM exclusions

@@ -6,6 +6,7 @@ is deleted from the catalog and from all results.
 
 from collections.abc import Sequence
 from typing import ClassVar
+from uuid import UUID
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.queries import Campaign
@@ -85,6 +86,14 @@ async def remove_exclusion(
     await _record(tx, user, ExclusionsChanged(campaign_id=campaign_id, added=0, removed=1))
 
 
+async def remove_exclusion_by_id(tx: Transaction, user: CurrentUser, exclusion_id: UUID) -> None:
+    """Raises NotFound."""
+    removed = await tx.one(queries.REMOVE_BY_ID, user_id=user.user_id, id=exclusion_id)
+    if removed is None:
+        raise NotFound("There is no such exclusion.")
+    await _record(tx, user, ExclusionsChanged(campaign_id=removed.campaign_id, added=0, removed=1))
+
+
 async def suppress(
     tx: Transaction,
     user: CurrentUser,
@@ -98,7 +107,7 @@ async def suppress(
     A creator of the catalog is suppressed by id and by every handle seen. The transaction has the system's
     claim. Raises AdministratorRequired, WrongSuppressionKey.
     """
-    _require_administrator(user)
+    require_administrator(user)
     if await queries.has_other_key(tx, key.id):
         raise WrongSuppressionKey(
             "The list was made with another key: set TASTEMAKER_SUPPRESSION_KEY to that one."
@@ -133,13 +142,14 @@ async def suppress(
 
 async def lift_suppression(tx: Transaction, user: CurrentUser, key: SuppressionKey, one: CreatorName) -> None:
     """Only of this one name. Raises AdministratorRequired, NotFound."""
-    _require_administrator(user)
+    require_administrator(user)
     if not await tx.run(queries.REMOVE_SUPPRESSION, digest=key.digest(one.platform, one.kind, one.value)):
         raise NotFound("Nobody of that name is suppressed.")
     await _record_by_digest(tx, SuppressionLifted(platform=one.platform.value), key, one, user)
 
 
-def _require_administrator(user: CurrentUser) -> None:
+def require_administrator(user: CurrentUser) -> None:
+    """Raises AdministratorRequired."""
     if not user.is_admin:
         raise AdministratorRequired("Only an administrator suppresses people.")
 
