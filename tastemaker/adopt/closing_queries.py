@@ -7,6 +7,7 @@ from psycopg import Connection, sql
 
 from tastemaker.adopt.ledger_queries import Counts
 from tastemaker.adopt.people_queries import SATELLITES
+from tastemaker.searches.campaign_creators_queries import REBUILD
 
 _CHARGES: Final = """
 WITH batch AS MATERIALIZED (
@@ -39,6 +40,8 @@ campaigns AS (
 )
 SELECT (SELECT count(*) FROM batch), (SELECT count(*) FROM charged), (SELECT count(*) FROM corrected)
 """
+
+_CAMPAIGNS: Final = "SELECT id FROM adoption_queue_campaigns WHERE n > %(after)s AND n <= %(upto)s"
 
 _ALREADY: Final = """
 CREATE TEMPORARY TABLE already_adopted AS
@@ -102,6 +105,14 @@ def charge_batch(connection: Connection[Any], *, after: int, upto: int) -> Count
     return {"users": users, "charged_creators": charged, "users_whose_counters_differed": corrected}
 
 
+def combine_batch(connection: Connection[Any], *, after: int, upto: int) -> Counts:
+    """The combined results of campaigns, from what their searches hold."""
+    rows = connection.execute(_CAMPAIGNS, {"after": after, "upto": upto}).fetchall()
+    of_campaigns = REBUILD.choose(which="campaigns")
+    made = connection.execute(of_campaigns.query, {"campaign_ids": [row[0] for row in rows]})
+    return {"campaigns": len(rows), "creators": made.rowcount}
+
+
 def values_that_differ(connection: Connection[Any], moment: datetime) -> dict[str, int]:
     """Profile values that did not arrive as the schema's own verification expects them."""
     connection.execute("DROP TABLE IF EXISTS pg_temp.already_adopted, pg_temp.expected_profiles")
@@ -133,8 +144,9 @@ def rows_that_are_missing(connection: Connection[Any]) -> dict[str, int]:
 
 def count_ours(connection: Connection[Any]) -> dict[str, int]:
     tables = (
-        "users", "campaigns", "scraping_jobs", "scraping_results", "search_creators", "creators", "posts",
-        "creator_handles", "follower_snapshots", "events", "event_keys", "background_jobs", "usage_charges",
+        "users", "campaigns", "scraping_jobs", "scraping_results", "search_creators", "campaign_creators",
+        "creators", "posts", "creator_handles", "follower_snapshots", "events", "event_keys",
+        "background_jobs", "usage_charges",
     )  # fmt: skip
     counted = {}
     for table in tables:

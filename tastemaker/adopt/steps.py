@@ -39,6 +39,7 @@ from tastemaker.core.errors import DatabaseUnavailable
 
 PEOPLE_AT_ONCE: Final = 20_000
 ROWS_AT_ONCE: Final = 10_000
+CAMPAIGNS_AT_ONCE: Final = 100
 NO_LOCK: Final = "none on anything that is in use: the tables are new and nobody uses them yet"
 
 
@@ -118,6 +119,10 @@ def steps() -> Iterator[AdoptionStep]:
     yield AdoptionStep(
         name="verify", what="compare every value of the users, every id and every count", batch=_verify
     )
+    yield AdoptionStep(
+        name="campaign_creators", what="combine the results of each campaign's searches",
+        batch=_combined, total=partial(_queued, "campaigns"), at_once=CAMPAIGNS_AT_ONCE,
+    )  # fmt: skip
     yield AdoptionStep(
         name="counters", what="count usage from what was found in the current period",
         batch=_counters, total=_people, at_once=PEOPLE_AT_ONCE,
@@ -214,6 +219,14 @@ def _creators(work: Work, _after: int, upto: int) -> Counts:
         "known_by_handle_only": sum(1 for claim in claims if claim.key[1].startswith(SURROGATE)),
         "handles_resolved_to_an_id": len(identities),
     }
+
+
+def _queued(name: str, work: Work) -> int:
+    return rows_queries.count_queue(work.connection, name)
+
+
+def _combined(work: Work, after: int, upto: int) -> Counts:
+    return closing_queries.combine_batch(work.connection, after=after, upto=upto)
 
 
 def _counters(work: Work, after: int, upto: int) -> Counts:

@@ -26,9 +26,11 @@ from tastemaker.core.ids import SearchId
 from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.searches.queries import list_runs, list_searches
 from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, Columns, columns_of
-from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, ResultPosition, Sort, make_filter
+from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter, make_filter
+from tastemaker.searches.results.paging import CampaignScope, ResultPosition, Scope, SearchScope, Sort
 from tastemaker.searches.results.queries import (
     ResultsPage,
+    as_found,
     count_results,
     list_results,
     stream_passing,
@@ -62,6 +64,12 @@ class Meant:
             return self.campaign.name
         search = self.searches[0]
         return f"{search.campaign_name or short_id(search)} {search.platform.value}"
+
+    @property
+    def scope(self) -> Scope:
+        if self.campaign:
+            return CampaignScope(self.campaign.id)
+        return SearchScope(tuple(search.id for search in self.searches))
 
     @property
     def columns(self) -> Columns:
@@ -113,7 +121,9 @@ def results(
     as_json: Json = False,
 ) -> None:
     """Show the creators that a search or a campaign found."""
-    wanted = make_filter(min_followers=min_followers, max_followers=max_followers, has_email=has_email)
+    wanted = make_filter(
+        min_followers=min_followers, max_followers=max_followers, has_email=has_email or None
+    )
     question = Question(reference=reference, sort=sort, wanted=wanted, limit=limit, as_json=as_json)
     in_session(lambda session: _show_results(session, question))
 
@@ -148,7 +158,9 @@ def export(  # noqa: PLR0913 - the options of a command
     """Write the creators that a search or a campaign found into a file."""
     if as_json and output == STANDARD_OUTPUT:
         raise InvalidInput("With --json standard output is taken; name a file with -o.")
-    wanted = make_filter(min_followers=min_followers, max_followers=max_followers, has_email=has_email)
+    wanted = make_filter(
+        min_followers=min_followers, max_followers=max_followers, has_email=has_email or None
+    )
     refuse_unwritable(output, overwrite=overwrite)
 
     async def work(session: Session) -> None:
@@ -159,7 +171,7 @@ def export(  # noqa: PLR0913 - the options of a command
         if wanted == EVERYTHING and sort is Sort.POSITION and limit is None:
             found = stream_results(database, user_id, ids)
         else:
-            found = stream_passing(database, user_id, ids, wanted=wanted, sort=sort, limit=limit)
+            found = stream_passing(database, user_id, meant.scope, wanted=wanted, sort=sort, limit=limit)
         written = await write_csv(found, meant.columns, candidates, bom=bom, overwrite=overwrite)
         if as_json:
             document = {"path": written.path, "creators": written.creators, "columns": list(meant.columns)}
@@ -190,9 +202,8 @@ async def find_meant(session: Transaction, user: CurrentUser, reference: str) ->
 async def _show_results(session: Session, question: Question) -> None:
     async with transaction(session.database, session.user.claim) as tx:
         meant = await find_meant(tx, session.user, question.reference)
-        ids = [search.id for search in meant.searches]
-        found = await count_results(tx, session.user.user_id, ids)
-        passing = await count_results(tx, session.user.user_id, ids, wanted=question.wanted)
+        found = await count_results(tx, session.user.user_id, meant.scope)
+        passing = await count_results(tx, session.user.user_id, meant.scope, wanted=question.wanted)
         cut_off = await _cut_off(tx, session, meant.searches)
     if question.as_json:
         await _write_document(session, meant, question, cut_off, found=found, passing=passing)
@@ -241,7 +252,7 @@ async def _write_document(
         while left > 0:
             page = await _page(session, meant, question, limit=min(left, JSON_PAGE), after=after)
             for creator in page.creators:
-                yield asdict(creator)
+                yield asdict(as_found(creator))
             left, after = left - len(page.creators), page.next
             if after is None:
                 return
@@ -265,7 +276,7 @@ async def _page(
         return await list_results(
             tx,
             session.user.user_id,
-            [search.id for search in meant.searches],
+            meant.scope,
             wanted=question.wanted,
             sort=question.sort,
             after=after,

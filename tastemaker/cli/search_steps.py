@@ -35,6 +35,7 @@ from tastemaker.journeys.start_searches import start_or_continue
 from tastemaker.ratelimit.service import close_breakers
 from tastemaker.runtime import installation_for
 from tastemaker.searches.results.export import columns_of
+from tastemaker.searches.results.paging import SearchScope
 from tastemaker.searches.results.queries import list_results, stream_results
 from tastemaker.searches.service import get_search, resume_search
 from tastemaker.searches.types import LIVE, SANDBOX, Search
@@ -177,10 +178,10 @@ async def _write(session: Session, begun: Begun, searches: Sequence[Search]) -> 
 async def _tell(
     session: Session, begun: Begun, searches: Sequence[Search], written: Written | None
 ) -> ExitCode:
-    ids = [search.id for search in searches]
+    scope = SearchScope(tuple(search.id for search in searches))
     total = sum(search.stored for search in searches)
     async with transaction(session.database, session.user.claim) as tx:
-        page = await list_results(tx, session.user.user_id, ids, limit=report.SHOWN)
+        page = await list_results(tx, session.user.user_id, scope, limit=report.SHOWN)
     if page.creators:
         report.show_creators(page.creators, keywords=report.keyword_count(searches))
         report.show_more(total - len(page.creators), begun.reference, options="", total=total)

@@ -1,6 +1,5 @@
 """`/api/v1/searches` and `/api/v1/costs`, and a campaign's results and deletion: searches for programs."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Annotated, Final
@@ -11,21 +10,22 @@ from fastapi.responses import Response
 
 from tastemaker.accounts.authentication import Access, access
 from tastemaker.campaigns.service import get_campaign
-from tastemaker.core.ids import ExternalUserId, SearchId
+from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.transaction import Transaction
 from tastemaker.searches import service
 from tastemaker.searches.cost_queries import CostGrouping, list_costs
 from tastemaker.searches.history_queries import list_search_history
 from tastemaker.searches.maintenance import delete_campaign
-from tastemaker.searches.queries import list_searches
+from tastemaker.searches.results.filtering import ResultFilter, make_filter
 from tastemaker.searches.results.paging import (
-    ResultFilter,
+    CampaignScope,
     ResultPosition,
+    Scope,
+    SearchScope,
     Sort,
     decode_cursor,
     encode_cursor,
-    make_filter,
 )
 from tastemaker.searches.results.queries import list_results
 from tastemaker.searches.schemas import (
@@ -67,7 +67,9 @@ def _results_query(
     max_followers: Followers = None,
     has_email: bool = False,
 ) -> ResultsQuery:
-    wanted = make_filter(min_followers=min_followers, max_followers=max_followers, has_email=has_email)
+    wanted = make_filter(
+        min_followers=min_followers, max_followers=max_followers, has_email=has_email or None
+    )
     return ResultsQuery(wanted, sort, decode_cursor(sort, after), limit)
 
 
@@ -76,9 +78,6 @@ AskedResults = Annotated[ResultsQuery, Depends(_results_query)]
 
 PATH: Final = "/api/v1/searches"
 
-
-MOST_SEARCHES: Final = 10_000
-"""Of one campaign, whose creators are read together."""
 
 router = APIRouter(prefix=PATH, tags=["searches"])
 campaigns_router = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
@@ -102,7 +101,7 @@ async def results(caller: Reading, search_id: UUID, asked: AskedResults) -> Resp
 
     async def work(tx: Transaction) -> Answer:
         search = await service.get_search(tx, await caller.user(tx), str(search_id))
-        return answer(await _read_results(tx, search.user_id, [SearchId(search.id)], asked))
+        return answer(await _read_results(tx, search.user_id, SearchScope((search.id,)), asked))
 
     return respond(await caller.read(work))
 
@@ -114,9 +113,7 @@ async def campaign_results(caller: Reading, campaign_id: UUID, asked: AskedResul
     async def work(tx: Transaction) -> Answer:
         user = await caller.user(tx)
         campaign = await get_campaign(tx, user, str(campaign_id))
-        searches = await list_searches(tx, user.user_id, campaign_id=campaign.id, limit=MOST_SEARCHES)
-        ids = [SearchId(search.id) for search in searches]
-        return answer(await _read_results(tx, user.user_id, ids, asked))
+        return answer(await _read_results(tx, user.user_id, CampaignScope(campaign.id), asked))
 
     return respond(await caller.read(work))
 
@@ -158,12 +155,12 @@ async def show_costs(
 
 
 async def _read_results(
-    tx: Transaction, user_id: ExternalUserId, searches: Sequence[SearchId], asked: ResultsQuery
+    tx: Transaction, user_id: ExternalUserId, scope: Scope, asked: ResultsQuery
 ) -> ResultsDocument:
     page = await list_results(
         tx,
         user_id,
-        searches,
+        scope,
         wanted=asked.wanted,
         sort=asked.sort,
         after=asked.after,

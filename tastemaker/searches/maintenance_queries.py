@@ -96,6 +96,11 @@ BLANK_CREATORS = statement(
         ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), handles AS (
         DELETE FROM creator_handles h USING due WHERE h.creator_id = due.id
+    ), copies AS (
+        UPDATE campaign_creators held
+        SET followers = NULL, verified = NULL, has_email = false, language = NULL, country = NULL,
+            name = NULL, text = ''
+        FROM due WHERE held.creator_id = due.id
     ), blanked AS (
         UPDATE creators c
         SET handle = NULL, name = NULL, bio = NULL, followers = NULL, following = NULL, posts_count = NULL,
@@ -111,8 +116,25 @@ BLANK_CREATORS = statement(
 DELETE_POSTS = statement(
     """
     WITH due AS (
-        SELECT id FROM posts WHERE expires_at <= app_now()
+        SELECT id, creator_id FROM posts WHERE expires_at <= app_now()
         ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ), newest AS (
+        SELECT held.campaign_id, held.creator_id, bool_or(shown.post_id IN (SELECT id FROM due)) AS was_shown,
+               (SELECT max(own.published_at) FROM posts own
+                WHERE own.creator_id = held.creator_id AND own.id NOT IN (SELECT id FROM due)) AS last_post_at
+        FROM campaign_creators held
+        JOIN search_creators shown ON shown.job_id = held.job_id AND shown.position = held.position
+        WHERE held.creator_id IN (SELECT creator_id FROM due)
+        GROUP BY held.campaign_id, held.creator_id
+    ), copies AS (
+        UPDATE campaign_creators held
+        SET last_post_at = newest.last_post_at,
+            views = CASE WHEN NOT newest.was_shown THEN held.views END,
+            likes = CASE WHEN NOT newest.was_shown THEN held.likes END,
+            text = CASE WHEN newest.was_shown
+                   THEN left(fold_text(concat_ws(E'\n', c.name, c.handle, c.bio)), 4000) ELSE held.text END
+        FROM newest JOIN creators c ON c.id = newest.creator_id
+        WHERE held.campaign_id = newest.campaign_id AND held.creator_id = newest.creator_id
     ), gone AS (
         DELETE FROM posts p USING due WHERE p.id = due.id RETURNING 1
     ) SELECT count(*) FROM gone
@@ -190,6 +212,12 @@ DELETE_CLAIMS = statement(f"""
         WHERE held.tenant_id = %(user_id)s AND held.job_id = ANY(ARRAY({_SEARCHES})) LIMIT %(batch)s))
 """)  # noqa: S608 - of this module's own constants
 
+DELETE_HELD = statement("""
+    DELETE FROM campaign_creators WHERE tenant_id = %(user_id)s AND ctid = ANY(ARRAY(
+        SELECT held.ctid FROM campaign_creators held
+        WHERE held.tenant_id = %(user_id)s AND held.campaign_id = %(campaign_id)s LIMIT %(batch)s))
+""")
+
 DELETE_RESULTS = statement(f"""
     DELETE FROM scraping_results WHERE user_id = %(user_id)s AND id = ANY(ARRAY(
         SELECT page.id FROM scraping_results page
@@ -235,6 +263,7 @@ IS_DELETING = statement(
 )
 
 IN_ORDER: Final = (
+    (DELETE_HELD, 2000),
     (DELETE_CLAIMS, 2000),
     (DELETE_RESULTS, 200),
     (DELETE_RUNS, 500),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tastemaker.core.ids import SearchId
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
+from tastemaker.searches.campaign_creators_queries import REBUILD
 from tastemaker.searches.types import ChangedSearch
 
 
@@ -202,6 +203,7 @@ async def merge_rows(tx: Transaction, pair: MergePair) -> MergedCreators:
     await tx.run(RENAME_CHARGES, stable_id=pair.stable_id, **names)
     searches = await tx.many(DROP_DOUBLED, **creators)
     await tx.run(RENAME_CLAIMS, stable_id=pair.stable_id, **creators)
+    await tx.run(REBUILD.choose(which="creator"), creator_id=pair.account_id)
     await tx.run(MOVE_EXCLUSIONS, stable_id=pair.stable_id, **names)
     await tx.run(DELETE, surrogate_id=pair.surrogate_id)
     return MergedCreators(searches, charges)

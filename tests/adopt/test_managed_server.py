@@ -12,6 +12,7 @@ from tastemaker.db import embedded
 from tastemaker.db.claims import Tenant
 from tastemaker.db.pool import open_database
 from tastemaker.db.transaction import transaction
+from tastemaker.searches.results.paging import SearchScope
 from tastemaker.searches.results.queries import list_results
 from tests.adopt.hostile_rows import fill, uid
 from tests.adopt.original_product import STATES, build
@@ -34,8 +35,8 @@ async def test_its_owner_adopts_and_the_application_reads(tmp_path: Path) -> Non
         async with open_database(app) as database:
             tenant = ExternalUserId("user_1")
             async with transaction(database, Tenant(tenant)) as tx:
-                page = await list_results(tx, tenant, [SearchId(uid(301))], limit=10)
-                others = await list_results(tx, tenant, [SearchId(uid(308))], limit=10)
+                page = await list_results(tx, tenant, SearchScope((SearchId(uid(301)),)), limit=10)
+                others = await list_results(tx, tenant, SearchScope((SearchId(uid(308)),)), limit=10)
         assert [(found.handle, found.keyword) for found in page.creators] == [
             ("known", "yoga, flow"), ("unknown", "yoga, flow"),
         ]  # fmt: skip

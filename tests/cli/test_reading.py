@@ -28,6 +28,10 @@ def hostile(cli: CommandLine, admin_url: str) -> CommandLine:
             " WHERE platform = 'YouTube' AND position = 1)",
             (HOSTILE_NAME, HOSTILE_BIO),
         )
+        connection.execute(
+            "UPDATE campaign_creators held SET followers = c.followers, has_email = c.emails <> '{}'"
+            " FROM creators c WHERE c.id = held.creator_id"
+        )
     return cli
 
 

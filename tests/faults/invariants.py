@@ -51,6 +51,15 @@ BROKEN: dict[str, LiteralString] = {
                WHERE job_id = j.id)
            OR processed_runs <> (SELECT coalesce(sum(pages), 0) FROM scraping_runs WHERE job_id = j.id)
            OR processed_results > target_results""",
+    "I3 a creator of a search that its campaign does not hold, or a campaign's that no search has": """
+        SELECT j.campaign_id, c.creator_id FROM search_creators c JOIN scraping_jobs j ON j.id = c.job_id
+        WHERE j.campaign_id IS NOT NULL
+        EXCEPT SELECT campaign_id, creator_id FROM campaign_creators
+        UNION ALL
+        SELECT held.campaign_id, held.creator_id FROM campaign_creators held
+        WHERE held.searches <> (
+            SELECT count(*) FROM search_creators c JOIN scraping_jobs j ON j.id = c.job_id
+            WHERE j.campaign_id = held.campaign_id AND c.creator_id = held.creator_id)""",
     "I3 pages kept that no call paid for": """
         SELECT r.id FROM scraping_runs r JOIN scraping_jobs j ON j.id = r.job_id
         WHERE r.pages > (SELECT count(*) FROM provider_calls c
@@ -110,7 +119,8 @@ TENANTS: dict[str, LiteralString] = {
     table: f"SELECT count(*) FROM {table}"  # noqa: S608 - names of this line
     for table in (
         "users", "user_subscriptions", "user_usage", "user_billing", "user_system_data", "campaigns",
-        "scraping_jobs", "scraping_runs", "scraping_results", "search_creators", "usage_charges",
+        "scraping_jobs", "scraping_runs", "scraping_results", "search_creators", "campaign_creators",
+        "usage_charges",
         "provider_calls", "events", "background_jobs", "exclusions", "api_keys",
     )
 }  # fmt: skip

@@ -19,6 +19,7 @@ OF_A_TENANT: Final = {
     "scraping_results": "user_id",
     "scraping_runs": "tenant_id",
     "search_creators": "tenant_id",
+    "campaign_creators": "tenant_id",
     "search_jobs": "tenant_id",
     "search_results": "tenant_id",
     "exclusions": "tenant_id",

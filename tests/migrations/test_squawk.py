@@ -74,6 +74,7 @@ OF_OURS: Final = {
     ("0039", "prefer-timestamp-tz"): "a copy of events.timestamp, which is timestamp in UTC",
     ("0039", "require-concurrent-index-creation"): "a right-growing index of an append-only log: a million "
     "events are indexed in seconds, and writers wait for lock_timeout at most before the step gives way",
+    ("0067", "require-concurrent-index-creation"): "partial, over a column that is new",
     ("0060", "ban-drop-table"): "tenants have no SQL login any more",
     ("0060", "ban-drop-function"): "the same",
 }

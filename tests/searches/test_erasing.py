@@ -21,6 +21,7 @@ LEFT = """
     SELECT (SELECT count(*) FROM campaigns) + (SELECT count(*) FROM scraping_jobs)
          + (SELECT count(*) FROM scraping_runs) + (SELECT count(*) FROM scraping_results)
          + (SELECT count(*) FROM search_creators) + (SELECT count(*) FROM search_jobs)
+         + (SELECT count(*) FROM campaign_creators)
          + (SELECT count(*) FROM search_results)
 """
 COUNTED = "SELECT usage_campaigns_current FROM user_usage"

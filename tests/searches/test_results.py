@@ -9,7 +9,8 @@ from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import Tenant
 from tastemaker.db.transaction import transaction
 from tastemaker.providers.base import Cost, Creator, Page
-from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, Sort, make_filter
+from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter, make_filter
+from tastemaker.searches.results.paging import SearchScope, Sort
 from tastemaker.searches.results.queries import (
     FoundCreator,
     ResultsPage,
@@ -45,13 +46,13 @@ async def test_filters_leave_out_what_is_unknown(bench: Bench) -> None:
         creator(3, followers=1_000, emails=("c@example.org",)),
         creator(4, followers=10_000),
     )
-    wanted = make_filter(min_followers=100, max_followers=1_000, has_email=False)
+    wanted = make_filter(min_followers=100, max_followers=1_000)
     assert await numbers(bench, search, wanted=wanted) == [2, 3]
     assert await numbers(bench, search, wanted=ResultFilter(has_email=True)) == [3]
     assert await numbers(bench, search, wanted=ResultFilter(min_followers=0)) == [2, 3, 4]
     async with transaction(bench.database, bench.user.claim) as tx:
-        assert await count_results(tx, bench.user.user_id, [search.id]) == 4
-        assert await count_results(tx, bench.user.user_id, [search.id], wanted=wanted) == 2
+        assert await count_results(tx, bench.user.user_id, SearchScope((search.id,))) == 4
+        assert await count_results(tx, bench.user.user_id, SearchScope((search.id,)), wanted=wanted) == 2
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ async def test_pages_join_without_gap_or_repetition(bench: Bench, sort: Sort) ->
             break
         async with transaction(bench.database, bench.user.claim) as tx:
             page = await list_results(
-                tx, bench.user.user_id, [search.id], sort=sort, after=page.next, limit=5
+                tx, bench.user.user_id, SearchScope((search.id,)), sort=sort, after=page.next, limit=5
             )
     assert [found.stable_id for found in joined] == [found.stable_id for found in whole]
     assert len(joined) == 17
@@ -94,8 +95,8 @@ async def test_a_creator_of_several_searches_is_told_once_by_the_first(bench: Be
         ([late.id, early.id], [1, 2, 4, 3, 5]),
     ):
         async with transaction(bench.database, bench.user.claim) as tx:
-            page = await list_results(tx, bench.user.user_id, ids, limit=50)
-            assert await count_results(tx, bench.user.user_id, ids) == 5
+            page = await list_results(tx, bench.user.user_id, SearchScope(tuple(ids)), limit=50)
+            assert await count_results(tx, bench.user.user_id, SearchScope(tuple(ids))) == 5
         assert [number_of(found) for found in page.creators] == expected
         streamed = [
             found async for found in stream_results(bench.database, bench.user.user_id, ids, page_size=2)
@@ -120,16 +121,16 @@ async def test_another_tenant_reads_nothing(bench: Bench, add_users: AddUsers) -
     search = await searched(bench, creator(1))
     stranger = ExternalUserId("stranger")
     async with transaction(bench.database, Tenant(stranger)) as tx:
-        assert (await list_results(tx, bench.user.user_id, [search.id], limit=5)).creators == []
-        assert (await list_results(tx, stranger, [search.id], limit=5)).creators == []
-        assert await count_results(tx, bench.user.user_id, [search.id]) == 0
+        assert (await list_results(tx, bench.user.user_id, SearchScope((search.id,)), limit=5)).creators == []
+        assert (await list_results(tx, stranger, SearchScope((search.id,)), limit=5)).creators == []
+        assert await count_results(tx, bench.user.user_id, SearchScope((search.id,))) == 0
     assert [one async for one in stream_results(bench.database, stranger, [search.id])] == []
 
 
 @pytest.mark.parametrize(("least", "most"), [(-1, None), (None, -1), (5, 4)])
 def test_limits_that_exclude_everybody_are_refused(least: int | None, most: int | None) -> None:
     with pytest.raises(InvalidInput):
-        make_filter(min_followers=least, max_followers=most, has_email=False)
+        make_filter(min_followers=least, max_followers=most)
 
 
 async def searched(bench: Bench, *creators: Creator) -> Search:
@@ -150,7 +151,9 @@ async def listed(
     limit: int = 50,
 ) -> ResultsPage:
     async with transaction(bench.database, bench.user.claim) as tx:
-        return await list_results(tx, bench.user.user_id, [search.id], wanted=wanted, sort=sort, limit=limit)
+        return await list_results(
+            tx, bench.user.user_id, SearchScope((search.id,)), wanted=wanted, sort=sort, limit=limit
+        )
 
 
 async def numbers(

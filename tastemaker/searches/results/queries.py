@@ -1,26 +1,35 @@
 """The creators that searches found. The database filters and orders them.
 
-A creator that several of the searches found is returned once: from the first of them that has it, in the
-order in which the searches are given. Every statement names the tenant.
+One filter and one order serve searches and campaigns (`filter_queries`). Every statement names the tenant.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from tastemaker.core.ids import ExternalUserId, SearchId
+from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
 from tastemaker.db.pool import Database
-from tastemaker.db.statements import any_of, composed, one_of, statement
+from tastemaker.db.statements import any_of, composed, statement
 from tastemaker.db.transaction import Transaction, read_many, transaction
-from tastemaker.searches.results.paging import EVERYTHING, ResultFilter, ResultPosition, Sort
+from tastemaker.searches.results.filter_queries import (
+    FILTERS,
+    OF_CAMPAIGN,
+    OF_SEARCH,
+    OF_SEARCHES,
+    SEEN,
+    asked,
+    in_scope,
+)
+from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter
+from tastemaker.searches.results.paging import ResultPosition, Scope, SearchScope, Sort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundCreator:
-    """A row of the results: the creator as the catalog has it now, and the post that is shown."""
+    """A row of the results: the creator, and the post that is shown."""
 
     position: int
     platform: Platform
@@ -49,93 +58,145 @@ class FoundCreator:
     search_id: SearchId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow(FoundCreator):
+    """What a table of results shows. `seen_in`: the latest other campaign that had the creator before.
+
+    `posts_found`: posts of the creator on the pages of the search that the row is from.
+    """
+
+    creator_id: int
+    avatar_url: str | None
+    thumbnail_url: str | None
+    found_at: datetime
+    last_post_at: datetime | None
+    posts_found: int
+    seen_in_id: CampaignId | None
+    seen_in_name: str | None
+    sort_name: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class ResultsPage:
     """`next` is None on the last page."""
 
-    creators: Sequence[FoundCreator]
+    creators: Sequence[ResultRow]
     next: ResultPosition | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SortedCreator(FoundCreator):
-    """`sort_key`: its place in the requested order."""
-
-    sort_key: int
-
-
-COLUMNS: Final = """
-    found.position, found.platform, found.stable_id, found.matched_in, found.job_id AS search_id,
-    creator.handle, creator.name, creator.followers, creator.bio, creator.emails, creator.links,
-    creator.verified, creator.country, creator.language, creator.profile_url,
-    post.text AS post_text, post.url AS post_url, post.published_at AS post_published_at,
-    post.views, post.likes, post.comments, post.shares, post.duration_seconds,
-    coalesce(post.hashtags, ARRAY[]::text[]) AS hashtags, run.keyword"""
-
-TABLES: Final = """
-    FROM search_creators found
-    JOIN scraping_runs run ON run.id = found.run_id AND run.tenant_id = found.tenant_id
-    JOIN creators creator ON creator.id = found.creator_id
-    LEFT JOIN posts post ON post.id = found.post_id"""
-
-OF_SEARCHES: Final = """
-    WHERE found.tenant_id = %(user_id)s AND found.job_id = ANY(CAST(%(search_ids)s AS uuid[]))
-      AND NOT EXISTS (
-        SELECT FROM search_creators earlier
-        WHERE earlier.tenant_id = found.tenant_id AND earlier.platform = found.platform
-          AND earlier.stable_id = found.stable_id AND earlier.job_id = ANY(CAST(%(search_ids)s AS uuid[]))
-          AND array_position(CAST(%(search_ids)s AS uuid[]), earlier.job_id)
-              < array_position(CAST(%(search_ids)s AS uuid[]), found.job_id))"""
-
-FILTERS: Final = any_of(
-    min_followers="AND creator.followers >= %(min_followers)s",
-    max_followers="AND creator.followers <= %(max_followers)s",
-    has_email="AND creator.emails <> ARRAY[]::text[]",
+_VIEWS: Final = "coalesce(-held.views, 1)"
+_LIKES: Final = "coalesce(-held.likes, 1)"
+_LAST_POST: Final = (
+    "coalesce(-CAST(extract(epoch FROM held.last_post_at) * 1000000 AS bigint), 9223372036854775807)"
 )
+_NAME: Final = """coalesce(held.name, U&'\\+10FFFF') COLLATE "C\""""
+_UNKNOWN_NAME: Final = "\U0010ffff"
 
-SORT_KEYS: Final = one_of(
-    position="CAST(extract(epoch FROM found.created_at) * 1000000 AS bigint)",
-    followers="coalesce(-creator.followers, 1)",
-    views="coalesce(-post.views, 1)",
-    likes="coalesce(-post.likes, 1)",
-)
+KEYS: Final = {
+    Sort.FOLLOWERS: "held.by_followers",
+    Sort.VIEWS: _VIEWS,
+    Sort.LIKES: _LIKES,
+    Sort.LAST_POST: _LAST_POST,
+    Sort.NAME: _NAME,
+}
 """Ascending. Counts are never negative: the largest has the smallest key, and an unknown count has 1."""
 
-COUNT_RESULTS = composed(
-    f"SELECT count(*) {TABLES} {OF_SEARCHES} {{filters}}",
-    int,
-    not_null="count",
-    filters=FILTERS,
+ORDERS: Final = any_of(found_at="held.found_at,", **{sort.value: f"{key}," for sort, key in KEYS.items()})
+"""Without one it is the order of arrival in a single search."""
+
+
+def _after(key: str, given: str) -> str:
+    return f"""AND ({key}, held.position, held.creator_id) > ({given},
+        CAST(%(after_position)s AS integer), CAST(%(after_creator)s AS bigint))"""
+
+
+AFTERS: Final = any_of(
+    position="AND held.position > CAST(%(after_position)s AS integer)",
+    found_at=_after("held.found_at", "CAST(%(after_time)s AS timestamptz)"),
+    name=_after(_NAME, "CAST(%(after_name)s AS text)"),
+    **{
+        sort.value: _after(key, "CAST(%(after_key)s AS bigint)")
+        for sort, key in KEYS.items()
+        if sort is not Sort.NAME
+    },
 )
 
-LIST_RESULTS = composed(
-    f"""
-    SELECT * FROM (
-        SELECT {COLUMNS}, {{key}} AS sort_key {TABLES} {OF_SEARCHES} {{filters}}) ranked
-    {{after}}
-    ORDER BY sort_key, search_id, position
-    LIMIT %(limit)s
-    """,  # noqa: S608 - of this module's own constants
-    SortedCreator,
-    not_null="hashtags sort_key",
-    key=SORT_KEYS,
-    filters=FILTERS,
-    after=any_of(
-        after="""WHERE (sort_key, search_id, position) > (CAST(%(after_key)s AS bigint),
-            CAST(%(after_search)s AS uuid), CAST(%(after_position)s AS integer))"""
-    ),
+COLUMNS: Final = """
+    held.position, held.platform, found.stable_id, creator.handle, creator.name, held.followers, creator.bio,
+    creator.emails, creator.links, held.verified, held.country, held.language, creator.profile_url,
+    post.text AS post_text, post.url AS post_url, post.published_at AS post_published_at,
+    held.views, held.likes, post.comments, post.shares, post.duration_seconds,
+    coalesce(post.hashtags, ARRAY[]::text[]) AS hashtags, run.keyword, held.matched_in,
+    held.job_id AS search_id"""
+
+
+def _listing(source: str) -> str:
+    """The rows of a page are chosen first; then what they show is read for these alone."""
+    return f"""
+    SELECT {COLUMNS}, held.creator_id, creator.avatar_url, post.thumbnail_url, held.found_at,
+           held.last_post_at, cardinality(array_remove(found.other_post_ids || found.post_id, NULL))
+               AS posts_found,
+           seen.id AS seen_in_id, seen.name AS seen_in_name, held.name AS sort_name
+    FROM (
+        SELECT held.tenant_id, held.campaign_id, held.creator_id, held.job_id, held.position,
+               held.found_at, held.last_post_at, held.platform, held.followers, held.by_followers,
+               held.views, held.likes, held.verified, held.language, held.country, held.matched_in,
+               held.name
+        {source} {{filters}} {{after}}
+        ORDER BY {{order}} held.position, held.creator_id
+        LIMIT %(limit)s) held
+    JOIN search_creators found ON found.tenant_id = held.tenant_id AND found.job_id = held.job_id
+         AND found.position = held.position
+    JOIN scraping_runs run ON run.id = found.run_id AND run.tenant_id = found.tenant_id
+    JOIN creators creator ON creator.id = held.creator_id
+    LEFT JOIN posts post ON post.id = found.post_id
+    LEFT JOIN LATERAL (
+        SELECT campaign.id, campaign.name {SEEN} ORDER BY other.found_at DESC LIMIT 1) seen ON true
+    ORDER BY {{order}} held.position, held.creator_id
+    """  # noqa: S608 - of this module's own constants
+
+
+_NEVER_NULL: Final = (
+    "stable_id emails links position platform hashtags found_at posts_found matched_in search_id creator_id"
+    " keyword"
+)
+_SLOTS: Final = {"filters": any_of(**FILTERS), "after": AFTERS, "order": ORDERS}
+
+LIST_OF_CAMPAIGN = composed(_listing(OF_CAMPAIGN), ResultRow, not_null=_NEVER_NULL, **_SLOTS)
+LIST_OF_SEARCH = composed(_listing(OF_SEARCH), ResultRow, not_null=_NEVER_NULL, **_SLOTS)
+LIST_OF_SEARCHES = composed(_listing(OF_SEARCHES), ResultRow, not_null=_NEVER_NULL, **_SLOTS)
+
+_FILTERED: Final = any_of(**FILTERS)
+
+COUNT_OF_CAMPAIGN = composed(
+    f"SELECT count(*) {OF_CAMPAIGN} {{filters}}", int, not_null="count", filters=_FILTERED
+)
+COUNT_OF_SEARCH = composed(
+    f"SELECT count(*) {OF_SEARCH} {{filters}}", int, not_null="count", filters=_FILTERED
+)
+COUNT_OF_SEARCHES = composed(
+    f"SELECT count(*) {OF_SEARCHES} {{filters}}", int, not_null="count", filters=_FILTERED
 )
 
 LIST_RESULTS_OF_ONE = statement(
-    f"""
-    SELECT {COLUMNS} {TABLES}
+    """
+    SELECT found.position, found.platform, found.stable_id, found.matched_in, found.job_id AS search_id,
+           creator.handle, creator.name, creator.followers, creator.bio, creator.emails, creator.links,
+           creator.verified, creator.country, creator.language, creator.profile_url,
+           post.text AS post_text, post.url AS post_url, post.published_at AS post_published_at,
+           post.views, post.likes, post.comments, post.shares, post.duration_seconds,
+           coalesce(post.hashtags, ARRAY[]::text[]) AS hashtags, run.keyword
+    FROM search_creators found
+    JOIN scraping_runs run ON run.id = found.run_id AND run.tenant_id = found.tenant_id
+    JOIN creators creator ON creator.id = found.creator_id
+    LEFT JOIN posts post ON post.id = found.post_id
     WHERE found.tenant_id = %(user_id)s AND found.job_id = %(search_id)s
       AND found.position > %(after_position)s AND NOT EXISTS (
         SELECT FROM search_creators earlier
         WHERE earlier.tenant_id = found.tenant_id AND earlier.platform = found.platform
           AND earlier.stable_id = found.stable_id AND earlier.job_id = ANY(CAST(%(earlier_ids)s AS uuid[])))
     ORDER BY found.position LIMIT %(limit)s
-    """,  # noqa: S608 - of this module's own constants
+    """,
     FoundCreator,
     not_null="hashtags",
 )
@@ -145,42 +206,41 @@ LIST_RESULTS_OF_ONE = statement(
 async def list_results(
     tx: Transaction,
     user_id: ExternalUserId,
-    search_ids: Sequence[SearchId],
+    scope: Scope,
     *,
     wanted: ResultFilter = EVERYTHING,
     sort: Sort = Sort.POSITION,
     after: ResultPosition | None = None,
     limit: int,
+    more: Mapping[str, object] | None = None,
 ) -> ResultsPage:
-    """One page; `after` is the `next` of the page before, with the same sort."""
-    filters = wanted.given
-    values: dict[str, Any] = {name: value for name, value in filters.items() if name != "has_email"}
+    """One page; `after` is the `next` of the page before, with the same sort. `more`: further filters."""
+    listing = in_scope(scope, LIST_OF_CAMPAIGN, LIST_OF_SEARCH, LIST_OF_SEARCHES)
+    order = _order(scope, sort)
+    names, values = asked(user_id, scope, wanted, more)
     if after is not None:
-        values |= {
-            "after_key": after.key,
-            "after_search": after.search_id,
-            "after_position": after.position,
-        }
-    chosen = LIST_RESULTS.choose(key=sort.value, filters=tuple(filters), after=("after",) if after else ())
-    rows = await tx.many(chosen, user_id=user_id, search_ids=list(search_ids), limit=limit + 1, **values)
-    shown = [_without_key(row) for row in rows[:limit]]
+        values |= _after_values(order, after)
+    chosen = listing.choose(
+        filters=names, after=(order,) if after else (), order=() if order == "position" else (order,)
+    )
+    rows = await tx.many(chosen, **values, limit=limit + 1)
+    shown = rows[:limit]
     if len(rows) <= limit or not shown:  # one row more than the limit means another page
         return ResultsPage(shown, next=None)
-    last = rows[limit - 1]
-    return ResultsPage(shown, next=ResultPosition(last.sort_key, last.search_id, last.position))
+    return ResultsPage(shown, next=_position(sort, shown[-1]))
 
 
 async def count_results(
     tx: Transaction,
     user_id: ExternalUserId,
-    search_ids: Sequence[SearchId],
+    scope: Scope,
     *,
     wanted: ResultFilter = EVERYTHING,
+    more: Mapping[str, object] | None = None,
 ) -> int:
-    filters = wanted.given
-    values = {name: value for name, value in filters.items() if name != "has_email"}
-    chosen = COUNT_RESULTS.choose(filters=tuple(filters))
-    return await tx.only(chosen, user_id=user_id, search_ids=list(search_ids), **values)
+    names, values = asked(user_id, scope, wanted, more)
+    count = in_scope(scope, COUNT_OF_CAMPAIGN, COUNT_OF_SEARCH, COUNT_OF_SEARCHES)
+    return await tx.only(count.choose(filters=names), **values)
 
 
 async def stream_results(
@@ -212,11 +272,12 @@ async def stream_results(
 async def stream_passing(
     database: Database,
     user_id: ExternalUserId,
-    search_ids: Sequence[SearchId],
+    scope: Scope,
     *,
     wanted: ResultFilter,
     sort: Sort,
-    limit: int | None,
+    limit: int | None = None,
+    more: Mapping[str, object] | None = None,
     page_size: int = 1000,
 ) -> AsyncIterator[FoundCreator]:
     """Those that pass, in that order, at most `limit`, a page in memory at a time.
@@ -229,21 +290,58 @@ async def stream_passing(
             page = await list_results(
                 tx,
                 user_id,
-                search_ids,
+                scope,
                 wanted=wanted,
                 sort=sort,
                 after=after,
                 limit=page_size if left is None else min(page_size, left),
+                more=more,
             )
-        for creator in page.creators:
-            yield creator
+        for row in page.creators:
+            yield as_found(row)
         left = None if left is None else left - len(page.creators)
         if (after := page.next) is None:
             return
 
 
-def _without_key(row: SortedCreator) -> FoundCreator:
+def as_found(row: ResultRow) -> FoundCreator:
+    """Without what only pages show."""
     return FoundCreator(**{name: getattr(row, name) for name in _NAMES})
 
 
+def _order(scope: Scope, sort: Sort) -> str:
+    is_single = isinstance(scope, SearchScope) and len(scope.search_ids) == 1
+    return sort.value if sort is not Sort.POSITION or is_single else "found_at"
+
+
+def _after_values(order: str, after: ResultPosition) -> dict[str, Any]:
+    values: dict[str, Any] = {"after_position": after.position}
+    if order == "position":
+        return values
+    values["after_creator"] = after.creator_id
+    if order == "found_at":
+        return {**values, "after_time": _EPOCH + timedelta(microseconds=int(after.key))}
+    return {**values, "after_name" if order == "name" else "after_key": after.key}
+
+
+def _position(sort: Sort, row: ResultRow) -> ResultPosition:
+    match sort:
+        case Sort.POSITION:
+            key: int | str = _microseconds(row.found_at)
+        case Sort.LAST_POST:
+            key = _NEVER if row.last_post_at is None else -_microseconds(row.last_post_at)
+        case Sort.NAME:
+            key = _UNKNOWN_NAME if row.sort_name is None else row.sort_name
+        case Sort.FOLLOWERS | Sort.VIEWS | Sort.LIKES:
+            count = getattr(row, sort.value)
+            key = 1 if count is None else -count
+    return ResultPosition(key, row.position, row.creator_id)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER: Final = 2**63 - 1
 _NAMES: Final = tuple(field.name for field in fields(FoundCreator))

@@ -20,6 +20,7 @@ from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import ClaimedJob, Done
 from tastemaker.providers.base import Creator, Declaration, Page, Post
 from tastemaker.providers.page_store import PaidPage
+from tastemaker.searches.campaign_creators_queries import keep_in_campaign
 from tastemaker.searches.exclusions.filter import FilteredPage, filter_page
 from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.maintenance import publish_merges
@@ -111,12 +112,13 @@ class _Catalogued:
 
 @dataclass(frozen=True, slots=True)
 class _Accepted:
-    """The creators that enter the search, and their charge. `is_limited`: the plan allows no more.
+    """The creators that enter the search, and their charge. `again`: the ids of those it had already.
 
-    `is_barren`: the page has no creator that is new to its keyword.
+    `is_limited`: the plan allows no more. `is_barren`: the page has no creator that is new to its keyword.
     """
 
     creators: Sequence[Creator]
+    again: Sequence[str]
     charge: Charge
     is_limited: bool
     is_barren: bool
@@ -142,6 +144,9 @@ async def commit_page(
     barren_pages = locked.barren_pages + 1 if accepted.is_barren else 0
     if accepted.creators:
         await queries.insert_results(tx, run, _new_results(fetched, locked, catalogued, accepted.creators))
+    await queries.add_posts(tx, run, fetched.platform, _posts_of(accepted.again, catalogued))
+    new = [creator.stable_id for creator in accepted.creators]
+    await keep_in_campaign(tx, run, fetched.platform, new=new, again=accepted.again)
     await tx.run(
         queries.ADVANCE_RUN,
         **queries.ids(run),
@@ -246,6 +251,7 @@ async def _catalog_and_accept(
     creators = [by_id[stable_id] for stable_id in planned.allowed]
     return catalogued, _Accepted(
         creators,
+        [stable_id for stable_id in by_id if stable_id in held],
         planned,
         is_limited=len(creators) < len(new),
         is_barren=all(held.get(stable_id, False) for stable_id in by_id),
@@ -265,9 +271,26 @@ def _new_results(
         creator_ids=[catalogued.creator_ids[creator.stable_id] for creator in new],
         post_ids=[catalogued.post_ids[one.post.post_id] if one.post else None for one in shown],
         matched_in=[one.matched_in for one in shown],
+        other_post_ids=[
+            [
+                catalogued.post_ids[post_id]
+                for post_id in dict.fromkeys(post.post_id for post in posts.get(creator.stable_id, ()))
+                if one.post and post_id != one.post.post_id
+            ][: queries.MOST_POSTS]
+            for creator, one in zip(new, shown, strict=True)
+        ],
         now=locked.now,
         expires_at=fetched.provenance.expires_at(fetched.fetched_at or locked.now),
     )
+
+
+def _posts_of(stable_ids: Sequence[str], catalogued: _Catalogued) -> Sequence[tuple[str, int]]:
+    wanted = set(stable_ids)
+    return [
+        (post.creator_id, catalogued.post_ids[post.post_id])
+        for post in catalogued.page.posts
+        if post.creator_id in wanted
+    ]
 
 
 def _progress(fetched: FetchedPage, locked: LockedRun, accepted: _Accepted, barren_pages: int) -> RunProgress:

@@ -8,7 +8,7 @@ limit of creators it is taken last.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -20,6 +20,9 @@ from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Cost
 from tastemaker.searches.exclusions.names import NO_KEY_ID
 from tastemaker.searches.types import Status
+
+MOST_POSTS: Final = 100
+"""Of one creator in one search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,15 +181,31 @@ INSERT_RESULTS = statement("""
         WHERE job_id = %(search_id)s AND tenant_id = %(user_id)s
     )
     INSERT INTO search_creators (job_id, platform, stable_id, tenant_id, run_id, result_id, creator_id,
-                                 post_id, position, matched_in, created_at)
+                                 post_id, position, matched_in, other_post_ids, created_at)
     SELECT %(search_id)s, %(platform)s, stable_id, %(user_id)s, %(run_id)s, page.id, creator_id, post_id,
            last.position + CAST(ordinality AS integer), string_to_array(matched_in, ','),
-           %(now)s
+           CAST(string_to_array(other_post_ids, ',') AS bigint[]), %(now)s
     FROM page, last,
          unnest(CAST(%(stable_ids)s AS text[]), CAST(%(creator_ids)s AS bigint[]),
-                CAST(%(post_ids)s AS bigint[]), CAST(%(matched_in)s AS text[]))
-         WITH ORDINALITY AS new (stable_id, creator_id, post_id, matched_in, ordinality)
+                CAST(%(post_ids)s AS bigint[]), CAST(%(matched_in)s AS text[]),
+                CAST(%(other_post_ids)s AS text[]))
+         WITH ORDINALITY AS new (stable_id, creator_id, post_id, matched_in, other_post_ids, ordinality)
 """)
+
+ADD_POSTS = statement("""
+    UPDATE search_creators s
+    SET other_post_ids = s.other_post_ids || ARRAY(
+        SELECT id FROM unnest(given.ids) AS id
+        WHERE id IS DISTINCT FROM s.post_id AND id <> ALL (s.other_post_ids))
+    FROM (SELECT stable_id, array_agg(post_id) AS ids
+          FROM unnest(CAST(%(stable_ids)s AS text[]), CAST(%(post_ids)s AS bigint[]))
+               AS one (stable_id, post_id)
+          GROUP BY stable_id) given
+    WHERE s.job_id = %(search_id)s AND s.tenant_id = %(user_id)s AND s.platform = %(platform)s
+      AND s.stable_id = given.stable_id AND cardinality(s.other_post_ids) < %(most)s
+      AND NOT given.ids <@ (s.other_post_ids || s.post_id)
+""")
+"""Posts of creators that the search has already."""
 
 ADVANCE_RUN = statement("""
     WITH run AS (
@@ -285,6 +304,7 @@ class NewResults:
     creator_ids: Sequence[int]
     post_ids: Sequence[int | None]
     matched_in: Sequence[Sequence[str]]
+    other_post_ids: Sequence[Sequence[int]]
     now: datetime
     expires_at: datetime | None
 
@@ -300,9 +320,26 @@ async def insert_results(tx: Transaction, run: RunState, new: NewResults) -> Non
         creator_ids=list(new.creator_ids),
         post_ids=list(new.post_ids),
         matched_in=[",".join(fields) for fields in new.matched_in],
+        other_post_ids=[",".join(map(str, ids)) for ids in new.other_post_ids],
         now=new.now,
         expires_at=new.expires_at,
     )
+
+
+async def add_posts(
+    tx: Transaction, run: RunState, platform: Platform, posts: Sequence[tuple[str, int]]
+) -> None:
+    """Posts by stable id of their creator, whom the search has already."""
+    if posts:
+        await tx.run(
+            ADD_POSTS,
+            search_id=run.search_id,
+            user_id=run.user_id,
+            platform=platform.value,
+            stable_ids=[stable_id for stable_id, _ in posts],
+            post_ids=[post_id for _, post_id in posts],
+            most=MOST_POSTS,
+        )
 
 
 async def count_failure(

@@ -52,6 +52,7 @@ VALUES: Final = {
     "interval": "1 hour",
     "text[]": [],
     "integer[]": [],
+    "bigint[]": [],
     "bytea": b"x",
     "date": "2026-01-01",
     "timestamp without time zone": "2026-01-01 00:00:00",
