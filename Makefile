@@ -28,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup search test coverage check docs lock soak faults clean
+.PHONY: help setup search up test coverage check docs lock soak faults clean
 
 help: ## Print this help
 	@echo "Tastemaker. Say one of:"
@@ -44,6 +44,9 @@ setup: .venv/run.stamp ## Make .venv from the lock file
 search: .venv/run.stamp ## Run a whole influencer search: KEYWORDS, PLATFORM, TARGET, CAMPAIGN
 	@.venv/bin/tastemaker search $(KEYWORDS) --platform "$(PLATFORM)" --target "$(TARGET)" \
 	  $(if $(CAMPAIGN),--campaign "$(CAMPAIGN)")
+
+up: .venv/run.stamp ## Start the web application with all it needs: HOST, PORT
+	@.venv/bin/tastemaker up $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
 # With TASTEMAKER_CI set a skipped test is a failed test.
 FAST = $(IN_VENV) -m pytest -n $(JOBS) --dist worksteal -m "not slow" $(TESTS) \

@@ -11,8 +11,10 @@ from typing import Final
 
 from fastapi import FastAPI
 
+import tastemaker.accounts.pages
 import tastemaker.accounts.unsubscribe_api
 import tastemaker.campaigns.api
+import tastemaker.journeys.pages
 import tastemaker.searches.api
 import tastemaker.searches.exclusions.api
 import tastemaker.searches.profiles_api
@@ -27,7 +29,7 @@ from tastemaker.jobs.transports.qstash_callbacks import Deliveries
 from tastemaker.runtime import connected, equipped, installation_for, live_platforms, qstash_deliveries
 from tastemaker.sandbox.corpus import active_corpus
 from tastemaker.searches.installation import Installation, put_installation
-from tastemaker.web import health, qstash
+from tastemaker.web import health, pages, qstash
 from tastemaker.web.middleware import RequestMiddleware
 from tastemaker.web.problems import add_problems
 from tastemaker.web.qstash import put_deliveries
@@ -37,6 +39,9 @@ from tastemaker.web.services import Services, put_services
 OPENAPI: Final = "/api/v1/openapi.json"
 ROUTERS: Final = (
     health.router,
+    pages.router,
+    tastemaker.accounts.pages.router,
+    tastemaker.journeys.pages.router,
     tastemaker.accounts.unsubscribe_api.router,
     tastemaker.campaigns.api.router,
     tastemaker.searches.api.campaigns_router,

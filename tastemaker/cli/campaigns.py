@@ -14,13 +14,13 @@ from tastemaker.campaigns.queries import Campaign, list_campaigns
 from tastemaker.cli import screen, states
 from tastemaker.cli.groups import group
 from tastemaker.cli.listing import Listing, answer
-from tastemaker.cli.numbers import counted, moment
 from tastemaker.cli.options import After, Json, Limit, Yes, confirm_deletion
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.searches import SEARCHES_OF_CAMPAIGN
 from tastemaker.cli.session import Session, in_session, with_session
 from tastemaker.cli.states import search_document
 from tastemaker.cli.table import Column
+from tastemaker.core.display import counted, moment
 from tastemaker.db.transaction import Transaction, in_transaction, transaction
 from tastemaker.searches.maintenance import delete_campaign, erase_next_batch
 from tastemaker.searches.queries import list_searches

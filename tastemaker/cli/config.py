@@ -7,7 +7,6 @@ import typer
 from tastemaker.cli import screen
 from tastemaker.cli.groups import group
 from tastemaker.cli.listing import Listing, answer, show_table
-from tastemaker.cli.numbers import UNKNOWN, moment
 from tastemaker.cli.options import Json, Limit
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, with_session
@@ -21,6 +20,7 @@ from tastemaker.config_store.service import (
     set_value,
     unset_value,
 )
+from tastemaker.core.display import UNKNOWN, moment
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.transaction import transaction
 

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from tastemaker.cli import screen
 from tastemaker.cli.groups import group
-from tastemaker.cli.numbers import counted, size
 from tastemaker.cli.options import Json
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.sources import corpus_progress, prepared_corpus
+from tastemaker.core.display import counted, size
 from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings

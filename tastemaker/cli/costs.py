@@ -12,7 +12,6 @@ from tastemaker.accounts.service import get_current_user
 from tastemaker.cli import screen
 from tastemaker.cli.groups import group
 from tastemaker.cli.listing import answer, show_table
-from tastemaker.cli.numbers import UNKNOWN, moment
 from tastemaker.cli.options import Json, word_of
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, with_session
@@ -21,6 +20,7 @@ from tastemaker.config_store.declaration import ConfigKey
 from tastemaker.config_store.hot_reload import load_configuration
 from tastemaker.config_store.keys import INSTALLATION_BUDGET, USER_BUDGET
 from tastemaker.config_store.service import set_value
+from tastemaker.core.display import UNKNOWN, moment
 from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId, new_id
 from tastemaker.core.money import MICROS, dollars, parse_dollars

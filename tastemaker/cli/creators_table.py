@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from tastemaker.cli import screen
-from tastemaker.cli.numbers import UNKNOWN, counted, short
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.table import Column, fit, fits, table
+from tastemaker.core.display import UNKNOWN, counted, short
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings
 from tastemaker.db.enums import RunEndReason

@@ -16,11 +16,11 @@ from rich.text import Text
 from tastemaker.cli import screen
 from tastemaker.cli.groups import group
 from tastemaker.cli.listing import Listing, show_table
-from tastemaker.cli.numbers import UNKNOWN, counted, moment, seconds, size
 from tastemaker.cli.options import Json, Limit
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.table import Column
 from tastemaker.config_store.migrate import migrate_and_declare
+from tastemaker.core.display import UNKNOWN, counted, moment, seconds, size
 from tastemaker.core.errors import Conflict, DatabaseUnavailable, InvalidInput
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db import embedded

@@ -11,7 +11,6 @@ import typer
 from tastemaker.cli import screen
 from tastemaker.cli.groups import group
 from tastemaker.cli.listing import Listing, answer, show_table
-from tastemaker.cli.numbers import UNKNOWN, moment
 from tastemaker.cli.options import Json, word_of
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, with_session
@@ -19,6 +18,7 @@ from tastemaker.cli.streams import write
 from tastemaker.cli.table import Column
 from tastemaker.config_store.service import current_value
 from tastemaker.config_store.values import write_duration
+from tastemaker.core.display import UNKNOWN, moment
 from tastemaker.core.errors import AppError, Conflict, InvalidInput
 from tastemaker.core.ids import ExternalUserId, new_token
 from tastemaker.core.settings import get_settings

@@ -15,7 +15,6 @@ from tastemaker.cli import screen
 from tastemaker.cli.groups import group
 from tastemaker.cli.ledgers import put_back
 from tastemaker.cli.listing import Listing, show_facts, show_table
-from tastemaker.cli.numbers import counted, moment
 from tastemaker.cli.options import Cursor, Json, Limit, word_of
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.process import stop_signals
@@ -23,6 +22,7 @@ from tastemaker.cli.session import Session, in_session, with_session
 from tastemaker.cli.table import Column
 from tastemaker.config_store.hot_reload import load_configuration
 from tastemaker.config_store.keys import ENABLE_EVENT_REPLAY
+from tastemaker.core.display import counted, moment
 from tastemaker.core.errors import ExitCode, InvalidInput, NotFound
 from tastemaker.events.names import EventType, find_type
 from tastemaker.events.reading_queries import (

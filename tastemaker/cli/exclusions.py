@@ -9,11 +9,11 @@ import typer
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.cli.groups import group
 from tastemaker.cli.listing import Listing, answer
-from tastemaker.cli.numbers import UNKNOWN, counted, moment
 from tastemaker.cli.options import After, Json, Limit
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, in_session, with_session
 from tastemaker.cli.table import Column
+from tastemaker.core.display import UNKNOWN, counted, moment
 from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.core.ids import CampaignId
 from tastemaker.db.claims import SYSTEM

@@ -50,7 +50,9 @@ ABOUT = {
     "jobs": "Show, retry and cancel background jobs.",
     "schedules": "Show the schedules of background jobs, and run one now.",
     "work": "Run background jobs and searches until Ctrl-C.",
-    "serve": "Serve the HTTP interface until Ctrl-C.",
+    "serve": "Serve the web application and the API until Ctrl-C.",
+    "sign-in": "Print a link that signs a browser in.",
+    "up": "Start everything: database, worker, sandbox and web application, until Ctrl-C.",
     "doctor": "Check this machine and this installation, and give advice.",
     "version": "Print the version of Tastemaker, and of Python and the schema it needs.",
 }
@@ -66,10 +68,12 @@ _MODULES = {
     "users": ("keys",),
     "version": ("doctor",),
     "work": ("serve",),
+    "up": ("serve",),
+    "sign-in": ("serve",),
 }
 """The modules of `tastemaker.cli` that hold these commands; the others have one module of their own name."""
 
-_SINGLE = {"search", "results", "export", "profile", "work", "serve", "doctor", "version"}
+_SINGLE = {"search", "results", "export", "profile", "work", "serve", "up", "sign-in", "doctor", "version"}
 """Commands without commands below them."""
 
 _PLAIN: dict[str, Any] = {

@@ -9,12 +9,12 @@ from tastemaker.cli import screen
 from tastemaker.cli.groups import group
 from tastemaker.cli.ledgers import Ledger, put_back
 from tastemaker.cli.listing import Listing, answer
-from tastemaker.cli.numbers import UNKNOWN, counted, moment
 from tastemaker.cli.options import Json, Limit
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, with_session
 from tastemaker.cli.table import Column
 from tastemaker.config_store.values import write_duration
+from tastemaker.core.display import UNKNOWN, counted, moment
 from tastemaker.core.errors import Conflict, InvalidInput, NotFound
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.enums import JobStatus

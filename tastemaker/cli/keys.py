@@ -13,12 +13,12 @@ from tastemaker.accounts.service import get_current_user
 from tastemaker.cli import screen
 from tastemaker.cli.groups import group
 from tastemaker.cli.listing import Listing, answer
-from tastemaker.cli.numbers import UNKNOWN, moment
 from tastemaker.cli.options import Json, Limit, Yes, confirm_deletion, word_of
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, in_session, with_session
 from tastemaker.cli.table import Column
 from tastemaker.config_store.values import parse_duration
+from tastemaker.core.display import UNKNOWN, moment
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.enums import ApiScope

@@ -10,9 +10,9 @@ from typing import Any, Generic, TypeVar
 
 from tastemaker.cli import screen
 from tastemaker.cli.listing import Listing, answer
-from tastemaker.cli.numbers import counted
 from tastemaker.cli.options import word_of
 from tastemaker.cli.session import Session
+from tastemaker.core.display import counted
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.runtime import register_tasks

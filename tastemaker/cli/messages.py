@@ -14,11 +14,11 @@ from tastemaker.cli import screen
 from tastemaker.cli.groups import group
 from tastemaker.cli.ledgers import Ledger
 from tastemaker.cli.listing import Listing, show_facts
-from tastemaker.cli.numbers import UNKNOWN, counted, moment
 from tastemaker.cli.options import Json, Limit
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, with_session
 from tastemaker.cli.table import Column
+from tastemaker.core.display import UNKNOWN, counted, moment
 from tastemaker.core.errors import InvalidInput
 from tastemaker.db.enums import InboxStatus, OutboxStatus
 from tastemaker.inbox import queries as inbox_queries

@@ -8,7 +8,6 @@ from rich.text import Text
 
 from tastemaker.cli import screen
 from tastemaker.cli.groups import single
-from tastemaker.cli.numbers import UNKNOWN, counted, moment
 from tastemaker.cli.options import Json
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.providers import price
@@ -16,6 +15,7 @@ from tastemaker.cli.session import Session, in_session
 from tastemaker.cli.sources import prepared_corpus
 from tastemaker.config_store.hot_reload import load_configuration
 from tastemaker.config_store.values import parse_duration
+from tastemaker.core.display import UNKNOWN, counted, moment
 from tastemaker.providers.base import Creator
 from tastemaker.runtime import installation_for
 from tastemaker.searches.profiles import FoundProfile, WantedProfile, look_up_profile, want_profile

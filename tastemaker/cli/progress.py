@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.text import Text
 
 from tastemaker.cli import states
-from tastemaker.cli.numbers import seconds
 from tastemaker.cli.screen import notes
 from tastemaker.core.clock import monotonic, utc_now
+from tastemaker.core.display import seconds
 from tastemaker.core.ids import SearchId
 from tastemaker.searches.types import Search
 

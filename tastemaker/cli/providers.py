@@ -10,11 +10,11 @@ from rich.text import Text
 from tastemaker.cli import screen
 from tastemaker.cli.groups import group
 from tastemaker.cli.listing import Listing, show_table
-from tastemaker.cli.numbers import UNKNOWN, moment
 from tastemaker.cli.options import Json, Limit
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, with_session
 from tastemaker.cli.table import Column
+from tastemaker.core.display import UNKNOWN, moment
 from tastemaker.core.errors import NotFound
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings

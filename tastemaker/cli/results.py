@@ -16,11 +16,11 @@ from tastemaker.cli import creators_table as report
 from tastemaker.cli import screen
 from tastemaker.cli.csv_file import STANDARD_OUTPUT, free_names, refuse_unwritable, write_csv
 from tastemaker.cli.groups import single
-from tastemaker.cli.numbers import counted
 from tastemaker.cli.options import Json
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, in_session
 from tastemaker.cli.states import search_document, short_id
+from tastemaker.core.display import counted
 from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.ids import SearchId
 from tastemaker.db.transaction import Transaction, transaction

@@ -13,7 +13,6 @@ from tastemaker.campaigns.service import get_campaign
 from tastemaker.cli import creators_table as report
 from tastemaker.cli import screen, states
 from tastemaker.cli.csv_file import Written, free_names, write_csv
-from tastemaker.cli.numbers import counted
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.progress import progress
 from tastemaker.cli.search import Plan
@@ -27,6 +26,7 @@ from tastemaker.cli.sources import (
 )
 from tastemaker.cli.states import search_document
 from tastemaker.core.clock import utc_now
+from tastemaker.core.display import counted
 from tastemaker.core.errors import AppError, Conflict, ExitCode
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM

@@ -11,12 +11,12 @@ from tastemaker.cli import creators_table as report
 from tastemaker.cli import screen, states
 from tastemaker.cli.groups import group
 from tastemaker.cli.listing import Listing, answer, show_facts, show_table
-from tastemaker.cli.numbers import UNKNOWN, counted, moment
 from tastemaker.cli.options import Json, Limit
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, with_session
 from tastemaker.cli.table import Column
 from tastemaker.core.clock import utc_now
+from tastemaker.core.display import UNKNOWN, counted, moment
 from tastemaker.db.transaction import transaction
 from tastemaker.searches.queries import list_runs, list_searches
 from tastemaker.searches.types import Run, Search

@@ -130,9 +130,9 @@ def _schema_version(access: DatabaseUrls) -> str | None:
 
 
 def _migrate(admin_url: str, app_password: str | None) -> None:
-    from tastemaker.cli.numbers import counted, seconds
     from tastemaker.cli.screen import say
     from tastemaker.config_store.migrate import migrate_and_declare
+    from tastemaker.core.display import counted, seconds
 
     done = migrate_and_declare(admin_url, app_password=app_password)
     if done.applied:

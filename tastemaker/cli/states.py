@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from tastemaker.cli.numbers import counted, time_of_day
 from tastemaker.cli.plain_text import plain
+from tastemaker.core.display import counted, time_of_day
 from tastemaker.core.errors import ExitCode
 from tastemaker.searches.types import Outcome, Search, Status
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 
+from tastemaker.accounts import sessions
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.transaction import in_transaction
 from tastemaker.db.work_loop import prune_in_batches
@@ -31,6 +32,7 @@ PRUNED: Final[Mapping[str, Prune]] = {
     "inbox": inbox.prune,
     "calls": qstash_queries.prune_tokens,
     "answers": idempotency.prune,
+    "sessions": sessions.prune,
 }
 
 
@@ -47,7 +49,7 @@ async def check_event_lag(context: JobContext, _: Nothing) -> JobResult:
 
 @handles(PRUNE_MESSAGES)
 async def prune_messages(context: JobContext, _: Nothing) -> JobResult:
-    """The result says how many went: of the outbox, of the inbox, of used calls, of answers kept."""
+    """The result says how many rows of each kind were deleted."""
     return Done(
         {
             name: await prune_in_batches(context.database, prune, batch=BATCH, stopping=context.stopping)

@@ -9,6 +9,7 @@ import re
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tastemaker.core.ids import new_id
@@ -59,7 +60,7 @@ class RequestMiddleware:
         except Exception as error:
             if answering.has_begun:
                 raise
-            await unexpected(error)(scope, receive, answering)
+            await unexpected(error, Request(scope))(scope, receive, answering)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | int:
         """The whole body, or the status of the refusal."""

@@ -1,4 +1,4 @@
-"""Error responses as `application/problem+json` (RFC 9457): one sentence for the person who has to act.
+"""Error responses: `application/problem+json` (RFC 9457) for programs, pages for people; one sentence each.
 
 An unexpected error is a 500 with the id of the request. Its traceback is in the log, not in the response.
 """
@@ -20,6 +20,7 @@ from tastemaker.core.logging import get_logger
 from tastemaker.db.pool import NoConnectionFree
 from tastemaker.db.transaction import DATABASE_TROUBLE, is_full
 from tastemaker.events.context import current_cause
+from tastemaker.web.pages import SignInRequired, error_page, is_page, to_sign_in
 
 MEDIA_TYPE: Final = "application/problem+json"
 COME_AGAIN_SECONDS: Final = 2
@@ -74,13 +75,20 @@ def add_problems(app: FastAPI) -> None:
             app.add_exception_handler(trouble, _database_trouble)
 
 
-def unexpected(error: Exception) -> Response:
+def unexpected(error: Exception, request: Request) -> Response:
     """The answer to a fault of ours; its traceback is logged."""
-    log.error("request %s failed", current_cause().correlation_id, exc_info=error)
+    request_id = current_cause().correlation_id
+    log.error("request %s failed", request_id, exc_info=error)
+    if is_page(request):
+        return error_page(
+            request, 500, f"Something unexpected happened. The log has it as request {request_id}."
+        )
     return problem(500, "Something unexpected happened. The log has it under this request's id.")
 
 
-async def _expected(_request: Request, error: Exception) -> Response:
+async def _expected(request: Request, error: Exception) -> Response:
+    if isinstance(error, SignInRequired):
+        return to_sign_in(request)
     status = error.status if isinstance(error, AppError) else 500
     retry_after, detail = getattr(error, "retry_after", None), str(error)
     if isinstance(error, DatabaseUnavailable):
@@ -88,11 +96,17 @@ async def _expected(_request: Request, error: Exception) -> Response:
         log.warning("request %s: %s", current_cause().correlation_id, detail)
         if not isinstance(error, NoConnectionFree):
             detail = OUT_OF_REACH  # the reason names addresses, which are for the operator
+    if is_page(request):
+        return error_page(request, status, detail)
     return problem(status, detail, kind=_words(type(error).__name__), retry_after=retry_after)
 
 
-async def _unfit(_request: Request, error: Exception) -> Response:
+async def _unfit(request: Request, error: Exception) -> Response:
     """Which fields, and why; never what was sent."""
+    if is_page(request):
+        in_path = any(one["loc"][0] == "path" for one in error.errors())  # type: ignore[attr-defined]
+        sentence = "There is nothing here." if in_path else "This address or form cannot be understood."
+        return error_page(request, 404 if in_path else 422, sentence)
     found = error.errors() if isinstance(error, RequestValidationError) else []
     fields = [
         {"field": ".".join(str(part) for part in one["loc"])[:200], "why": str(one["msg"])[:200]}
@@ -102,24 +116,28 @@ async def _unfit(_request: Request, error: Exception) -> Response:
     return problem(422, detail, kind="invalid_input", more={"fields": fields})
 
 
-async def _of_the_framework(_request: Request, error: Exception) -> Response:
+async def _of_the_framework(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = {404: "There is nothing here.", 405: "This cannot be done here."}.get(status)
+    if is_page(request):
+        return error_page(request, status, detail or "The request was refused.")
     answer = problem(status, detail or HTTPStatus(status).description or "The request was refused.")
     if isinstance(error, HTTPException) and error.headers and "allow" in {n.lower() for n in error.headers}:
         answer.headers["Allow"] = error.headers["Allow"]
     return answer
 
 
-async def _database_trouble(_request: Request, error: Exception) -> Response:
+async def _database_trouble(request: Request, error: Exception) -> Response:
     """A statement that the database refused is a fault of ours; that it is away or full is not."""
+    if is_page(request) and (is_full(error) or _is_lost(error)):
+        return error_page(request, 503, OUT_OF_REACH)
     if is_full(error):
         detail = "The database has no space left; nothing was changed."
         return problem(503, detail, kind="database_full", retry_after=30)
     if _is_lost(error):
         kind = "database_unavailable"
         return problem(503, OUT_OF_REACH, kind=kind, retry_after=COME_AGAIN_SECONDS)
-    return unexpected(error)
+    return unexpected(error, request)
 
 
 def _is_lost(error: Exception) -> bool:

@@ -4,8 +4,8 @@ import pytest
 from rich.cells import cell_len
 
 from tastemaker.cli.creators_table import creators_table
-from tastemaker.cli.numbers import UNKNOWN
 from tastemaker.cli.plain_text import LRM
+from tastemaker.core.display import UNKNOWN
 from tastemaker.core.platforms import Platform
 from tastemaker.searches.results.queries import FoundCreator
 from tests.cli.made_up import found

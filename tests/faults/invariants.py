@@ -122,6 +122,7 @@ TENANTS: dict[str, LiteralString] = {
         "scraping_jobs", "scraping_runs", "scraping_results", "search_creators", "campaign_creators",
         "usage_charges",
         "provider_calls", "events", "background_jobs", "exclusions", "api_keys",
+        "browser_sessions",
     )
 }  # fmt: skip
 """I6: of each of these another tenant sees nothing."""

@@ -34,6 +34,7 @@ OF_A_TENANT: Final = {
     "provider_spending": "tenant_id",
     "provider_budgets": "tenant_id",
     "api_keys": "tenant_id",
+    "browser_sessions": "tenant_id",
     "idempotent_answers": "tenant_id",
     "email_unsubscriptions": "tenant_id",
 }
@@ -88,6 +89,7 @@ READ_BY_DEFINER_FUNCTIONS: Final = {
     "scraping_results": "created_at, creators, id, job_id, user_id",
     "scraping_jobs": "id, platform",
     "api_keys": "digest, expires_at, id, last_used_at, prefix, revoked_at, scopes, tenant_id",
+    "browser_sessions": "digest, expires_at, id, last_used_at, started_at, tenant_id",
 }
 
 REPORTS: Final = ("users", "searches", "provider_costs", "background_jobs", "catalog")
@@ -117,6 +119,7 @@ SPARSE: Final = {
     "events": "INSERT, SELECT, UPDATE (error, processed_at, processing_status, retry_count)",
     "event_keys": "INSERT, SELECT",
     "api_keys": "INSERT, SELECT, UPDATE (last_used_at, revoked_at)",
+    "browser_sessions": "DELETE, INSERT, SELECT, UPDATE (digest, expires_at, last_used_at, started_at)",
     "provider_samples": "DELETE, INSERT, SELECT",
     "inbox_messages": "DELETE, INSERT, SELECT, UPDATE (attempts, error, processed_at, status, tenant_id)",
 }

@@ -18,6 +18,8 @@ PUBLIC: Mapping[str, str] = {
     "GET /healthz": "a load balancer has no key; it tells whether the database answers",
     "GET /email/unsubscriptions/{token}": "a signed link in an e-mail; changes nothing",
     "POST /email/unsubscriptions/{token}": "the same, by one click of a mail program (RFC 8058)",
+    "GET /static/{name:path}": "style, script and icons are the same for everybody",
+    "GET /sign-in": "where nobody in particular is sent",
     "GET /api/v1/openapi.json": "the description of the interface is the same for everybody",
 }
 """`METHOD /path` → why anybody may call it. Short, and every line is a decision."""

@@ -33,6 +33,7 @@ TENANT_COLUMNS: Final = {
     "provider_spending": ("tenant_id",),
     "provider_budgets": ("tenant_id",),
     "api_keys": ("tenant_id",),
+    "browser_sessions": ("tenant_id",),
     "idempotent_answers": ("tenant_id",),
 }
 """A satellite of a user hangs on that user's row by its own `user_id`, one to one."""

@@ -18,6 +18,7 @@ REVIEWED_KEYS: Final = {
     "outbox_messages_pkey": "GENERATED ALWAYS: nobody chooses it",
     "uq_outbox_messages_dedupe_key": "only our code chooses keys, of the own user or a random id",
     "uq_api_keys_prefix": "48 bits of chance, drawn by our code",
+    "uq_browser_sessions_digest": "a digest of 256 bits of chance, drawn by our code",
     "inbox_messages_pkey": "GENERATED ALWAYS: nobody chooses it",
     "uq_inbox_messages_message_id": "written from verified webhooks only, whose senders choose the ids",
     "search_jobs_pkey": "text as specified; our code draws a random one",

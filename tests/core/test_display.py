@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tastemaker.cli.numbers import UNKNOWN, counted, moment, seconds, short, size, time_of_day
+from tastemaker.core.display import UNKNOWN, ago, counted, moment, percent, seconds, short, size, time_of_day
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,8 @@ from tastemaker.cli.numbers import UNKNOWN, counted, moment, seconds, short, siz
         (1_000, "1K"),
         (1_234, "1.2K"),
         (9_999, "9.9K"),
-        (12_345, "12K"),
+        (12_345, "12.3K"),
+        (123_456, "123K"),
         (999_999, "999K"),
         (1_000_000, "1M"),
         (1_299_999, "1.2M"),
@@ -51,3 +52,24 @@ def test_durations_and_sizes() -> None:
         "76 MB",
         "5.5 GB",
     ]
+
+
+@pytest.mark.parametrize(
+    ("passed", "shown"),
+    [
+        (timedelta(seconds=-5), "just now"),
+        (timedelta(seconds=59), "just now"),
+        (timedelta(minutes=5), "5 min ago"),
+        (timedelta(hours=23, minutes=59), "23 h ago"),
+        (timedelta(days=29), "29 d ago"),
+        (timedelta(days=70), "2 mo ago"),
+        (timedelta(days=800), "2 y ago"),
+    ],
+)
+def test_ages_have_one_unit(passed: timedelta, shown: str) -> None:
+    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    assert ago(now - passed, now=now) == shown
+
+
+def test_unknown_is_a_dash() -> None:
+    assert [ago(None, now=datetime.now(UTC)), percent(None), percent(0.0411)] == [UNKNOWN, UNKNOWN, "4.1 %"]
