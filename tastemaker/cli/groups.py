@@ -151,7 +151,7 @@ def show_help(context: typer.Context) -> None:
 def _load(name: str) -> Any:  # noqa: ANN401 - a command of Typer's own kind
     if name in _SINGLE:
         module = import_module(f"tastemaker.cli.{_MODULES.get(name, (name,))[0]}")
-        command = typer.main.get_command(getattr(module, f"{name}_app"))
+        command = typer.main.get_command(getattr(module, f"{name.replace('-', '_')}_app"))
         command.name = name
         return command
     app = group(name)

@@ -91,6 +91,8 @@ def is_partial(request: Request) -> bool:
 def is_page(request: Request) -> bool:
     """The request is for a person in a browser, not for a program."""
     path = request.url.path
+    if "text/html" not in request.headers.get("accept", "") and not is_partial(request):
+        return False
     return not path.startswith(NO_PAGES) or path == "/api/docs"
 
 

@@ -104,7 +104,9 @@ async def _expected(request: Request, error: Exception) -> Response:
 async def _unfit(request: Request, error: Exception) -> Response:
     """Which fields, and why; never what was sent."""
     if is_page(request):
-        in_path = any(one["loc"][0] == "path" for one in error.errors())  # type: ignore[attr-defined]
+        in_path = isinstance(error, RequestValidationError) and any(
+            one["loc"][0] == "path" for one in error.errors()
+        )
         sentence = "There is nothing here." if in_path else "This address or form cannot be understood."
         return error_page(request, 404 if in_path else 422, sentence)
     found = error.errors() if isinstance(error, RequestValidationError) else []

@@ -50,6 +50,7 @@ ALLOWED: Final = {
     ("tastemaker/jobs/claim_queries.py", "background_jobs"): "the same",
     ("tastemaker/jobs/transports/", ""): "deliveries serve everybody, by the system's claim",
     ("tastemaker/web/idempotency.py", "idempotent_answers"): "old answers go, whose ever they were",
+    ("tastemaker/accounts/session_queries.py", "browser_sessions"): "expired ones are deleted for everybody",
     ("tastemaker/outbox/queries.py", "outbox_messages"): "the relay serves everybody, by the system's claim",
     ("tastemaker/jobs/", "background_jobs"): "the queue serves everybody, by the system's claim",
     ("tastemaker/billing/queries.py", ""): "periods, trials and counters of all users, by the system's claim",
