@@ -51,7 +51,7 @@ async def up(session: Session, *, host: Host = "127.0.0.1", port: Port = 8000, a
     corpus = prepared_corpus(settings)
     with stop_signals(stopping):
         async with (
-            open_services(settings, session.access) as services,
+            open_services(settings, session.access, stopping=stopping) as services,
             open_deliveries(services, settings, stopping=stopping) as deliveries,
             equipped(session.database, settings, corpus=corpus) as equipment,
             serving(create_app(services, deliveries), host=host, port=port, stopping=stopping) as url,

@@ -24,7 +24,7 @@ SEARCH_FUNCTIONS: Final = {
 }
 """They bypass row-level security and check the claim themselves; tests/db/isolation attacks each of them."""
 
-KEY_FUNCTIONS: Final = ("find_api_key(wanted_prefix text)",)
+KEY_FUNCTIONS: Final = ("find_api_key(wanted_prefix text)", "find_browser_session(wanted_digest bytea)")
 """Called before the caller is known; the result is useful only to a caller who knows the rest of the key."""
 
 CLAIMING: Final = "claim_tenant(claims text)"

@@ -53,7 +53,6 @@ VALUES: Final = {
     "text[]": [],
     "integer[]": [],
     "bigint[]": [],
-    "bytea": b"x",
     "date": "2026-01-01",
     "timestamp without time zone": "2026-01-01 00:00:00",
     "timestamp with time zone": "2026-01-01 00:00:00+00",
@@ -136,6 +135,8 @@ def _value(column: Row, marked: str) -> object:
         if words:
             return words[0]
         return marked if column["length"] <= 0 else marked[: column["length"]]
+    if column["type"] == "bytea":
+        return marked.encode()
     if column["type"] == "boolean":
         return column["rules"] == f"CHECK ({column['name']})"  # nobody is an administrator
     if column["type"] == "jsonb" and "array" in words:

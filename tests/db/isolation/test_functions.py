@@ -16,6 +16,7 @@ from tests.db.isolation.test_crossing import CLAIMS, claiming
 ARGUMENTS: Final[dict[str, Sequence[object]]] = {
     "text": ["%", "", "alice", ALICE, "' OR 1=1 --", "\\"],
     "character varying": ["%", ALICE],
+    "bytea": [b"", ALICE.encode()],
     "text[]": [[ALICE], ["%"]],
     "integer": [1000, 0, -1],
     "bigint": [1000, 0, -1],

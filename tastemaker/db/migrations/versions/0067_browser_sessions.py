@@ -10,8 +10,8 @@ table.
 
 from alembic import op
 
-revision = "0065"
-down_revision = "0064"
+revision = "0067"
+down_revision = "0066"
 branch_labels = None
 depends_on = None
 
@@ -37,6 +37,8 @@ COMMENT ON COLUMN browser_sessions.started_at IS 'When the link was used; NULL u
 COMMENT ON COLUMN browser_sessions.last_used_at IS 'The last request of the browser, to the minute.';
 COMMENT ON COLUMN browser_sessions.expires_at IS 'The link, then the session, is refused from this time on.';
 
+CREATE TRIGGER refuse_move_by_tenant AFTER UPDATE ON browser_sessions FOR EACH ROW
+    WHEN (OLD.tenant_id IS DISTINCT FROM NEW.tenant_id) EXECUTE FUNCTION refuse_change_by_tenant();
 ALTER TABLE browser_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE browser_sessions FORCE ROW LEVEL SECURITY;
 CREATE POLICY system ON browser_sessions TO tastemaker_owner
