@@ -54,7 +54,8 @@ INSERT = statement(
 )
 
 SELECT = """
-    SELECT c.id, c.name, c.description, c.search_type, c.status, c.created_at,
+    SELECT c.id, left(c.name, 200) AS name, left(c.description, 2000) AS description,
+           c.search_type, c.status, c.created_at,
            count(j.id) AS searches, coalesce(sum(j.processed_results), 0) AS creators
     FROM campaigns c LEFT JOIN scraping_jobs j ON j.campaign_id = c.id AND j.user_id = c.user_id
     WHERE c.user_id = %(user_id)s AND c.deleting_since IS NULL {condition}
@@ -64,17 +65,17 @@ SELECT = """
 """
 
 FIND_BY_ID = statement(
-    SELECT.format(condition="AND c.id = %(campaign_id)s"), Campaign, not_null="searches creators"
+    SELECT.format(condition="AND c.id = %(campaign_id)s"), Campaign, not_null="name searches creators"
 )
 FIND_BY_NAME = statement(
     SELECT.format(condition="AND c.name = %(name)s AND c.status <> 'archived'"),
     Campaign,
-    not_null="searches creators",
+    not_null="name searches creators",
 )
 FIND_BY_PREFIX = statement(
     SELECT.format(condition="AND c.id::text LIKE %(prefix)s || '%%'"),
     Campaign,
-    not_null="searches creators",
+    not_null="name searches creators",
 )
 LIST = statement(
     SELECT.format(
@@ -84,7 +85,7 @@ LIST = statement(
                                              'ffffffff-ffff-ffff-ffff-ffffffffffff'))"""
     ),
     Campaign,
-    not_null="searches creators",
+    not_null="name searches creators",
 )
 
 LOCK = statement(

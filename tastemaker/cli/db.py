@@ -24,7 +24,13 @@ from tastemaker.core.display import UNKNOWN, counted, moment, seconds, size
 from tastemaker.core.errors import Conflict, DatabaseUnavailable, InvalidInput
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db import embedded
-from tastemaker.db.access import DatabaseUrls, RoleWithoutRights, database_access, find_schema_version
+from tastemaker.db.access import (
+    DatabaseUrls,
+    RoleWithoutRights,
+    database_access,
+    find_schema_version,
+    schema_refusal,
+)
 from tastemaker.db.migrate import HEAD, MigrationStep
 from tastemaker.db.migrate import history as steps_of
 from tastemaker.ops.load_queries import StatementStatistics, TableSize, list_sizes, list_statements
@@ -113,6 +119,8 @@ def status(*, as_json: Json = False) -> None:
         screen.write_json(facts)
         return
     for name, value in facts.items():
+        if (name, value) == ("refusal", None):
+            continue
         shown = _words(name, value)
         screen.show(Text.assemble((f"{TITLES.get(name, name.capitalize()):<12}", "dim"), shown), wraps=False)
 
@@ -249,15 +257,17 @@ def _embedded_settings() -> Settings:
 
 def _embedded_facts(settings: Settings) -> dict[str, object]:
     now = embedded.status(settings.home)
-    schema = None
+    schema = refusal = None
     if now.state == "running":
         with database_access(settings) as access, suppress(psycopg.OperationalError, RoleWithoutRights):
             schema = find_schema_version(access.app_url)
+            refusal = schema_refusal(schema, access)
     return {
         "database": "embedded",
         "state": now.state,
         "postgresql": now.version,
         "schema": schema,
+        "refusal": refusal,
         "kept": now.kept,
         "users": now.users,
         "pid": now.pid,
@@ -276,15 +286,26 @@ def _external_facts(settings: Settings) -> dict[str, object]:
         except psycopg.OperationalError as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise DatabaseUnavailable(f"PostgreSQL does not let us in: {lines[-1]}") from None
-        schema = find_schema_version(access.app_url)
+        schema = _external_version(access)
     return {
         "database": "DATABASE_URL",
         "state": "running",
         "postgresql": f"{version // 10_000}.{version % 10_000}",
         "schema": schema,
+        "refusal": schema_refusal(schema, access),
         "url": without_password(access.app_url),
         "name": name,
     }
+
+
+def _external_version(access: DatabaseUrls) -> str | None:
+    """None also where the application's role waits for the administrator to give it its rights."""
+    try:
+        return find_schema_version(access.app_url)
+    except RoleWithoutRights:
+        if access.admin_url is None:
+            raise
+        return None
 
 
 def _words(name: str, value: object) -> str:

@@ -25,6 +25,7 @@ from tastemaker.db.access import (
     database_access,
     find_schema_version,
     needed_version,
+    schema_refusal,
 )
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.pool import Database
@@ -85,21 +86,11 @@ def at_head() -> Iterator[tuple[Settings, DatabaseUrls]]:
 
 def ensure_head(access: DatabaseUrls) -> None:
     """Migrate where the schema is behind and the administrator is known; else say what to do."""
-    version, head = _schema_version(access), needed_version()
-    if version == head:
-        return
-    if version is not None and version > head:
-        raise DatabaseUnavailable(
-            f"The database is at step {version} of its history; this program knows {head} as the last. "
-            "Install a newer Tastemaker."
-        )
-    if access.admin_url is None:
-        have = f"is at step {version}" if version else "has no schema yet"
-        raise DatabaseUnavailable(
-            f"The database {have}, this program needs step {head}. Set DATABASE_ADMIN_URL and run "
-            "`tastemaker db migrate`."
-        )
-    _migrate(access.admin_url, access.app_password)
+    version = _schema_version(access)
+    if refusal := schema_refusal(version, access):
+        raise DatabaseUnavailable(refusal)
+    if version != needed_version() and access.admin_url is not None:
+        _migrate(access.admin_url, access.app_password)
 
 
 async def open_session(

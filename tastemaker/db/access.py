@@ -60,6 +60,23 @@ def needed_version() -> str:
     return max(path.stem[:4] for path in Path(migrations.__path__[0], "versions").glob("[0-9]*.py"))
 
 
+def schema_refusal(version: str | None, access: DatabaseUrls) -> str | None:
+    """Why no command works on the schema as it is; None where it is this program's or can be migrated."""
+    head = needed_version()
+    if version is not None and version > head:
+        return (
+            f"The database is at step {version} of its history; this program knows {head} as the last. "
+            "Install a newer Tastemaker."
+        )
+    if version != head and access.admin_url is None:
+        have = f"is at step {version}" if version else "has no schema yet"
+        return (
+            f"The database {have}, this program needs step {head}. Set DATABASE_ADMIN_URL and run "
+            "`tastemaker db migrate`."
+        )
+    return None
+
+
 def find_schema_version(url: str) -> str | None:
     """None before the first migration.
 

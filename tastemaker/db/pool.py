@@ -18,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import DatabaseUnavailable
+from tastemaker.core.logging import limit_log
 from tastemaker.db.listening import Listener
 from tastemaker.db.profiles import LOCAL, PoolProfile
 from tastemaker.db.reasons import reason_of
@@ -128,6 +129,8 @@ async def lend(database: Database) -> AsyncIterator[Connection]:
 
 
 def _make_pool(url: str, profile: PoolProfile) -> Pool:
+    limit_log("psycopg")
+    limit_log("psycopg.pool")
     return AsyncConnectionPool(
         url,
         min_size=profile.min_size,

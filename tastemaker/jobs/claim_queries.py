@@ -185,13 +185,14 @@ PARK = statement(
     UPDATE background_jobs job SET waits_for = 'worker'
     FROM (SELECT id, job_type FROM background_jobs
           WHERE status = 'pending' AND waits_for IS NULL
-          ORDER BY priority, scheduled_for, id LIMIT {MOST_MOVED}
-          FOR UPDATE SKIP LOCKED) first
+          ORDER BY priority, scheduled_for, id LIMIT {MOST_MOVED}) first
     WHERE job.id = first.id AND first.job_type <> ALL(%(known)s)
+      AND job.status = 'pending' AND job.waits_for IS NULL
     RETURNING job.job_type
 """,  # noqa: S608 - of this module's own words
     str,
 )
+"""Locks only what it parks: a claim beside it passes over nothing that is ready."""
 
 UNPARK = statement(
     """
@@ -276,9 +277,10 @@ async def promote(tx: Transaction) -> None:
 
 
 async def park(tx: Transaction, known: Collection[str]) -> list[str]:
-    """Set aside what stands in front and is of a type that nobody here knows, and take back what is known.
-
-    The types that were set aside, one name for each job.
-    """
-    await tx.run(UNPARK, known=list(known))
+    """Set aside what stands in front and is of a type that nobody here knows: its types, one for each job."""
     return await tx.many(PARK, known=list(known))
+
+
+async def unpark(tx: Transaction, known: Collection[str]) -> None:
+    """Take back what is known here."""
+    await tx.run(UNPARK, known=list(known))

@@ -31,7 +31,7 @@ MAINTAIN_SECONDS: Final = 0.2
 """How precisely a job starts at its time."""
 
 PARK_SECONDS: Final = 5.0
-"""How often jobs of unknown types are parked: until then they stay in front of the others."""
+"""How often a worker in a long queue looks for unknown types in front of it; with an empty one, always."""
 
 BATCH: Final = 5000
 
@@ -49,8 +49,7 @@ async def maintain(database: Database, state: WorkerState) -> None:
     async def work(tx: Transaction) -> None:
         await _rescue(tx, state)
         await claim_queries.promote(tx)
-        if state.settings.only is None and monotonic() >= state.parks_next:
-            state.parks_next = monotonic() + PARK_SECONDS
+        if state.settings.only is None:
             await _park(tx, state)
 
     await in_transaction(database, SYSTEM, work)
@@ -68,7 +67,12 @@ async def _rescue(tx: Transaction, state: WorkerState) -> None:
 
 
 async def _park(tx: Transaction, state: WorkerState) -> None:
-    parked = await claim_queries.park(tx, {*state.handlers, *registered_types()})
+    known = {*state.handlers, *registered_types()}
+    is_due = monotonic() >= state.parks_next
+    if is_due:
+        state.parks_next = monotonic() + PARK_SECONDS
+        await claim_queries.unpark(tx, known)
+    parked = await claim_queries.park(tx, known) if is_due or not state.is_crowded else []
     for job_type, count in Counter(parked).items():
         log.warning(
             "%d jobs of the unknown type %r are set aside for a worker that knows it", count, job_type

@@ -150,8 +150,8 @@ PROGRESS = statement("""
 """)
 
 _COLUMNS = """id, job_type, status, priority, attempt, retry_count, max_retries, progress, scheduled_for,
-           waits_for, started_at, completed_at, failed_at, created_at, error, tenant_id, correlation_id,
-           worker, payload, result"""
+           waits_for, started_at, completed_at, failed_at, created_at, left(error, 2000) AS error,
+           tenant_id, correlation_id, worker, payload, result"""
 
 LIST = statement(
     f"""

@@ -23,6 +23,7 @@ from tastemaker.db.access import (
     database_access,
     find_schema_version,
     needed_version,
+    schema_refusal,
 )
 from tastemaker.mail.mailer import mailer_of
 from tastemaker.mail.transports import FolderTransport, SmtpTransport
@@ -110,7 +111,7 @@ def _open_database(access: DatabaseUrls) -> Iterator[Check]:
             yield Check("Database", State.FAIL, reason, "Check DATABASE_URL.")
             return
         version = None
-    schema = _schema(version, can_migrate=access.admin_url is not None)
+    schema = _schema(version, access)
     if version is None or schema.state is State.FAIL:
         yield Check("Database", State.OK, where)
         yield schema
@@ -125,20 +126,19 @@ def _open_database(access: DatabaseUrls) -> Iterator[Check]:
     yield from _facts(facts)
 
 
-def _schema(version: str | None, *, can_migrate: bool) -> Check:
+def _schema(version: str | None, access: DatabaseUrls) -> Check:
     head = needed_version()
     if version == head:
         return Check("Schema", State.OK, f"at step {head}")
     if version is not None and version > head:
-        return Check(
-            "Schema", State.FAIL, f"at step {version}, newer than {head}", "Install a newer Tastemaker."
-        )
-    found = f"at step {version} of {head}" if version else "not there yet"
-    if can_migrate:
-        return Check(
-            "Schema", State.WARN, found, "The next command migrates it; so does `tastemaker db migrate`."
-        )
-    return Check("Schema", State.FAIL, found, "Set DATABASE_ADMIN_URL and run `tastemaker db migrate`.")
+        found = f"at step {version}, newer than {head}"
+    else:
+        found = f"at step {version} of {head}" if version else "not there yet"
+    if refusal := schema_refusal(version, access):
+        return Check("Schema", State.FAIL, found, refusal)
+    return Check(
+        "Schema", State.WARN, found, "The next command migrates it; so does `tastemaker db migrate`."
+    )
 
 
 def _server(facts: DatabaseFacts, where: str) -> Check:

@@ -70,8 +70,10 @@ FIND_SEARCH_JOB = statement(
 
 LIST_SEARCH_RESULTS = composed(
     """
-    SELECT id, profile_id, username, display_name, platform, profile_url, post_url, post_description,
-           avatar_url, followers, is_verified, email, bio, created_at
+    SELECT id, profile_id, username, left(display_name, 1000) AS display_name, platform,
+           left(profile_url, 2000) AS profile_url, left(post_url, 2000) AS post_url,
+           left(post_description, 50000) AS post_description, left(avatar_url, 2000) AS avatar_url, followers,
+           is_verified, left(email, 320) AS email, left(bio, 20000) AS bio, created_at
     FROM search_results
     WHERE tenant_id = %(user_id)s AND job_id = %(job_id)s {filters}
     ORDER BY created_at, id

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tastemaker.core.errors import ExitCode
 from tests.cli.conftest import CommandLine
 
 SYSTEM = 'SET request.jwt.claims = \'{"role": "tastemaker_system"}\''
@@ -47,6 +48,51 @@ def test_a_damaged_database_fails(
     assert told.status == 1
     assert any(line.startswith("fail") and name in line and found in line for line in told.out.splitlines())
     assert check(cli("doctor", "--json").document, name)["advice"]
+
+
+BEHIND = "UPDATE alembic_version SET version_num = '0030'"
+NEWER = "UPDATE alembic_version SET version_num = '9999'"
+
+
+@pytest.mark.parametrize(
+    ("damage", "login", "refuses"),
+    [
+        (None, None, False),
+        (BEHIND, None, False),
+        (NEWER, None, True),
+        (BEHIND, "tastemaker_app", True),
+        (NEWER, "tastemaker_app", True),
+        ("DROP TABLE alembic_version", "tastemaker_app", True),
+        ("REVOKE SELECT ON alembic_version FROM tastemaker_app", "tastemaker_app", True),
+        ("ALTER ROLE tastemaker_app NOLOGIN", "tastemaker_app", True),
+        (None, "somebody", True),
+    ],
+)
+def test_doctor_status_and_every_command_refuse_the_same(
+    damage: str | None,
+    login: str | None,
+    refuses: bool,  # noqa: FBT001 - a row of the table above
+    cli: CommandLine,
+    admin_url: str,
+    app_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`login`: who DATABASE_URL names, without an administrator beside it."""
+    if login:
+        monkeypatch.delenv("DATABASE_ADMIN_URL", raising=False)
+        monkeypatch.setenv("DATABASE_URL", app_url.replace("tastemaker_app", login))
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        if damage:
+            connection.execute(damage)  # type: ignore[arg-type]  # psycopg wants literals, these are parameters
+        try:
+            document, status = cli("doctor", "--json").document, cli("db", "status", "--json")
+            failed = {one["name"] for one in document["checks"] if one["state"] == "fail"}
+            assert bool(failed & {"Database", "Schema"}) is refuses
+            assert (status.status != 0 or status.document["refusal"] is not None) is refuses
+            if refuses or damage is None:
+                assert (cli("campaigns", "list").status == ExitCode.DATABASE) is refuses
+        finally:
+            connection.execute("ALTER ROLE tastemaker_app LOGIN")
 
 
 def test_a_schema_that_is_behind_is_a_warning_and_stays_behind(cli: CommandLine, admin_url: str) -> None:

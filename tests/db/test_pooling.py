@@ -1,6 +1,7 @@
 """Connections: how many, for how long, under which limits, and in UTC wherever the client thinks it is."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -121,6 +122,20 @@ def test_the_way_past_a_pooler(admin_url: str, monkeypatch: pytest.MonkeyPatch) 
 async def test_listening_goes_past_the_pooler(app_url: str) -> None:
     async with open_database(app_url, direct_url="postgresql://direct.example.com/x") as database:
         assert database.url == "postgresql://direct.example.com/x"
+
+
+async def test_a_pool_without_its_server_does_not_flood_the_log(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In every process that opens a database, whoever set up its logging."""
+    library = logging.getLogger("psycopg.pool")
+    for number in range(100):
+        library.warning("error connecting in %r: attempt %d", "a pool of this test", number)
+    library.warning("something else")
+    assert [record.message for record in caplog.records if record.name == library.name] == [
+        "error connecting in 'a pool of this test': attempt 0",
+        "something else",
+    ]
 
 
 async def test_who_waits_too_long_is_told_so(app_url: str) -> None:

@@ -175,10 +175,25 @@ async def test_a_type_that_nobody_here_knows_is_set_aside_for_who_does(database:
     await work_off(database, {"of_tomorrow": Registered(tomorrow, handle)}, "completed", 3)
 
 
+async def test_a_type_that_nobody_knows_is_set_aside_at_once(database: Database) -> None:
+    async def handle(_: JobContext, __: Note) -> JobResult:
+        return Done()
+
+    async with working(database, handle):
+        await publish_words(database, ["known"])
+        await until(database, "completed", 1)
+        async with transaction(database, SYSTEM) as tx:
+            await publish(tx, JobType(name="of_tomorrow", payload=Note), Note(word="a"))
+        async with asyncio.timeout(2):
+            while "worker" not in await column(database, "waits_for"):
+                await asyncio.sleep(0.02)
+
+
 async def test_a_type_that_another_worker_runs_is_not_set_aside(database: Database) -> None:
     async with transaction(database, SYSTEM) as tx:
         await publish(tx, PRUNE_JOBS, Nothing())
         assert await claim_queries.park(tx, {"note"}) == ["prune_jobs"]
+        await claim_queries.unpark(tx, {"note", "prune_jobs"})
         assert await claim_queries.park(tx, {"note", "prune_jobs"}) == []
     assert await column(database, "waits_for") == [None]
 

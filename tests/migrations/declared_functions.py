@@ -146,6 +146,9 @@ LIMITED: Final = {
     ("creators", "bio"): ("(length(new.bio) > 20000)", "20000 characters"),
     ("posts", "text"): ("(length(new.text) > 50000)", "50000 characters"),
     ("posts", "description"): ("(length(new.description) > 50000)", "50000 characters"),
+    ("search_results", "bio"): ("(length(new.bio) > 20000)", "20000 characters"),
+    ("search_results", "post_description"): ("(length(new.post_description) > 50000)", "50000 characters"),
+    ("search_results", "raw_data"): ("(octet_length((new.raw_data)::text) > 262144)", "256 kB"),
     ("scraping_jobs", "keywords"): (
         """(new.keywords @? '$[*]?(@ like_regex "^.{201}" flag "s")'::jsonpath)""",
         "200 characters each",

@@ -183,7 +183,7 @@ def _of_tenants() -> Iterator[str]:
     for table, column in OF_A_TENANT.items():
         own = f"(({column} = (SELECT app_tenant())) OR {SYSTEM})"
         yield _policy(table, "tenant ALL TO {app}", own, own)
-        seen = own if table in (*METERED, "user_subscriptions") else SYSTEM
+        seen = own if table in (*METERED, "user_subscriptions", "campaigns") else SYSTEM
         yield _policy(table, "system ALL TO {owner}", seen, own if table in METERED else SYSTEM)
 
 

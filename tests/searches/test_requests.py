@@ -1,8 +1,11 @@
+import json
+
 import pytest
 
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.types import MAX_TARGET, make_request
+from tastemaker.searches.queries import search_params
+from tastemaker.searches.types import MAX_KEYWORDS, MAX_TARGET, make_request
 
 
 def request_of(*keywords: str, target: int = 10, region: str | None = None) -> tuple[str, ...]:
@@ -51,3 +54,12 @@ def test_a_platform_is_understood_in_any_case_and_named_in_one() -> None:
     ]
     with pytest.raises(InvalidInput, match="tiktok, instagram, youtube, all"):
         Platform.parse("myspace")
+
+
+def test_the_largest_search_fits_its_row() -> None:
+    """A trigger refuses more than 64 kB, as PostgreSQL writes it, without a sentence."""
+    for letter in ("🍵", '"', "\\"):
+        longest = [f"{number:02}" + letter * 198 for number in range(MAX_KEYWORDS)]
+        request = make_request(platform=Platform.YOUTUBE, keywords=longest, target=10)
+        stored = json.dumps(json.loads(search_params(request, "youtube_data_api")), ensure_ascii=False)
+        assert len(stored.encode()) < 64 * 1024

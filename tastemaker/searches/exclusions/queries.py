@@ -87,7 +87,7 @@ REMOVE_BY_ID = statement(
 
 LIST = composed(
     """
-    SELECT id, campaign_id, platform, kind, value, note, created_at FROM exclusions
+    SELECT id, campaign_id, platform, kind, value, left(note, 5000) AS note, created_at FROM exclusions
     WHERE tenant_id = %(user_id)s {filters}
     ORDER BY created_at DESC, id DESC
     LIMIT %(limit)s

@@ -22,6 +22,9 @@ LIMITS: Final = [
     ("creators", "bio", "x" * LONGEST_BIO),
     ("posts", "text", "x" * LONGEST_TEXT),
     ("posts", "description", "x" * LONGEST_TEXT),
+    ("search_results", "bio", "x" * LONGEST_BIO),
+    ("search_results", "post_description", "x" * LONGEST_TEXT),
+    ("search_results", "raw_data", Jsonb({"x": "y" * 262_135})),
     ("scraping_jobs", "keywords", Jsonb(["tea", "x" * 200])),
     ("scraping_jobs", "search_params", Jsonb({"x": "y" * 65_527})),
 ]

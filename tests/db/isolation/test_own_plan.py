@@ -98,11 +98,29 @@ def test_only_the_owners_functions_count(app: Connection, owner: Connection) -> 
         app.execute("SELECT set_config('request.jwt.claims', %s, true)", (BOBS,))
         assert app.execute(charge, (BOB,)).fetchone() == (2,)
         assert app.execute(charge, (BOB,)).fetchone() == (0,), "once in a period"
-        assert app.execute("SELECT give_campaign_back(%s)", (BOB,)).fetchone() == (True,)
         now = app.execute(usage, (BOB,)).fetchone()
         assert now is not None
         assert before[BOB] is not None
-        assert now == (max(0, before[BOB][0] - 1), before[BOB][1] + 2)
+        assert now == (before[BOB][0], before[BOB][1] + 2)
         for call in (charge, "SELECT give_campaign_back(%s)", "SELECT take_campaign(%s)"):
             assert app.execute(call, (ALICE,)).fetchone() in ((0,), (False,)), "and for nobody else"
     assert owner.execute(usage, (ALICE,)).fetchone() == before[ALICE]
+
+
+def test_no_tenant_gives_back_a_campaign_that_still_counts(app: Connection, owner: Connection) -> None:
+    usage = "SELECT usage_campaigns_current FROM user_usage WHERE tenant_id = %s"
+    with owner.transaction(force_rollback=True):
+        owner.execute(
+            "UPDATE campaigns SET status = 'active', deleting_since = NULL WHERE user_id = %s", (BOB,)
+        )
+        owner.execute("UPDATE user_usage SET usage_campaigns_current = 3 WHERE tenant_id = %s", (BOB,))
+        (counted,) = owner.execute(
+            "SELECT count(*) FROM campaigns WHERE user_id = %s", (BOB,)
+        ).fetchone() or (0,)
+        assert 1 <= counted < 3
+        for left in (2, *[counted] * 3):
+            owner.execute("SET LOCAL ROLE tastemaker_app")
+            owner.execute("SELECT set_config('request.jwt.claims', %s, true)", (BOBS,))
+            assert owner.execute("SELECT give_campaign_back(%s)", (BOB,)).fetchone() == (True,)
+            owner.execute("RESET ROLE")
+            assert owner.execute(usage, (BOB,)).fetchone() == (max(left, counted),)
