@@ -70,9 +70,13 @@ def is_letter(character: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A keyword as it is looked for: its words, all of them written together, and that as two whole words."""
+    """A keyword as it is looked for: its words, all of them written together, and that as two whole words.
+
+    `alone`: the words that match as whole words only, as `whole` looks for them.
+    """
 
     inside: Sequence[str]
+    alone: Sequence[str]
     whole: re.Pattern[str] | None
     together: str
     apart: re.Pattern[str]
@@ -91,6 +95,16 @@ class Term:
             return True
         return bool(self.together) and (self.together in text or self.apart.search(text) is not None)
 
+    def spans_in(self, text: str) -> list[tuple[int, int]]:
+        """Where the keyword stands in one text: starts and ends, in order and apart. Empty: it does not."""
+        folded, places = _placed(text)
+        spans = [_occurrences(re.escape(word), folded) for word in self.inside]
+        spans += [_occurrences(f"{_BEFORE}{re.escape(word)}{_AFTER}", folded) for word in self.alone]
+        if not spans or not all(spans):
+            spans = [_occurrences(re.escape(self.together), folded)] if self.together else []
+            spans += [[match.span() for match in self.apart.finditer(folded)]] if self.together else []
+        return _joined((places[start], places[end]) for found in spans for start, end in found)
+
 
 @lru_cache(maxsize=256)
 def term(keyword: str) -> Term:
@@ -106,7 +120,7 @@ def term(keyword: str) -> Term:
     )
     # The first letter in front, where a search for it alone is quick; what is before it is looked at then.
     apart = rf"{re.escape(first)}(?<!\w{re.escape(first)})(?:{halves})\b" if halves else "(?!)"
-    return Term(tuple(inside), _whole_pattern(whole), _long_enough(together), re.compile(apart))
+    return Term(tuple(inside), tuple(whole), _whole_pattern(whole), _long_enough(together), re.compile(apart))
 
 
 def _with_signs(text: str) -> str:
@@ -139,3 +153,34 @@ def _whole_pattern(words: Sequence[str]) -> re.Pattern[str] | None:
 
 def _all_whole(pattern: re.Pattern[str], text: str) -> bool:
     return pattern.match(text) is not None
+
+
+def _placed(text: str) -> tuple[str, list[int]]:
+    """The folded text, and for each of its characters, and its end, the place in the text."""
+    if text.isascii():
+        return fold(text), [*range(len(text) + 1)]
+    pieces, places, start = [], [], 0
+    while start < len(text):
+        end = start + 1
+        while end < len(text) and unicodedata.category(text[end]) in {"Mn", "Me"}:
+            end += 1
+        piece = fold(text[start:end])
+        pieces.append(piece)
+        places += [start] * len(piece)
+        start = end
+    return _with_signs("".join(pieces)), [*places, len(text)]
+
+
+def _occurrences(pattern: str, text: str) -> list[tuple[int, int]]:
+    return [match.span() for match in re.finditer(pattern, text)]
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sorted; those that touch or overlap are one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        elif start < end:
+            joined.append((start, end))
+    return joined

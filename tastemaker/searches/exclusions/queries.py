@@ -85,6 +85,12 @@ REMOVE_BY_ID = statement(
     Exclusion,
 )
 
+REMOVE_BATCH = statement(
+    "DELETE FROM exclusions WHERE tenant_id = %(user_id)s AND batch_id = %(batch_id)s RETURNING campaign_id",
+    CampaignId,
+    nullable=True,
+)
+
 LIST = composed(
     """
     SELECT id, campaign_id, platform, kind, value, left(note, 5000) AS note, created_at FROM exclusions

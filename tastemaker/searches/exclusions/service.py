@@ -4,7 +4,9 @@ An excluded creator is neither stored in a search nor charged. A suppressed crea
 is deleted from the catalog and from all results.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
@@ -25,6 +27,8 @@ from tastemaker.events.service import record, record_many
 from tastemaker.providers.page_store import forget_creator
 from tastemaker.searches.exclusions import queries
 from tastemaker.searches.exclusions.names import CreatorName, SuppressionKey
+from tastemaker.searches.results.paging import Scope
+from tastemaker.searches.results.selection_queries import Selection, insert_exclusions
 from tastemaker.searches.service import snapshot
 
 BATCH = 5000
@@ -44,6 +48,14 @@ class WrongSuppressionKey(AppError):
     status: ClassVar[int] = 503
 
 
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """`added` creators that were not on the list before; `batch_id` undoes it."""
+
+    batch_id: UUID
+    added: int
+
+
 async def exclude(
     tx: Transaction,
     user: CurrentUser,
@@ -53,8 +65,7 @@ async def exclude(
     note: str | None = None,
 ) -> int:
     """How many were new on the list: the user's, or that of one campaign. Raises InvalidInput."""
-    if note is not None and len(note) > NOTE_LENGTH:
-        raise InvalidInput(f"A note has {len(note):,} characters; at most {NOTE_LENGTH:,} are accepted.")
+    _check_note(note)
     added = 0
     for start in range(0, len(people), BATCH):
         added += await queries.add(tx, user.user_id, campaign_id, people[start : start + BATCH], note=note)
@@ -75,6 +86,37 @@ async def exclude_found(tx: Transaction, user: CurrentUser, *, of: Campaign, cam
     if added:
         await _record(tx, user, ExclusionsChanged(campaign_id=campaign_id, added=added, removed=0))
     return await tx.only(queries.COUNT_FOUND, user_id=user.user_id, found_by=of.id)
+
+
+async def exclude_selected(
+    tx: Transaction,
+    user: CurrentUser,
+    scope: Scope,
+    selection: Selection,
+    *,
+    campaign_id: CampaignId | None = None,
+    note: str | None = None,
+) -> Excluded:
+    """Put the creators selected in results on the user's list, or on that of one campaign.
+
+    Raises InvalidInput.
+    """
+    _check_note(note)
+    batch_id = new_id()
+    added = await insert_exclusions(
+        tx, user.user_id, scope, selection, campaign_id=campaign_id, note=note, batch_id=batch_id
+    )
+    if added:
+        await _record(tx, user, ExclusionsChanged(campaign_id=campaign_id, added=added, removed=0))
+    return Excluded(batch_id, added)
+
+
+async def undo_exclusion(tx: Transaction, user: CurrentUser, batch_id: UUID) -> int:
+    """Remove exactly what one `exclude_selected` added; how many of it were still there."""
+    campaign_ids = await tx.many(queries.REMOVE_BATCH, user_id=user.user_id, batch_id=batch_id)
+    for campaign_id, removed in Counter(campaign_ids).items():
+        await _record(tx, user, ExclusionsChanged(campaign_id=campaign_id, added=0, removed=removed))
+    return len(campaign_ids)
 
 
 async def remove_exclusion(
@@ -152,6 +194,11 @@ def require_administrator(user: CurrentUser) -> None:
     """Raises AdministratorRequired."""
     if not user.is_admin:
         raise AdministratorRequired("Only an administrator suppresses people.")
+
+
+def _check_note(note: str | None) -> None:
+    if note is not None and len(note) > NOTE_LENGTH:
+        raise InvalidInput(f"A note has {len(note):,} characters; at most {NOTE_LENGTH:,} are accepted.")
 
 
 async def _record(tx: Transaction, user: CurrentUser, event: ExclusionsChanged) -> None:
