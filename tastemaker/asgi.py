@@ -18,6 +18,7 @@ import tastemaker.journeys.pages
 import tastemaker.searches.api
 import tastemaker.searches.exclusions.api
 import tastemaker.searches.profiles_api
+import tastemaker.searches.results.image_pages
 import tastemaker.searches.starting_api
 import tastemaker.searches.watching_api
 from tastemaker.config_store.hot_reload import live_configuration
@@ -41,6 +42,7 @@ ROUTERS: Final = (
     health.router,
     pages.router,
     tastemaker.accounts.pages.router,
+    tastemaker.searches.results.image_pages.router,
     tastemaker.journeys.pages.router,
     tastemaker.accounts.unsubscribe_api.router,
     tastemaker.campaigns.api.router,
