@@ -11,12 +11,19 @@ from typing import Final
 
 from fastapi import FastAPI
 
+import tastemaker.accounts.key_pages
 import tastemaker.accounts.pages
 import tastemaker.accounts.unsubscribe_api
+import tastemaker.admin.configuration_pages
+import tastemaker.admin.event_pages
+import tastemaker.admin.job_pages
+import tastemaker.admin.provider_pages
+import tastemaker.billing.pages
 import tastemaker.campaigns.api
 import tastemaker.journeys.pages
 import tastemaker.searches.api
 import tastemaker.searches.exclusions.api
+import tastemaker.searches.exclusions.pages
 import tastemaker.searches.profiles_api
 import tastemaker.searches.results.image_pages
 import tastemaker.searches.starting_api
@@ -42,7 +49,14 @@ ROUTERS: Final = (
     health.router,
     pages.router,
     tastemaker.accounts.pages.router,
+    tastemaker.accounts.key_pages.router,
     tastemaker.searches.results.image_pages.router,
+    tastemaker.searches.exclusions.pages.router,
+    tastemaker.billing.pages.router,
+    tastemaker.admin.job_pages.router,
+    tastemaker.admin.event_pages.router,
+    tastemaker.admin.configuration_pages.router,
+    tastemaker.admin.provider_pages.router,
     tastemaker.journeys.pages.router,
     tastemaker.accounts.unsubscribe_api.router,
     tastemaker.campaigns.api.router,

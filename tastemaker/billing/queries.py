@@ -40,6 +40,18 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanUsage:
+    """What the plan allows and what is used. A limit of UNLIMITED is none."""
+
+    plan: str
+    campaigns: int
+    campaigns_limit: int
+    creators: int
+    creators_limit: int
+    period_start: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndedTrial:
     """`plan` is the one from now on."""
 
@@ -102,6 +114,22 @@ _ALLOWANCE = """
 """
 FIND_ALLOWANCE = statement(_ALLOWANCE, Allowance, not_null="creators_limit")
 LOCK_ALLOWANCE = statement(f"{_ALLOWANCE} FOR UPDATE OF usage", Allowance, not_null="creators_limit")
+
+FIND_PLAN_USAGE = statement(
+    """
+    SELECT plan.display_name AS plan, usage.usage_campaigns_current AS campaigns,
+           coalesce(usage.plan_campaigns_limit, plan.campaigns_limit) AS campaigns_limit,
+           usage.usage_creators_current_month AS creators,
+           coalesce(usage.plan_creators_limit, plan.creators_limit) AS creators_limit,
+           usage.usage_reset_date AS period_start
+    FROM user_usage usage
+    JOIN user_subscriptions subscription ON subscription.user_id = usage.user_id
+    JOIN subscription_plans plan ON plan.plan_key = subscription.current_plan
+    WHERE usage.tenant_id = %(user_id)s
+    """,
+    PlanUsage,
+    not_null="campaigns_limit creators_limit",
+)
 
 LIST_CHARGED = statement(
     """

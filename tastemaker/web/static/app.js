@@ -31,3 +31,12 @@ document.addEventListener("htmx:sendError", () => {
   notice.append(Object.assign(document.createElement("p"), { textContent: "The server cannot be reached. What you see is kept; try again in a moment." }));
   go("#notice").replaceChildren(notice);
 });
+
+// A text that is shown once can be copied. Without this file it is selected by a click.
+document.querySelectorAll("[data-copy]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+  });
+});
