@@ -115,7 +115,11 @@ def clean_name(text: str) -> str:
 
 
 def fold_handle(handle: str) -> str:
-    """As handles are compared: without @, width and case aside."""
+    """As handles are compared: without @, width and case aside.
+
+    Statements compare stored handles by an index on `lower(handle)`. It gives the same for the letters that
+    handles have; full-width letters and a sharp s, which it keeps, are not among them.
+    """
     return unicodedata.normalize("NFKC", handle).casefold().strip().lstrip("@")
 
 

@@ -34,7 +34,7 @@ from tastemaker.providers.registry import Registry, load_registry
 OLDEST_PYTHON = (3, 11)
 POSTGRES_VERSIONS = range(15, 19)
 REQUIRED_EXTENSIONS = {"pg_trgm"}
-WANTED_EXTENSIONS = {"unaccent", "pg_stat_statements"}
+WANTED_EXTENSIONS = {"pg_stat_statements"}
 OPEN_TO_OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
 LITTLE_SPACE = 1_000_000_000
 

@@ -171,3 +171,19 @@ async def tables(bench: Bench) -> list[str]:
         " AND has_table_privilege(oid, 'SELECT')",
     )
     return [str(name) for name in names]
+
+
+def test_an_older_export_names_its_creators_where_it_can() -> None:
+    """Before our exports had `Handle` and `Profile URL`, a campaign's had a title and a post."""
+    heading = "Platform,Creator/Channel Name,Followers,Video/Content URL,Title/Description\n"
+    tiktok = (
+        'TikTok,Anna Baker,100,https://www.tiktok.com/@anna.bakes/video/7301234567890123456,"Cake, again"\n'
+    )
+    youtube = "YouTube,Anna Baker,100,https://www.youtube.com/watch?v=dQw4w9WgXcQ,Cake\n"
+    (anna,) = names.read_list([heading, tiktok])
+    assert (anna.platform, anna.kind, anna.value) == (Platform.TIKTOK, "handle", "anna.bakes")
+    with pytest.raises(InvalidInput, match=r"Line 3: this older export .* Export the search again"):
+        list(names.read_list([heading, tiktok, youtube]))
+    channels = "Channel Name,Subscribers,Video URL,Platform\n"
+    with pytest.raises(InvalidInput, match="--exclude-campaign"):
+        list(names.read_list([channels, "Anna Baker,7,https://youtu.be/dQw4w9WgXcQ,YouTube\n"]))

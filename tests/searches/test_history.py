@@ -7,10 +7,14 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from tastemaker.core.accounts import fold_handle
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
+from tastemaker.db.claims import SYSTEM
 from tastemaker.db.pool import Database
+from tastemaker.db.statements import statement
+from tastemaker.db.transaction import read_many
 from tastemaker.searches.history_queries import (
     find_campaign_results,
     list_result_pages,
@@ -166,6 +170,22 @@ async def test_a_creator_is_found_in_every_shape_of_results(
     assert (await list_results_with_creator(database, BOB, platform, "nike")).rows == ()
     for other in set(Platform) - {platform}:
         assert (await list_results_with_creator(database, ALICE, other, "nike")).rows == ()
+
+
+async def test_statements_fold_handles_as_the_program_does(database: Database) -> None:
+    handles = [
+        "@Anna.Bakes",
+        "ÉLISE_B",
+        "Øystein",
+        "ЮЛИЯ.Ж",
+        "Ελένη",
+        "한글_채널",
+        "日本の台所",
+        "a·b-c",
+        "x.Y.z_9",
+    ]
+    lowered = statement("SELECT lower(ltrim(given, '@')) FROM unnest(%(given)s::text[]) given", str)
+    assert await read_many(database, SYSTEM, lowered, given=handles) == list(map(fold_handle, handles))
 
 
 async def test_name_and_platform_have_to_be_one_creators(admin_url: str, database: Database) -> None:

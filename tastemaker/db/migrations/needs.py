@@ -21,7 +21,6 @@ from tastemaker.db.migrations.roles import (
 
 EXTENSIONS: Final[dict[str, str | None]] = {
     "pg_trgm": None,
-    "unaccent": "unaccent is missing: searches do not ignore accents",
     "pg_stat_statements": "pg_stat_statements is missing: slow queries are not counted",
 }
 """Each with the weakness of running without it; None means that it is required."""

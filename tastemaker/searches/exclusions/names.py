@@ -17,6 +17,14 @@ from tastemaker.searches.results.export import FORMULA_STARTS
 NAMING_COLUMNS = ("id", "profile url", "handle", "username")
 """What may name an account in a list; the first that a row fills counts."""
 
+POST_COLUMNS = ("video url", "video/content url")
+"""Older exports have only these: the address of a post on TikTok names its author."""
+
+NO_ACCOUNT = (
+    "this older export names the creator only by a title. Export the search again: the file then has "
+    "`Handle` and `Profile URL`. Or search with --exclude-campaign."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CreatorName:
@@ -43,7 +51,7 @@ def read_list(lines: Iterable[str]) -> Iterator[CreatorName]:
     """
     rows = csv.DictReader(lines)
     columns = {name.strip().lower(): name for name in rows.fieldnames or ()}
-    naming = [name for name in NAMING_COLUMNS if name in columns]
+    naming = [name for name in (*NAMING_COLUMNS, *POST_COLUMNS) if name in columns]
     if "platform" not in columns or not naming:
         raise InvalidInput(
             "The list needs a first line with `platform` and `id`, `profile url`, `handle` or `username`."
@@ -56,7 +64,8 @@ def read_list(lines: Iterable[str]) -> Iterator[CreatorName]:
         try:
             yield name_creator(said["platform"], said[column], is_id=column == "id")
         except InvalidInput as error:
-            raise InvalidInput(f"Line {rows.line_num}: {error}") from None
+            reason = NO_ACCOUNT if column in POST_COLUMNS else error
+            raise InvalidInput(f"Line {rows.line_num}: {reason}") from None
 
 
 def _unmarked(value: str) -> str:
