@@ -85,16 +85,23 @@ async def test_creators_are_left_out_and_an_undo_brings_them_back(
     assert "2 creators will be left out" in added.text
     assert "@lucia.entrena" in added.text
     assert "Partners &amp; friends" in added.text
-    removal = next(
-        path for path in re.findall(r'action="([^"]+/removal[^"]*)"', added.text) if "mateo" in path
-    )
-    gone = await submit(browser, removal.replace("&amp;", "&"))
+    mateo = await one(database, "SELECT id FROM exclusions WHERE value = 'mateo'")
+    gone = await submit(browser, f"{EXCLUSIONS}/{mateo}/removal")
     assert "may find mateo again" in gone.text
     (undo,) = re.findall(r'action="([^"]+/restoration[^"]*)"', gone.text)
     back = await submit(browser, undo.replace("&amp;", "&"))
     assert "is left out again" in back.text
     rows = await many(database, "SELECT platform || value || note FROM exclusions ORDER BY 1")
     assert rows == ["InstagrammateoPartners & friends", "TikToklucia.entrenaPartners & friends"]
+
+
+async def test_a_whole_list_is_undone(browser: httpx.AsyncClient, database: Database) -> None:
+    await submit(browser, EXCLUSIONS, people="before", platform="tiktok")
+    added = await submit(browser, EXCLUSIONS, people="before\none\ntwo", platform="tiktok")
+    assert "2 creators will be left out of new searches. 1 creator was on the list already." in added.text
+    (undo,) = re.findall(r'action="([^"]+/batches/[^"]*)"', added.text)
+    assert "2 creators taken off the list" in (await submit(browser, undo)).text
+    assert await many(database, "SELECT value FROM exclusions") == ["before"]
 
 
 async def test_a_file_of_creators_is_taken_whole_or_not_at_all(
@@ -164,12 +171,16 @@ async def test_others_see_neither_my_rows_nor_what_is_an_administrators(
     await submit(browser, KEYS, name="Mine", scopes=EVERYTHING)
     await submit(browser, EXCLUSIONS, people="@mateo", platform="tiktok")
     (revocation,) = re.findall(r'action="([^"]+/revocation)"', (await browser.get(KEYS)).text)
-    removal = f"{EXCLUSIONS}/removal?platform=tiktok&kind=handle&value=mateo"
+    mateo = await one(database, "SELECT id FROM exclusions")
+    removal = f"{EXCLUSIONS}/{mateo}/removal"
+    batch = await one(database, "SELECT batch_id FROM exclusions")
     async with browsing(database, await somebody_else(database)) as bob:
         assert "Mine" not in (await bob.get(KEYS)).text
         assert "mateo" not in (await bob.get(EXCLUSIONS)).text
         assert "All users together" not in (await bob.get(LIMITS)).text
         assert (await bob.get(SUPPRESSIONS)).status_code == 404
+        undone = await submit(bob, f"{EXCLUSIONS}/batches/{batch}/removal")
+        assert "0 creators taken off" in undone.text
         for path in (revocation, removal, SUPPRESSIONS, f"{SUPPRESSIONS}/removal"):
             assert (await bob.post(path)).status_code == 404
     assert await one(database, "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL") == 1
@@ -179,7 +190,7 @@ async def test_others_see_neither_my_rows_nor_what_is_an_administrators(
 async def test_forms_of_other_sites_are_refused(browser: httpx.AsyncClient, database: Database) -> None:
     await submit(browser, KEYS, name="Mine", scopes=EVERYTHING)
     (revocation,) = re.findall(r'action="([^"]+/revocation)"', (await browser.get(KEYS)).text)
-    removal = f"{EXCLUSIONS}/removal?platform=tiktok&kind=handle&value=mateo"
+    removal = f"{EXCLUSIONS}/00000000-0000-0000-0000-000000000000/removal"
     for path in (KEYS, revocation, EXCLUSIONS, removal, SUPPRESSIONS, f"{SUPPRESSIONS}/removal"):
         for origin in ("https://evil.example.com", "null", ""):
             answer = await browser.post(path, headers={"Origin": origin}, data={"name": "x"})

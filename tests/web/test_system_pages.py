@@ -230,3 +230,23 @@ async def test_forms_of_other_sites_are_refused(
         answer = await browser.post(path, data=form, headers={"Origin": "https://evil.example.com"})
         assert answer.status_code == 403
     assert await one(database, "SELECT status FROM background_jobs") == "pending"
+
+
+async def test_a_delivery_that_was_given_up_is_tried_again(
+    browser: httpx.AsyncClient, database: Database
+) -> None:
+    await write(
+        database,
+        """INSERT INTO event_deliveries (event_id, subscriber, event_timestamp, event_type, status, attempts,
+                                         due_at, created_at, error, completed_at)
+        SELECT id, 'mailer', "timestamp", event_type, 'failed', 12, app_now(), app_now(), '<b>no</b>',
+               app_now()
+        FROM events WHERE event_type = 'user_registered'""",
+    )
+    listed = (await browser.get(EVENTS)).text
+    assert "Not delivered" in listed
+    assert "&lt;b&gt;no&lt;/b&gt;" in listed
+    (path,) = set(re.findall(r'action="(/system/events/[^"]+/replays)"', listed))
+    assert "1 delivery will be tried again" in (await submit(browser, path)).text
+    assert await one(database, "SELECT status FROM event_deliveries") == "pending"
+    assert "Not delivered" not in (await browser.get(EVENTS)).text

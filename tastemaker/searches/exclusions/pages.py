@@ -3,8 +3,9 @@
 import csv
 from collections.abc import Iterator, Sequence
 from io import StringIO
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi.responses import Response
@@ -15,7 +16,7 @@ from tastemaker.campaigns.service import get_campaign
 from tastemaker.core.accounts import fold_handle, read_account
 from tastemaker.core.display import counted
 from tastemaker.core.errors import InvalidInput, NotFound
-from tastemaker.core.ids import CampaignId
+from tastemaker.core.ids import CampaignId, new_id
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.enums import ExclusionKind
@@ -71,32 +72,39 @@ async def exclude(
         wrong = {"file": f"At most {MOST_PEOPLE:,} creators at a time; these are {len(named):,}."}
         return await _page(visit, wrong=wrong, typed=typed)
 
+    batch_id = new_id()
+
     async def work(tx: Transaction) -> int:
-        return await service.exclude(tx, await visit.user(tx), named, note=note.strip() or None)
+        user = await visit.user(tx)
+        return await service.exclude(tx, user, named, note=note.strip() or None, batch_id=batch_id)
 
     try:
         added = await visit.run(work)
     except InvalidInput as error:
         return await _page(visit, wrong={"note": str(error)}, typed=typed)
-    undo = _restoring("removal", named[0], None, None) if added == len(named) == 1 else None
+    undo = f"{PATH}/batches/{batch_id}/removal" if added else None
     return redirect(PATH, said=_added(added, len(named)), undo=undo)
 
 
-@router.post(f"{PATH}/removal")
-async def readmit(
-    visit: SignedIn, platform: Asked, kind: Asked, value: Asked, campaign: Asked = "", note: Asked = ""
-) -> Response:
-    """What names the creator is in the URL, as it is for undoing this."""
-    one = CreatorName(Platform.parse(platform), _kind(kind), value)
+@router.post(f"{PATH}/batches/{{batch_id}}/removal")
+async def undo_exclusion(visit: SignedIn, batch_id: UUID) -> Response:
+    """Take those off the list that one form put there."""
 
-    async def work(tx: Transaction) -> None:
-        user = await visit.user(tx)
-        of = await _campaign_id(tx, user, campaign)
-        await service.remove_exclusion(tx, user, one, campaign_id=of)
+    async def work(tx: Transaction) -> int:
+        return await service.undo_exclusion(tx, await visit.user(tx), batch_id)
 
-    await visit.run(work)
-    undo = _restoring("restoration", one, campaign or None, note or None)
-    return redirect(PATH, said=f"Searches may find {one.value} again.", undo=undo)
+    removed = await visit.run(work)
+    return redirect(PATH, said=f"{counted(removed, 'creator')} taken off the list.")
+
+
+@router.post(f"{PATH}/{{exclusion_id}}/removal")
+async def readmit(visit: SignedIn, exclusion_id: UUID) -> Response:
+    async def work(tx: Transaction) -> Exclusion:
+        return await service.remove_exclusion_by_id(tx, await visit.user(tx), exclusion_id)
+
+    removed = await visit.run(work)
+    said = f"Searches may find {removed.value} again."
+    return redirect(PATH, said=said, undo=_restoration_of(removed))
 
 
 @router.post(f"{PATH}/restoration")
@@ -172,7 +180,7 @@ async def _page(
         "searches/exclusions.html",
         status=422 if wrong else 200,
         is_admin=user.is_admin,
-        exclusions=[(one, _removal_of(one)) for one in listed.rows],
+        exclusions=listed.rows,
         after=after,
         next=listed.next,
         wrong=wrong or {},
@@ -260,18 +268,14 @@ async def _campaign_id(tx: Transaction, user: CurrentUser, reference: str) -> Ca
     return (await get_campaign(tx, user, reference)).id if reference else None
 
 
-def _removal_of(one: Exclusion) -> str:
-    name = CreatorName(Platform(one.platform), ExclusionKind(one.kind), one.value)
-    return _restoring("removal", name, str(one.campaign_id) if one.campaign_id else None, one.note)
-
-
-def _restoring(verb: str, one: CreatorName, campaign: str | None, note: str | None) -> str:
-    named: dict[str, Any] = {"platform": one.platform.slug, "kind": one.kind.value, "value": one.value}
-    if campaign:
-        named["campaign"] = campaign
-    if note and len(note) <= LONGEST_NOTE_UNDONE:
-        named["note"] = note
-    return f"{PATH}/{verb}?{urlencode(named)}"
+def _restoration_of(one: Exclusion) -> str:
+    """What names the creator is in the URL: an undo is a button without fields."""
+    named = {"platform": one.platform, "kind": one.kind, "value": one.value}
+    if one.campaign_id:
+        named["campaign"] = str(one.campaign_id)
+    if one.note and len(one.note) <= LONGEST_NOTE_UNDONE:
+        named["note"] = one.note
+    return f"{PATH}/restoration?{urlencode(named)}"
 
 
 def _added(added: int, named: int) -> str:

@@ -44,9 +44,9 @@ class Suppression:
 
 
 ADD = statement("""
-    INSERT INTO exclusions (tenant_id, campaign_id, platform, kind, value, note, created_at)
+    INSERT INTO exclusions (tenant_id, campaign_id, platform, kind, value, note, batch_id, created_at)
     SELECT %(user_id)s, CAST(%(campaign_id)s AS uuid), given.platform, given.kind, given.value, %(note)s,
-           app_now()
+           CAST(%(batch_id)s AS uuid), app_now()
     FROM unnest(CAST(%(platforms)s AS text[]), CAST(%(kinds)s AS text[]), CAST(%(values)s AS text[]))
          AS given (platform, kind, value)
     ON CONFLICT DO NOTHING
@@ -221,6 +221,7 @@ async def add(
     names: Sequence[CreatorName],
     *,
     note: str | None,
+    batch_id: UUID | None = None,
 ) -> int:
     """How many were not there before."""
     return await tx.run(
@@ -228,6 +229,7 @@ async def add(
         user_id=user_id,
         campaign_id=campaign_id,
         note=note,
+        batch_id=batch_id,
         platforms=[name.platform.value for name in names],
         kinds=[name.kind.value for name in names],
         values=[name.value for name in names],

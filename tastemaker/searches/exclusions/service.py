@@ -63,12 +63,17 @@ async def exclude(
     *,
     campaign_id: CampaignId | None = None,
     note: str | None = None,
+    batch_id: UUID | None = None,
 ) -> int:
-    """How many were new on the list: the user's, or that of one campaign. Raises InvalidInput."""
+    """How many were new on the list: the user's, or that of one campaign. `batch_id` undoes it.
+
+    Raises InvalidInput.
+    """
     _check_note(note)
     added = 0
     for start in range(0, len(people), BATCH):
-        added += await queries.add(tx, user.user_id, campaign_id, people[start : start + BATCH], note=note)
+        part = people[start : start + BATCH]
+        added += await queries.add(tx, user.user_id, campaign_id, part, note=note, batch_id=batch_id)
     if added:
         await _record(tx, user, ExclusionsChanged(campaign_id=campaign_id, added=added, removed=0))
     return added
@@ -112,7 +117,7 @@ async def exclude_selected(
 
 
 async def undo_exclusion(tx: Transaction, user: CurrentUser, batch_id: UUID) -> int:
-    """Remove exactly what one `exclude_selected` added; how many of it were still there."""
+    """Remove exactly what one `exclude` or `exclude_selected` added; how many of it were still there."""
     campaign_ids = await tx.many(queries.REMOVE_BATCH, user_id=user.user_id, batch_id=batch_id)
     for campaign_id, removed in Counter(campaign_ids).items():
         await _record(tx, user, ExclusionsChanged(campaign_id=campaign_id, added=0, removed=removed))
@@ -128,12 +133,13 @@ async def remove_exclusion(
     await _record(tx, user, ExclusionsChanged(campaign_id=campaign_id, added=0, removed=1))
 
 
-async def remove_exclusion_by_id(tx: Transaction, user: CurrentUser, exclusion_id: UUID) -> None:
-    """Raises NotFound."""
+async def remove_exclusion_by_id(tx: Transaction, user: CurrentUser, exclusion_id: UUID) -> queries.Exclusion:
+    """What was removed. Raises NotFound."""
     removed = await tx.one(queries.REMOVE_BY_ID, user_id=user.user_id, id=exclusion_id)
     if removed is None:
         raise NotFound("There is no such exclusion.")
     await _record(tx, user, ExclusionsChanged(campaign_id=removed.campaign_id, added=0, removed=1))
+    return removed
 
 
 async def suppress(
