@@ -20,11 +20,14 @@ import tastemaker.admin.job_pages
 import tastemaker.admin.provider_pages
 import tastemaker.billing.pages
 import tastemaker.campaigns.api
+import tastemaker.journeys.campaign_pages
+import tastemaker.journeys.new_search_pages
 import tastemaker.journeys.pages
 import tastemaker.searches.api
 import tastemaker.searches.exclusions.api
 import tastemaker.searches.exclusions.pages
 import tastemaker.searches.profiles_api
+import tastemaker.searches.progress_pages
 import tastemaker.searches.results.image_pages
 import tastemaker.searches.starting_api
 import tastemaker.searches.watching_api
@@ -58,6 +61,9 @@ ROUTERS: Final = (
     tastemaker.admin.configuration_pages.router,
     tastemaker.admin.provider_pages.router,
     tastemaker.journeys.pages.router,
+    tastemaker.journeys.campaign_pages.router,
+    tastemaker.journeys.new_search_pages.router,
+    tastemaker.searches.progress_pages.router,
     tastemaker.accounts.unsubscribe_api.router,
     tastemaker.campaigns.api.router,
     tastemaker.searches.api.campaigns_router,

@@ -49,9 +49,14 @@ async def refuse_without_allowance(tx: Transaction, user_id: ExternalUserId) -> 
         raise LimitReached(f"Your plan's creators of this period are used up ({allowance.used}).")
 
 
+async def find_allowance(tx: Transaction, user_id: ExternalUserId) -> Allowance:
+    """The creators of the current period. Locks nothing. Raises NotFound."""
+    return await _allowance(tx, queries.FIND_ALLOWANCE, user_id)
+
+
 async def creators_left(tx: Transaction, user_id: ExternalUserId) -> float:
     """How many creators the plan still allows now; infinite without a limit. Locks nothing."""
-    left = (await _allowance(tx, queries.FIND_ALLOWANCE, user_id)).left
+    left = (await find_allowance(tx, user_id)).left
     return math.inf if left is None else left
 
 

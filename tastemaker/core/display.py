@@ -33,6 +33,11 @@ def moment(when: datetime | None) -> str:
     return f"{_utc(when):%Y-%m-%d %H:%M}" if when else UNKNOWN
 
 
+def day(when: datetime | None) -> str:
+    """`23 November 2026` in UTC."""
+    return f"{_utc(when).day} {_utc(when):%B %Y}" if when else UNKNOWN
+
+
 def time_of_day(when: datetime, *, now: datetime) -> str:
     """`08:00 UTC`, with the day where it is another one."""
     at = _utc(when)

@@ -1,11 +1,11 @@
 """Sums over the ledger of provider calls: for one user where given, else for everybody."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from tastemaker.core.ids import ExternalUserId
+from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.statements import any_of, composed, one_of, statement
 from tastemaker.db.transaction import Transaction
@@ -77,6 +77,31 @@ LIST_COSTS = composed(
     order=one_of(time="1", cost="5 DESC, 2 DESC, 1"),
 )
 
+
+@dataclass(frozen=True, slots=True)
+class SearchCost:
+    """What one search has cost so far, in millionths of a US dollar."""
+
+    calls: int
+    micros_usd: int
+
+
+@dataclass(frozen=True, slots=True)
+class CostOfSearch(SearchCost):
+    search_id: SearchId
+
+
+LIST_SEARCH_COSTS = statement(
+    """
+    SELECT job_id AS search_id, coalesce(sum(calls), 0) AS calls, coalesce(sum(micros_usd), 0) AS micros_usd
+    FROM provider_calls
+    WHERE tenant_id = %(user_id)s AND job_id = ANY(CAST(%(search_ids)s AS uuid[]))
+    GROUP BY job_id
+    """,
+    CostOfSearch,
+    not_null="search_id calls micros_usd",
+)
+
 FIND_YIELD = statement(
     """
     SELECT sum(stored)::float / nullif(sum(pages), 0) FROM (
@@ -131,6 +156,14 @@ async def list_costs(
     order = "time" if by in {CostGrouping.DAY, CostGrouping.MONTH} else "cost"
     costs = LIST_COSTS.choose(name=by.value, filters=tuple(filters), order=order)
     return await tx.many(costs, limit=limit, **dict(filters.values()))
+
+
+async def list_search_costs(
+    tx: Transaction, user_id: ExternalUserId, search_ids: Sequence[SearchId]
+) -> Mapping[SearchId, SearchCost]:
+    """Of the searches that have cost calls."""
+    rows = await tx.many(LIST_SEARCH_COSTS, user_id=user_id, search_ids=list(search_ids))
+    return {row.search_id: row for row in rows}
 
 
 async def find_yield(tx: Transaction, user_id: ExternalUserId, platform: Platform) -> float | None:

@@ -267,6 +267,11 @@ async def list_searches(
     return await tx.many(of_campaign, user_id=user_id, campaign_id=campaign_id, limit=limit)
 
 
+async def list_open_searches(tx: Transaction, user_id: ExternalUserId, *, limit: int) -> list[Search]:
+    """Those that run or wait, newest first."""
+    return await tx.many(LIST_SEARCHES.choose(filters="open"), user_id=user_id, limit=limit)
+
+
 async def find_unfinished(
     tx: Transaction,
     user_id: ExternalUserId,

@@ -201,6 +201,7 @@ def _environment() -> Environment:
         "short": display.short,
         "counted": display.counted,
         "moment": display.moment,
+        "day": display.day,
         "percent": display.percent,
         "seconds": display.seconds,
         "size": display.size,

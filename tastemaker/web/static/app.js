@@ -40,3 +40,89 @@ document.querySelectorAll("[data-copy]").forEach((button) => {
     button.textContent = "Copied";
   });
 });
+
+// --- what changes by itself: the server sends parts of the page, each replaces the one with its id ---
+const watch = (place) => {
+  const source = new EventSource(place.dataset.events);
+  const ifThere = (act) => (event) => (place.isConnected ? act(event) : source.close());
+  source.addEventListener("swap", ifThere((event) => {
+    const part = new DOMParser().parseFromString(event.data, "text/html").body.firstElementChild;
+    const old = part && document.getElementById(part.id);
+    if (old) old.replaceWith(document.adoptNode(part));
+  }));
+  source.addEventListener("found", ifThere(() => htmx.trigger(document.body, "found")));
+  source.addEventListener("end", ifThere(() => {
+    source.close();
+    htmx.trigger(document.body, "found");
+    if (place.dataset.end) htmx.ajax("GET", place.dataset.end, { target: place, swap: "outerHTML" });
+  }));
+  source.addEventListener("error", ifThere(() => {
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => place.isConnected && watch(place), 3000);
+  }));
+  addEventListener("pagehide", () => source.close(), { once: true });
+};
+
+// --- keywords as chips: the text field below them is what the form sends ---
+const chips = (place) => {
+  const text = place.querySelector("textarea");
+  const box = Object.assign(document.createElement("div"), { className: "keywords" });
+  const input = Object.assign(document.createElement("input"), { id: text.id, type: "text", autocomplete: "off", dir: "auto", placeholder: text.placeholder });
+  for (const name of ["aria-describedby", "aria-invalid"]) if (text.hasAttribute(name)) input.setAttribute(name, text.getAttribute(name));
+  let words = [];
+  const say = () => {
+    text.value = words.join("\n");
+    input.required = !words.length;
+    text.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  const draw = () => {
+    box.querySelectorAll(".chip").forEach((chip) => chip.remove());
+    words.forEach((word, at) => {
+      const chip = Object.assign(document.createElement("span"), { className: "chip on" });
+      const remove = Object.assign(document.createElement("button"), { type: "button", textContent: "×" });
+      remove.setAttribute("aria-label", `Remove ${word}`);
+      remove.addEventListener("click", () => { words.splice(at, 1); draw(); say(); input.focus(); });
+      chip.append(Object.assign(document.createElement("span"), { textContent: word, dir: "auto" }), remove);
+      input.before(chip);
+    });
+    input.required = !words.length;
+  };
+  const split = (given) => {
+    const known = new Set(words.map((word) => word.toLowerCase()));
+    const parts = given.split(/[,;\r\n\u060c\u3001\uff0c]+/).map((word) => word.trim());
+    return parts.filter((word) => word && !known.has(word.toLowerCase()) && known.add(word.toLowerCase()));
+  };
+  const add = (given) => {
+    const fresh = split(given);
+    input.value = "";
+    if (!fresh.length) return;
+    words = words.concat(fresh);
+    draw();
+    say();
+  };
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    if (event.key === "Enter" && input.value.trim()) { event.preventDefault(); add(input.value); }
+    else if (event.key === "," || event.key === ";") { event.preventDefault(); add(input.value); }
+    else if (event.key === "Backspace" && !input.value && words.length) { words.pop(); draw(); say(); }
+  });
+  input.addEventListener("paste", (event) => {
+    const pasted = event.clipboardData.getData("text");
+    if (/[,;\r\n]/.test(pasted)) { event.preventDefault(); add(input.value + pasted); }
+  });
+  input.addEventListener("input", (event) => { event.stopPropagation(); if (/[,;\n]/.test(input.value)) add(input.value); });
+  input.addEventListener("change", (event) => { event.stopPropagation(); add(input.value); });
+  box.addEventListener("click", (event) => event.target === box && input.focus());
+  text.form.addEventListener("submit", () => add(input.value), { capture: true });
+  box.append(input);
+  text.before(box);
+  text.removeAttribute("id");
+  Object.assign(text, { hidden: true, required: false });
+  words = split(text.value);
+  draw();
+};
+
+document.addEventListener("htmx:load", ({ detail }) => {
+  const within = (selector) => [...(detail.elt.matches(selector) ? [detail.elt] : []), ...detail.elt.querySelectorAll(selector)];
+  within("[data-events]").forEach(watch);
+  within("[data-chips]").forEach(chips);
+});

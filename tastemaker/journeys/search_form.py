@@ -1,0 +1,152 @@
+"""The form of a new search: what was typed, what is wrong with which field, and the requests for searches."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from starlette.datastructures import FormData
+
+from tastemaker.accounts.sessions import Visit
+from tastemaker.campaigns.service import get_campaign
+from tastemaker.core.errors import InvalidInput
+from tastemaker.core.money import dollars, parse_dollars
+from tastemaker.core.platforms import Platform
+from tastemaker.core.text import clean_line
+from tastemaker.db.transaction import Transaction
+from tastemaker.journeys.overview_queries import find_limits
+from tastemaker.searches.service import get_search
+from tastemaker.searches.types import SANDBOX, SearchRequest, SourceChoice, choose_source, make_request
+
+PLATFORMS: Final = (Platform.TIKTOK, Platform.INSTAGRAM, Platform.YOUTUBE)
+DEFAULT_TARGET: Final = "50"
+MOST_EXCLUDED: Final = 200
+
+_SEPARATORS: Final = re.compile(r"[,\n\r;\u060c\u3001\uff0c]+")
+_FIT: Final[Mapping[str, Any]] = {"platform": Platform.TIKTOK, "keywords": ("fit",), "target": 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchForm:
+    """The fields as they were typed. `exclude` are ids of campaigns whose creators are left out."""
+
+    keywords: str = ""
+    platforms: tuple[Platform, ...] = ()
+    target: str = DEFAULT_TARGET
+    campaign: str = ""
+    region: str = ""
+    max_cost: str = ""
+    exclude: tuple[str, ...] = ()
+    sandbox: bool = False
+
+    @property
+    def words(self) -> list[str]:
+        parts = (clean_line(part) for part in _SEPARATORS.split(self.keywords))
+        return [part for part in parts if part]
+
+    @property
+    def has_limits(self) -> bool:
+        """A field is filled that most searches leave empty."""
+        return bool(self.region or self.max_cost or self.exclude)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedForm:
+    """`requests` are empty where a field has an error."""
+
+    form: SearchForm
+    choice: SourceChoice
+    requests: Sequence[SearchRequest] = ()
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.choice.source == SANDBOX
+
+
+def read_form(sent: FormData) -> SearchForm:
+    """Raises InvalidInput for a platform that nobody knows."""
+
+    def text(name: str) -> str:
+        value = sent.get(name, "")
+        return value.strip()[:20_000] if isinstance(value, str) else ""
+
+    platforms = [Platform.parse(str(name)) for name in sent.getlist("platform")]
+    return SearchForm(
+        keywords=text("keywords"),
+        platforms=tuple(dict.fromkeys(platforms)),
+        target=text("target"),
+        campaign=clean_line(text("campaign")),
+        region=text("region"),
+        max_cost=text("max_cost"),
+        exclude=tuple(dict.fromkeys(str(one) for one in sent.getlist("exclude")[:MOST_EXCLUDED])),
+        sandbox=bool(text("sandbox")),
+    )
+
+
+def check_form(form: SearchForm, live: frozenset[Platform]) -> CheckedForm:
+    """Each field by itself, so that every error stands beside its own."""
+    choice = choose_source(live, form.platforms, sandbox=form.sandbox)
+    errors = {name: problem for name, value in _given(form) if (problem := _problem(name, value))}
+    if not form.words:
+        errors["keywords"] = "Name at least one thing that creators talk about, such as yoga."
+    if not choice.platforms:
+        errors["platform"] = "Choose at least one platform."
+    elif choice.left_out:
+        errors["platform"] = f"{choice.left_out[0].value} cannot be searched here: it has no key."
+    if errors:
+        return CheckedForm(form=form, choice=choice, errors=errors)
+    fields = dict(_given(form))
+    requests = [make_request(platform=one, **_values(fields)) for one in choice.platforms]
+    return CheckedForm(form=form, choice=choice, requests=requests)
+
+
+async def repeated(tx: Transaction, visit: Visit, search_id: str) -> SearchForm:
+    """What an earlier search asked for, in the same campaign. Raises NotFound."""
+    search = await get_search(tx, await visit.user(tx), search_id)
+    limits = await find_limits(tx, visit.user_id, search.id)
+    return SearchForm(
+        keywords="\n".join(search.keywords),
+        platforms=(search.platform,),
+        target=str(search.target),
+        campaign=search.campaign_name or "",
+        region=limits.region or "",
+        max_cost="" if limits.max_cost is None else dollars(limits.max_cost).removeprefix("$"),
+        sandbox=search.source == SANDBOX,
+    )
+
+
+async def in_campaign(tx: Transaction, visit: Visit, campaign_id: str) -> str:
+    """The name of the campaign, for the form's field. Raises NotFound."""
+    return (await get_campaign(tx, await visit.user(tx), campaign_id)).name
+
+
+def _given(form: SearchForm) -> list[tuple[str, Any]]:
+    return [
+        ("keywords", form.words or ["fit"]),
+        ("target", form.target),
+        ("region", form.region),
+        ("max_cost", form.max_cost),
+    ]
+
+
+def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """As `make_request` takes them. Raises InvalidInput."""
+    values = dict(fields)
+    if "target" in values:
+        digits = re.sub(r"[\s,.']", "", values["target"])
+        values["target"] = int(digits) if digits.isdecimal() and len(digits) < 10 else 0  # noqa: PLR2004 - below 2^31
+    if "region" in values:
+        values["region"] = values["region"] or None
+    if "max_cost" in values:
+        values["max_cost"] = parse_dollars(values["max_cost"]) if values["max_cost"] else None
+    return values
+
+
+def _problem(name: str, value: Any) -> str | None:  # noqa: ANN401 - of any field
+    """What is wrong with this field: all the others are fit."""
+    try:
+        make_request(**{**_FIT, **_values({name: value})})
+    except InvalidInput as error:
+        return str(error)
+    return None

@@ -1,0 +1,47 @@
+"""People in browsers: a signed-in client that sends forms as the pages of the site do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import httpx
+
+from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.accounts.sessions import make_link
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
+
+Fields = Mapping[str, str | Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Visitor:
+    http: httpx.AsyncClient
+
+    async def get(self, path: str, *, part: bool = False) -> httpx.Response:
+        return await self.http.get(path, headers={"HX-Request": "true"} if part else {})
+
+    async def send(
+        self, path: str, form: Fields | None = None, *, part: bool = False, origin: str | None = None
+    ) -> httpx.Response:
+        """Post a form; the redirect is answered, not followed."""
+        headers = {"Origin": origin or str(self.http.base_url).rstrip("/")}
+        if part:
+            headers["HX-Request"] = "true"
+        data = {
+            name: value if isinstance(value, str) else list(value) for name, value in (form or {}).items()
+        }
+        return await self.http.post(path, data=data, headers=headers)
+
+    async def do(self, path: str, form: Fields | None = None) -> httpx.Response:
+        """Post a form and read the page that it leads to."""
+        answered = await self.send(path, form)
+        assert answered.status_code == 303, answered.text
+        return await self.get(answered.headers["location"])
+
+
+async def sign_in(http: httpx.AsyncClient, database: Database, user: CurrentUser) -> Visitor:
+    async with transaction(database, user.claim) as tx:
+        token = await make_link(tx, user.user_id)
+    answered = await http.get("/sign-in", params={"token": token})
+    assert answered.status_code == 303, answered.text
+    return Visitor(http)
