@@ -26,6 +26,7 @@ import tastemaker.journeys.pages
 import tastemaker.searches.api
 import tastemaker.searches.exclusions.api
 import tastemaker.searches.exclusions.pages
+import tastemaker.searches.exports.api
 import tastemaker.searches.profiles_api
 import tastemaker.searches.progress_pages
 import tastemaker.searches.results.image_pages
@@ -73,6 +74,9 @@ ROUTERS: Final = (
     tastemaker.searches.api.costs_router,
     tastemaker.searches.exclusions.api.router,
     tastemaker.searches.exclusions.api.suppressions_router,
+    tastemaker.searches.exports.api.router,
+    tastemaker.searches.exports.api.searches_router,
+    tastemaker.searches.exports.api.campaigns_router,
     tastemaker.searches.profiles_api.router,
     qstash.router,
 )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tastemaker.mail.mailer import Mailer
     from tastemaker.outbox.relay import Senders
     from tastemaker.providers.registry import Registry
+    from tastemaker.searches.exports.service import ExportFolder
     from tastemaker.searches.installation import Installation
     from tastemaker.searches.tasks import Sources
 
@@ -38,10 +39,12 @@ class Equipment:
     sources: "Sources"
     mailer: "Mailer"
     senders: "Senders"
+    exports: "ExportFolder"
 
     @property
     def resources(self) -> "Resources":
-        return {type(self.sources): self.sources, type(self.mailer): self.mailer}
+        known = (self.sources, self.mailer, self.exports)
+        return {type(one): one for one in known}
 
     @property
     def served(self) -> dict[str, list[Platform]]:
@@ -125,11 +128,12 @@ async def equipped(database: Database, settings: Settings, *, corpus: Path) -> A
     """For a process that runs every kind of job, from every source."""
     from tastemaker.mail.mailer import mailer_of
     from tastemaker.mail.sending import email_senders
+    from tastemaker.searches.exports.service import export_folder
 
     register_tasks()
     mailer = mailer_of(settings)
     async with open_sources(database, settings, live=True, corpus=corpus) as sources:
-        yield Equipment(sources, mailer, email_senders(database, mailer))
+        yield Equipment(sources, mailer, email_senders(database, mailer), export_folder(settings))
 
 
 @asynccontextmanager

@@ -1,8 +1,6 @@
 """Writing found creators into a file: whole or not at all, and never over another file."""
 
 import os
-import re
-import unicodedata
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -10,11 +8,10 @@ from pathlib import Path
 
 from tastemaker.cli.streams import write
 from tastemaker.core.errors import Conflict, InvalidInput
-from tastemaker.searches.results.export import Columns, csv_chunks
+from tastemaker.searches.results.export import Columns, csv_chunks, slug_of
 from tastemaker.searches.results.queries import FoundCreator
 
 STANDARD_OUTPUT = Path("-")
-LONGEST_SLUG = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +63,6 @@ def free_names(name: str, *, folder: Path) -> Iterator[Path]:
     slug = slug_of(name)
     yield folder / f"{slug}.csv"
     yield from (folder / f"{slug}-{number}.csv" for number in count(2))
-
-
-def slug_of(name: str) -> str:
-    """Letters and digits of any script, the rest as single dashes."""
-    words = re.sub(r"[\W_]+", "-", unicodedata.normalize("NFKC", name).lower()).strip("-")
-    while len(words.encode()) > LONGEST_SLUG:
-        words = words[:-1]
-    return words.strip("-") or "creators"
 
 
 class _Counted:

@@ -197,6 +197,14 @@ KEEP_PROFILES_FOR: Final = duration_key(
     most=timedelta(days=365),
     meaning="How long a profile is stored, at most as long as the provider's policy allows. 0s disables it.",
 )
+KEEP_EXPORTS_FOR: Final = duration_key(
+    "exports",
+    "keep_for",
+    default=timedelta(days=7),
+    least=timedelta(minutes=1),
+    most=timedelta(days=365),
+    meaning="How long the file of an export is kept.",
+)
 INSTALLATION_BUDGET: Final = budget_key(
     "budgets",
     "installation_usd_a_month",

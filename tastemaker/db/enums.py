@@ -256,3 +256,20 @@ class UnsubscriptionSource(StrEnum):
     LINK = "link"
     ACCOUNT = "account"
     OPERATOR = "operator"
+
+
+class ExportFormat(StrEnum):
+    """The kind of file. `jsonl`: one JSON document on each line."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+class ExportState(StrEnum):
+    """`running` once a worker writes the file."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"

@@ -6,15 +6,26 @@ travel in one message together with their claim.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
 
 from tastemaker.core.errors import DatabaseUnavailable
+from tastemaker.core.waiting import call_off
 from tastemaker.db.claims import Claim, Tenant, UnknownUser, claims_json
 from tastemaker.db.pool import Connection, Database, lend
 from tastemaker.db.statements import Row, Statement
@@ -28,6 +39,12 @@ ATTEMPTS: Final = 5
 
 DATABASE_TROUBLE: Final = (psycopg.Error, DatabaseUnavailable, OSError)
 """What a statement may raise when the database refuses it, is out of reach or has no connection free."""
+
+STREAMED_AT_ONCE: Final = 2000
+PLAN_TO_STREAM: Final = (
+    "SELECT set_config('cursor_tuple_fraction', '1', true), set_config('work_mem', '64MB', true)"
+)
+"""All rows are read: a plan for the first few would look up each row by itself."""
 
 CLAIM: Final = "SELECT set_config('request.jwt.claims', %(claims)s, true)"
 CLAIM_TENANT: Final = "SELECT public.claim_tenant(%(claims)s)"
@@ -169,6 +186,35 @@ async def write_together(database: Database, claim: Claim, *calls: Call) -> list
     indexes, at any size of the tables.
     """
     return await _in_one_message(database, claim, REPEATED, calls, prepare=True)
+
+
+async def stream_tuples(
+    database: Database,
+    claim: Claim,
+    statement: Statement[Any],
+    params: Mapping[str, Any],
+    *,
+    batch: int = STREAMED_AT_ONCE,
+) -> AsyncGenerator[list[tuple[Any, ...]], None]:
+    """All rows as plain tuples in batches, of one moment, by a cursor of the database.
+
+    The transaction and its connection are taken while the reader reads, so it has to be quick and to close
+    the iterator. Raises psycopg.Error, NoConnectionFree.
+    """
+    async with (
+        transaction(database, claim) as tx,
+        tx.connection.cursor(name="streamed_rows", row_factory=tuple_row) as cursor,
+    ):
+        await tx.connection.execute(PLAN_TO_STREAM)
+        await cursor.execute(statement.query, statement.check(params))
+        fetching = asyncio.create_task(cursor.fetchmany(batch))
+        try:
+            while rows := await fetching:
+                fetching = asyncio.create_task(cursor.fetchmany(batch))
+                await asyncio.sleep(0)  # the server makes the next batch while the reader works on this one
+                yield rows
+        finally:
+            await call_off(fetching)
 
 
 def is_victim(error: Exception) -> bool:

@@ -71,6 +71,7 @@ IN_ORDER: Final = (
     statement(_delete("search_jobs")),
     statement(_delete("exclusions")),
     statement(_delete("idempotent_answers")),
+    statement(_delete("exports")),
     statement(_delete("usage_charges")),
     statement(_delete("outbox_messages")),
     statement(_delete("inbox_messages")),

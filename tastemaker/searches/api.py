@@ -1,12 +1,13 @@
 """`/api/v1/searches` and `/api/v1/costs`, and a campaign's results and deletion: searches for programs."""
 
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
+from pydantic import BaseModel, Field
 
 from tastemaker.accounts.authentication import Access, access
 from tastemaker.campaigns.service import get_campaign
@@ -17,7 +18,7 @@ from tastemaker.searches import service
 from tastemaker.searches.cost_queries import CostGrouping, list_costs
 from tastemaker.searches.history_queries import list_search_history
 from tastemaker.searches.maintenance import delete_campaign
-from tastemaker.searches.results.filtering import ResultFilter, make_filter
+from tastemaker.searches.results.filtering import MOST_DAYS, MOST_VALUES, ResultFilter, read_filter
 from tastemaker.searches.results.paging import (
     CampaignScope,
     ResultPosition,
@@ -45,7 +46,45 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 After = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
 
 
-Followers = Annotated[int | None, Query(ge=0, le=10**15)]
+Number = Annotated[int, Field(ge=0, le=10**15)]
+Words = Annotated[list[str], Field(max_length=MOST_VALUES)]
+
+
+class FilterParameters(BaseModel):
+    """Which creators are wanted: the names are those of a results page's address. Nothing sets no limit.
+
+    An unknown value passes no limit, unless `include_unknown` is `yes`.
+    """
+
+    platform: Words = []
+    keyword: Words = []
+    text: Annotated[str, Field(max_length=1000)] | None = None
+    min_followers: Number | None = None
+    max_followers: Number | None = None
+    min_views: Number | None = None
+    max_views: Number | None = None
+    has_email: bool = False
+    email: Annotated[str, Field(max_length=10, examples=["known"])] | None = None
+    language: Words = []
+    country: Words = []
+    verified: Words = []
+    posted_within: Annotated[int, Field(ge=1, le=MOST_DAYS, description="Days.")] | None = None
+    matched_in: Words = []
+    seen_before: Annotated[str, Field(max_length=10, examples=["no"])] | None = None
+    found_since: datetime | None = None
+    include_unknown: Annotated[str, Field(max_length=10, examples=["yes"])] | None = None
+
+    def read(self) -> ResultFilter:
+        """Raises InvalidInput."""
+        pairs: list[tuple[str, str]] = []
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            pairs += [
+                (name, str(one)) for one in (value if isinstance(value, list) else [value]) if one is not None
+            ]
+        if self.has_email:
+            pairs.append(("email", "known"))
+        return read_filter(pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +97,16 @@ class ResultsQuery:
     limit: int
 
 
-def _results_query(
-    *,
-    limit: Limit = 50,
-    after: After = None,
-    sort: Sort = Sort.POSITION,
-    min_followers: Followers = None,
-    max_followers: Followers = None,
-    has_email: bool = False,
-) -> ResultsQuery:
-    wanted = make_filter(
-        min_followers=min_followers, max_followers=max_followers, has_email=has_email or None
-    )
-    return ResultsQuery(wanted, sort, decode_cursor(sort, after), limit)
+class ResultsParameters(FilterParameters):
+    """The filter, the order and the page."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    after: Annotated[str, Field(max_length=400, description="`next` of the page before.")] | None = None
+    sort: Sort = Sort.POSITION
+
+
+def _results_query(asked: Annotated[ResultsParameters, Query()]) -> ResultsQuery:
+    return ResultsQuery(asked.read(), asked.sort, decode_cursor(asked.sort, asked.after), asked.limit)
 
 
 AskedResults = Annotated[ResultsQuery, Depends(_results_query)]

@@ -10,8 +10,16 @@ from tastemaker.core.platforms import Platform
 from tastemaker.jobs.registry import handles, registered_handlers
 from tastemaker.jobs.schedules import Schedule, scheduled
 from tastemaker.jobs.types import Handlers, JobContext, JobResult
+from tastemaker.mail.mailer import Mailer
 from tastemaker.providers.base import Provider
 from tastemaker.searches.exclusions.names import SuppressionKey
+from tastemaker.searches.exports.service import WRITE_EXPORT, ExportFolder
+from tastemaker.searches.exports.writing import (
+    DELETE_OLD_EXPORTS,
+    delete_old_exports,
+    give_up_export,
+    write_export,
+)
 from tastemaker.searches.maintenance import (
     ERASE_CAMPAIGN,
     EXPIRE_VALUES,
@@ -75,6 +83,20 @@ VALUES_EXPIRE = scheduled(
         every=timedelta(hours=1),
         job=EXPIRE_VALUES,
         meaning="Deletes values past the retention of the provider's policy. A later fetch extends it.",
+    )
+)
+
+
+handles(WRITE_EXPORT, needs=(ExportFolder, Mailer), given_up=give_up_export)(write_export)
+handles(DELETE_OLD_EXPORTS, needs=(ExportFolder,))(delete_old_exports)
+
+
+EXPORTS_EXPIRE = scheduled(
+    Schedule(
+        name="delete_old_exports",
+        every=timedelta(hours=1),
+        job=DELETE_OLD_EXPORTS,
+        meaning="Deletes expired exports with their files, and files whose export is gone.",
     )
 )
 

@@ -36,6 +36,7 @@ OF_A_TENANT: Final = {
     "api_keys": "tenant_id",
     "browser_sessions": "tenant_id",
     "idempotent_answers": "tenant_id",
+    "exports": "tenant_id",
     "email_unsubscriptions": "tenant_id",
 }
 """Table: the column that names whose row it is. Who claims to be a tenant sees its own, the system all."""
@@ -119,6 +120,7 @@ SPARSE: Final = {
     "events": "INSERT, SELECT, UPDATE (error, processed_at, processing_status, retry_count)",
     "event_keys": "INSERT, SELECT",
     "api_keys": "INSERT, SELECT, UPDATE (last_used_at, revoked_at)",
+    "exports": "DELETE, INSERT, SELECT, UPDATE (bytes, error, finished_at, rows, state)",
     "browser_sessions": "DELETE, INSERT, SELECT, UPDATE (digest, expires_at, last_used_at, started_at)",
     "provider_samples": "DELETE, INSERT, SELECT",
     "inbox_messages": "DELETE, INSERT, SELECT, UPDATE (attempts, error, processed_at, status, tenant_id)",

@@ -198,6 +198,8 @@ WORDS = {
     enums.JobStatus: ("background_jobs.status",),
     enums.ProviderCallStatus: ("provider_calls.status",),
     enums.ApiScope: ("api_keys.scopes",),
+    enums.ExportFormat: ("exports.format",),
+    enums.ExportState: ("exports.state",),
     Platform: ("creators.platform",),
 }
 """Each enum and the columns whose CHECK allows exactly its values."""

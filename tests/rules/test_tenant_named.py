@@ -35,6 +35,7 @@ TENANT_COLUMNS: Final = {
     "api_keys": ("tenant_id",),
     "browser_sessions": ("tenant_id",),
     "idempotent_answers": ("tenant_id",),
+    "exports": ("tenant_id",),
 }
 """A satellite of a user hangs on that user's row by its own `user_id`, one to one."""
 
@@ -61,6 +62,7 @@ ALLOWED: Final = {
     ("tastemaker/db/migrations/", ""): "the schema's history works on whole tables",
     ("tastemaker/events/", ""): "the product itself records, delivers and reads everybody's; a tenant's own "
     "history names it",
+    ("tastemaker/searches/exports/queries.py", "exports"): "expired ones go, whose ever they were",
     ("tastemaker/ops/rebuilding_queries.py", ""): "compares everybody's rows with their events",
     ("tastemaker/searches/exclusions/queries.py", ""): "a suppressed person leaves everybody's results",
     (

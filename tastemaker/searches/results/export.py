@@ -6,95 +6,126 @@ line breaks is quoted.
 
 import csv
 import io
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime
+import re
+import unicodedata
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from operator import itemgetter
+from typing import Any, Final
 
 from tastemaker.core.platforms import Platform
 from tastemaker.searches.results.queries import FoundCreator
 
-Value = str | int | None
+Columns = Mapping[str, str]
+"""The title of each column, and the field of `ExportRow` that it shows."""
 
-
-Columns = Mapping[str, Callable[[FoundCreator], Value]]
-
-
-BOM = "\ufeff"
-
-
-SEPARATOR = "; "
-
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+BOM: Final = "\ufeff"
+SEPARATOR: Final = "; "
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet may take for the start of a formula, also in full width."""
 
+BATCH_ROWS: Final = 500
+LONGEST_SLUG: Final = 60
 
-CHUNK_CHARACTERS = 64_000
+_STARTS: Final = frozenset(FORMULA_STARTS)
 
 
-ADDED_COLUMNS: Columns = {
-    "Handle": lambda found: found.handle,
-    "Name": lambda found: found.name,
-    "Profile URL": lambda found: found.profile_url,
-    "Matched in": lambda found: SEPARATOR.join(found.matched_in),
-    "Language": lambda found: found.language,
-    "Country": lambda found: found.country,
-    "E-mail": lambda found: found.emails[0] if found.emails else None,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRow:
+    """What a file shows of a found creator. Several values are one text.
+
+    `username` is the handle, else the name; `title` the other way round. `email` is the first of `emails`.
+    """
+
+    platform: str
+    handle: str | None
+    name: str | None
+    username: str | None
+    title: str | None
+    followers: int | None
+    bio: str | None
+    emails: str
+    email: str | None
+    links: str
+    profile_url: str | None
+    post_text: str | None
+    post_url: str | None
+    published_on: str | None
+    views: int | None
+    likes: int | None
+    comments: int | None
+    shares: int | None
+    duration_seconds: int | None
+    hashtags: str
+    keyword: str
+    matched_in: str
+    language: str | None
+    country: str | None
+
+
+FIELDS: Final = tuple(field.name for field in fields(ExportRow))
+
+ADDED_COLUMNS: Final[Columns] = {
+    "Handle": "handle",
+    "Name": "name",
+    "Profile URL": "profile_url",
+    "Matched in": "matched_in",
+    "Language": "language",
+    "Country": "country",
+    "E-mail": "email",
 }
 """After the columns of every layout. `E-mail` is one address, the first of `Email`."""
 
-
-POST_COLUMNS: Columns = {
-    "Username": lambda found: found.handle or found.name,
-    "Followers": lambda found: found.followers,
-    "Bio": lambda found: found.bio,
-    "Email": lambda found: SEPARATOR.join(found.emails),
-    "Video URL": lambda found: found.post_url,
-    "Description": lambda found: found.post_text,
-    "Likes": lambda found: found.likes,
-    "Comments": lambda found: found.comments,
-    "Shares": lambda found: found.shares,
-    "Views": lambda found: found.views,
-    "Hashtags": lambda found: SEPARATOR.join(found.hashtags),
-    "Created Date": lambda found: _date(found.post_published_at),
-    "Keywords": lambda found: found.keyword,
-    "Platform": lambda found: found.platform.value,
+POST_COLUMNS: Final[Columns] = {
+    "Username": "username",
+    "Followers": "followers",
+    "Bio": "bio",
+    "Email": "emails",
+    "Video URL": "post_url",
+    "Description": "post_text",
+    "Likes": "likes",
+    "Comments": "comments",
+    "Shares": "shares",
+    "Views": "views",
+    "Hashtags": "hashtags",
+    "Created Date": "published_on",
+    "Keywords": "keyword",
+    "Platform": "platform",
     **ADDED_COLUMNS,
 }
 """A search on TikTok; on Instagram too, whose results are the same kind of thing: a username and a post."""
 
-
-CHANNEL_COLUMNS: Columns = {
-    "Channel Name": lambda found: found.name or found.handle,
-    "Subscribers": lambda found: found.followers,
-    "Bio": lambda found: found.bio,
-    "Email": lambda found: SEPARATOR.join(found.emails),
-    "Social Links": lambda found: SEPARATOR.join(found.links),
-    "Video Title": lambda found: found.post_text,
-    "Video URL": lambda found: found.post_url,
-    "Views": lambda found: found.views,
-    "Duration (seconds)": lambda found: found.duration_seconds,
-    "Hashtags": lambda found: SEPARATOR.join(found.hashtags),
-    "Keywords": lambda found: found.keyword,
-    "Platform": lambda found: found.platform.value,
+CHANNEL_COLUMNS: Final[Columns] = {
+    "Channel Name": "title",
+    "Subscribers": "followers",
+    "Bio": "bio",
+    "Email": "emails",
+    "Social Links": "links",
+    "Video Title": "post_text",
+    "Video URL": "post_url",
+    "Views": "views",
+    "Duration (seconds)": "duration_seconds",
+    "Hashtags": "hashtags",
+    "Keywords": "keyword",
+    "Platform": "platform",
     **ADDED_COLUMNS,
 }
 
-
-CAMPAIGN_COLUMNS: Columns = {
-    "Platform": lambda found: found.platform.value,
-    "Creator/Channel Name": lambda found: found.name or found.handle,
-    "Followers": lambda found: found.followers,
-    "Video/Content URL": lambda found: found.post_url,
-    "Title/Description": lambda found: found.post_text,
-    "Views": lambda found: found.views,
-    "Likes": lambda found: found.likes,
-    "Comments": lambda found: found.comments,
-    "Shares": lambda found: found.shares,
-    "Duration (seconds)": lambda found: found.duration_seconds,
-    "Hashtags": lambda found: SEPARATOR.join(found.hashtags),
-    "Date": lambda found: _date(found.post_published_at),
-    "Keywords": lambda found: found.keyword,
-    "Email": lambda found: SEPARATOR.join(found.emails),
+CAMPAIGN_COLUMNS: Final[Columns] = {
+    "Platform": "platform",
+    "Creator/Channel Name": "title",
+    "Followers": "followers",
+    "Video/Content URL": "post_url",
+    "Title/Description": "post_text",
+    "Views": "views",
+    "Likes": "likes",
+    "Comments": "comments",
+    "Shares": "shares",
+    "Duration (seconds)": "duration_seconds",
+    "Hashtags": "hashtags",
+    "Date": "published_on",
+    "Keywords": "keyword",
+    "Email": "emails",
     **ADDED_COLUMNS,
 }
 
@@ -114,25 +145,71 @@ async def csv_chunks(
     creators: AsyncIterable[FoundCreator], columns: Columns, *, bom: bool = False
 ) -> AsyncIterator[str]:
     """The file's text, piece by piece; memory stays the same however long it gets."""
-    buffer = io.StringIO()
-    buffer.write(BOM if bom else "")
-    writer = csv.writer(buffer)
-    writer.writerow(columns)
+    yield csv_header(columns, bom=bom)
+    batch: list[tuple[Any, ...]] = []
     async for found in creators:
-        writer.writerow([_safe(read(found)) for read in columns.values()])
-        if buffer.tell() > CHUNK_CHARACTERS:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
+        batch.append(row_of(found))
+        if len(batch) == BATCH_ROWS:
+            yield csv_lines(batch, columns)
+            batch.clear()
+    yield csv_lines(batch, columns)
 
 
-def _safe(value: Value) -> Value:
-    """Text that a spreadsheet would run as a formula is marked as text by an apostrophe."""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
+def csv_header(columns: Columns, *, bom: bool) -> str:
+    return (BOM if bom else "") + _written([tuple(columns)])
 
 
-def _date(moment: datetime | None) -> str | None:
-    return moment.date().isoformat() if moment else None
+def csv_lines(rows: Iterable[tuple[Any, ...]], columns: Columns) -> str:
+    """Rows are values in the order of `FIELDS`. Text that a spreadsheet would run is marked as text."""
+    pick = itemgetter(*(FIELDS.index(name) for name in columns.values()))
+    return _written(
+        [
+            [f"'{value}" if type(value) is str and value[:1] in _STARTS else value for value in pick(row)]
+            for row in rows
+        ]
+    )
+
+
+def row_of(found: FoundCreator) -> tuple[Any, ...]:
+    """The values of `ExportRow`, in the order of `FIELDS`; the database makes the same of large exports."""
+    published = found.post_published_at
+    return (
+        found.platform.value,
+        found.handle,
+        found.name,
+        found.handle or found.name,
+        found.name or found.handle,
+        found.followers,
+        found.bio,
+        SEPARATOR.join(found.emails),
+        found.emails[0] if found.emails else None,
+        SEPARATOR.join(found.links),
+        found.profile_url,
+        found.post_text,
+        found.post_url,
+        published.date().isoformat() if published else None,
+        found.views,
+        found.likes,
+        found.comments,
+        found.shares,
+        found.duration_seconds,
+        SEPARATOR.join(found.hashtags),
+        found.keyword,
+        SEPARATOR.join(found.matched_in),
+        found.language,
+        found.country,
+    )
+
+
+def slug_of(name: str) -> str:
+    """Letters and digits of any script, the rest as single dashes."""
+    words = re.sub(r"[\W_]+", "-", unicodedata.normalize("NFKC", name).lower()).strip("-")
+    while len(words.encode()) > LONGEST_SLUG:
+        words = words[:-1]
+    return words.strip("-") or "creators"
+
+
+def _written(rows: Sequence[Sequence[Any]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue()

@@ -216,7 +216,7 @@ async def list_results(
 ) -> ResultsPage:
     """One page; `after` is the `next` of the page before, with the same sort. `more`: further filters."""
     listing = in_scope(scope, LIST_OF_CAMPAIGN, LIST_OF_SEARCH, LIST_OF_SEARCHES)
-    order = _order(scope, sort)
+    order = order_of(scope, sort)
     names, values = asked(user_id, scope, wanted, more)
     if after is not None:
         values |= _after_values(order, after)
@@ -309,7 +309,7 @@ def as_found(row: ResultRow) -> FoundCreator:
     return FoundCreator(**{name: getattr(row, name) for name in _NAMES})
 
 
-def _order(scope: Scope, sort: Sort) -> str:
+def order_of(scope: Scope, sort: Sort) -> str:
     is_single = isinstance(scope, SearchScope) and len(scope.search_ids) == 1
     return sort.value if sort is not Sort.POSITION or is_single else "found_at"
 

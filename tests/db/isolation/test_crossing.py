@@ -81,8 +81,8 @@ CLAIMS: Final = [
     ABSENT,
 ]
 TENANT_TABLES: Final = [
-    "api_keys", "background_jobs", "browser_sessions", "campaigns", "email_unsubscriptions",
-    "event_deliveries", "event_keys", "events", "exclusions",
+    "api_keys", "background_jobs", "browser_sessions", "campaign_creators", "campaigns",
+    "email_unsubscriptions", "event_deliveries", "event_keys", "events", "exclusions", "exports",
     "idempotent_answers", "inbox_messages", "outbox_messages", "provider_budgets",
     "provider_calls", "provider_spending", "scraping_jobs", "scraping_results", "scraping_runs",
     "search_creators", "search_jobs", "search_results", "usage_charges", "user_billing",

@@ -1,0 +1,1 @@
+"""Exports of found creators as files: small ones at once, large ones in the background."""
