@@ -27,6 +27,7 @@ import tastemaker.searches.api
 import tastemaker.searches.exclusions.api
 import tastemaker.searches.exclusions.pages
 import tastemaker.searches.exports.api
+import tastemaker.searches.pages
 import tastemaker.searches.profiles_api
 import tastemaker.searches.progress_pages
 import tastemaker.searches.results.image_pages
@@ -65,6 +66,7 @@ ROUTERS: Final = (
     tastemaker.journeys.campaign_pages.router,
     tastemaker.journeys.new_search_pages.router,
     tastemaker.searches.progress_pages.router,
+    tastemaker.searches.pages.router,
     tastemaker.accounts.unsubscribe_api.router,
     tastemaker.campaigns.api.router,
     tastemaker.searches.api.campaigns_router,

@@ -17,8 +17,6 @@ from tastemaker.ratelimit.service import close_breakers
 from tastemaker.searches import service
 from tastemaker.searches.installation import installation_of
 from tastemaker.searches.progress import SearchProgress, progress_of, read_progress
-from tastemaker.searches.results.paging import SearchScope
-from tastemaker.searches.results.queries import list_results
 from tastemaker.searches.types import LIVE
 from tastemaker.searches.watching import watching_of
 from tastemaker.web.pages import page, redirect
@@ -29,7 +27,6 @@ STREAM_SECONDS: Final = 300.0
 """Then a browser connects again, and its session is checked again."""
 
 MOST_WATCHED: Final = 50
-SHOWN: Final = 50
 
 router = APIRouter(include_in_schema=False)
 
@@ -40,18 +37,6 @@ async def events_of_several(
 ) -> Response:
     """The rows of running searches, as they change. Those of other users are as if deleted."""
     return EventStream(_changes(visit, [SearchId(one) for one in search], "row"))
-
-
-@router.get("/searches/{search_id}")
-async def show(visit: SignedIn, search_id: UUID) -> Response:
-    """Progress and the first rows."""
-
-    async def work(tx: Transaction) -> Response:
-        found = await _find(visit, tx, search_id)
-        rows = await list_results(tx, visit.user_id, SearchScope((SearchId(search_id),)), limit=SHOWN)
-        return page(visit.request, "searches/search.html", progress=found, creators=rows.creators)
-
-    return await visit.run(work)
 
 
 @router.get("/searches/{search_id}/events", response_class=EventStream)

@@ -170,16 +170,29 @@ async def find_result(
     """All that is known of a creator of these results; None where it is not among them."""
     if not 0 <= creator_id <= _MOST:
         return None
-    named, values = (
-        ("campaign", {"campaign_id": scope.campaign_id})
-        if isinstance(scope, CampaignScope)
-        else ("searches", {"search_ids": list(scope.search_ids)})
-    )
+    named: str
+    values: dict[str, Any]
+    if isinstance(scope, CampaignScope):
+        named, values = "campaign", {"campaign_id": scope.campaign_id}
+    else:
+        named, values = "searches", {"search_ids": list(scope.search_ids)}
     found_by = await tx.many(
         LIST_FOUND_BY.choose(scope=named), user_id=user_id, creator_id=creator_id, **values
     )
-    if not found_by:
+    return await _result(tx, user_id, creator_id, found_by) if found_by else None
+
+
+async def find_creator(tx: Transaction, user_id: ExternalUserId, creator_id: int) -> CreatorResult | None:
+    """The same over all of the user's searches; None where none of them found the creator."""
+    if not 0 <= creator_id <= _MOST:
         return None
+    found_by = await tx.many(LIST_FOUND_BY.choose(scope=()), user_id=user_id, creator_id=creator_id)
+    return await _result(tx, user_id, creator_id, found_by) if found_by else None
+
+
+async def _result(
+    tx: Transaction, user_id: ExternalUserId, creator_id: int, found_by: Sequence[FoundBy]
+) -> CreatorResult:
     creator = await tx.only(FIND_CREATOR, creator_id=creator_id)
     shown = found_by[0].post_id
     posts = await tx.many(

@@ -126,3 +126,72 @@ document.addEventListener("htmx:load", ({ detail }) => {
   within("[data-events]").forEach(watch);
   within("[data-chips]").forEach(chips);
 });
+// --- results: rows by keys, selection, the panel ---
+
+const rows = () => [...document.querySelectorAll("[data-row]")];
+const current = () => go("[data-row][aria-current=true]");
+
+function moveTo(row) {
+  if (!row) return;
+  current()?.removeAttribute("aria-current");
+  row.setAttribute("aria-current", "true");
+  row.scrollIntoView({ block: "nearest" });
+  row.querySelector(".c-who a").focus({ preventScroll: true });
+  if (!go("#panel").hidden) row.querySelector(".c-who a").click();
+}
+
+function tell() {
+  const ticked = document.querySelectorAll("[data-row] :checked").length;
+  const total = go("[data-selected]");
+  if (total) total.textContent = `${ticked} selected`;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || !rows().length) return;
+  const at = rows().indexOf(current());
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    moveTo(rows()[at < 0 ? 0 : at + (event.key === "ArrowDown" ? 1 : -1)]);
+  } else if (event.key === "x" && at >= 0) {
+    const box = rows()[at].querySelector("[type=checkbox]");
+    box.checked = !box.checked;
+    tell();
+  }
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-select-page]")) {
+    document.querySelectorAll("[data-row] [type=checkbox]").forEach((box) => { box.checked = event.target.checked; });
+  }
+  if (event.target.closest("#selection")) tell();
+});
+
+// A click outside closes an open menu; the panel closes in place where it was opened in place.
+document.addEventListener("click", (event) => {
+  document.querySelectorAll(".menu[open]").forEach((menu) => menu.contains(event.target) || menu.removeAttribute("open"));
+  const link = event.target.closest("[data-close]");
+  if (!link || !go("#results")) return;
+  event.preventDefault();
+  go("#panel").replaceWith(Object.assign(document.createElement("div"), { id: "panel", hidden: true }));
+  history.pushState({}, "", link.href);
+  current()?.querySelector(".c-who a").focus({ preventScroll: true });
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id !== "panel") return;
+  const row = event.detail.requestConfig?.elt.closest("[data-row]");
+  if (!row) return;
+  current()?.removeAttribute("aria-current");
+  row.setAttribute("aria-current", "true");
+  history.pushState({}, "", event.detail.requestConfig.path);
+});
+addEventListener("popstate", () => location.reload());
+
+document.querySelectorAll("[data-select-page]").forEach((box) => { box.hidden = false; });
+
+// New creators of a running search come in where nobody is in the middle of something.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (!event.detail.elt.matches("[data-refresh]")) return;
+  const busy = go("[data-row] :checked") || go(".menu[open]") || scrollY > 300 || go(".find input") === document.activeElement;
+  if (busy) event.preventDefault();
+});
