@@ -54,16 +54,17 @@ async def up(session: Session, *, host: Host = "127.0.0.1", port: Port = 8000, a
             open_services(settings, session.access, stopping=stopping) as services,
             open_deliveries(services, settings, stopping=stopping) as deliveries,
             equipped(session.database, settings, corpus=corpus) as equipment,
-            serving(create_app(services, deliveries), host=host, port=port, stopping=stopping) as url,
         ):
-            link = await _sign_in_link(session, url)
-            if as_json:
-                screen.write_json({"url": url, "sign_in": link})
-            else:
-                screen.say(f"Tastemaker runs at {url}. Ctrl-C stops it.")
-                screen.say(f"Sign in, once, within 30 minutes: {link}" if link else NO_LINK)
-            resources, senders = equipment.resources, equipment.senders
-            await run_worker_process(session.database, resources, senders, stopping=stopping)
+            app = create_app(services, deliveries, await installation_for(services.database, settings))
+            async with serving(app, host=host, port=port, stopping=stopping) as url:
+                link = await _sign_in_link(session, url)
+                if as_json:
+                    screen.write_json({"url": url, "sign_in": link})
+                else:
+                    screen.say(f"Tastemaker runs at {url}. Ctrl-C stops it.")
+                    screen.say(f"Sign in, once, within 30 minutes: {link}" if link else NO_LINK)
+                resources, senders = equipment.resources, equipment.senders
+                await run_worker_process(session.database, resources, senders, stopping=stopping)
 
 
 @sign_in_app.command()
