@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -31,6 +32,9 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 ENOUGH_MEMORY = 3 << 30
 """Free bytes that a folder in memory needs, so that no machine is brought to its knees."""
 
+FIRST_WITH_ITERATIONS = 160_000
+
+Administrator = psycopg.Connection[tuple[Any, ...]]
 MakeDatabase = Callable[[str | None], str]
 AddUsers = Callable[..., None]
 
@@ -80,39 +84,52 @@ def server(quick_folder: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def template(server: Server) -> str:
+def administrator(server: Server) -> Iterator[Administrator]:
+    """A superuser's connection that stays, for three statements of each test.
+
+    With one iteration of SCRAM for 4096, which each connection pays on both sides (from PostgreSQL 16 on).
+    """
+    with psycopg.connect(server.url(database="postgres"), autocommit=True) as connection:
+        if connection.info.server_version >= FIRST_WITH_ITERATIONS:
+            password = sql.Literal(connection.info.password)
+            connection.execute("SET scram_iterations = 1")
+            connection.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(password))
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def template(server: Server, administrator: Administrator) -> str:
     """A database at head, to be cloned."""
-    _administer(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    administrator.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
     migrate(server.url(database=TEMPLATE), app_password=embedded.app_password(server.home))
     return TEMPLATE
 
 
 @pytest.fixture(scope="session")
-def make_database(server: Server) -> MakeDatabase:
+def make_database(server: Server, administrator: Administrator) -> MakeDatabase:
     """Makes a database, a clone of the given template or an empty one; the name is new."""
     numbers = itertools.count(1)
 
     def make(template: str | None) -> str:
         name = f"test_{next(numbers)}"
-        _administer(
-            server,
+        administrator.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(template or "template0")
-            ),
+            )
         )
-        _administer(server, _known_password(server))
+        administrator.execute(_known_password(server))
         return name
 
     return make
 
 
 @pytest.fixture
-def database_name(server: Server, template: str, make_database: MakeDatabase) -> Iterator[str]:
+def database_name(administrator: Administrator, template: str, make_database: MakeDatabase) -> Iterator[str]:
     """A fresh database at head, dropped afterwards."""
     name = make_database(template)
     yield name
     with suppress(psycopg.Error):
-        _administer(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
@@ -161,8 +178,3 @@ def _known_password(server: Server) -> sql.Composed:
         role=sql.Identifier(APP_ROLE),
         password=sql.Literal(embedded.app_password(server.home)),
     )
-
-
-def _administer(server: Server, statement: sql.Composed) -> None:
-    with psycopg.connect(server.url(database="postgres"), autocommit=True) as connection:
-        connection.execute(statement)
