@@ -27,6 +27,7 @@ import tastemaker.searches.api
 import tastemaker.searches.exclusions.api
 import tastemaker.searches.exclusions.pages
 import tastemaker.searches.exports.api
+import tastemaker.searches.facets_api
 import tastemaker.searches.pages
 import tastemaker.searches.profiles_api
 import tastemaker.searches.progress_pages
@@ -71,6 +72,8 @@ ROUTERS: Final = (
     tastemaker.campaigns.api.router,
     tastemaker.searches.api.campaigns_router,
     tastemaker.searches.api.router,
+    tastemaker.searches.facets_api.router,
+    tastemaker.searches.facets_api.campaigns_router,
     tastemaker.searches.starting_api.router,
     tastemaker.searches.watching_api.router,
     tastemaker.searches.api.costs_router,

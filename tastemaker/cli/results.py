@@ -1,5 +1,6 @@
 """`tastemaker results` and `tastemaker export`: what was found, on the screen or in a file."""
 
+import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -26,7 +27,7 @@ from tastemaker.core.ids import SearchId
 from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.searches.queries import list_runs, list_searches
 from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, Columns, columns_of
-from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter, make_filter
+from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter, Verified, make_filter
 from tastemaker.searches.results.paging import CampaignScope, ResultPosition, Scope, SearchScope, Sort
 from tastemaker.searches.results.queries import (
     ResultsPage,
@@ -96,24 +97,59 @@ Reference = Annotated[
 ]
 
 
-SortBy = Annotated[Sort, typer.Option("--sort", help="The largest first; position is the order of arrival.")]
+SortBy = Annotated[
+    Sort,
+    typer.Option(
+        "--sort", help="The largest or newest first, names from A; position is the order of arrival."
+    ),
+]
 MinFollowers = Annotated[
     int | None, typer.Option("--min-followers", metavar="N", help="Only with at least so many.")
 ]
 MaxFollowers = Annotated[
     int | None, typer.Option("--max-followers", metavar="N", help="Only with at most so many.")
 ]
+MinViews = Annotated[
+    int | None, typer.Option("--min-views", metavar="N", help="Only if the post shown has at least so many.")
+]
 HasEmail = Annotated[bool, typer.Option("--has-email", help="Only those who show an e-mail address.")]
+IsVerified = Annotated[bool, typer.Option("--verified", help="Only those with the platform's badge.")]
+Containing = Annotated[
+    str | None, typer.Option("--text", metavar="TEXT", help="Only with this in name, handle, bio or post.")
+]
+Keywords = Annotated[
+    list[str] | None,
+    typer.Option("--keyword", metavar="WORD", help="Only found by this keyword (repeatable)."),
+]
+Languages = Annotated[
+    list[str] | None,
+    typer.Option("--language", metavar="CODE", help="Only with this language, or unknown (repeatable)."),
+]
+Countries = Annotated[
+    list[str] | None,
+    typer.Option("--country", metavar="CODE", help="Only from this country, or unknown (repeatable)."),
+]
+PostedWithin = Annotated[
+    int | None,
+    typer.Option("--posted-within", metavar="DAYS", help="Only with a post of the last DAYS days."),
+]
 
 
 @results_app.command()
-def results(
+def results(  # noqa: PLR0913 - the options of a command
     reference: Reference,
     *,
     sort: SortBy = Sort.POSITION,
     min_followers: MinFollowers = None,
     max_followers: MaxFollowers = None,
     has_email: HasEmail = False,
+    text: Containing = None,
+    keyword: Keywords = None,
+    language: Languages = None,
+    country: Countries = None,
+    verified: IsVerified = False,
+    min_views: MinViews = None,
+    posted_within: PostedWithin = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", metavar="N", min=1, help="How many (default: 20; all with --json)."),
@@ -122,7 +158,16 @@ def results(
 ) -> None:
     """Show the creators that a search or a campaign found."""
     wanted = make_filter(
-        min_followers=min_followers, max_followers=max_followers, has_email=has_email or None
+        min_followers=min_followers,
+        max_followers=max_followers,
+        has_email=has_email or None,
+        text=text,
+        keywords=tuple(keyword or ()),
+        languages=tuple(language or ()),
+        countries=tuple(country or ()),
+        verified=(Verified.YES,) if verified else (),
+        min_views=min_views,
+        posted_within=posted_within,
     )
     question = Question(reference=reference, sort=sort, wanted=wanted, limit=limit, as_json=as_json)
     in_session(lambda session: _show_results(session, question))
@@ -136,6 +181,13 @@ def export(  # noqa: PLR0913 - the options of a command
     min_followers: MinFollowers = None,
     max_followers: MaxFollowers = None,
     has_email: HasEmail = False,
+    text: Containing = None,
+    keyword: Keywords = None,
+    language: Languages = None,
+    country: Countries = None,
+    verified: IsVerified = False,
+    min_views: MinViews = None,
+    posted_within: PostedWithin = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="How many at most (default: all).")
     ] = None,
@@ -159,27 +211,39 @@ def export(  # noqa: PLR0913 - the options of a command
     if as_json and output == STANDARD_OUTPUT:
         raise InvalidInput("With --json standard output is taken; name a file with -o.")
     wanted = make_filter(
-        min_followers=min_followers, max_followers=max_followers, has_email=has_email or None
+        min_followers=min_followers,
+        max_followers=max_followers,
+        has_email=has_email or None,
+        text=text,
+        keywords=tuple(keyword or ()),
+        languages=tuple(language or ()),
+        countries=tuple(country or ()),
+        verified=(Verified.YES,) if verified else (),
+        min_views=min_views,
+        posted_within=posted_within,
     )
     refuse_unwritable(output, overwrite=overwrite)
+    question = Question(reference=reference, sort=sort, wanted=wanted, limit=limit, as_json=as_json)
+    in_session(lambda session: _write_file(session, question, output, bom=bom, overwrite=overwrite))
 
-    async def work(session: Session) -> None:
-        async with transaction(session.database, session.user.claim) as tx:
-            meant = await find_meant(tx, session.user, reference)
-        candidates = iter([output]) if output else free_names(meant.file_name, folder=Path.cwd())
-        database, user_id, ids = session.database, session.user.user_id, [one.id for one in meant.searches]
-        if wanted == EVERYTHING and sort is Sort.POSITION and limit is None:
-            found = stream_results(database, user_id, ids)
-        else:
-            found = stream_passing(database, user_id, meant.scope, wanted=wanted, sort=sort, limit=limit)
-        written = await write_csv(found, meant.columns, candidates, bom=bom, overwrite=overwrite)
-        if as_json:
-            document = {"path": written.path, "creators": written.creators, "columns": list(meant.columns)}
-            screen.write_json(document)
-        elif written.path != STANDARD_OUTPUT:
-            report.show_written(written)
 
-    in_session(work)
+async def _write_file(
+    session: Session, question: Question, output: Path | None, *, bom: bool, overwrite: bool
+) -> None:
+    async with transaction(session.database, session.user.claim) as tx:
+        meant = await find_meant(tx, session.user, question.reference)
+    candidates = iter([output]) if output else free_names(meant.file_name, folder=Path.cwd())
+    database, user_id, wanted, sort = session.database, session.user.user_id, question.wanted, question.sort
+    if wanted == EVERYTHING and sort is Sort.POSITION and question.limit is None:
+        found = stream_results(database, user_id, [search.id for search in meant.searches])
+    else:
+        found = stream_passing(database, user_id, meant.scope, wanted=wanted, sort=sort, limit=question.limit)
+    written = await write_csv(found, meant.columns, candidates, bom=bom, overwrite=overwrite)
+    if question.as_json:
+        document = {"path": written.path, "creators": written.creators, "columns": list(meant.columns)}
+        screen.write_json(document)
+    elif written.path != STANDARD_OUTPUT:
+        report.show_written(written)
 
 
 async def find_meant(session: Transaction, user: CurrentUser, reference: str) -> Meant:
@@ -287,11 +351,21 @@ async def _page(
 def _options(question: Question) -> str:
     """The filters and the order, as they were typed."""
     wanted = question.wanted
+    values = (
+        ("--sort", question.sort.value if question.sort is not Sort.POSITION else None),
+        ("--min-followers", wanted.min_followers),
+        ("--max-followers", wanted.max_followers),
+        *((name, "") for name, given in (("--has-email", wanted.has_email),) if given),
+        ("--text", wanted.text),
+        *(("--keyword", keyword) for keyword in wanted.keywords),
+        *(("--language", language) for language in wanted.languages),
+        *(("--country", country) for country in wanted.countries),
+        *(("--verified", "") for _ in wanted.verified),
+        ("--min-views", wanted.min_views),
+        ("--posted-within", wanted.posted_within),
+    )
     return "".join(
-        (
-            f" --sort {question.sort.value}" if question.sort is not Sort.POSITION else "",
-            f" --min-followers {wanted.min_followers}" if wanted.min_followers is not None else "",
-            f" --max-followers {wanted.max_followers}" if wanted.max_followers is not None else "",
-            " --has-email" if wanted.has_email else "",
-        )
+        f" {name} {shlex.quote(str(value))}" if value != "" else f" {name}"
+        for name, value in values
+        if value is not None
     )

@@ -53,6 +53,18 @@ def test_filters_say_how_many_pass(hostile: CommandLine) -> None:
     assert {creator["followers"] for creator in document["creators"]} == {10}
 
 
+def test_the_filters_are_combined_and_typed_again(hostile: CommandLine) -> None:
+    options = ("--text", "chess", "--keyword", "chess", "--posted-within", "36500", "--min-views", "0")
+    assert " of 12 creators in campaign" in hostile("results", "c", *options).out
+    told = hostile("results", "c", "--keyword", "chess", "--min-views", "0", "--limit", "1").out
+    assert "tastemaker results c --keyword chess --min-views 0 --limit" in told
+    assert hostile("results", "c", "--text", "evil", "--json").document["passing"] == 0
+    nobody = hostile("results", "c", "--language", "tlh", "--country", "unknown", "--verified", "--json")
+    assert nobody.document["passing"] == 0
+    wrong = hostile("results", "c", "--country", "Atlantis")
+    assert (wrong.status, "is no country" in wrong.err) == (ExitCode.USAGE, True)
+
+
 def test_json_has_what_was_written_exactly(hostile: CommandLine) -> None:
     document = hostile("results", "c", "--sort", "followers", "--limit", "1", "--json").document
     (creator,) = document["creators"]

@@ -16,6 +16,7 @@ from tests.web.conftest import MakeProgram, Program, app_over, make_key, served,
 from tests.web.test_campaigns import somebody
 
 PATH = "/api/v1/searches"
+OPEN = {"pending", "processing"}
 
 
 async def started(program: Program, **changed: object) -> str:
@@ -53,6 +54,47 @@ async def test_a_search_is_started_followed_and_read(
     assert 1 <= len(known) < shown["stored"]
     ended = await program.post(f"{PATH}/{search}/cancellation")
     assert ended.status_code == 409
+
+
+async def test_results_are_filtered_and_counted_by_value(
+    program: Program, database: Database, corpus: Path
+) -> None:
+    search = await started(program)
+    async with working(database, corpus):
+        while (shown := (await program.get(f"{PATH}/{search}")).json())["status"] in OPEN:
+            await asyncio.sleep(0.05)
+    campaign = shown["campaign_id"]
+    for path in (f"{PATH}/{search}", f"/api/v1/campaigns/{campaign}"):
+        counted = (await program.get(f"{path}/facets")).json()
+        assert counted["passing"] == shown["stored"]
+        assert counted["facets"]["keyword"] == [
+            {"value": "makeup", "count": shown["stored"], "is_chosen": False}
+        ]
+        for facet in ("language", "country", "email", "verified", "matched_in"):
+            value = counted["facets"][facet][-1]
+            found = await every(program, f"{path}/results", **{facet: value["value"]})
+            assert len(found) == value["count"]
+            narrowed = (await program.get(f"{path}/facets", **{facet: value["value"]})).json()
+            assert narrowed["passing"] == value["count"]
+            assert [one["count"] for one in narrowed["facets"][facet]] == [
+                one["count"] for one in counted["facets"][facet]
+            ]
+        newest = await every(program, f"{path}/results", sort="last_post", posted_within=36_500, limit=7)
+        names = await every(program, f"{path}/results", sort="name", limit=7)
+        assert 0 < len(newest) <= len(names) == shown["stored"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"country": "Atlantis"}, {"verified": "perhaps"}, {"min_views": "-1"}, {"posted_within": "0"},
+        {"min_views": "5", "max_views": "4"}, {"platform": "myspace"}, {"matched_in": "dreams"},
+        {"email": "maybe"}, {"text": "x" * 201}, {"found_since": "yesterday"}, {"sort": "luck"},
+    ],
+)  # fmt: skip
+async def test_a_filter_that_means_nothing_is_refused(program: Program, query: dict[str, str]) -> None:
+    search = await started(program)
+    assert (await program.get(f"{PATH}/{search}/results", **query)).status_code == 422
 
 
 async def every(program: Program, path: str, **query: object) -> list[dict[str, Any]]:
