@@ -28,6 +28,7 @@ import tastemaker.searches.exclusions.api
 import tastemaker.searches.exclusions.pages
 import tastemaker.searches.exports.api
 import tastemaker.searches.facets_api
+import tastemaker.searches.exports.pages
 import tastemaker.searches.pages
 import tastemaker.searches.profiles_api
 import tastemaker.searches.progress_pages
@@ -68,6 +69,7 @@ ROUTERS: Final = (
     tastemaker.journeys.new_search_pages.router,
     tastemaker.searches.progress_pages.router,
     tastemaker.searches.pages.router,
+    tastemaker.searches.exports.pages.router,
     tastemaker.accounts.unsubscribe_api.router,
     tastemaker.campaigns.api.router,
     tastemaker.searches.api.campaigns_router,

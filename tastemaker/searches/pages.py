@@ -158,32 +158,31 @@ async def creator(visit: SignedIn, asked: Asked, creator_id: int) -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class SelectionForm:
+class SelectedForm:
     """`which`: the ticked creators, all that pass the filter, or all of those but the ticked."""
 
-    action: Annotated[str, Form(max_length=20)]
     which: Annotated[str, Form(max_length=20)] = "these"
     creator: Annotated[list[int] | None, Form(max_length=MOST_CHOSEN)] = None
 
-    def selection(self, wanted: ResultFilter) -> Selection:
-        """Raises InvalidInput."""
-        ids = tuple(self.creator or ())
-        if self.which == "all":
-            return AllBut(wanted)
-        if not ids:
-            raise InvalidInput("At least one creator must be ticked.")
-        return AllBut(wanted, ids) if self.which == "but" else Chosen(ids)
+
+Selected = Annotated[SelectedForm, Depends()]
 
 
-@router.post("/searches/{search_id}/selection")  # noqa: FAST003 - the same
-@router.post("/campaigns/{campaign_id}/creators/selection")
-async def act_on_selection(
-    visit: SignedIn, asked: Asked, form: Annotated[SelectionForm, Depends()]
-) -> Response:
-    """Exclude what is selected, or export it."""
-    selection = form.selection(asked.wanted)
-    if form.action != "exclude":
-        raise InvalidInput("There is no such action.")
+def read_selection(selected: SelectedForm, wanted: ResultFilter) -> Selection:
+    """Raises InvalidInput."""
+    ids = tuple(selected.creator or ())
+    if selected.which == "all":
+        return AllBut(wanted)
+    if not ids:
+        raise InvalidInput("At least one creator must be ticked.")
+    return AllBut(wanted, ids) if selected.which == "but" else Chosen(ids)
+
+
+@router.post("/searches/{search_id}/exclusions")  # noqa: FAST003 - the same
+@router.post("/campaigns/{campaign_id}/creators/exclusions")
+async def exclude_selection(visit: SignedIn, asked: Asked, selected: Selected) -> Response:
+    """Leave the selected creators out of later searches."""
+    selection = read_selection(selected, asked.wanted)
 
     async def work(tx: Transaction) -> tuple[ResultsPlace, Excluded]:
         place = await _place(tx, visit)

@@ -1,5 +1,7 @@
 """The pages of results: rows, filters in the URL, the panel, selection and undo, and the rows of others."""
 
+import csv
+import io
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,6 +14,7 @@ from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import transaction
+from tastemaker.searches.exports import service
 from tastemaker.searches.types import Search
 from tests.searches.rows import many
 from tests.searches.scripted import Bench, ScriptedProvider, creator, page, post, working
@@ -121,9 +124,7 @@ async def test_the_selected_are_excluded_and_it_is_undone(
     browser: httpx.AsyncClient, search: Search, database: Database
 ) -> None:
     ids = await rows_of(browser, f"/searches/{search.id}")
-    told = await submit(
-        browser, f"/searches/{search.id}/selection", action="exclude", which="these", creator=ids[:3]
-    )
+    told = await submit(browser, f"/searches/{search.id}/exclusions", which="these", creator=ids[:3])
     assert "3 creators excluded" in told.text
     assert len(await many(database, "SELECT value FROM exclusions")) == 3
     undo = re.search(r'<form method="post" action="(/exclusions/[^"]+)"', told.text)
@@ -140,14 +141,13 @@ async def test_all_but_the_ticked_that_pass_the_filter(
     ids = await rows_of(browser, path)
     told = await submit(
         browser,
-        f"/searches/{search.id}/selection?min_followers=60000",
-        action="exclude",
+        f"/searches/{search.id}/exclusions?min_followers=60000",
         which="but",
         creator=ids[:2],
     )
     assert "8 creators excluded" in told.text
     assert "Followers 60K and more" in told.text
-    nothing = await browser.post(f"/searches/{search.id}/selection", data={"action": "exclude"})
+    nothing = await browser.post(f"/searches/{search.id}/exclusions", data={"which": "these"})
     assert nothing.status_code == 422
 
 
@@ -172,10 +172,41 @@ async def test_another_user_finds_nothing(database: Database, search: Search, us
             f"/creators/{ids[0]}",
         ):
             assert (await other.get(path)).status_code == 404
-        taken = await other.post(
-            f"/searches/{search.id}/selection", data={"action": "exclude", "creator": ids[:1]}
-        )
+        taken = await other.post(f"/searches/{search.id}/exclusions", data={"creator": ids[:1]})
         assert taken.status_code == 404
+
+
+async def test_the_selected_are_downloaded(browser: httpx.AsyncClient, search: Search) -> None:
+    ids = await rows_of(browser, f"/searches/{search.id}")
+    path = f"/searches/{search.id}/exports?min_followers=60000"
+    for which, creators in (("these", 3), ("all", 10), ("but", 7)):
+        chosen = ids[:3] if which == "these" else await rows_of(browser, path.replace("/exports", ""))
+        answer = await browser.post(path, data={"which": which, "creator": chosen[:3]})
+        assert answer.headers["content-disposition"].startswith("attachment; filename=")
+        assert answer.content.startswith(b"\xef\xbb\xbfChannel Name,Subscribers")
+        assert len(list(csv.reader(io.StringIO(answer.text)))) == creators + 1
+    lines = await browser.post(path, data={"which": "all", "format": "jsonl"})
+    assert len(lines.text.splitlines()) == 10
+    unknown = await browser.post(
+        path, data={"which": "all", "format": "pdf"}, headers={"Accept": "text/html"}
+    )
+    assert unknown.status_code == 422
+
+
+async def test_a_large_selection_is_written_by_a_worker(
+    browser: httpx.AsyncClient, search: Search, monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    monkeypatch.setattr(service, "MOST_AT_ONCE", 5)
+    told = await submit(browser, f"/searches/{search.id}/exports", which="all")
+    assert "70 creators are being written" in told.text
+    assert "Waits for a worker" in told.text
+    delete = re.search(r'action="(/exports/[^"]+/deletion)"', told.text)
+    assert delete is not None
+    async with browsing(database, await somebody_else(database)) as other:
+        assert (await other.post(delete[1])).status_code == 404
+        assert (await other.get(delete[1].replace("deletion", "file"))).status_code == 404
+    assert (await browser.get(delete[1].replace("deletion", "file"))).status_code == 409
+    assert "Large files stand here" in (await submit(browser, delete[1])).text
 
 
 async def test_undoing_leads_to_no_other_site(browser: httpx.AsyncClient, search: Search) -> None:

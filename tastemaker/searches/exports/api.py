@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -20,7 +19,14 @@ from tastemaker.searches import service as searches
 from tastemaker.searches.api import FilterParameters
 from tastemaker.searches.exports import queries, service
 from tastemaker.searches.exports.queries import Export
-from tastemaker.searches.exports.service import MOST_CHOSEN, ExportSelection, export_folder
+from tastemaker.searches.exports.service import (
+    MEDIA_TYPES,
+    MOST_AT_ONCE,
+    MOST_CHOSEN,
+    ExportSelection,
+    export_folder,
+    file_headers,
+)
 from tastemaker.searches.exports.writing import small_file
 from tastemaker.searches.installation import installation_of
 from tastemaker.searches.results.paging import Sort
@@ -28,14 +34,6 @@ from tastemaker.searches.results.queries import count_results
 from tastemaker.web.idempotency import Answer, answer, respond
 
 PATH: Final = "/api/v1/exports"
-MOST_AT_ONCE: Final = 5_000
-"""Creators in the file that one request is answered with."""
-
-MEDIA_TYPES: Final = {
-    ExportFormat.CSV: "text/csv; charset=utf-8",
-    ExportFormat.JSON: "application/json",
-    ExportFormat.JSONL: "application/jsonl",
-}
 
 router = APIRouter(prefix=PATH, tags=["exports"])
 searches_router = APIRouter(prefix="/api/v1/searches", tags=["exports"])
@@ -180,12 +178,6 @@ async def delete(caller: Reading, request: Request, export_id: UUID) -> Response
     done = await caller.once(work)
     export_folder(installation_of(request).settings).file(export_id).unlink(missing_ok=True)
     return done
-
-
-def file_headers(name: str) -> dict[str, str]:
-    """Of a download under this name, which has letters, digits and dashes of any script."""
-    plain = name.encode("ascii", "replace").decode().replace("?", "_")
-    return {"Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"}
 
 
 async def _small(caller: Access, what: NewExport, asked: ExportParameters) -> Response:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
+from urllib.parse import quote
 from uuid import UUID
 
 import orjson
@@ -30,6 +31,15 @@ from tastemaker.searches.types import Search
 
 MOST_OPEN: Final = 5
 """Exports of one user that wait or run."""
+
+MOST_AT_ONCE: Final = 5_000
+"""Creators in the file that one request is answered with."""
+
+MEDIA_TYPES: Final = {
+    ExportFormat.CSV: "text/csv; charset=utf-8",
+    ExportFormat.JSON: "application/json",
+    ExportFormat.JSONL: "application/jsonl",
+}
 
 MOST_CHOSEN: Final = 10_000
 """Creators that a selection names."""
@@ -108,6 +118,12 @@ def file_name(selection: ExportSelection, kind: ExportFormat) -> str:
     """`chess-tiktok.csv`: letters and digits of any script, and dashes."""
     platform = f" {selection.platform.value}" if selection.platform else ""
     return f"{slug_of(selection.campaign.name + platform)}.{kind.value}"
+
+
+def file_headers(name: str) -> dict[str, str]:
+    """Of a download under this name, which has letters, digits and dashes of any script."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    return {"Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"}
 
 
 async def start_export(

@@ -21,6 +21,7 @@ document.addEventListener("submit", (event) => {
   if (form.dataset.sent) return event.preventDefault();
   if (form.method !== "post" || form.matches("[hx-post]")) return;
   form.dataset.sent = "true";
+  setTimeout(() => delete form.dataset.sent, 3000);  // a download leaves the page as it is
 });
 addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
 
@@ -187,7 +188,9 @@ document.addEventListener("htmx:afterSwap", (event) => {
 });
 addEventListener("popstate", () => location.reload());
 
-document.querySelectorAll("[data-select-page]").forEach((box) => { box.hidden = false; });
+document.addEventListener("htmx:load", ({ detail }) => {
+  detail.elt.querySelectorAll("[data-select-page]").forEach((box) => { box.hidden = false; });
+});
 
 // New creators of a running search come in where nobody is in the middle of something.
 document.addEventListener("htmx:beforeRequest", (event) => {
