@@ -14,8 +14,9 @@ from tastemaker.db.pool import Database
 from tastemaker.providers.images import Image, ImageClient, ImageRefused
 from tests.searches.rows import one
 from tests.searches.scripted import Bench, ScriptedProvider, creator, page, post, working
-from tests.web.browsing import browsing, somebody_else
 from tests.web.conftest import app_over
+from tests.web.test_campaigns import somebody
+from tests.web.visitors import browsing
 
 PNG = b"\x89PNG\r\n\x1a\n"
 URLS = {
@@ -97,7 +98,7 @@ async def test_posts_have_pictures_too(
 
 
 async def test_what_another_user_found_is_not_found(database: Database, ids: list[int]) -> None:
-    async with browsing(database, await somebody_else(database)) as bob:
+    async with browsing(database, await somebody(database, "bob")) as bob:
         for path in (f"/images/avatars/{ids[0]}", f"/images/posts/{ids[0]}", "/images/avatars/999999"):
             answer = await bob.get(path)
             assert (answer.status_code, answer.headers["content-type"]) == (404, "image/svg+xml")

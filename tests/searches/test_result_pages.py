@@ -9,6 +9,7 @@ from html import unescape
 
 import httpx
 import pytest
+from tests.web.browsing import browsing, somebody_else, submit
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.service import get_campaign
@@ -18,7 +19,6 @@ from tastemaker.searches.exports import service
 from tastemaker.searches.types import Search
 from tests.searches.rows import many
 from tests.searches.scripted import Bench, ScriptedProvider, creator, page, post, working
-from tests.web.browsing import browsing, somebody_else, submit
 
 EVIL = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
 ARABIC = "\u0645\u0631\u064a\u0645"

@@ -15,8 +15,9 @@ from tastemaker.db.pool import Database
 from tastemaker.providers.registry import Registry
 from tastemaker.searches.installation import Installation
 from tests.searches.rows import many, one
-from tests.web.browsing import browsing, somebody_else, submit
 from tests.web.conftest import app_over
+from tests.web.test_campaigns import somebody
+from tests.web.visitors import browsing, submit
 
 KEYS, EXCLUSIONS, LIMITS = "/settings/keys", "/settings/exclusions", "/settings/limits"
 SUPPRESSIONS = "/settings/suppressions"
@@ -174,7 +175,7 @@ async def test_others_see_neither_my_rows_nor_what_is_an_administrators(
     mateo = await one(database, "SELECT id FROM exclusions")
     removal = f"{EXCLUSIONS}/{mateo}/removal"
     batch = await one(database, "SELECT batch_id FROM exclusions")
-    async with browsing(database, await somebody_else(database)) as bob:
+    async with browsing(database, await somebody(database, "bob")) as bob:
         assert "Mine" not in (await bob.get(KEYS)).text
         assert "mateo" not in (await bob.get(EXCLUSIONS)).text
         assert "All users together" not in (await bob.get(LIMITS)).text

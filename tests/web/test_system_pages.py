@@ -19,8 +19,9 @@ from tastemaker.providers.samples import KEEP
 from tastemaker.ratelimit import service as ratelimit
 from tastemaker.searches.installation import Installation
 from tests.searches.rows import many, one, write
-from tests.web.browsing import browsing, somebody_else, submit
 from tests.web.conftest import app_over
+from tests.web.test_campaigns import somebody
+from tests.web.visitors import browsing, submit
 
 JOBS, EVENTS, CONFIGURATION = "/system/jobs", "/system/events", "/system/configuration"
 PROVIDERS, MAIL = "/system/providers", "/system/mail"
@@ -212,7 +213,7 @@ async def test_odd_questions_are_no_fault_of_ours(browser: httpx.AsyncClient, pa
 async def test_for_others_the_system_does_not_exist(
     database: Database, user: CurrentUser, job_id: str
 ) -> None:
-    async with browsing(database, await somebody_else(database)) as bob:
+    async with browsing(database, await somebody(database, "bob")) as bob:
         for path in ("/system", *PAGES, f"{JOBS}/{job_id}"):
             assert (await bob.get(path)).status_code == 404
         form = {"value": "5", "type": "note", "account": "x"}

@@ -1,14 +1,17 @@
 """People in browsers: a signed-in client that sends forms as the pages of the site do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
+from fastapi import FastAPI
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.sessions import make_link
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import transaction
+from tests.web.conftest import app_over, served
 
 Fields = Mapping[str, str | Sequence[str]]
 
@@ -45,3 +48,20 @@ async def sign_in(http: httpx.AsyncClient, database: Database, user: CurrentUser
     answered = await http.get("/sign-in", params={"token": token})
     assert answered.status_code == 303, answered.text
     return Visitor(http)
+
+
+@asynccontextmanager
+async def browsing(
+    database: Database, user: CurrentUser, app: FastAPI | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser of its own, signed in, whose requests all have the Origin of the site."""
+    async with (
+        served(app or app_over(database)) as url,
+        httpx.AsyncClient(base_url=url, timeout=30, headers={"Origin": url}) as http,
+    ):
+        yield (await sign_in(http, database, user)).http
+
+
+async def submit(browser: httpx.AsyncClient, path: str, **fields: object) -> httpx.Response:
+    """Send a form, and follow to the page that it leads to, or stay at what is wrong."""
+    return await browser.post(path, data=fields, follow_redirects=True)
