@@ -27,8 +27,8 @@ import tastemaker.searches.api
 import tastemaker.searches.exclusions.api
 import tastemaker.searches.exclusions.pages
 import tastemaker.searches.exports.api
-import tastemaker.searches.facets_api
 import tastemaker.searches.exports.pages
+import tastemaker.searches.facets_api
 import tastemaker.searches.pages
 import tastemaker.searches.profiles_api
 import tastemaker.searches.progress_pages
