@@ -7,6 +7,7 @@ starts, so that any ASGI server can run it: `uvicorn --factory tastemaker.asgi:c
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
@@ -44,8 +45,9 @@ from tastemaker.jobs.transports.qstash_callbacks import Deliveries
 from tastemaker.runtime import connected, equipped, installation_for, live_platforms, qstash_deliveries
 from tastemaker.sandbox.corpus import active_corpus
 from tastemaker.searches.installation import Installation, put_installation
-from tastemaker.web import health, pages, qstash
+from tastemaker.web import health, openapi, pages, qstash
 from tastemaker.web.middleware import RequestMiddleware
+from tastemaker.web.openapi import describe
 from tastemaker.web.problems import add_problems
 from tastemaker.web.qstash import put_deliveries
 from tastemaker.web.rate_limit import RateLimit
@@ -85,6 +87,7 @@ ROUTERS: Final = (
     tastemaker.searches.exports.api.searches_router,
     tastemaker.searches.exports.api.campaigns_router,
     tastemaker.searches.profiles_api.router,
+    openapi.router,
     qstash.router,
 )
 
@@ -107,6 +110,7 @@ def create_app(
         redoc_url=None,
         lifespan=None if services else _lifespan,
     )
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way
     if services is not None:
         put_services(app, services)
     if deliveries is not None:

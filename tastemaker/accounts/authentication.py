@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -20,6 +20,10 @@ from tastemaker.web.idempotency import Work, once
 from tastemaker.web.services import Services, services_of
 
 Result = TypeVar("Result")
+
+KEY_MEANING: Final = (
+    "1 to 255 plain characters: a repeated request with the same key has one effect and one answer."
+)
 
 _BEARER: Final = HTTPBearer(auto_error=False, description="A key of `tastemaker keys create`.")
 
@@ -49,9 +53,9 @@ class Access:
         return await once(self.request, self.database, self.caller.user_id, work, claim=claim)
 
 
-def access(scope: ApiScope) -> Any:  # noqa: ANN401 - FastAPI's marker
-    """What a route that needs the scope annotates its caller with."""
-    return Depends(_needing(scope))
+def access(scope: ApiScope, *, once: bool = False) -> Any:  # noqa: ANN401 - FastAPI's marker
+    """What a route that needs the scope annotates its caller with. `once`: it works by `Access.once`."""
+    return Depends(_once(scope) if once else _needing(scope))
 
 
 def _needing(scope: ApiScope) -> Callable[..., AsyncIterator[Access]]:
@@ -63,14 +67,30 @@ def _needing(scope: ApiScope) -> Callable[..., AsyncIterator[Access]]:
             raise NotAuthenticated("The API key is missing or wrong.")
         services = services_of(request)
         caller = await recognise(services.database, presented.credentials)
-        services.rate_limit.take(caller.key_id)
+        try:
+            services.rate_limit.take(caller.key_id)
+        finally:
+            request.state.more_headers = services.rate_limit.headers(caller.key_id)
         caller.needs(scope)
         cause = current_cause()
         with caused_by(
             correlation_id=cause.correlation_id,
             causation_id=cause.causation_id,
-            metadata={"actor": caller.user_id, "caller": caller.prefix},
+            metadata={**cause.metadata, "actor": caller.user_id, "caller": caller.prefix},
         ):
             yield Access(request, services, caller)
+
+    return dependency
+
+
+def _once(scope: ApiScope) -> Callable[..., Access]:
+    """The same, and the header is a part of the route's description; `web.idempotency` reads it."""
+
+    def dependency(
+        caller: Annotated[Access, Depends(_needing(scope))],
+        idempotency_key: Annotated[str | None, Header(description=KEY_MEANING)] = None,
+    ) -> Access:
+        del idempotency_key
+        return caller
 
     return dependency

@@ -132,7 +132,7 @@ async def _visit(request: Request) -> AsyncIterator[Visit]:
     with caused_by(
         correlation_id=cause.correlation_id,
         causation_id=cause.causation_id,
-        metadata={"actor": session.tenant_id, "caller": "browser"},
+        metadata={**cause.metadata, "actor": session.tenant_id, "caller": "browser"},
     ):
         yield Visit(request, services, session)
 

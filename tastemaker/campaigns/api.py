@@ -20,7 +20,9 @@ from tastemaker.web.idempotency import Answer, answer, respond
 class NewCampaign(BaseModel):
     """A campaign to be made."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"name": "Chess, winter", "description": "Boards"}]}
+    )
 
     name: Annotated[StrictStr, Field(max_length=1000, examples=["Chess, winter"])]
     description: Annotated[StrictStr, Field(max_length=10_000)] | None = None
@@ -71,12 +73,14 @@ PATH = "/api/v1/campaigns"
 router = APIRouter(prefix=PATH, tags=["campaigns"])
 
 Reading = Annotated[Access, access(ApiScope.CAMPAIGNS_READ)]
-Writing = Annotated[Access, access(ApiScope.CAMPAIGNS_WRITE)]
+Writing = Annotated[Access, access(ApiScope.CAMPAIGNS_WRITE, once=True)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 After = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
 
 
-@router.post("", status_code=201, responses={201: {"model": CampaignDocument}})
+@router.post(
+    "", operation_id="create_campaign", status_code=201, responses={201: {"model": CampaignDocument}}
+)
 async def create(caller: Writing, campaign: NewCampaign) -> Response:
     """Make a campaign. It counts against the plan."""
 
@@ -93,7 +97,7 @@ async def create(caller: Writing, campaign: NewCampaign) -> Response:
     return await caller.once(work)
 
 
-@router.get("", responses={200: {"model": CampaignsDocument}})
+@router.get("", operation_id="list_campaigns", responses={200: {"model": CampaignsDocument}})
 async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> Response:
     """The campaigns, the newest first."""
 
@@ -104,7 +108,7 @@ async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> R
     return respond(await caller.read(work))
 
 
-@router.get("/{campaign_id}", responses={200: {"model": CampaignDocument}})
+@router.get("/{campaign_id}", operation_id="get_campaign", responses={200: {"model": CampaignDocument}})
 async def show(caller: Reading, campaign_id: UUID) -> Response:
     """One campaign."""
 
@@ -115,7 +119,7 @@ async def show(caller: Reading, campaign_id: UUID) -> Response:
     return respond(await caller.read(work))
 
 
-@router.patch("/{campaign_id}", responses={200: {"model": CampaignDocument}})
+@router.patch("/{campaign_id}", operation_id="change_campaign", responses={200: {"model": CampaignDocument}})
 async def change(caller: Writing, campaign_id: UUID, changed: ChangedCampaign) -> Response:
     """Rename or describe a campaign."""
 
@@ -131,7 +135,9 @@ async def change(caller: Writing, campaign_id: UUID, changed: ChangedCampaign) -
     return await caller.once(work)
 
 
-@router.post("/{campaign_id}/archival", responses={200: {"model": CampaignDocument}})
+@router.post(
+    "/{campaign_id}/archival", operation_id="archive_campaign", responses={200: {"model": CampaignDocument}}
+)
 async def archive(caller: Writing, campaign_id: UUID) -> Response:
     """Put a campaign away. 409 while one of its searches runs, and where it is archived already."""
 
@@ -143,7 +149,9 @@ async def archive(caller: Writing, campaign_id: UUID) -> Response:
     return await caller.once(work)
 
 
-@router.delete("/{campaign_id}/archival", responses={200: {"model": CampaignDocument}})
+@router.delete(
+    "/{campaign_id}/archival", operation_id="restore_campaign", responses={200: {"model": CampaignDocument}}
+)
 async def restore(caller: Writing, campaign_id: UUID) -> Response:
     """Take a campaign out of the archive. It counts against the plan again."""
 

@@ -120,10 +120,10 @@ campaigns_router = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
 costs_router = APIRouter(prefix="/api/v1/costs", tags=["costs"])
 
 Reading = Annotated[Access, access(ApiScope.SEARCHES_READ)]
-CampaignWriting = Annotated[Access, access(ApiScope.CAMPAIGNS_WRITE)]
+CampaignWriting = Annotated[Access, access(ApiScope.CAMPAIGNS_WRITE, once=True)]
 
 
-@router.get("", responses={200: {"model": SearchesDocument}})
+@router.get("", operation_id="list_searches", responses={200: {"model": SearchesDocument}})
 async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> Response:
     """The searches, the newest first."""
     page = await list_search_history(caller.database, caller.caller.user_id, after=after, limit=limit)
@@ -131,7 +131,9 @@ async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> R
     return respond(answer(SearchesDocument(searches=searches, next=page.next)))
 
 
-@router.get("/{search_id}/results", responses={200: {"model": ResultsDocument}})
+@router.get(
+    "/{search_id}/results", operation_id="list_results_of_search", responses={200: {"model": ResultsDocument}}
+)
 async def results(caller: Reading, search_id: UUID, asked: AskedResults) -> Response:
     """The creators found, also while the search runs. Read on with the same filters and order."""
 
@@ -142,7 +144,12 @@ async def results(caller: Reading, search_id: UUID, asked: AskedResults) -> Resp
     return respond(await caller.read(work))
 
 
-@campaigns_router.get("/{campaign_id}/results", name="results", responses={200: {"model": ResultsDocument}})
+@campaigns_router.get(
+    "/{campaign_id}/results",
+    operation_id="list_results_of_campaign",
+    name="results",
+    responses={200: {"model": ResultsDocument}},
+)
 async def campaign_results(caller: Reading, campaign_id: UUID, asked: AskedResults) -> Response:
     """The creators that the campaign's searches found, also while they run."""
 
@@ -154,7 +161,7 @@ async def campaign_results(caller: Reading, campaign_id: UUID, asked: AskedResul
     return respond(await caller.read(work))
 
 
-@campaigns_router.delete("/{campaign_id}", name="delete", status_code=204)
+@campaigns_router.delete("/{campaign_id}", operation_id="delete_campaign", name="delete", status_code=204)
 async def delete_with_searches(caller: CampaignWriting, campaign_id: UUID) -> Response:
     """Delete a campaign with all that is in it: gone at once, while a worker erases the rows."""
 
@@ -166,7 +173,7 @@ async def delete_with_searches(caller: CampaignWriting, campaign_id: UUID) -> Re
     return await caller.once(work)
 
 
-@costs_router.get("", name="show", responses={200: {"model": CostsDocument}})
+@costs_router.get("", operation_id="list_costs", name="show", responses={200: {"model": CostsDocument}})
 async def show_costs(
     caller: Reading,
     by: By = By.PROVIDER,

@@ -25,7 +25,9 @@ class NewLookup(BaseModel):
     A stored answer up to `max_age_seconds` old is returned without a call. Default: as configured.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"platform": "youtube", "account": "@chess"}]}
+    )
 
     platform: Annotated[StrictStr, Field(max_length=50, examples=["youtube"])]
     account: Annotated[StrictStr, Field(min_length=1, max_length=1000, examples=["@chess"])]
@@ -47,7 +49,11 @@ class ProfileDocument(BaseModel):
     posts: list[Post]
 
 
-@router.post("", responses={200: {"model": ProfileDocument}})
+@router.post(
+    "",
+    operation_id="look_up_profile",
+    responses={200: {"model": ProfileDocument}, 502: {"description": "The provider gave no answer."}},
+)
 async def look_up(caller: Writing, request: Request, wanted: NewLookup) -> Response:
     """Look up one account. A live call is paid, recorded in the ledger, and reused for a time."""
     age = None if wanted.max_age_seconds is None else timedelta(seconds=wanted.max_age_seconds)

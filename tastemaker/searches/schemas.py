@@ -23,7 +23,10 @@ class WantedSearch(BaseModel):
     count for each platform.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"keywords": ["chess"], "platforms": ["youtube"], "target": 100}]},
+    )
 
     keywords: Annotated[list[StrictStr], Field(min_length=1, max_length=MAX_KEYWORDS, examples=[["chess"]])]
     platforms: Annotated[list[StrictStr], Field(min_length=1, max_length=3)] | None = None
@@ -35,6 +38,20 @@ class WantedSearch(BaseModel):
 
 class NewSearch(WantedSearch):
     """A search to be started. What `exclude_campaigns` found is put on the list of the campaign."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "campaign_id": "3f0c4c0e-6d1f-4b57-9d0e-0c5f2a3b7e11",
+                    "keywords": ["chess", "chess opening"],
+                    "platforms": ["youtube"],
+                    "target": 100,
+                }
+            ]
+        },
+    )
 
     campaign_id: UUID
     exclude_campaigns: Annotated[list[UUID], Field(max_length=MOST_CAMPAIGNS)] = []

@@ -45,10 +45,10 @@ from tastemaker.web.idempotency import Answer, answer, respond
 router = APIRouter(prefix=PATH, tags=["searches"])
 
 Reading = Annotated[Access, access(ApiScope.SEARCHES_READ)]
-Writing = Annotated[Access, access(ApiScope.SEARCHES_WRITE)]
+Writing = Annotated[Access, access(ApiScope.SEARCHES_WRITE, once=True)]
 
 
-@router.post("/estimates", responses={200: {"model": EstimateDocument}})
+@router.post("/estimates", operation_id="estimate_searches", responses={200: {"model": EstimateDocument}})
 async def estimate(caller: Reading, request: Request, wanted: WantedSearch) -> Response:
     """What a search would probably cost and take, by platform. Starts nothing and calls no provider."""
     installation = installation_of(request)
@@ -75,7 +75,7 @@ async def estimate(caller: Reading, request: Request, wanted: WantedSearch) -> R
     return respond(await caller.read(work))
 
 
-@router.post("", status_code=202, responses={202: {"model": StartedSearches}})
+@router.post("", operation_id="start_searches", status_code=202, responses={202: {"model": StartedSearches}})
 async def start(caller: Writing, request: Request, wanted: NewSearch) -> Response:
     """Start one search for each platform, all or none. A worker finds the creators."""
     choice = _choose(caller.services.live, wanted)
@@ -107,7 +107,9 @@ async def start(caller: Writing, request: Request, wanted: NewSearch) -> Respons
     return await caller.once(work)
 
 
-@router.post("/{search_id}/cancellation", responses={200: {"model": SearchDocument}})
+@router.post(
+    "/{search_id}/cancellation", operation_id="cancel_search", responses={200: {"model": SearchDocument}}
+)
 async def cancel(caller: Writing, search_id: UUID) -> Response:
     """Stop within a page. What was found stays. 409 where it has ended already."""
 
@@ -119,7 +121,12 @@ async def cancel(caller: Writing, search_id: UUID) -> Response:
     return await caller.once(work)
 
 
-@router.post("/{search_id}/resumption", status_code=202, responses={202: {"model": SearchDocument}})
+@router.post(
+    "/{search_id}/resumption",
+    operation_id="resume_search",
+    status_code=202,
+    responses={202: {"model": SearchDocument}},
+)
 async def resume(caller: Writing, request: Request, search_id: UUID) -> Response:
     """Continue a search that waits or was interrupted, now. 409 where it has ended."""
     installation = installation_of(request)

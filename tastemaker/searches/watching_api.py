@@ -47,7 +47,9 @@ LastSeen = Annotated[
 
 
 @router.get(
-    "/{search_id}", responses={200: {"model": SearchWithRuns}, 304: {"description": "It has not changed."}}
+    "/{search_id}",
+    operation_id="get_search",
+    responses={200: {"model": SearchWithRuns}, 304: {"description": "It has not changed."}},
 )
 async def show(
     caller: Reading, request: Request, search_id: UUID, wait: Wait = 0, known: Known = None
@@ -66,6 +68,7 @@ async def show(
 
 @router.get(
     "/{search_id}/events",
+    operation_id="stream_search",
     response_class=EventStream,
     responses={204: {"description": "The search had ended with the last event that was received."}},
 )

@@ -12,9 +12,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import new_id
+from tastemaker.core.logging import get_logger
 from tastemaker.events.context import caused_by
 from tastemaker.web.problems import problem, unexpected
+
+requests = get_logger("tastemaker.requests")
+"""One line for each answer: the route's template, so that no id, name or query of a URL is in the log."""
 
 REQUEST_ID: Final = "X-Request-ID"
 MOST_BODY_BYTES: Final = 1024 * 1024
@@ -44,8 +49,19 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        with caused_by(correlation_id=request_id, causation_id=request_id):
-            await self._answer(scope, receive, _Answering(send, request_id))
+        began, answering = monotonic(), _Answering(send, request_id, scope)
+        with caused_by(
+            correlation_id=request_id, causation_id=request_id, metadata=_metadata(scope, request_id)
+        ):
+            await self._answer(scope, receive, answering)
+        requests.info(
+            "%s %s %s %s %.0f ms",
+            request_id,
+            scope["method"],
+            getattr(scope.get("route"), "path", "-"),
+            answering.status,
+            (monotonic() - began) * 1000,
+        )
 
     async def _answer(self, scope: Scope, receive: Receive, answering: "_Answering") -> None:
         try:
@@ -136,19 +152,29 @@ class _Replayed:
 class _Answering:
     """Adds the request id and the security headers to every response."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, scope: Scope) -> None:
         self._send = send
         self._request_id = request_id
+        self._scope = scope
         self.has_begun = False
+        self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.has_begun = True
+            self.has_begun, self.status = True, message["status"]
             headers = MutableHeaders(scope=message)
+            headers.update(self._scope.get("state", {}).get("more_headers", {}))
             headers[REQUEST_ID] = self._request_id
             for name, value in _ALWAYS.items():
                 headers.setdefault(name, value)
         await self._send(message)
+
+
+def _metadata(scope: Scope, request_id: str) -> dict[str, str]:
+    """Of the events that the request causes."""
+    said = {"request_id": request_id, "source": "http"}
+    agent = Headers(scope=scope).get("user-agent", "")
+    return said | ({"user_agent": agent} if agent else {})
 
 
 def _request_id(scope: dict[str, Any] | Scope) -> str:

@@ -4,7 +4,7 @@ An unexpected error is a 500 with the id of the request. Its traceback is in the
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
@@ -111,11 +111,50 @@ async def _unfit(request: Request, error: Exception) -> Response:
         return error_page(request, 404 if in_path else 422, sentence)
     found = error.errors() if isinstance(error, RequestValidationError) else []
     fields = [
-        {"field": ".".join(str(part) for part in one["loc"])[:200], "why": str(one["msg"])[:200]}
+        {
+            "field": ".".join(str(part) for part in one["loc"])[:200],
+            "pointer": _pointer(one["loc"])[:200],
+            "why": str(one["msg"])[:200],
+            "suggestion": _suggestion(one["type"], one.get("ctx", {}))[:200],
+        }
         for one in found[:MOST_FIELDS]
     ]
     detail = "The request cannot be understood as it is; `fields` says where."
     return problem(422, detail, kind="invalid_input", more={"fields": fields})
+
+
+def _pointer(loc: Sequence[str | int]) -> str:
+    """A JSON pointer into the body (RFC 6901); another part of the request is named before the `#`."""
+    place, *rest = (str(part).replace("~", "~0").replace("/", "~1") for part in loc)
+    return f"{'' if place == 'body' else place}#{''.join(f'/{part}' for part in rest)}"
+
+
+SUGGESTIONS: Final = {
+    "missing": "Add it.",
+    "extra_forbidden": "Leave it out: there is no such field.",
+    "enum": "Use {expected}.",
+    "literal_error": "Use {expected}.",
+    "too_short": "Give at least {min_length}.",
+    "too_long": "Give at most {max_length}.",
+    "string_too_short": "Give at least {min_length} characters.",
+    "string_too_long": "Give at most {max_length} characters.",
+    "greater_than_equal": "Give at least {ge}.",
+    "less_than_equal": "Give at most {le}.",
+    "string_type": "Send a text.",
+    "list_type": "Send a list.",
+    "int_type": "Send a whole number.",
+    "int_parsing": "Send a whole number.",
+    "bool_type": "Send true or false.",
+    "bool_parsing": "Send true or false.",
+    "uuid_parsing": "Send an id as this interface has given it out.",
+    "uuid_type": "Send an id as this interface has given it out.",
+    "json_invalid": "Send valid JSON.",
+}
+
+
+def _suggestion(kind: str, limits: Mapping[str, Any]) -> str:
+    """What would be accepted, by pydantic's kind of error."""
+    return SUGGESTIONS.get(kind, "See the description at /api/docs.").format_map(limits)
 
 
 async def _of_the_framework(request: Request, error: Exception) -> Response:

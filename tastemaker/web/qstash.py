@@ -10,7 +10,7 @@ from tastemaker.jobs.transports.qstash_callbacks import Deliveries
 
 _NAME: Final = "deliveries"
 
-router = APIRouter(prefix=PREFIX, tags=["qstash"])
+router = APIRouter(prefix=PREFIX, tags=["qstash"], include_in_schema=False)
 
 
 def put_deliveries(app: FastAPI, deliveries: Deliveries) -> None:

@@ -32,7 +32,7 @@ router = APIRouter(prefix="/api/v1/exclusions", tags=["exclusions"])
 suppressions_router = APIRouter(prefix="/api/v1/suppressions", tags=["suppressions"])
 
 Reading = Annotated[Access, access(ApiScope.SEARCHES_READ)]
-Writing = Annotated[Access, access(ApiScope.SEARCHES_WRITE)]
+Writing = Annotated[Access, access(ApiScope.SEARCHES_WRITE, once=True)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 After = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
 OfCampaign = Annotated[UUID | None, Query(description="Only the list of this campaign.")]
@@ -56,7 +56,10 @@ class NamedCreator(BaseModel):
 class NewExclusions(BaseModel):
     """Creators for the list of one campaign, or of all searches where none is named."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"creators": [{"platform": "tiktok", "account": "@chess"}]}]},
+    )
 
     creators: Annotated[list[NamedCreator], Field(min_length=1, max_length=MOST_AT_ONCE)]
     campaign_id: UUID | None = None
@@ -119,7 +122,7 @@ class SuppressionsDocument(BaseModel):
     suppressions: list[SuppressionDocument]
 
 
-@router.get("", responses={200: {"model": ExclusionsDocument}})
+@router.get("", operation_id="list_exclusions", responses={200: {"model": ExclusionsDocument}})
 async def show_exclusions(
     caller: Reading, campaign_id: OfCampaign = None, limit: Limit = 50, after: After = None
 ) -> Response:
@@ -135,14 +138,19 @@ async def show_exclusions(
     return respond(await caller.read(work))
 
 
-@router.post("", responses={200: {"model": AddedExclusions}})
+@router.post("", operation_id="add_exclusions", responses={200: {"model": AddedExclusions}})
 async def exclude(caller: Writing, wanted: NewExclusions) -> Response:
     """Leave creators out of searches from now on."""
     people = [one.name() for one in wanted.creators]
     return await _exclude(caller, people, wanted.campaign_id, wanted.note)
 
 
-@router.post("/imports", responses={200: {"model": AddedExclusions}}, openapi_extra=CSV_BODY)
+@router.post(
+    "/imports",
+    operation_id="import_exclusions",
+    responses={200: {"model": AddedExclusions}},
+    openapi_extra=CSV_BODY,
+)
 async def import_exclusions(
     caller: Writing,
     request: Request,
@@ -157,7 +165,7 @@ async def import_exclusions(
     return await _exclude(caller, list(read_list(text.splitlines(keepends=True))), campaign_id, note)
 
 
-@router.delete("/{exclusion_id}", status_code=204)
+@router.delete("/{exclusion_id}", operation_id="delete_exclusion", status_code=204)
 async def readmit(caller: Writing, exclusion_id: UUID) -> Response:
     """Take a creator off the list."""
 
@@ -168,7 +176,9 @@ async def readmit(caller: Writing, exclusion_id: UUID) -> Response:
     return await caller.once(work)
 
 
-@suppressions_router.get("", responses={200: {"model": SuppressionsDocument}})
+@suppressions_router.get(
+    "", operation_id="list_suppressions", responses={200: {"model": SuppressionsDocument}}
+)
 async def show_suppressions(caller: Reading, limit: Limit = 50) -> Response:
     """The suppressions, the newest first. Only for administrators."""
 
@@ -181,7 +191,7 @@ async def show_suppressions(caller: Reading, limit: Limit = 50) -> Response:
     return respond(await caller.read(work))
 
 
-@suppressions_router.post("", responses={200: {"model": AddedSuppression}})
+@suppressions_router.post("", operation_id="add_suppression", responses={200: {"model": AddedSuppression}})
 async def suppress(caller: Writing, request: Request, wanted: NewSuppression) -> Response:
     """Never store this person again, and take out what is stored. Only for administrators."""
     one, settings = wanted.name(), installation_of(request).settings
@@ -195,7 +205,7 @@ async def suppress(caller: Writing, request: Request, wanted: NewSuppression) ->
     return await caller.once(work, claim=SYSTEM)
 
 
-@suppressions_router.post("/removals", status_code=204)
+@suppressions_router.post("/removals", operation_id="remove_suppression", status_code=204)
 async def lift(caller: Writing, request: Request, wanted: NamedCreator) -> Response:
     """Let this person be stored again. Only for administrators. The name is in the body, never in a URL."""
     one, settings = wanted.name(), installation_of(request).settings

@@ -40,6 +40,7 @@ searches_router = APIRouter(prefix="/api/v1/searches", tags=["exports"])
 campaigns_router = APIRouter(prefix="/api/v1/campaigns", tags=["exports"])
 
 Reading = Annotated[Access, access(ApiScope.SEARCHES_READ)]
+Writing = Annotated[Access, access(ApiScope.SEARCHES_READ, once=True)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 After = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
 CreatorIds = Annotated[list[StrictInt], Field(max_length=MOST_CHOSEN)]
@@ -51,7 +52,18 @@ class NewExport(BaseModel):
     `only` and `besides` are ids of creators: these alone, or all that pass the filter but these.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "campaign_id": "3f0c4c0e-6d1f-4b57-9d0e-0c5f2a3b7e11",
+                    "format": "csv",
+                    "filter": {"min_followers": 10000, "email": "known"},
+                }
+            ]
+        },
+    )
 
     campaign_id: UUID | None = None
     search_id: UUID | None = None
@@ -102,24 +114,37 @@ class ExportParameters(FilterParameters):
 Asked = Annotated[ExportParameters, Query()]
 TEXT: Final = {"schema": {"type": "string"}}
 FILE: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {kind.partition(";")[0]: TEXT for kind in MEDIA_TYPES.values()}}
+    200: {"content": {kind.partition(";")[0]: TEXT for kind in MEDIA_TYPES.values()}},
+    409: {"description": "More creators than one answer has, or a file that is not complete."},
 }
 
 
-@searches_router.get("/{search_id}/export", name="export", responses=FILE, response_class=Response)
+@searches_router.get(
+    "/{search_id}/export",
+    operation_id="export_search",
+    name="export",
+    responses=FILE,
+    response_class=Response,
+)
 async def search_export(caller: Reading, search_id: UUID, asked: Asked) -> Response:
     """The creators of a search as a file, at most 5,000. 409 where there are more: ask for an export."""
     return await _small(caller, NewExport(search_id=search_id), asked)
 
 
-@campaigns_router.get("/{campaign_id}/export", name="export", responses=FILE, response_class=Response)
+@campaigns_router.get(
+    "/{campaign_id}/export",
+    operation_id="export_campaign",
+    name="export",
+    responses=FILE,
+    response_class=Response,
+)
 async def campaign_export(caller: Reading, campaign_id: UUID, asked: Asked) -> Response:
     """The creators of a campaign as a file, at most 5,000. 409 where there are more: ask for an export."""
     return await _small(caller, NewExport(campaign_id=campaign_id), asked)
 
 
-@router.post("", status_code=202, responses={202: {"model": ExportDocument}})
-async def start(caller: Reading, wanted: NewExport) -> Response:
+@router.post("", operation_id="start_export", status_code=202, responses={202: {"model": ExportDocument}})
+async def start(caller: Writing, wanted: NewExport) -> Response:
     """Let a worker write a file of any size. Read the export until its `state` is `completed`."""
 
     async def work(tx: Transaction) -> Answer:
@@ -132,7 +157,7 @@ async def start(caller: Reading, wanted: NewExport) -> Response:
     return await caller.once(work)
 
 
-@router.get("", responses={200: {"model": ExportsDocument}})
+@router.get("", operation_id="list_exports", responses={200: {"model": ExportsDocument}})
 async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> Response:
     """The exports, the newest first."""
 
@@ -144,7 +169,7 @@ async def show_all(caller: Reading, limit: Limit = 50, after: After = None) -> R
     return respond(await caller.read(work))
 
 
-@router.get("/{export_id}", responses={200: {"model": ExportDocument}})
+@router.get("/{export_id}", operation_id="get_export", responses={200: {"model": ExportDocument}})
 async def show(caller: Reading, export_id: UUID) -> Response:
     """One export: its state and its progress."""
 
@@ -154,7 +179,12 @@ async def show(caller: Reading, export_id: UUID) -> Response:
     return respond(await caller.read(work))
 
 
-@router.get("/{export_id}/file", responses=FILE, response_class=FileResponse)
+@router.get(
+    "/{export_id}/file",
+    operation_id="download_export",
+    responses={**FILE, 410: {"description": "The file is not on this machine."}},
+    response_class=FileResponse,
+)
 async def download(caller: Reading, request: Request, export_id: UUID) -> Response:
     """The complete file. 409 before it is complete, 410 where it is not on this machine."""
 
@@ -166,8 +196,8 @@ async def download(caller: Reading, request: Request, export_id: UUID) -> Respon
     return FileResponse(path, media_type=MEDIA_TYPES[export.format], headers=file_headers(export.file_name))
 
 
-@router.delete("/{export_id}", status_code=204)
-async def delete(caller: Reading, request: Request, export_id: UUID) -> Response:
+@router.delete("/{export_id}", operation_id="delete_export", status_code=204)
+async def delete(caller: Writing, request: Request, export_id: UUID) -> Response:
     """Delete the export and its file. A worker that writes it stops."""
 
     async def work(tx: Transaction) -> Answer:
