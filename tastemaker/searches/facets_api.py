@@ -43,7 +43,9 @@ class FacetsDocument(BaseModel):
     facets: dict[FacetName, list[FacetValueDocument]]
 
 
-@router.get("/{search_id}/facets", responses={200: {"model": FacetsDocument}})
+@router.get(
+    "/{search_id}/facets", operation_id="list_facets_of_search", responses={200: {"model": FacetsDocument}}
+)
 async def facets(caller: Reading, search_id: UUID, wanted: Wanted) -> Response:
     """How many of the creators found have each value, with the filters of the results."""
     read = wanted.read()
@@ -55,7 +57,12 @@ async def facets(caller: Reading, search_id: UUID, wanted: Wanted) -> Response:
     return respond(await caller.read(work))
 
 
-@campaigns_router.get("/{campaign_id}/facets", name="facets", responses={200: {"model": FacetsDocument}})
+@campaigns_router.get(
+    "/{campaign_id}/facets",
+    operation_id="list_facets_of_campaign",
+    name="facets",
+    responses={200: {"model": FacetsDocument}},
+)
 async def campaign_facets(caller: Reading, campaign_id: UUID, wanted: Wanted) -> Response:
     """How many of the campaign's creators have each value, with the filters of the results."""
     read = wanted.read()
