@@ -7,6 +7,7 @@ those of the database.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Any
 
 from tastemaker.core.ids import ExternalUserId
@@ -19,6 +20,14 @@ from tastemaker.db.enums import (
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 from tastemaker.mail.kinds import CampaignFacts, Facts, UserFacts
+
+
+class Dueness(Enum):
+    """Whether a scheduled e-mail is to be sent now."""
+
+    DUE = auto()
+    TOO_LATE = auto()
+    NOT_SCHEDULED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,12 +280,15 @@ async def lock_scheduled(
     *,
     due: datetime,
     latest: timedelta,
-) -> bool | None:
-    """Whether it is too late for the e-mail; None where it is no longer scheduled.
+) -> Dueness:
+    """Lock the schedule of the e-mail.
 
     A status that is about a later e-mail of the type says nothing about this one, which is still to be sent.
     """
-    return await tx.one(LOCK_SCHEDULED, user_id=user_id, email=email, key=key, due=due, latest=latest)
+    late = await tx.one(LOCK_SCHEDULED, user_id=user_id, email=email, key=key, due=due, latest=latest)
+    if late is None:
+        return Dueness.NOT_SCHEDULED
+    return Dueness.TOO_LATE if late else Dueness.DUE
 
 
 async def is_late(tx: Transaction, *, due: datetime, latest: timedelta) -> bool:

@@ -51,6 +51,20 @@ class EmailBody(BaseModel):
     subject: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PutEmail:
+    """The outbox has it, by this key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledEmail:
+    """The outbox does not get it."""
+
+    reason: str
+
+
 SEND_EMAIL: Final = JobType(name="send_email", payload=SendEmail)
 SEND_TRIAL_EMAIL: Final = JobType(name="send_trial_email", payload=SendEmail)
 """The name by which the original product's jobs go."""
@@ -156,27 +170,27 @@ async def cancel_emails(
     return cancelled
 
 
-async def hand_over(
+async def put_into_outbox(
     tx: Transaction, message: SendEmail, *, mailer: "Mailer", config: Configuration
-) -> str | None:
-    """Put what is due into the outbox, once. Why not, where its reason is gone: then it is cancelled."""
+) -> PutEmail | CancelledEmail:
+    """Put what is due into the outbox, once; cancel it where its reason is gone."""
     user_id, email = ExternalUserId(message.user_id), message.email
-    is_late = await queries.lock_scheduled(
+    dueness = await queries.lock_scheduled(
         tx, user_id, email, message.key, due=message.due, latest=config[EMAIL_LATEST]
     )
-    if is_late is None:
-        return "It is not scheduled any more."
+    if dueness is queries.Dueness.NOT_SCHEDULED:
+        return CancelledEmail("It is not scheduled any more.")
     facts = await queries.find_facts(tx, user_id, email, message.subject)
     refusal = (
         "It is too late for it."
-        if is_late
+        if dueness is queries.Dueness.TOO_LATE
         else "Mail is off."
         if mailer.transport is None or not config[EMAIL_ENABLED]
         else refusal_of(KINDS[email], facts, mailer)
     )
     if refusal is not None:
         await queries.set_status(tx, user_id, email, message.key, EmailStatus.CANCELLED)
-        return refusal
+        return CancelledEmail(refusal)
     body = EmailBody(user_id=user_id, email=email, due=message.due, subject=message.subject)
     await put(
         tx,
@@ -185,7 +199,7 @@ async def hand_over(
         dedupe_key=message.key,
         tenant_id=user_id,
     )
-    return None
+    return PutEmail(message.key)
 
 
 async def give_up(tx: Transaction, message: SendEmail) -> None:

@@ -11,7 +11,16 @@ from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
 from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.queries import list_waiting
-from tastemaker.mail.service import SEND_EMAIL, SEND_TRIAL_EMAIL, SendEmail, give_up, hand_over, settle_left
+from tastemaker.mail.service import (
+    SEND_EMAIL,
+    SEND_TRIAL_EMAIL,
+    CancelledEmail,
+    PutEmail,
+    SendEmail,
+    give_up,
+    put_into_outbox,
+    settle_left,
+)
 
 BATCH: Final = 500
 SETTLE_EMAILS: Final = JobType(name="settle_emails", payload=Nothing)
@@ -50,8 +59,11 @@ async def send(context: JobContext, message: SendEmail) -> JobResult:
     """Harmless when it runs twice: the outbox has one message of a key."""
     mailer = context.resource(Mailer)
 
-    async def work(tx: Transaction) -> str | None:
-        return await hand_over(tx, message, mailer=mailer, config=context.config)
+    async def work(tx: Transaction) -> PutEmail | CancelledEmail:
+        return await put_into_outbox(tx, message, mailer=mailer, config=context.config)
 
-    refusal = await in_transaction(context.database, SYSTEM, work)
-    return Done({"cancelled": refusal} if refusal else {"outbox": message.key})
+    match await in_transaction(context.database, SYSTEM, work):
+        case CancelledEmail(reason):
+            return Done({"cancelled": reason})
+        case PutEmail(key):
+            return Done({"outbox": key})

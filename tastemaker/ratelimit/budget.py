@@ -33,6 +33,11 @@ class Budget:
         return (self.installation, self.user, self.search) != (UNLIMITED,) * 3
 
 
+@dataclass(frozen=True, slots=True)
+class WithinBudget:
+    """The call exceeds no budget."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
     """Millionths of a US dollar, this month and by one search. Open and lost calls count their estimate."""
@@ -83,21 +88,21 @@ NEXT_MONTH = statement(
 )
 
 
-async def refuse_over_budget(
+async def check_budget(
     tx: Transaction,
     budget: Budget,
     user_id: ExternalUserId,
     search_id: UUID | None,
     micros_usd: int,
-) -> Wait | None:
-    """The wait where the call would exceed a budget; None where it would not.
+) -> Wait | WithinBudget:
+    """Whether the call would exceed a budget, and how long it then waits.
 
     Decides under a lock: no other call is decided by spending before the transaction ends.
     """
     own = await find_own_budget(tx, user_id)
     budget = budget if own is None else replace(budget, user=own)
     if not budget.limits_anything:
-        return None
+        return WithinBudget()
     await tx.run(LOCK_SPENDING)
     spent = await find_spent(tx, user_id, search_id)
     if budget.search != UNLIMITED and spent.search + micros_usd > budget.search:
@@ -111,7 +116,7 @@ async def refuse_over_budget(
             pause = await tx.only(NEXT_MONTH)
             told = f"{whose} budget for providers this month, {dollars(allowed)}, is used up"
             return Wait(pause, told, is_used_up=True)
-    return None
+    return WithinBudget()
 
 
 async def find_spent(tx: Transaction, user_id: ExternalUserId, search_id: UUID | None = None) -> Spent:

@@ -11,7 +11,7 @@ from tastemaker.events.names import Source
 from tastemaker.events.service import record
 from tastemaker.events.system_payloads import ProviderPaused
 from tastemaker.ratelimit import queries
-from tastemaker.ratelimit.budget import Budget, refuse_over_budget
+from tastemaker.ratelimit.budget import Budget, check_budget
 from tastemaker.ratelimit.limiter import Limiter, Limits, Permit, Wait, after_failure, decide
 
 
@@ -55,9 +55,9 @@ async def admit(
     if isinstance(decision, Wait):
         return decision
     if budget is not None and micros_usd > 0:
-        refused = await refuse_over_budget(tx, budget, user_id, search_id, micros_usd)
-        if refused is not None:
-            return refused
+        checked = await check_budget(tx, budget, user_id, search_id, micros_usd)
+        if isinstance(checked, Wait):
+            return checked
     if refused := await _take(tx, limiter, quotas):
         return refused
     await queries.save_limiter(tx, decision.limiter)

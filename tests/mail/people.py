@@ -14,7 +14,7 @@ from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction, in_transaction, transaction
 from tastemaker.mail.compose import read_mailbox
 from tastemaker.mail.mailer import Mailer
-from tastemaker.mail.service import SendEmail, hand_over
+from tastemaker.mail.service import CancelledEmail, PutEmail, SendEmail, put_into_outbox
 from tastemaker.mail.transports import MemoryTransport, Transport
 from tastemaker.mail.unsubscribe import MailKey
 
@@ -124,7 +124,11 @@ async def fall_due(
     if due is not None:
         message = message.model_copy(update={"due": due})
 
-    async def work(tx: Transaction) -> str | None:
-        return await hand_over(tx, message, mailer=by or mailer(), config=config)
+    async def work(tx: Transaction) -> PutEmail | CancelledEmail:
+        return await put_into_outbox(tx, message, mailer=by or mailer(), config=config)
 
-    return await in_transaction(database, SYSTEM, work)
+    match await in_transaction(database, SYSTEM, work):
+        case CancelledEmail(reason):
+            return reason
+        case PutEmail():
+            return None
