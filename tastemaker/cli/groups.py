@@ -51,7 +51,7 @@ ABOUT = {
     "schedules": "Show the schedules of background jobs, and run one now.",
     "work": "Run background jobs and searches until Ctrl-C.",
     "serve": "Serve the web application and the API until Ctrl-C.",
-    "sign-in": "Print a link that signs a browser in.",
+    "sign-in": "Print a link that signs a browser of this machine in, once, within 30 minutes.",
     "up": "Start everything: database, worker, sandbox and web application, until Ctrl-C.",
     "doctor": "Check this machine and this installation, and give advice.",
     "version": "Print the version of Tastemaker, and of Python and the schema it needs.",

@@ -33,7 +33,7 @@ NEED_AN_ARGUMENT = {
     "corpus generate": ["--creators", "50", "--posts", "1"],
     "events show": ["{search}"],
 }
-ENDLESS = {"work", "serve", "events tail"}
+ENDLESS = {"work", "serve", "up", "events tail"}
 """Until they are told to stop: tests/cli/test_terminal.py, test_serve.py, test_events.py, test_access.py."""
 
 

@@ -118,6 +118,7 @@ FILLS_TENANT: Final = {
     "campaign_creators": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search()",
     "search_jobs": "INSERT OR UPDATE OF campaign_id, tenant_id FOR EACH ROW fill_tenant_from_campaign()",
     "exclusions": "INSERT OR UPDATE OF campaign_id, tenant_id FOR EACH ROW fill_tenant_from_campaign()",
+    "exports": "INSERT OR UPDATE OF campaign_id, tenant_id FOR EACH ROW fill_tenant_from_campaign()",
     "search_results": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search_job()",
     "events": "INSERT FOR EACH ROW fill_tenant_of_event()",
     "event_keys": "INSERT FOR EACH ROW fill_tenant_from_claim()",

@@ -149,8 +149,9 @@ def test_no_claim_but_hers_changes_her_row(
 ) -> None:
     column = attacked.planted.tenant_columns[table]
     before = _rows_of(owner, table, column)
+    each, together = _changes(owner, table, column)
     for claim in CLAIMS:
-        for statement in _changes(attacked, owner, table, column):
+        for statement in each if claim == CLAIMS[0] else together:
             try:
                 with claiming(app, claim):
                     assert app.execute(statement).rowcount == 0, (claim, statement)
@@ -235,15 +236,27 @@ def claiming(connection: Connection, claim: str | None) -> Iterator[None]:
         yield
 
 
-def _changes(attacked: Attacked, owner: Connection, table: str, column: str) -> Iterator[sql.Composed]:
+def _changes(owner: Connection, table: str, column: str) -> tuple[list[sql.Composed], list[sql.Composed]]:
+    """Statements that delete, take and change her row: column by column, and what the role may in one."""
     named_table, tenant = sql.Identifier(table), sql.Identifier(column)
     hers = sql.SQL("{} = {}").format(tenant, sql.Literal(ALICE))
-    yield sql.SQL("DELETE FROM {} WHERE {}").format(named_table, hers)
-    take = sql.SQL("UPDATE {} SET {} = {} WHERE {}")
-    yield take.format(named_table, tenant, sql.Literal(BOB), hers)
-    for described in columns_of(owner, table):
-        name = sql.Identifier(described["name"])
-        yield sql.SQL("UPDATE {} SET {} = {} WHERE {}").format(named_table, name, name, hers)
+    update = sql.SQL("UPDATE {} SET {} WHERE {}")
+    takes = [
+        sql.SQL("DELETE FROM {} WHERE {}").format(named_table, hers),
+        update.format(named_table, sql.SQL("{} = {}").format(tenant, sql.Literal(BOB)), hers),
+    ]
+    names = [described["name"] for described in columns_of(owner, table)]
+    same = {name: sql.SQL("{c} = {c}").format(c=sql.Identifier(name)) for name in names}
+    permitted = "SELECT has_column_privilege(%s, %s::regclass, %s, 'UPDATE')"
+    may_change = [
+        one
+        for name, one in same.items()
+        if owner.execute(permitted, (APP_ROLE, table, name)).fetchone() == (True,)
+    ]
+    each = [*takes, *(update.format(named_table, one, hers) for one in same.values())]
+    if may_change:
+        takes.append(update.format(named_table, sql.SQL(", ").join(may_change), hers))
+    return each, takes
 
 
 def _rows_of(owner: Connection, table: str, column: str) -> list[str]:
