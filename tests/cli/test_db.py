@@ -97,6 +97,7 @@ def test_a_server_stopped_under_a_search_is_told_soon_and_nothing_is_lost(
     assert "Continuing the search" in again.err
 
 
+@pytest.mark.slow
 def test_the_shell_asks_on_behalf_of_the_local_user(own_server: CommandLine) -> None:
     cli, query = own_server, "SELECT current_user, name FROM campaigns"
     cli("search", "chess", "--target", "2", "--campaign", "mine", "--platform", "youtube", "-o", "a.csv")
