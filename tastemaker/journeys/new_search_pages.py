@@ -31,7 +31,8 @@ from tastemaker.searches.installation import installation_of
 from tastemaker.web.pages import is_partial, page, redirect
 
 FORM_PAGE: Final = "searches/new.html"
-EXAMPLE: Final = "fitness, yoga"
+CENT: Final = 10_000
+"""In millionths of a US dollar."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -51,13 +52,22 @@ class FormEstimate:
         return sum(part.cost.micros_usd for part in self.parts)
 
     @property
+    def about_micros_usd(self) -> int:
+        """In whole cents, as far as there are any: an estimate has no mills."""
+        return -(-self.micros_usd // CENT) * CENT if self.micros_usd > CENT else self.micros_usd
+
+    @property
+    def calls(self) -> int:
+        return sum(part.cost.calls for part in self.parts)
+
+    @property
     def duration(self) -> str | None:
         """`4 s to 2 min`: platforms are searched at the same time. None before the user's first call."""
         least = max((part.least_seconds or 0 for part in self.parts), default=0)
         most = max((part.most_seconds or 0 for part in self.parts), default=0)
         if not most:
             return None
-        least_said, most_said = (seconds(max(1, math.ceil(one))) for one in (least, most))
+        least_said, most_said = (_whole_seconds(one) for one in (least, most))
         return most_said if least_said == most_said else f"{least_said} to {most_said}"
 
 
@@ -198,3 +208,8 @@ async def _estimate(tx: Transaction, visit: Visit, checked: CheckedForm) -> Form
         ),
         is_sandbox=checked.is_sandbox,
     )
+
+
+def _whole_seconds(duration: float) -> str:
+    """`1 s` at least: an estimate has no tenths."""
+    return seconds(math.ceil(max(duration, 1))).replace(".0 s", " s")

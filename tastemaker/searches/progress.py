@@ -145,7 +145,7 @@ def standing_of(search: Search, runs: Sequence[Run], *, now: datetime) -> Standi
     word, tone, sentence, advice = ENDS.get(search.outcome or Outcome.PROVIDER_FAILED, FAILED)
     why = _sentence(search.error) or "The provider did not say why."
     kept = f"{counted(search.stored, 'creator')} {'is' if search.stored == 1 else 'are'} kept."
-    again = "Search again without the creators that you have." if search.stored else SEARCH_AGAIN
+    again = None if search.stored else SEARCH_AGAIN
     return Standing(
         word=word,
         tone=tone,

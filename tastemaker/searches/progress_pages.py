@@ -17,7 +17,7 @@ from tastemaker.ratelimit.service import close_breakers
 from tastemaker.searches import service
 from tastemaker.searches.installation import installation_of
 from tastemaker.searches.progress import SearchProgress, progress_of, read_progress
-from tastemaker.searches.types import LIVE
+from tastemaker.searches.types import LIVE, Search
 from tastemaker.searches.watching import watching_of
 from tastemaker.web.pages import page, redirect
 from tastemaker.web.sse import HEARTBEAT, HEARTBEAT_SECONDS, EventStream, server_event
@@ -99,7 +99,9 @@ async def _changes(visit: Visit, searches: Sequence[SearchId], block: str) -> As
             changed = await watcher.changes(within=HEARTBEAT_SECONDS)
             for state in changed:
                 search = state.search
-                yield _swap(visit.request, block, progress_of(search, state.runs))
+                is_last = not search.status.is_open
+                shown = await _with_cost(visit, search) if is_last else progress_of(search, state.runs)
+                yield _swap(visit.request, block, shown)
                 if stored.get(search.id, search.stored) != search.stored:
                     yield server_event("found", str(search.id))
                 stored[search.id] = search.stored
@@ -108,6 +110,11 @@ async def _changes(visit: Visit, searches: Sequence[SearchId], block: str) -> As
         if not watcher.is_over:
             return
     yield server_event("end", "")
+
+
+async def _with_cost(visit: Visit, search: Search) -> SearchProgress:
+    (found,) = await visit.run(lambda tx: read_progress(tx, visit.user_id, [search]))
+    return found
 
 
 def _swap(request: Request, block: str, progress: SearchProgress) -> bytes:

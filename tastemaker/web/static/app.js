@@ -43,22 +43,42 @@ document.querySelectorAll("[data-copy]").forEach((button) => {
 });
 
 // --- what changes by itself: the server sends parts of the page, each replaces the one with its id ---
+const announced = Object.assign(document.createElement("div"), { className: "sr" });
+announced.setAttribute("role", "status");
+document.body.append(announced);
+
+// Tells the page of new creators, at most once in about a second, and of the last ones in any case.
+let waiting = 0;
+let missed = false;
+const found = () => {
+  missed = Boolean(waiting);
+  if (waiting) return;
+  htmx.trigger(document.body, "found");
+  waiting = setTimeout(() => { waiting = 0; if (missed) found(); }, 1100);
+};
+
 const watch = (place) => {
   const source = new EventSource(place.dataset.events);
-  const ifThere = (act) => (event) => (place.isConnected ? act(event) : source.close());
+  let over = false;
+  const ifThere = (act) => (event) => (place.isConnected || over ? act(event) : source.close());
   source.addEventListener("swap", ifThere((event) => {
     const part = new DOMParser().parseFromString(event.data, "text/html").body.firstElementChild;
     const old = part && document.getElementById(part.id);
     if (old) old.replaceWith(document.adoptNode(part));
   }));
-  source.addEventListener("found", ifThere(() => htmx.trigger(document.body, "found")));
-  source.addEventListener("end", ifThere(() => {
-    source.close();
-    htmx.trigger(document.body, "found");
-    if (place.dataset.end) htmx.ajax("GET", place.dataset.end, { target: place, swap: "outerHTML" });
+  source.addEventListener("found", ifThere(found));
+  source.addEventListener("end", ifThere(async () => {
+    over = true;
+    found();
+    if (!place.dataset.end) return;
+    const hadFocus = place.contains(document.activeElement);
+    await htmx.ajax("GET", place.dataset.end, { target: place, swap: "outerHTML" });
+    announced.textContent = go(`#${place.id} .state`)?.textContent ?? "";
+    if (hadFocus) go(`#${place.id} a`)?.focus();
   }));
   source.addEventListener("error", ifThere(() => {
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => place.isConnected && watch(place), 3000);
+    if (over) source.close();
+    else if (source.readyState === EventSource.CLOSED) setTimeout(() => place.isConnected && watch(place), 3000);
   }));
   addEventListener("pagehide", () => source.close(), { once: true });
 };
