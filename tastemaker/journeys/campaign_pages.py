@@ -24,10 +24,11 @@ from tastemaker.journeys.overview_queries import (
     list_campaign_figures,
     list_yields,
 )
-from tastemaker.searches.history_queries import LIST_CAMPAIGN_PLATFORMS
 from tastemaker.searches.maintenance import delete_campaign
 from tastemaker.searches.progress import SearchProgress, read_progress
 from tastemaker.searches.queries import list_searches
+from tastemaker.searches.results.paging import CampaignScope
+from tastemaker.searches.results.queries import count_results
 from tastemaker.web.pages import page, redirect
 
 MOST_SEARCHES: Final = 1000
@@ -212,11 +213,10 @@ async def _show(
 ) -> Response:
     async def work(tx: Transaction) -> Response:
         found = await service.get_campaign(tx, await visit.user(tx), str(campaign_id))
-        ids = {"user_id": visit.user_id, "campaign_id": found.id}
         searches = await list_searches(tx, visit.user_id, campaign_id=found.id, limit=MOST_SEARCHES)
         progress = await read_progress(tx, visit.user_id, searches)
         yields = await list_yields(tx, visit.user_id, found.id)
-        platforms = await tx.many(LIST_CAMPAIGN_PLATFORMS, **ids)
+        creators = await count_results(tx, visit.user_id, CampaignScope(found.id))
         return page(
             visit.request,
             "campaigns/campaign.html",
@@ -225,7 +225,7 @@ async def _show(
             word=STATUS_WORDS[CampaignStatus(found.status)],
             searches=progress,
             yields=yields,
-            totals=_totals(progress, yields, creators=sum(one.creators for one in platforms)),
+            totals=_totals(progress, yields, creators=creators),
             typed=typed,
         )
 
