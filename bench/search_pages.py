@@ -34,6 +34,7 @@ from bench.search_desk import (
     working,
 )
 from tastemaker.accounts.current_user import LOCAL_USER
+from tastemaker.core.folding import fold
 from tastemaker.core.ids import new_id
 from tastemaker.db.claims import SYSTEM, claims_json
 from tastemaker.providers.base import Page
@@ -103,8 +104,10 @@ def bare(url: str, pages: int) -> float:
     first = int(mark, 16)
     with psycopg.connect(url) as connection:
         connection.execute("SELECT set_config('request.jwt.claims', %s, false)", (claims_json(SYSTEM),))
-        search, run = _search_row(connection, pages * PER_PAGE)
-        made = [_rows(make_page(mark, one, pages), one, first, search, run) for one in range(pages)]
+        campaign, search, run = _search_row(connection, pages * PER_PAGE)
+        made = [
+            _rows(make_page(mark, one, pages), one, first, (campaign, search, run)) for one in range(pages)
+        ]
         connection.commit()
         started = perf_counter()
         for tables in made:
@@ -122,7 +125,7 @@ def json_alone(url: str, pages: int) -> float:
     mark = new_id().hex[:10]
     with psycopg.connect(url) as connection:
         connection.execute("SELECT set_config('request.jwt.claims', %s, false)", (claims_json(SYSTEM),))
-        search, _ = _search_row(connection, pages * PER_PAGE)
+        _, search, _ = _search_row(connection, pages * PER_PAGE)
         bodies = [_documents(make_page(mark, one, pages)) for one in range(pages)]
         connection.commit()
         started = perf_counter()
@@ -144,6 +147,9 @@ COPIES = (
     "COPY scraping_results (id, job_id, creators) FROM STDIN",
     """COPY search_creators (job_id, platform, stable_id, tenant_id, run_id, result_id, creator_id, post_id,
         position, matched_in, created_at) FROM STDIN""",
+    """COPY campaign_creators (tenant_id, campaign_id, creator_id, job_id, position, searches, found_at,
+        last_post_at, followers, views, likes, verified, has_email, platform, country, keywords, matched_in,
+        name, text) FROM STDIN""",
     """COPY usage_charges (tenant_id, period_start, platform, stable_id, job_id, charged_at) FROM STDIN""",
     """COPY provider_calls (tenant_id, job_id, run_id, provider, operation, status, estimated_units, calls,
         units, started_at, finished_at) FROM STDIN""",
@@ -162,18 +168,22 @@ _PROGRESS = """
 """
 
 
-def _search_row(connection: psycopg.Connection, target: int) -> tuple[object, object]:
+def _search_row(connection: psycopg.Connection, target: int) -> tuple[object, object, object]:
+    campaign = connection.execute(
+        "INSERT INTO campaigns (user_id, name, search_type) VALUES (%s, 'bare', 'keyword') RETURNING id",
+        (LOCAL_USER,),
+    ).fetchall()[0][0]
     search = connection.execute(
-        "INSERT INTO scraping_jobs (user_id, keywords, platform, target_results, status)"
-        " VALUES (%s, '[\"chess\"]', %s, %s, 'completed') RETURNING id",
-        (LOCAL_USER, PLATFORM.value, target),
+        "INSERT INTO scraping_jobs (user_id, campaign_id, keywords, platform, target_results, status)"
+        " VALUES (%s, %s, '[\"chess\"]', %s, %s, 'completed') RETURNING id",
+        (LOCAL_USER, campaign, PLATFORM.value, target),
     ).fetchall()[0][0]
     run = connection.execute(
         "INSERT INTO scraping_runs (tenant_id, job_id, position, keyword, status)"
         " VALUES (%s, %s, 0, 'chess', 'completed') RETURNING id",
         (LOCAL_USER, search),
     ).fetchall()[0][0]
-    return search, run
+    return campaign, search, run
 
 
 def _documents(page: Page) -> str:
@@ -182,9 +192,10 @@ def _documents(page: Page) -> str:
 
 
 def _rows(
-    page: Page, number: int, first: int, search: object, run: object
+    page: Page, number: int, first: int, hangs_on: tuple[object, object, object]
 ) -> list[tuple[str, list[tuple[object, ...]]]]:
     """By COPY statement: the rows that a kept page leaves behind."""
+    campaign, search, run = hangs_on
     now = datetime.now(UTC)
     ids = range(first + number * PER_PAGE, first + (number + 1) * PER_PAGE)
     result = new_id()
@@ -204,6 +215,12 @@ def _rows(
          ["post"], now)
         for place, (i, c) in enumerate(zip(ids, page.creators, strict=True))
     ]  # fmt: skip
+    held = [
+        (LOCAL_USER, campaign, i, search, number * PER_PAGE + place + 1, 1, now, p.published_at, c.followers,
+         p.views, p.likes, c.verified, True, PLATFORM.value, c.country, ["chess"], ["post"],
+         fold(c.name or ""), fold("\n".join((c.name or "", c.handle or "", c.bio or "", p.text or ""))))
+        for place, (i, c, p) in enumerate(zip(ids, page.creators, page.posts, strict=True))
+    ]  # fmt: skip
     charges = [(LOCAL_USER, PERIOD, PLATFORM.value, c.stable_id, search, now) for c in page.creators]
     call = (LOCAL_USER, search, run, "null", "search_keyword", "charged", 1, 1, 1, now, now)
     handles = [(i, c.handle, now, now) for i, c in zip(ids, page.creators, strict=True)]
@@ -211,7 +228,7 @@ def _rows(
         (i, now.date(), c.followers, c.posts_count, "null") for i, c in zip(ids, page.creators, strict=True)
     ]
     results = [(result, search, _documents(page))]
-    rows = (creators, handles, snapshots, posts, results, claims, charges, [call])
+    rows = (creators, handles, snapshots, posts, results, claims, held, charges, [call])
     return [*zip(COPIES, rows, strict=True)]
 
 

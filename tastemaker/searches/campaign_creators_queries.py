@@ -6,12 +6,13 @@ search that found a creator first keeps the place, and the post that is shown.
 
 from collections.abc import Sequence
 from types import NoneType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tastemaker.core.platforms import Platform
 from tastemaker.db.statements import any_of, composed, statement
 from tastemaker.db.transaction import Transaction
-from tastemaker.searches.run.queries import RunState
+
+if TYPE_CHECKING:
+    from tastemaker.searches.run.queries import RunState
 
 _COLUMNS: Final = """
     tenant_id, campaign_id, creator_id, job_id, position, found_at, searches, keywords, matched_in,
@@ -32,30 +33,50 @@ _COPIED: Final = ", ".join(
     )
 )  # fmt: skip
 
-KEEP = statement(f"""
+REFRESH = statement(
+    """
+    WITH kept AS MATERIALIZED (
+        SELECT held.campaign_id, held.creator_id,
+               (SELECT shown.post_id FROM search_creators shown
+                WHERE shown.tenant_id = held.tenant_id AND shown.job_id = held.job_id
+                  AND shown.position = held.position) AS post_id
+        FROM campaign_creators held
+        WHERE held.tenant_id = %(user_id)s AND held.creator_id = ANY(CAST(%(creator_ids)s AS bigint[]))
+          AND held.campaign_id = (SELECT j.campaign_id FROM scraping_jobs j
+                                  WHERE j.id = %(search_id)s AND j.user_id = %(user_id)s)
+        ORDER BY held.creator_id FOR NO KEY UPDATE
+    ), excluded (campaign_id, creator_id, platform, followers, views, likes, last_post_at, verified,
+                 has_email, language, country, name, text) AS (
+        SELECT kept.campaign_id, kept.creator_id, VALUES_OF_CREATOR
+        FROM kept JOIN creators c ON c.id = kept.creator_id LEFT JOIN posts p ON p.id = kept.post_id
+    )
+    UPDATE campaign_creators held
+    SET COPIED,
+        keywords = CASE WHEN %(keyword)s = ANY(held.keywords) THEN held.keywords
+                        ELSE held.keywords || CAST(%(keyword)s AS text) END
+    FROM excluded
+    WHERE held.tenant_id = %(user_id)s AND held.campaign_id = excluded.campaign_id
+      AND held.creator_id = excluded.creator_id
+""".replace("VALUES_OF_CREATOR", _VALUES).replace("COPIED", _COPIED)
+)
+"""Locks in the order of creators, so that pages of two searches wait for each other and never deadlock."""
+
+KEEP: Final = f"""
     INSERT INTO campaign_creators AS held ({_COLUMNS})
-    SELECT s.tenant_id, j.campaign_id, s.creator_id, shown.job_id, shown.position, shown.created_at,
-           CASE WHEN old.creator_id IS NULL OR s.stable_id = ANY(CAST(%(new)s AS text[])) THEN 1 ELSE 0 END,
-           ARRAY[CAST(%(keyword)s AS text)], shown.matched_in, {_VALUES}
-    FROM search_creators s
-    JOIN scraping_jobs j ON j.id = s.job_id AND j.user_id = s.tenant_id
-    LEFT JOIN campaign_creators old ON old.tenant_id = s.tenant_id AND old.campaign_id = j.campaign_id
-         AND old.creator_id = s.creator_id
-    JOIN search_creators shown ON shown.tenant_id = s.tenant_id
-         AND shown.job_id = coalesce(old.job_id, s.job_id)
-         AND shown.position = coalesce(old.position, s.position)
+    SELECT s.tenant_id, j.campaign_id, s.creator_id, s.job_id, s.position, s.created_at, 1,
+           ARRAY[CAST(%(keyword)s AS text)], s.matched_in, {_VALUES}
+    FROM claimed s
+    JOIN scraping_jobs j ON j.id = %(search_id)s AND j.user_id = %(user_id)s
     JOIN creators c ON c.id = s.creator_id
-    LEFT JOIN posts p ON p.id = shown.post_id
-    WHERE s.tenant_id = %(user_id)s AND s.job_id = %(search_id)s AND s.platform = %(platform)s
-      AND s.stable_id = ANY(CAST(%(stable_ids)s AS text[])) AND j.campaign_id IS NOT NULL
+    LEFT JOIN posts p ON p.id = s.post_id
+    WHERE j.campaign_id IS NOT NULL
     ORDER BY s.creator_id
     ON CONFLICT (campaign_id, creator_id) DO UPDATE SET
-        {_COPIED},
-        searches = held.searches + excluded.searches,
+        searches = held.searches + 1,
         keywords = CASE WHEN %(keyword)s = ANY(held.keywords) THEN held.keywords
                         ELSE held.keywords || excluded.keywords END
-""")  # noqa: S608 - of this module's own constants
-"""In the order of creators, so that pages of two searches wait for each other and never deadlock."""
+"""  # noqa: S608 - of this module's own constants
+"""The end of the statement that claims creators for a search; those that were there before are refreshed."""
 
 REBUILD = composed(
     f"""
@@ -93,17 +114,13 @@ REBUILD = composed(
 )
 
 
-async def keep_in_campaign(
-    tx: Transaction, run: RunState, platform: Platform, *, new: Sequence[str], again: Sequence[str]
-) -> None:
-    """The creators of a page whom the search has: those that are `new` to it, and those shown `again`."""
-    if new or again:
+async def refresh_in_campaign(tx: Transaction, run: "RunState", creator_ids: Sequence[int]) -> None:
+    """Those of a page's creators whom the campaign has: their values, and that this keyword found them."""
+    if creator_ids:
         await tx.run(
-            KEEP,
+            REFRESH,
             user_id=run.user_id,
             search_id=run.search_id,
             keyword=run.keyword,
-            platform=platform.value,
-            stable_ids=[*new, *again],
-            new=list(new),
+            creator_ids=list(creator_ids),
         )

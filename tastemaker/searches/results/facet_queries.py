@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
-from tastemaker.db.statements import any_of, composed
+from tastemaker.db.statements import any_of, composed, statement
 from tastemaker.db.transaction import Transaction
 from tastemaker.searches.results.filter_queries import (
     FILTERS,
@@ -62,9 +62,12 @@ class Facets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FacetRow:
-    """`facets`: bits of the columns that are left out, the last one the lowest. `failed`: one facet's bit."""
+    """Creators with the same values in one set of columns. `failed`: the bit of the one facet they fail.
 
-    facets: int
+    `absent`: bits of the columns that are not in the set, the last one the lowest.
+    """
+
+    absent: int
     failed: int
     platform: str | None
     keywords: tuple[str, ...] | None
@@ -84,6 +87,14 @@ COLUMNS: Final = (
     "platform", "keywords", "language", "country", "has_email", "verified", "band", "matched_in",
 )  # fmt: skip
 """In the order of the facets."""
+
+SETS: Final = (
+    ("platform", "has_email", "verified", "band"), ("language", "country"), ("keywords",), ("matched_in",),
+)  # fmt: skip
+"""Columns of few values are counted together: four hash tables are filled instead of eight."""
+
+KEEP_HASH_TABLES = statement("SELECT set_config('work_mem', '64MB', true)", str, not_null="set_config")
+"""They take 1 MB. PostgreSQL expects more than its default allows, and would sort every creator on disk."""
 
 _FILTERS_OF: Final = {
     FacetName.PLATFORM: ("platforms",),
@@ -105,9 +116,9 @@ _FAILS: Final = {
 
 
 def _facets(source: str) -> str:
-    sets = ", ".join(f"(failed, {column})" for column in COLUMNS)
+    sets = ", ".join(f"(failed, {', '.join(columns)})" for columns in SETS)
     return f"""
-    SELECT GROUPING({", ".join(COLUMNS)}) AS facets, failed, {", ".join(COLUMNS)}, count(*) AS creators
+    SELECT GROUPING({", ".join(COLUMNS)}) AS absent, failed, {", ".join(COLUMNS)}, count(*) AS creators
     FROM (
         SELECT held.platform, held.keywords, held.language, held.country, held.has_email, held.verified,
                width_bucket(held.followers, CAST(%(bands)s AS bigint[])) AS band, held.matched_in,
@@ -118,7 +129,7 @@ def _facets(source: str) -> str:
     """  # noqa: S608 - of this module's own constants
 
 
-_NEVER_NULL: Final = "facets failed creators"
+_NEVER_NULL: Final = "absent failed creators"
 _SLOTS: Final = {
     "filters": any_of(**{name: piece for name, piece in FILTERS.items() if name not in _FACET_OF}),
     "fails": any_of(**_FAILS),
@@ -133,20 +144,22 @@ async def read_facets(
     tx: Transaction, user_id: ExternalUserId, scope: Scope, *, wanted: ResultFilter = EVERYTHING
 ) -> Facets:
     names, values = asked(user_id, scope, wanted)
-    statement = in_scope(scope, FACETS_OF_CAMPAIGN, FACETS_OF_SEARCH, FACETS_OF_SEARCHES).choose(
+    chosen = in_scope(scope, FACETS_OF_CAMPAIGN, FACETS_OF_SEARCH, FACETS_OF_SEARCHES).choose(
         filters=tuple(name for name in names if name not in _FACET_OF),
         fails=tuple(name for name in names if name in _FACET_OF),
     )
-    rows = await tx.many(statement, **values, bands=list(BANDS[1:]))
+    await tx.only(KEEP_HASH_TABLES)
     counted: dict[FacetName, Counter[str]] = {facet: Counter() for facet in FacetName}
     passing = 0
-    for row in rows:
-        facet, column = _counted_by(row)
-        if row.failed == 0 and facet is FacetName.PLATFORM:
-            passing += row.creators
-        if row.failed in {0, _BITS[facet]}:
-            for value in _values_of(facet, getattr(row, column)):
-                counted[facet][value] += row.creators
+    for row in await tx.many(chosen, **values, bands=list(BANDS[1:])):
+        for place, (facet, column) in enumerate(zip(FacetName, COLUMNS, strict=True)):
+            if row.absent >> len(COLUMNS) - 1 - place & 1:
+                continue
+            if row.failed == 0 and facet is FacetName.PLATFORM:
+                passing += row.creators
+            if row.failed in {0, _BITS[facet]}:
+                for value in _values_of(facet, getattr(row, column)):
+                    counted[facet][value] += row.creators
     return Facets(passing, {facet: _ordered(facet, counted[facet], wanted) for facet in FacetName})
 
 
@@ -172,13 +185,6 @@ def toggled(wanted: ResultFilter, facet: FacetName, value: str) -> ResultFilter:
             rest = tuple(other for other in chosen if other != one)
             changed: dict[str, Any] = {name: rest if is_chosen else (*rest, one)}
             return replace(wanted, **changed)
-
-
-def _counted_by(row: FacetRow) -> tuple[FacetName, str]:
-    """GROUPING has a bit for each column that the row is not grouped by."""
-    everything = 2 ** len(COLUMNS) - 1
-    place = len(COLUMNS) - (everything ^ row.facets).bit_length()
-    return tuple(FacetName)[place], COLUMNS[place]
 
 
 def _values_of(facet: FacetName, value: Any) -> Iterable[str]:  # noqa: ANN401 - the type of the facet's column

@@ -20,7 +20,7 @@ from tastemaker.jobs import queries as job_queries
 from tastemaker.jobs.types import ClaimedJob, Done
 from tastemaker.providers.base import Creator, Declaration, Page, Post
 from tastemaker.providers.page_store import PaidPage
-from tastemaker.searches.campaign_creators_queries import keep_in_campaign
+from tastemaker.searches.campaign_creators_queries import refresh_in_campaign
 from tastemaker.searches.exclusions.filter import FilteredPage, filter_page
 from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.maintenance import publish_merges
@@ -142,11 +142,11 @@ async def commit_page(
     filtered = await filter_page(tx, run, locked, page, fetched.platform, fetched.key)
     catalogued, accepted = await _catalog_and_accept(tx, fetched, locked, filtered)
     barren_pages = locked.barren_pages + 1 if accepted.is_barren else 0
+    names = [*accepted.again, *(creator.stable_id for creator in accepted.creators)]
+    await refresh_in_campaign(tx, run, [catalogued.creator_ids[name] for name in names])
     if accepted.creators:
         await queries.insert_results(tx, run, _new_results(fetched, locked, catalogued, accepted.creators))
     await queries.add_posts(tx, run, fetched.platform, _posts_of(accepted.again, catalogued))
-    new = [creator.stable_id for creator in accepted.creators]
-    await keep_in_campaign(tx, run, fetched.platform, new=new, again=accepted.again)
     await tx.run(
         queries.ADVANCE_RUN,
         **queries.ids(run),

@@ -18,6 +18,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Cost
+from tastemaker.searches.campaign_creators_queries import KEEP
 from tastemaker.searches.exclusions.names import NO_KEY_ID
 from tastemaker.searches.types import Status
 
@@ -171,7 +172,7 @@ MARK_FOUND = statement("""
 """)
 """This keyword has found creators that another one stored."""
 
-INSERT_RESULTS = statement("""
+INSERT_RESULTS = statement(f"""
     WITH page AS (
         INSERT INTO scraping_results (job_id, creators, expires_at)
         VALUES (%(search_id)s, CAST(%(creators)s AS jsonb), CAST(%(expires_at)s AS timestamptz))
@@ -179,18 +180,20 @@ INSERT_RESULTS = statement("""
     ), last AS (
         SELECT coalesce(max(position), 0) AS position FROM search_creators
         WHERE job_id = %(search_id)s AND tenant_id = %(user_id)s
-    )
-    INSERT INTO search_creators (job_id, platform, stable_id, tenant_id, run_id, result_id, creator_id,
-                                 post_id, position, matched_in, other_post_ids, created_at)
-    SELECT %(search_id)s, %(platform)s, stable_id, %(user_id)s, %(run_id)s, page.id, creator_id, post_id,
-           last.position + CAST(ordinality AS integer), string_to_array(matched_in, ','),
-           CAST(string_to_array(other_post_ids, ',') AS bigint[]), %(now)s
-    FROM page, last,
-         unnest(CAST(%(stable_ids)s AS text[]), CAST(%(creator_ids)s AS bigint[]),
-                CAST(%(post_ids)s AS bigint[]), CAST(%(matched_in)s AS text[]),
-                CAST(%(other_post_ids)s AS text[]))
-         WITH ORDINALITY AS new (stable_id, creator_id, post_id, matched_in, other_post_ids, ordinality)
-""")
+    ), claimed AS (
+        INSERT INTO search_creators (job_id, platform, stable_id, tenant_id, run_id, result_id, creator_id,
+                                     post_id, position, matched_in, other_post_ids, created_at)
+        SELECT %(search_id)s, %(platform)s, stable_id, %(user_id)s, %(run_id)s, page.id, creator_id, post_id,
+               last.position + CAST(ordinality AS integer), string_to_array(matched_in, ','),
+               CAST(string_to_array(other_post_ids, ',') AS bigint[]), %(now)s
+        FROM page, last,
+             unnest(CAST(%(stable_ids)s AS text[]), CAST(%(creator_ids)s AS bigint[]),
+                    CAST(%(post_ids)s AS bigint[]), CAST(%(matched_in)s AS text[]),
+                    CAST(%(other_post_ids)s AS text[]))
+             WITH ORDINALITY AS new (stable_id, creator_id, post_id, matched_in, other_post_ids, ordinality)
+        RETURNING *
+    ) {KEEP}
+""")  # noqa: S608 - of constants
 
 ADD_POSTS = statement("""
     UPDATE search_creators s
@@ -315,6 +318,7 @@ async def insert_results(tx: Transaction, run: RunState, new: NewResults) -> Non
         INSERT_RESULTS,
         **ids(run),
         platform=new.platform.value,
+        keyword=run.keyword,
         creators=orjson.dumps(new.documents).decode(),
         stable_ids=list(new.stable_ids),
         creator_ids=list(new.creator_ids),
