@@ -25,13 +25,16 @@ from tastemaker.journeys.overview_queries import (
     list_yields,
 )
 from tastemaker.searches.maintenance import delete_campaign
-from tastemaker.searches.progress import SearchProgress, read_progress
+from tastemaker.searches.progress import read_progress
 from tastemaker.searches.queries import list_searches
 from tastemaker.searches.results.paging import CampaignScope
 from tastemaker.searches.results.queries import count_results
 from tastemaker.web.pages import page, redirect
 
-MOST_SEARCHES: Final = 1000
+MOST_SEARCHES: Final = 100
+MOST_YIELDS: Final = 200
+"""Rows that are shown; the totals count all."""
+
 LIST_PAGE: Final = "campaigns/list.html"
 STATUS_WORDS: Final = {
     CampaignStatus.ACTIVE: "Searching",
@@ -224,23 +227,21 @@ async def _show(
             campaign=found,
             word=STATUS_WORDS[CampaignStatus(found.status)],
             searches=progress,
-            yields=yields,
-            totals=_totals(progress, yields, creators=creators),
+            yields=[one for one in yields if one.pages][:MOST_YIELDS],
+            totals=_totals(yields, creators=creators, stored=found.creators),
             typed=typed,
         )
 
     return await visit.run(work)
 
 
-def _totals(
-    searches: Sequence[SearchProgress], yields: Sequence[KeywordYield], *, creators: int
-) -> CampaignTotals:
+def _totals(yields: Sequence[KeywordYield], *, creators: int, stored: int) -> CampaignTotals:
     return CampaignTotals(
         creators=creators,
-        stored=sum(one.search.stored for one in searches),
+        stored=stored,
         seen=sum(one.seen for one in yields),
         pages=sum(one.pages for one in yields),
-        micros_usd=sum(one.cost.micros_usd for one in searches),
+        micros_usd=sum(one.micros_usd for one in yields),
     )
 
 

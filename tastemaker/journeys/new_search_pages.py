@@ -21,6 +21,7 @@ from tastemaker.journeys.search_form import (
     CheckedForm,
     SearchForm,
     check_form,
+    find_named,
     in_campaign,
     read_form,
     repeated,
@@ -83,7 +84,7 @@ async def new_search(
     async def work(tx: Transaction) -> Response:
         form = await repeated(tx, visit, repeat) if repeat else SearchForm(platforms=usual_platform(visit))
         if campaign:
-            form = replace(form, campaign=await in_campaign(tx, visit, campaign))
+            form = await in_campaign(tx, visit, form, campaign)
         form = replace(form, exclude=tuple(exclude or ()))
         return await _form_page(tx, visit, check_form(form, visit.services.live), shows_errors=bool(repeat))
 
@@ -129,6 +130,7 @@ async def _start(tx: Transaction, visit: Visit, checked: CheckedForm) -> Campaig
         today=utc_now().date(),
         source=checked.choice.source,
         exclude_campaigns=checked.form.exclude,
+        campaign=await find_named(tx, visit, checked.form),
     )
 
 

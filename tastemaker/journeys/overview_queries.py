@@ -13,7 +13,7 @@ from tastemaker.db.statements import any_of, composed, one_of, statement
 from tastemaker.db.transaction import Transaction
 
 PAGE_SIZE: Final = 50
-MOST_KEYWORDS: Final = 500
+MOST_KEYWORDS: Final = 10_000
 MOST_NAMES: Final = 200
 
 
@@ -105,7 +105,7 @@ LIST_YIELDS = statement(
         WHERE tenant_id = %(user_id)s AND job_id IN (
             SELECT id FROM scraping_jobs WHERE user_id = %(user_id)s AND campaign_id = %(campaign_id)s)
         GROUP BY run_id) p ON p.run_id = r.id
-    WHERE j.user_id = %(user_id)s AND j.campaign_id = %(campaign_id)s AND r.pages > 0
+    WHERE j.user_id = %(user_id)s AND j.campaign_id = %(campaign_id)s
     GROUP BY 1, r.keyword
     ORDER BY stored DESC, seen DESC, r.keyword, 1
     LIMIT %(limit)s
@@ -194,7 +194,7 @@ async def list_campaign_figures(
 async def list_yields(
     tx: Transaction, user_id: ExternalUserId, campaign_id: CampaignId
 ) -> Sequence[KeywordYield]:
-    """Of the keywords that were read, the most productive first."""
+    """The most productive keyword first; also those of which no page was read."""
     return await tx.many(LIST_YIELDS, user_id=user_id, campaign_id=campaign_id, limit=MOST_KEYWORDS)
 
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from starlette.datastructures import FormData
 
 from tastemaker.accounts.sessions import Visit
+from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.money import dollars, parse_dollars
@@ -28,12 +29,16 @@ _FIT: Final[Mapping[str, Any]] = {"platform": Platform.TIKTOK, "keywords": ("fit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchForm:
-    """The fields as they were typed. `exclude` are ids of campaigns whose creators are left out."""
+    """The fields as they were typed. `exclude` are ids of campaigns whose creators are left out.
+
+    `campaign_id`: the campaign that the form was opened in; it counts while its name is not changed.
+    """
 
     keywords: str = ""
     platforms: tuple[Platform, ...] = ()
     target: str = DEFAULT_TARGET
     campaign: str = ""
+    campaign_id: str = ""
     region: str = ""
     max_cost: str = ""
     exclude: tuple[str, ...] = ()
@@ -77,6 +82,7 @@ def read_form(sent: FormData) -> SearchForm:
         platforms=tuple(dict.fromkeys(platforms)),
         target=text("target"),
         campaign=clean_line(text("campaign")),
+        campaign_id=text("campaign_id"),
         region=text("region"),
         max_cost=text("max_cost"),
         exclude=tuple(dict.fromkeys(str(one) for one in sent.getlist("exclude")[:MOST_EXCLUDED])),
@@ -110,15 +116,25 @@ async def repeated(tx: Transaction, visit: Visit, search_id: str) -> SearchForm:
         platforms=(search.platform,),
         target=str(search.target),
         campaign=search.campaign_name or "",
+        campaign_id=str(search.campaign_id or ""),
         region=limits.region or "",
         max_cost="" if limits.max_cost is None else dollars(limits.max_cost).removeprefix("$"),
         sandbox=search.source == SANDBOX,
     )
 
 
-async def in_campaign(tx: Transaction, visit: Visit, campaign_id: str) -> str:
-    """The name of the campaign, for the form's field. Raises NotFound."""
-    return (await get_campaign(tx, await visit.user(tx), campaign_id)).name
+async def in_campaign(tx: Transaction, visit: Visit, form: SearchForm, campaign_id: str) -> SearchForm:
+    """The form with this campaign. Raises NotFound."""
+    found = await get_campaign(tx, await visit.user(tx), campaign_id)
+    return replace(form, campaign=found.name, campaign_id=str(found.id))
+
+
+async def find_named(tx: Transaction, visit: Visit, form: SearchForm) -> Campaign | None:
+    """The campaign that the form was opened in, if it is still named there. Raises NotFound."""
+    if not (form.campaign_id and form.campaign):
+        return None
+    found = await get_campaign(tx, await visit.user(tx), form.campaign_id)
+    return found if found.name == form.campaign else None
 
 
 def _given(form: SearchForm) -> list[tuple[str, Any]]:

@@ -43,14 +43,18 @@ async def start_or_continue(
     today: date,
     source: str,
     exclude_campaigns: Sequence[str] = (),
+    campaign: Campaign | None = None,
 ) -> CampaignStart:
     """Continue the unfinished searches for exactly this, or start one per request, all or none.
 
-    Without a name the campaign is called after the keywords and the day. What `exclude_campaigns` found is
-    put on the campaign's list of exclusions. Raises LimitReached, Conflict, InvalidInput, NotFound.
+    In `campaign`, else in that of the name; without both it is called after the keywords and the day. What
+    `exclude_campaigns` found is put on its list of exclusions. Raises LimitReached, Conflict, InvalidInput,
+    NotFound.
     """
     others = [await get_campaign(tx, user, name) for name in exclude_campaigns]
-    begun = await _start_or_continue(tx, user, requests, campaign_name, today, source)
+    if campaign is None and campaign_name:
+        campaign = await campaign_queries.find_campaign_by_name(tx, user.user_id, clean_line(campaign_name))
+    begun = await _start_or_continue(tx, user, requests, campaign, campaign_name, today, source)
     if not others:
         return begun
     excluded = [await exclude_found(tx, user, of=other, campaign_id=begun.campaign.id) for other in others]
@@ -67,14 +71,16 @@ async def _start_or_continue(
     tx: Transaction,
     user: CurrentUser,
     requests: Sequence[SearchRequest],
+    campaign: Campaign | None,
     campaign_name: str | None,
     today: date,
     source: str,
 ) -> CampaignStart:
-    unfinished = await _unfinished(tx, user, requests, campaign_name, source)
+    is_new = campaign is None and bool(campaign_name)
+    unfinished = [] if is_new else await _unfinished(tx, user, requests, campaign, source)
     if not unfinished:
         name = campaign_name or default_name(requests[0].keywords, today)
-        campaign = await ensure_campaign(tx, user, name=name)
+        campaign = campaign or await ensure_campaign(tx, user, name=name)
         started = [await start_search(tx, user, campaign, one, source=source) for one in requests]
         return CampaignStart(campaign=campaign, searches=started, continued=())
     campaign = await get_campaign(tx, user, str(unfinished[0].campaign_id))
@@ -93,16 +99,11 @@ async def _unfinished(
     tx: Transaction,
     user: CurrentUser,
     requests: Sequence[SearchRequest],
-    campaign_name: str | None,
+    campaign: Campaign | None,
     source: str,
 ) -> list[Search]:
-    """In the campaign of that name; without a name in any that was called after keywords and a day."""
-    campaign_id = None
-    if campaign_name:
-        campaign = await campaign_queries.find_campaign_by_name(tx, user.user_id, clean_line(campaign_name))
-        if campaign is None:
-            return []
-        campaign_id = campaign.id
+    """In this campaign; without one in any that was called after keywords and a day."""
+    campaign_id = campaign.id if campaign else None
     found = []
     for request in requests:
         one = await queries.find_unfinished(tx, user.user_id, campaign_id, request, source=source)

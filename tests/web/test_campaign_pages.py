@@ -141,6 +141,20 @@ async def test_another_users_campaign_is_not_there(
     assert "Theirs" not in (await visitor.get("/campaigns")).text
 
 
+async def test_a_search_of_a_campaign_stays_in_it_where_two_have_one_name(visitor: Visitor) -> None:
+    older, newer = await make(visitor, "Spring"), await make(visitor, "Spring")
+    form = (await visitor.get(f"/searches/new?campaign={older.rpartition('/')[2]}")).text
+    assert f'name="campaign_id" value="{older.rpartition("/")[2]}"' in form
+    here = {"campaign": "Spring", "campaign_id": older.rpartition("/")[2]}
+    search = {"keywords": "makeup", "platform": "tiktok", "target": "5"}
+    await visitor.do("/searches", {**search, **here})
+    await visitor.do("/searches", {**search, **here})
+    assert (await visitor.get(older)).text.count('class="search-row"') == 1
+    assert 'class="search-row"' not in (await visitor.get(newer)).text
+    await visitor.do("/searches", {**search, **here, "campaign": "Summer"})
+    assert (await visitor.get(older)).text.count('class="search-row"') == 1
+
+
 async def test_a_form_of_another_site_changes_nothing(visitor: Visitor) -> None:
     path = await make(visitor, "Mine")
     for verb in ("", "/archival", "/deletion"):
