@@ -71,20 +71,21 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
         document["components"]["headers"] = LIMITS
-        for path, operations in document["paths"].items():
+        for operations in document["paths"].values():
             for method, operation in operations.items():
-                _complete(operation, set(_failures(path, method, operation)))
+                _complete(operation, set(_failures(method, operation)))
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _failures(path: str, method: str, operation: Operation) -> Iterator[int]:
+def _failures(method: str, operation: Operation) -> Iterator[int]:
     """The statuses of the problems that the operation may answer with."""
     if "security" in operation:
         yield from OF_A_KEY
-    if operation.get("parameters"):
+    parameters = operation.get("parameters", ())
+    if parameters:
         yield 422
-    if "{" in path:
+    if any(one["name"].endswith("_id") or one["in"] == "path" for one in parameters):
         yield 404
     if "requestBody" in operation:
         yield from OF_A_BODY
