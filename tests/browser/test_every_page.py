@@ -1,0 +1,161 @@
+"""Every page in Chromium, at three widths and in both themes: nothing fails, overflows, jumps or is unreadable.
+
+Pictures of all are kept in `build/screenshots`.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import axe_playwright_python
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.accounts.sessions import make_link
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import transaction
+from tests.browser.test_first_search import CHROMIUM
+from tests.searches.rows import many
+from tests.web.conftest import app_over, corpus, served, working
+
+__all__ = ["corpus"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+PICTURES: Final = Path("build/screenshots")
+WIDTHS: Final = (1440, 1024, 390)
+AXE: Final = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
+STANDARD: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+MOST_SHIFT: Final = 0.05
+MOST_BYTES: Final = 60_000
+
+SHIFTS: Final = """
+    () => { window.shifted = 0; new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+    }).observe({ type: "layout-shift", buffered: true }); }
+"""
+
+PAGES: Final = {
+    "home": "/",
+    "campaigns": "/campaigns",
+    "campaign": "/campaigns/{campaign}",
+    "new search": "/searches/new",
+    "repeat": "/searches/new?repeat={search}",
+    "results": "/searches/{search}",
+    "results filtered": "/searches/{search}?platform=TikTok&min_followers=1000&sort=followers",
+    "results none": "/searches/{search}?text=nothing+of+this",
+    "panel": "/searches/{search}/creators/{creator}",
+    "combined": "/campaigns/{campaign}/creators",
+    "creator": "/creators/{creator}",
+    "exports": "/exports",
+    "keys": "/settings/keys",
+    "exclusions": "/settings/exclusions",
+    "suppressions": "/settings/suppressions",
+    "limits": "/settings/limits",
+    "jobs": "/system/jobs",
+    "events": "/system/events",
+    "configuration": "/system/configuration",
+    "providers": "/system/providers",
+    "mail": "/system/mail",
+    "patterns": "/patterns",
+}
+
+
+@pytest.fixture
+async def site(database: Database, user: CurrentUser, corpus: Path) -> AsyncIterator[tuple[str, Browser]]:
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    async with served(app_over(database)) as url, working(database, corpus), async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield url, browser
+        await browser.close()
+
+
+async def signed_in(browser: Browser, url: str, database: Database, user: CurrentUser) -> Any:  # noqa: ANN401 - a cookie jar
+    async with transaction(database, user.claim) as tx:
+        token = await make_link(tx, user.user_id)
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(f"{url}/sign-in?token={token}")
+    await page.get_by_role("button", name="Remove yoga").click()
+    await page.locator("#f-keywords").fill("makeup")
+    await page.get_by_role("button", name="Find creators").click()
+    await expect(page.locator(".state")).to_contain_text("50 of 50 found", timeout=60_000)
+    state = await context.storage_state()
+    await context.close()
+    return state
+
+
+async def faults(page: Page) -> list[str]:
+    """Of accessibility, width and stillness."""
+    await page.evaluate(AXE)
+    found = await page.evaluate(f"axe.run(document, {{runOnly: {json.dumps(STANDARD)}}})")
+    told = [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found["violations"]]
+    width, inner = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    if width > inner:
+        told.append(f"{width - inner} px wider than the window")
+    shifted = await page.evaluate("window.shifted")
+    if shifted > MOST_SHIFT:
+        told.append(f"shifted by {shifted:.3f}")
+    return told
+
+
+async def test_every_page(site: tuple[str, Browser], database: Database, user: CurrentUser) -> None:
+    url, browser = site
+    state = await signed_in(browser, url, database, user)
+    ((search, campaign, creator),) = await many(
+        database,
+        "SELECT j.id, j.campaign_id, (SELECT min(creator_id) FROM campaign_creators) FROM scraping_jobs j",
+    )
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    trouble: list[str] = []
+    for width in WIDTHS:
+        for theme in ("light", "dark"):
+            context = await browser.new_context(
+                storage_state=state,
+                viewport={"width": width, "height": 900},
+                color_scheme=theme,  # type: ignore[arg-type]  # one of the two
+                bypass_csp=True,  # for axe alone; the policy has a test of its own
+            )
+            await context.add_init_script(f"({SHIFTS})()")
+            page = await context.new_page()
+            for name, path in PAGES.items():
+                here: list[str] = []
+                page.on(
+                    "console",
+                    lambda said, here=here: (
+                        here.append(said.text) if said.type in {"error", "warning"} else None
+                    ),
+                )
+                page.on(
+                    "response",
+                    lambda answer, here=here: (
+                        here.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None
+                    ),
+                )
+                await page.goto(url + path.format(search=search, campaign=campaign, creator=creator))
+                await page.wait_for_load_state("networkidle")
+                here += await faults(page)
+                await page.screenshot(path=PICTURES / f"{name}-{width}-{theme}.png")
+                trouble += [f"{name} {width} {theme}: {one}" for one in here]
+                page.remove_all_listeners() if hasattr(page, "remove_all_listeners") else None
+            await context.close()
+    assert trouble == []
+
+
+async def test_the_first_page_is_small(
+    site: tuple[str, Browser], database: Database, user: CurrentUser
+) -> None:
+    url, browser = site
+    state = await signed_in(browser, url, database, user)
+    context = await browser.new_context(storage_state=state)
+    page = await context.new_page()
+    session = await context.new_cdp_session(page)
+    sizes: list[float] = []
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    await session.send("Network.enable")
+    await page.goto(url)
+    await page.wait_for_load_state("networkidle")
+    assert 0 < sum(sizes) <= MOST_BYTES
