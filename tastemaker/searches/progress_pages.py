@@ -19,7 +19,7 @@ from tastemaker.searches.installation import installation_of
 from tastemaker.searches.progress import SearchProgress, progress_of, read_progress
 from tastemaker.searches.types import LIVE, Search
 from tastemaker.searches.watching import watching_of
-from tastemaker.web.pages import page, redirect
+from tastemaker.web.pages import page, redirect, render
 from tastemaker.web.sse import HEARTBEAT, HEARTBEAT_SECONDS, EventStream, server_event
 
 LIVE_PARTS: Final = "searches/live.html"
@@ -118,5 +118,4 @@ async def _with_cost(visit: Visit, search: Search) -> SearchProgress:
 
 
 def _swap(request: Request, block: str, progress: SearchProgress) -> bytes:
-    part = page(request, LIVE_PARTS, block=block, progress=progress, opened=True)
-    return server_event("swap", bytes(part.body).decode())
+    return server_event("swap", render(request, LIVE_PARTS, block=block, progress=progress, opened=True))

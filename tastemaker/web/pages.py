@@ -71,15 +71,20 @@ def page(
     **values: Any,  # noqa: ANN401 - what the template shows
 ) -> Response:
     """The page, or only the named block of it. The sentence of a `redirect` is shown once."""
-    found = _environment().get_template(template)
     said = request.cookies.get(FLASH) if block is None else None
-    context = found.new_context({"request": request, "now": utc_now(), "said": _flash(said), **values})
-    parts = found.blocks[block](context) if block else found.root_render_func(context)
-    body, encoding = _compressed(request, "".join(parts).encode())
+    text = render(request, template, block=block, said=_flash(said), **values)
+    body, encoding = _compressed(request, text.encode())
     response = HTMLResponse(body, status, {**HEADERS, **encoding, **(headers or {})})
     if said is not None:
         response.delete_cookie(FLASH)
     return response
+
+
+def render(request: Request, template: str, *, block: str | None, **values: Any) -> str:  # noqa: ANN401 - the same
+    """The text of a page or of one of its blocks, for what is no response of its own."""
+    found = _environment().get_template(template)
+    context = found.new_context({"request": request, "now": utc_now(), "said": None, **values})
+    return "".join(found.blocks[block](context) if block else found.root_render_func(context))
 
 
 def redirect(location: str, *, said: str | None = None, undo: str | None = None) -> Response:

@@ -193,6 +193,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-close]");
   if (!link || !go("#results")) return;
   event.preventDefault();
+  document.body.classList.remove("with-panel");
   go("#panel").replaceWith(Object.assign(document.createElement("div"), { id: "panel", hidden: true }));
   history.pushState({}, "", link.href);
   current()?.querySelector(".c-who a").focus({ preventScroll: true });
