@@ -64,7 +64,6 @@ PAGES: Final = {
     "configuration": "/system/configuration",
     "providers": "/system/providers",
     "mail": "/system/mail",
-    "patterns": "/patterns",
 }
 
 
@@ -139,7 +138,10 @@ def listen(page: Page) -> list[str]:
     """What goes wrong in the page from now on."""
     told: list[str] = []
     page.on("console", lambda said: told.append(said.text) if said.type in {"error", "warning"} else None)
-    page.on("response", lambda answer: told.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+    page.on(
+        "response",
+        lambda answer: told.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None,
+    )
     return told
 
 

@@ -9,7 +9,7 @@ from html import unescape
 
 import httpx
 import pytest
-from tests.web.browsing import browsing, somebody_else, submit
+from tests.web.visitors import browsing, somebody_else, submit
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.service import get_campaign
