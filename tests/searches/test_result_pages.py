@@ -9,7 +9,6 @@ from html import unescape
 
 import httpx
 import pytest
-from tests.web.visitors import browsing, somebody_else, submit
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.service import get_campaign
@@ -19,6 +18,7 @@ from tastemaker.searches.exports import service
 from tastemaker.searches.types import Search
 from tests.searches.rows import many
 from tests.searches.scripted import Bench, ScriptedProvider, creator, page, post, working
+from tests.web.visitors import browsing, somebody_else, submit
 
 EVIL = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
 ARABIC = "\u0645\u0631\u064a\u0645"

@@ -8,7 +8,11 @@ import httpx
 from fastapi import FastAPI
 
 from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.accounts.queries import insert_user
+from tastemaker.accounts.service import get_current_user
 from tastemaker.accounts.sessions import make_link
+from tastemaker.core.ids import ExternalUserId
+from tastemaker.db.claims import SYSTEM
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import transaction
 from tests.web.conftest import app_over, served
@@ -65,3 +69,9 @@ async def browsing(
 async def submit(browser: httpx.AsyncClient, path: str, **fields: object) -> httpx.Response:
     """Send a form, and follow to the page that it leads to, or stay at what is wrong."""
     return await browser.post(path, data=fields, follow_redirects=True)
+
+
+async def somebody_else(database: Database, name: str = "bob") -> CurrentUser:
+    async with transaction(database, SYSTEM) as tx:
+        await insert_user(tx, ExternalUserId(name), full_name=name, plan="self_hosted", is_admin=False)
+        return await get_current_user(tx, ExternalUserId(name))
