@@ -1,4 +1,4 @@
-"""`/sign-in` and `/sign-out`."""
+"""`/sign-in`, `/sign-out`, and `/patterns`, by which pages are made."""
 
 from typing import Annotated
 
@@ -21,6 +21,12 @@ async def sign_in(request: Request, token: Annotated[str | None, Query(max_lengt
         return await sessions.sign_in(request, token)
     except LinkRefused as error:
         return page(request, "accounts/sign_in.html", status=error.status, refused=str(error))
+
+
+@router.get("/patterns")
+async def patterns(visit: SignedIn) -> Response:
+    """Every part of a page in every state, for those who make pages."""
+    return page(visit.request, "patterns.html")
 
 
 @router.post("/sign-out")

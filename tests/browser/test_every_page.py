@@ -64,6 +64,7 @@ PAGES: Final = {
     "configuration": "/system/configuration",
     "providers": "/system/providers",
     "mail": "/system/mail",
+    "patterns": "/patterns",
 }
 
 
