@@ -52,7 +52,7 @@ LOCK_OVERDUE = statement(
     SELECT id FROM scraping_jobs
     WHERE user_id = %(user_id)s AND id = %(search_id)s AND status IN ('pending', 'processing')
       AND timeout_at < app_now() AND (parked_until IS NULL OR parked_until < app_now())
-    FOR UPDATE
+    FOR NO KEY UPDATE
     """,
     SearchId,
 )
@@ -187,7 +187,7 @@ _IMPORTS: Final = """
 
 LOCK_OPEN_SEARCHES = statement(
     f"""
-    {_SEARCHES} AND status IN ('pending', 'processing') ORDER BY id FOR UPDATE
+    {_SEARCHES} AND status IN ('pending', 'processing') ORDER BY id FOR NO KEY UPDATE
     """,
     SearchId,
 )

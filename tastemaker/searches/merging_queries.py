@@ -45,11 +45,14 @@ LOCK_SEARCHES = statement(
     """
     SELECT j.id FROM scraping_jobs j
     WHERE EXISTS (SELECT FROM search_creators s WHERE s.job_id = j.id AND s.creator_id = %(surrogate_id)s)
-    ORDER BY j.id FOR UPDATE
+    ORDER BY j.id FOR NO KEY UPDATE
     """,
     SearchId,
 )
-"""No page claims a creator under a handle alone, so no search is added later."""
+"""No page claims a creator under a handle alone, so no search is added later.
+
+Every lock of a search is FOR NO KEY UPDATE: rows that refer to it, as those of `REBUILD`, never wait.
+"""
 
 LOCK_BOTH = statement(
     """

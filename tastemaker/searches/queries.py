@@ -123,7 +123,8 @@ FIND_END_STATE = statement(
 )
 
 LOCK_SEARCH = statement(
-    "SELECT id FROM scraping_jobs WHERE user_id = %(user_id)s AND id = %(search_id)s FOR UPDATE", SearchId
+    "SELECT id FROM scraping_jobs WHERE user_id = %(user_id)s AND id = %(search_id)s FOR NO KEY UPDATE",
+    SearchId,
 )
 
 WAKE_MESSAGES = statement("""
@@ -182,7 +183,7 @@ UNPARK = statement(
     WITH before AS (
         SELECT id, status FROM scraping_jobs
         WHERE user_id = %(user_id)s AND id = %(search_id)s AND status IN ('pending', 'processing')
-        FOR UPDATE
+        FOR NO KEY UPDATE
     )
     UPDATE scraping_jobs j
     SET status = 'pending', parked_until = NULL, parked_reason = NULL, timeout_at = NULL

@@ -175,7 +175,7 @@ LOCK_SEARCHES = statement(
     """
     SELECT j.id FROM scraping_jobs j
     WHERE EXISTS (SELECT FROM search_creators s WHERE s.job_id = j.id AND s.creator_id = %(id)s)
-    ORDER BY j.id FOR UPDATE
+    ORDER BY j.id FOR NO KEY UPDATE
     """,
     SearchId,
 )

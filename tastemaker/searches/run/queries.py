@@ -120,7 +120,7 @@ LOCK_RUN = statement(
                coalesce(timeout_at < app_now() OR parked_until > app_now(), false) AS has_to_wait
         FROM scraping_jobs
         WHERE id = %(search_id)s AND user_id = %(user_id)s
-        FOR UPDATE
+        FOR NO KEY UPDATE
     ), run AS MATERIALIZED (
         SELECT r.status, r.position, r.version, r.pages, r.barren_pages, r.seen_cursors
         FROM search JOIN scraping_runs r ON r.tenant_id = search.user_id
@@ -252,7 +252,7 @@ PARK = statement(
     """
     WITH before AS (
         SELECT id, status FROM scraping_jobs
-        WHERE id = %(search_id)s AND user_id = %(user_id)s FOR UPDATE
+        WHERE id = %(search_id)s AND user_id = %(user_id)s FOR NO KEY UPDATE
     )
     UPDATE scraping_jobs j
     SET status = 'pending', parked_reason = %(reason)s,
