@@ -17,8 +17,8 @@ from tests.migrations.profiles import insert_profiles, legacy_profile
 pytestmark = pytest.mark.slow
 
 MANY = 100_000
-LONGEST_SECONDS = 30.0
-"""For 0013 to 0016 together, on two cores."""
+LONGEST_SECONDS = 150.0
+"""For 0013 to 0016 together. A quiet machine takes 20 (docs/reference/figures.md), a busy one longer."""
 
 
 @pytest.mark.timeout(300)
