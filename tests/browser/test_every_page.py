@@ -1,4 +1,4 @@
-"""Every page in Chromium, at three widths, in light and dark: nothing fails, overflows or jumps.
+"""Every page in Chromium, at the widths of a desk and of a phone: nothing fails, overflows or jumps.
 
 Pictures of all are kept in `build/screenshots`.
 """
@@ -25,7 +25,7 @@ __all__ = ["corpus"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PICTURES: Final = Path("build/screenshots")
-LOOKS: Final = [(1440, "light"), (1024, "dark"), (390, "light")]
+LOOKS: Final = [(1440, "light"), (390, "light")]
 AXE: Final = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 STANDARD: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 MOST_SHIFT: Final = 0.05
