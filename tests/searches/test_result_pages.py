@@ -21,6 +21,7 @@ from tests.searches.scripted import Bench, ScriptedProvider, creator, page, post
 from tests.web.visitors import browsing, somebody_else, submit
 
 EVIL = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
+EVIL_URL = "javascript:alert(3)"
 ARABIC = "\u0645\u0631\u064a\u0645"
 ROW = re.compile(r'<div role="row" class="creator" data-row data-id="(\d+)"')
 PART = {"HX-Request": "true"}
@@ -34,10 +35,19 @@ def script(_keyword: str, cursor: str | None) -> object:
     return replace(
         found,
         creators=[
-            creator(number, name=names.get(number, f"Creator {number}"), followers=number * 1000, bio=EVIL)
+            creator(
+                number,
+                name=names.get(number, f"Creator {number}"),
+                followers=number * 1000,
+                bio=EVIL,
+                profile_url=EVIL_URL,
+                links=[EVIL_URL],
+            )
             for number in range(first, first + 35)
         ],
-        posts=[replace(post(number), text=f"chess {EVIL}") for number in range(first, first + 35)],
+        posts=[
+            replace(post(number), text=f"chess {EVIL}", url=EVIL_URL) for number in range(first, first + 35)
+        ],
     )
 
 
@@ -79,6 +89,7 @@ async def test_stored_script_is_inert(browser: httpx.AsyncClient, search: Search
         assert "<script>alert" not in text
         assert "<img src=x" not in text
         assert " style=" not in text
+        assert f'href="{EVIL_URL}' not in text
 
 
 async def test_filter_sort_and_columns_are_in_the_url(browser: httpx.AsyncClient, search: Search) -> None:
@@ -127,10 +138,10 @@ async def test_the_selected_are_excluded_and_it_is_undone(
     told = await submit(browser, f"/searches/{search.id}/exclusions", which="these", creator=ids[:3])
     assert "3 creators excluded" in told.text
     assert len(await many(database, "SELECT value FROM exclusions")) == 3
-    undo = re.search(r'<form method="post" action="(/exclusions/[^"]+)"', told.text)
+    undo = re.search(r'<form method="post" action="(/settings/exclusions/batches/[^"]+)"', told.text)
     assert undo is not None
     told = await submit(browser, unescape(undo[1]))
-    assert "3 exclusions taken back" in told.text
+    assert "3 creators taken off the list" in told.text
     assert await many(database, "SELECT value FROM exclusions") == []
 
 
@@ -211,5 +222,5 @@ async def test_a_large_selection_is_written_by_a_worker(
 
 async def test_undoing_leads_to_no_other_site(browser: httpx.AsyncClient, search: Search) -> None:
     unknown = "00000000-0000-0000-0000-000000000000"
-    answer = await browser.post(f"/exclusions/{unknown}/undoing?back=//evil.example/")
-    assert answer.status_code == 404 or answer.headers["location"] == "/"
+    answer = await browser.post(f"/settings/exclusions/batches/{unknown}/removal?back=//evil.example/")
+    assert answer.headers.get("location", "/settings/exclusions") == "/settings/exclusions"
