@@ -15,7 +15,8 @@ from tastemaker.core.display import counted
 from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.ids import SearchId
 from tastemaker.db.transaction import Transaction
-from tastemaker.searches.exclusions.service import Excluded, exclude_selected, undo_exclusion
+from tastemaker.searches.exclusions.pages import undo_of
+from tastemaker.searches.exclusions.service import Excluded, exclude_selected
 from tastemaker.searches.progress import SearchProgress, read_progress
 from tastemaker.searches.results import view as showing
 from tastemaker.searches.results.facet_queries import Facets, read_facets
@@ -64,7 +65,6 @@ def _asked(
 
 
 Asked = Annotated[AskedPage, Depends(_asked)]
-Back = Annotated[str, Query(max_length=200)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,24 +192,12 @@ async def exclude_selection(visit: SignedIn, asked: Asked, selected: Selected) -
     return _excluded(excluded, back=place.path, to=_view(place, asked).url())
 
 
-@router.post("/exclusions/{batch_id}/undoing")
-async def undo(
-    visit: SignedIn, batch_id: UUID, back: Annotated[str, Query(max_length=200)] = "/"
-) -> Response:
-    async def work(tx: Transaction) -> int:
-        return await undo_exclusion(tx, await visit.user(tx), batch_id)
-
-    removed = await visit.run(work)
-    is_ours = back.startswith(("/searches/", "/campaigns/", "/creators/"))
-    return redirect(back if is_ours else "/", said=f"{counted(removed, 'exclusion')} taken back.")
-
-
 def _excluded(excluded: Excluded, *, back: str, to: str | None = None) -> Response:
     """To the page `to`, with a sentence that can be undone from `back`."""
     if excluded.added == 0:
         return redirect(to or back, said="Excluded before: later searches leave them out already.")
     sentence = f"{counted(excluded.added, 'creator')} excluded: later searches leave them out."
-    return redirect(to or back, said=sentence, undo=f"/exclusions/{excluded.batch_id}/undoing?back={back}")
+    return redirect(to or back, said=sentence, undo=undo_of(excluded.batch_id, back=back))
 
 
 async def _place(tx: Transaction, visit: Visit) -> ResultsPlace:

@@ -82,19 +82,22 @@ async def exclude(
         added = await visit.run(work)
     except InvalidInput as error:
         return await _page(visit, wrong={"note": str(error)}, typed=typed)
-    undo = f"{PATH}/batches/{batch_id}/removal" if added else None
+    undo = undo_of(batch_id, back=PATH) if added else None
     return redirect(PATH, said=_added(added, len(named)), undo=undo)
 
 
 @router.post(f"{PATH}/batches/{{batch_id}}/removal")
-async def undo_exclusion(visit: SignedIn, batch_id: UUID) -> Response:
-    """Take those off the list that one form put there."""
+async def undo_exclusion(
+    visit: SignedIn, batch_id: UUID, back: Annotated[str, Query(max_length=200)] = PATH
+) -> Response:
+    """Take those off the list that one form put there, and go back to the page of that form."""
 
     async def work(tx: Transaction) -> int:
         return await service.undo_exclusion(tx, await visit.user(tx), batch_id)
 
     removed = await visit.run(work)
-    return redirect(PATH, said=f"{counted(removed, 'creator')} taken off the list.")
+    is_ours = back.startswith(("/searches/", "/campaigns/", "/creators/"))
+    return redirect(back if is_ours else PATH, said=f"{counted(removed, 'creator')} taken off the list.")
 
 
 @router.post(f"{PATH}/{{exclusion_id}}/removal")
@@ -276,6 +279,11 @@ def _restoration_of(one: Exclusion) -> str:
     if one.note and len(one.note) <= LONGEST_NOTE_UNDONE:
         named["note"] = one.note
     return f"{PATH}/restoration?{urlencode(named)}"
+
+
+def undo_of(batch_id: UUID, *, back: str) -> str:
+    """Where a form takes back what one exclusion of many added; then it leads to the page `back`."""
+    return f"{PATH}/batches/{batch_id}/removal?back={back}"
 
 
 def _added(added: int, named: int) -> str:

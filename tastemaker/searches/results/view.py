@@ -173,9 +173,9 @@ def why(row: ResultRow) -> Why:
     places = [MatchedField(name) for name in row.matched_in if name in set(MatchedField)]
     for place, text in _texts(row):
         if place in places and text and (spans := mark(text, [row.keyword])):
-            return Why(list(_cut(text, spans)), _place(place, row.platform))
+            return Why(list(_cut(text, spans)), place_name(place, row.platform))
     shown = row.post_text or row.bio or ""
-    named = _place(places[0], row.platform) if places else "not in the texts"
+    named = place_name(places[0], row.platform) if places else "not in the texts"
     return Why(list(_cut(shown, mark(shown, [row.keyword]))), named)
 
 
@@ -192,7 +192,10 @@ def marked(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[str, b
 
 
 def place_name(place: MatchedField, platform: Platform) -> str:
-    return _place(place, platform)
+    """Where a match stands, in the platform's word."""
+    if place is MatchedField.POST and platform is Platform.YOUTUBE:
+        return "title"
+    return PLACES[place]
 
 
 def follower_share(followers: int | None) -> float:
@@ -226,12 +229,6 @@ def _cut(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[str, boo
     if start:
         yield "… ", False
     yield from marked(line, inside)
-
-
-def _place(place: MatchedField, platform: Platform) -> str:
-    if place is MatchedField.POST and platform is Platform.YOUTUBE:
-        return "title"
-    return PLACES[place]
 
 
 def _option(view: ResultsView, name: FacetName, value: FacetValue) -> Option:

@@ -3,12 +3,12 @@
 const typing = (event) => event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
 const go = (selector) => document.querySelector(selector);
 
-// n: a new search; /: the page's search field; esc: close the panel.
+// n: a new search; / or s: the page's search field; esc: close the panel.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") return go("[data-close]")?.click();
   if (typing(event)) return;
-  const target = go(`[data-key="${CSS.escape(event.key)}"]`);
+  const target = go(`[data-key="${CSS.escape(event.key === "s" ? "/" : event.key)}"]`);
   if (!target || target.disabled) return;
   event.preventDefault();
   if (target.matches("input:not([type=checkbox]), textarea")) target.focus();
