@@ -25,10 +25,13 @@ from tastemaker.db.transaction import transaction
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.jobs.worker_state import WorkerSettings
+from tastemaker.mail.mailer import mailer_of
 from tastemaker.providers.http import make_client
 from tastemaker.providers.registry import load_registry
 from tastemaker.providers.scrapecreators import ScrapeCreatorsTikTok
+from tastemaker.runtime import Equipment
 from tastemaker.searches.exclusions.names import find_key
+from tastemaker.searches.exports.service import export_folder
 from tastemaker.searches.tasks import Sources
 from tastemaker.worker import run_worker_process
 
@@ -104,9 +107,10 @@ async def main() -> None:
                     deadline_seconds=float(deadline),
                 )
             sources = Sources(http=http, providers={"live": live}, key=find_key(settings))
+            equipment = Equipment(sources, mailer_of(settings), {}, export_folder(settings))
             sys.stdout.write("ready\n")
             await run_worker_process(
-                database, {Sources: sources}, {}, stopping=stopping, settings=_settings()
+                database, equipment.resources, equipment.senders, stopping=stopping, settings=_settings()
             )
 
 
