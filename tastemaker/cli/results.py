@@ -13,6 +13,7 @@ from rich.text import Text
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import get_campaign
+from tastemaker.catalog.filtering import Verified
 from tastemaker.cli import creators_table as report
 from tastemaker.cli import screen
 from tastemaker.cli.csv_file import STANDARD_OUTPUT, free_names, refuse_unwritable, write_csv
@@ -27,7 +28,7 @@ from tastemaker.core.ids import SearchId
 from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.searches.queries import list_runs, list_searches
 from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, Columns, columns_of
-from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter, Verified, make_filter
+from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter, make_filter
 from tastemaker.searches.results.paging import CampaignScope, ResultPosition, Scope, SearchScope, Sort
 from tastemaker.searches.results.queries import (
     ResultsPage,

@@ -5,12 +5,13 @@ from datetime import date, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from tastemaker.accounts.authentication import Access, access
 from tastemaker.campaigns.service import get_campaign
+from tastemaker.catalog.filtering import MOST_DAYS, MOST_VALUES, refuse_unknown
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.transaction import Transaction
@@ -18,7 +19,7 @@ from tastemaker.searches import service
 from tastemaker.searches.cost_queries import CostGrouping, list_costs
 from tastemaker.searches.history_queries import list_search_history
 from tastemaker.searches.maintenance import delete_campaign
-from tastemaker.searches.results.filtering import MOST_DAYS, MOST_VALUES, ResultFilter, read_filter
+from tastemaker.searches.results.filtering import ResultFilter, read_filter
 from tastemaker.searches.results.paging import (
     CampaignScope,
     ResultPosition,
@@ -105,7 +106,14 @@ class ResultsParameters(FilterParameters):
     sort: Sort = Sort.POSITION
 
 
-def _results_query(asked: Annotated[ResultsParameters, Query()]) -> ResultsQuery:
+def asked_filter(request: Request, asked: Annotated[FilterParameters, Query()]) -> ResultFilter:
+    """Raises InvalidInput."""
+    refuse_unknown(request.query_params, known=FilterParameters.model_fields, elsewhere={})
+    return asked.read()
+
+
+def _results_query(request: Request, asked: Annotated[ResultsParameters, Query()]) -> ResultsQuery:
+    refuse_unknown(request.query_params, known=ResultsParameters.model_fields, elsewhere={})
     return ResultsQuery(asked.read(), asked.sort, decode_cursor(asked.sort, asked.after), asked.limit)
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 
@@ -12,7 +12,7 @@ from tastemaker.campaigns.service import get_campaign
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.transaction import Transaction
-from tastemaker.searches.api import FilterParameters
+from tastemaker.searches.api import asked_filter
 from tastemaker.searches.results.facet_queries import FacetName, read_facets
 from tastemaker.searches.results.filtering import ResultFilter
 from tastemaker.searches.results.paging import CampaignScope, Scope, SearchScope
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/v1/searches", tags=["searches"])
 campaigns_router = APIRouter(prefix="/api/v1/campaigns", tags=["campaigns"])
 
 Reading = Annotated[Access, access(ApiScope.SEARCHES_READ)]
-Wanted = Annotated[FilterParameters, Query()]
+Wanted = Annotated[ResultFilter, Depends(asked_filter)]
 
 
 class FacetValueDocument(BaseModel):
@@ -48,11 +48,10 @@ class FacetsDocument(BaseModel):
 )
 async def facets(caller: Reading, search_id: UUID, wanted: Wanted) -> Response:
     """How many of the creators found have each value, with the filters of the results."""
-    read = wanted.read()
 
     async def work(tx: Transaction) -> Answer:
         search = await get_search(tx, await caller.user(tx), str(search_id))
-        return await _facets(tx, search.user_id, SearchScope((search.id,)), read)
+        return await _facets(tx, search.user_id, SearchScope((search.id,)), wanted)
 
     return respond(await caller.read(work))
 
@@ -65,12 +64,11 @@ async def facets(caller: Reading, search_id: UUID, wanted: Wanted) -> Response:
 )
 async def campaign_facets(caller: Reading, campaign_id: UUID, wanted: Wanted) -> Response:
     """How many of the campaign's creators have each value, with the filters of the results."""
-    read = wanted.read()
 
     async def work(tx: Transaction) -> Answer:
         user = await caller.user(tx)
         campaign = await get_campaign(tx, user, str(campaign_id))
-        return await _facets(tx, user.user_id, CampaignScope(campaign.id), read)
+        return await _facets(tx, user.user_id, CampaignScope(campaign.id), wanted)
 
     return respond(await caller.read(work))
 

@@ -13,20 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tastemaker.campaigns.service import get_campaign
+from tastemaker.catalog.filtering import UNKNOWN, Verified, filter_query
 from tastemaker.core.folding import fold
 from tastemaker.core.platforms import Platform
 from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.providers.base import Cost, Creator, Page, Post
 from tastemaker.searches.results.facet_queries import FacetName, read_facets, toggled
-from tastemaker.searches.results.filtering import (
-    UNKNOWN,
-    MatchedField,
-    ResultFilter,
-    Verified,
-    filter_query,
-    make_filter,
-    read_filter,
-)
+from tastemaker.searches.results.filtering import MatchedField, ResultFilter, make_filter, read_filter
 from tastemaker.searches.results.paging import (
     CampaignScope,
     Scope,

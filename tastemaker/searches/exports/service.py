@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.queries import Campaign
+from tastemaker.catalog.filtering import filter_query
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import KEEP_EXPORTS_FOR
 from tastemaker.core.errors import AppError, Conflict, NotFound
@@ -24,7 +25,7 @@ from tastemaker.jobs.types import JobType
 from tastemaker.searches.exports import queries
 from tastemaker.searches.exports.queries import Export
 from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, Columns, columns_of, slug_of
-from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter, filter_query, read_filter
+from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter, read_filter
 from tastemaker.searches.results.paging import CampaignScope, Scope, SearchScope, Sort
 from tastemaker.searches.results.queries import count_results
 from tastemaker.searches.types import Search

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from tastemaker.catalog.filtering import UNKNOWN, Verified
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.statements import any_of, composed, statement
@@ -22,13 +23,7 @@ from tastemaker.searches.results.filter_queries import (
     asked,
     in_scope,
 )
-from tastemaker.searches.results.filtering import (
-    EVERYTHING,
-    UNKNOWN,
-    MatchedField,
-    ResultFilter,
-    Verified,
-)
+from tastemaker.searches.results.filtering import EVERYTHING, MatchedField, ResultFilter
 from tastemaker.searches.results.paging import Scope
 
 

@@ -12,17 +12,12 @@ from urllib.parse import urlencode
 
 from babel import Locale
 
+from tastemaker.catalog.filtering import UNKNOWN, Verified, filter_query
 from tastemaker.core.countries import country_name
 from tastemaker.core.display import short
 from tastemaker.core.platforms import Platform
 from tastemaker.searches.results.facet_queries import FacetName, Facets, FacetValue, toggled
-from tastemaker.searches.results.filtering import (
-    UNKNOWN,
-    MatchedField,
-    ResultFilter,
-    Verified,
-    filter_query,
-)
+from tastemaker.searches.results.filtering import MatchedField, ResultFilter
 from tastemaker.searches.results.paging import Sort
 from tastemaker.searches.results.panel_queries import mark
 from tastemaker.searches.results.queries import ResultRow
