@@ -183,16 +183,18 @@ PROMOTE = statement(
 PARK = statement(
     f"""
     UPDATE background_jobs job SET waits_for = 'worker'
-    FROM (SELECT id, job_type FROM background_jobs
-          WHERE status = 'pending' AND waits_for IS NULL
-          ORDER BY priority, scheduled_for, id LIMIT {MOST_MOVED}) first
-    WHERE job.id = first.id AND first.job_type <> ALL(%(known)s)
+    WHERE job.id = ANY(ARRAY(
+        SELECT id FROM (SELECT id, job_type FROM background_jobs
+                        WHERE status = 'pending' AND waits_for IS NULL
+                        ORDER BY priority, scheduled_for, id LIMIT {MOST_MOVED}) first
+        WHERE job_type <> ALL(%(known)s)))
       AND job.status = 'pending' AND job.waits_for IS NULL
     RETURNING job.job_type
 """,  # noqa: S608 - of this module's own words
     str,
 )
-"""Locks only what it parks: a claim beside it passes over nothing that is ready."""
+"""Locks only what it parks: a claim beside it passes over nothing that is ready. By an array: a join reads
+the front once for each job where nobody has analysed the table yet, ten seconds for 10,000."""
 
 UNPARK = statement(
     """
