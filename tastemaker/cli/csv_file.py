@@ -8,10 +8,19 @@ from pathlib import Path
 
 from tastemaker.cli.streams import write
 from tastemaker.core.errors import Conflict, InvalidInput
-from tastemaker.searches.results.export import Columns, csv_chunks, slug_of
+from tastemaker.db.enums import ExportFormat
+from tastemaker.searches.exports.formats import (
+    Piece,
+    batched,
+    json_pieces,
+    refuse_missing_library,
+    row_pieces,
+)
+from tastemaker.searches.results.export import BATCH_ROWS, Columns, row_of, slug_of
 from tastemaker.searches.results.queries import FoundCreator
 
 STANDARD_OUTPUT = Path("-")
+BINARY = (ExportFormat.XLSX, ExportFormat.PARQUET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +29,9 @@ class Written:
     creators: int
 
 
-async def write_csv(
+async def write_creators(
     creators: AsyncIterable[FoundCreator],
+    kind: ExportFormat,
     columns: Columns,
     candidates: Iterator[Path],
     *,
@@ -30,16 +40,30 @@ async def write_csv(
 ) -> Written:
     """Write to the first of the candidates that is free. Raises OSError, Conflict."""
     found = _Counted(creators)
-    chunks = csv_chunks(found, columns, bom=bom)
+    pieces = _pieces(found, kind, columns, bom=bom)
     path = next(candidates)
     if path == STANDARD_OUTPUT:
-        async for chunk in chunks:
-            write(chunk)
+        async for piece, _ in pieces:
+            write(piece.decode())
     elif path.exists() and not path.is_file():
-        await _write_all(path, chunks, mode="w")
+        await _write_all(path, pieces, mode="wb")
     else:
-        path = await _publish(path, candidates, chunks, overwrite=overwrite)
+        path = await _publish(path, candidates, pieces, overwrite=overwrite)
     return Written(path, found.number)
+
+
+def _pieces(found: "_Counted", kind: ExportFormat, columns: Columns, *, bom: bool) -> AsyncIterator[Piece]:
+    if kind in (ExportFormat.JSON, ExportFormat.JSONL):
+        return json_pieces(found, is_array=kind is ExportFormat.JSON)
+    rows = (row_of(one) async for one in found)
+    return row_pieces(batched(rows, size=BATCH_ROWS), kind, columns, bom=bom)
+
+
+def refuse_unwritable_format(kind: ExportFormat, output: Path | None) -> None:
+    """Raises InvalidInput, FormatNotInstalled."""
+    refuse_missing_library(kind)
+    if output == STANDARD_OUTPUT and kind in BINARY:
+        raise InvalidInput(f"A file of the kind {kind.value} is no text. Name a file with -o.")
 
 
 def refuse_unwritable(path: Path | None, *, overwrite: bool = False) -> None:
@@ -58,11 +82,11 @@ def refuse_unwritable(path: Path | None, *, overwrite: bool = False) -> None:
         raise InvalidInput(f"{path} cannot be written.")
 
 
-def free_names(name: str, *, folder: Path) -> Iterator[Path]:
+def free_names(name: str, kind: ExportFormat, *, folder: Path) -> Iterator[Path]:
     """First `chess-2026-11-23.csv`, then `chess-2026-11-23-2.csv`, and so on."""
     slug = slug_of(name)
-    yield folder / f"{slug}.csv"
-    yield from (folder / f"{slug}-{number}.csv" for number in count(2))
+    yield folder / f"{slug}.{kind.value}"
+    yield from (folder / f"{slug}-{number}.{kind.value}" for number in count(2))
 
 
 class _Counted:
@@ -79,12 +103,12 @@ class _Counted:
 
 
 async def _publish(
-    path: Path, candidates: Iterator[Path], chunks: AsyncIterator[str], *, overwrite: bool
+    path: Path, candidates: Iterator[Path], pieces: AsyncIterator[Piece], *, overwrite: bool
 ) -> Path:
     """The file appears under its name when it is complete."""
     part = path.with_name(f".tastemaker-{os.getpid()}.part")  # not longer than what a name may have
     try:
-        await _write_all(part, chunks, mode="x")
+        await _write_all(part, pieces, mode="xb")
         if overwrite:
             part.replace(path)
             return path
@@ -95,10 +119,10 @@ async def _publish(
         part.unlink(missing_ok=True)
 
 
-async def _write_all(path: Path, chunks: AsyncIterator[str], *, mode: str) -> None:
-    with path.open(mode, encoding="utf-8", newline="") as file:
-        async for chunk in chunks:
-            file.write(chunk)
+async def _write_all(path: Path, pieces: AsyncIterator[Piece], *, mode: str) -> None:
+    with path.open(mode) as file:
+        async for piece, _ in pieces:
+            file.write(piece)
 
 
 def _take(part: Path, path: Path) -> bool:

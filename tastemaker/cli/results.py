@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,13 @@ from tastemaker.campaigns.service import get_campaign
 from tastemaker.catalog.filtering import Verified
 from tastemaker.cli import creators_table as report
 from tastemaker.cli import screen
-from tastemaker.cli.csv_file import STANDARD_OUTPUT, free_names, refuse_unwritable, write_csv
+from tastemaker.cli.csv_file import (
+    STANDARD_OUTPUT,
+    free_names,
+    refuse_unwritable,
+    refuse_unwritable_format,
+    write_creators,
+)
 from tastemaker.cli.groups import single
 from tastemaker.cli.options import Json
 from tastemaker.cli.plain_text import plain
@@ -25,6 +30,7 @@ from tastemaker.cli.states import search_document, short_id
 from tastemaker.core.display import counted
 from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.ids import SearchId
+from tastemaker.db.enums import ExportFormat
 from tastemaker.db.transaction import Transaction, transaction
 from tastemaker.searches.queries import list_runs, list_searches
 from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, Columns, columns_of
@@ -87,10 +93,6 @@ class Question:
     wanted: ResultFilter
     limit: int | None
     as_json: bool
-
-
-class Format(StrEnum):
-    CSV = "csv"
 
 
 Reference = Annotated[
@@ -192,9 +194,10 @@ def export(  # noqa: PLR0913 - the options of a command
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="How many at most (default: all).")
     ] = None,
-    file_format: Annotated[  # noqa: ARG001 - there is one, and Typer has checked it
-        Format, typer.Option("--format", help="The kind of file.")
-    ] = Format.CSV,
+    file_format: Annotated[
+        ExportFormat | None,
+        typer.Option("--format", help="The kind of file (default: by the ending of FILE, else csv)."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -223,23 +226,36 @@ def export(  # noqa: PLR0913 - the options of a command
         min_views=min_views,
         posted_within=posted_within,
     )
+    kind = file_format or _format_of(output)
+    refuse_unwritable_format(kind, output)
     refuse_unwritable(output, overwrite=overwrite)
     question = Question(reference=reference, sort=sort, wanted=wanted, limit=limit, as_json=as_json)
-    in_session(lambda session: _write_file(session, question, output, bom=bom, overwrite=overwrite))
+    in_session(lambda session: _write_file(session, question, output, kind, bom=bom, overwrite=overwrite))
+
+
+def _format_of(output: Path | None) -> ExportFormat:
+    ending = output.suffix.lower().removeprefix(".") if output else ""
+    return ExportFormat(ending) if ending in set(ExportFormat) else ExportFormat.CSV
 
 
 async def _write_file(
-    session: Session, question: Question, output: Path | None, *, bom: bool, overwrite: bool
+    session: Session,
+    question: Question,
+    output: Path | None,
+    kind: ExportFormat,
+    *,
+    bom: bool,
+    overwrite: bool,
 ) -> None:
     async with transaction(session.database, session.user.claim) as tx:
         meant = await find_meant(tx, session.user, question.reference)
-    candidates = iter([output]) if output else free_names(meant.file_name, folder=Path.cwd())
+    candidates = iter([output]) if output else free_names(meant.file_name, kind, folder=Path.cwd())
     database, user_id, wanted, sort = session.database, session.user.user_id, question.wanted, question.sort
     if wanted == EVERYTHING and sort is Sort.POSITION and question.limit is None:
         found = stream_results(database, user_id, [search.id for search in meant.searches])
     else:
         found = stream_passing(database, user_id, meant.scope, wanted=wanted, sort=sort, limit=question.limit)
-    written = await write_csv(found, meant.columns, candidates, bom=bom, overwrite=overwrite)
+    written = await write_creators(found, kind, meant.columns, candidates, bom=bom, overwrite=overwrite)
     if question.as_json:
         document = {"path": written.path, "creators": written.creators, "columns": list(meant.columns)}
         screen.write_json(document)

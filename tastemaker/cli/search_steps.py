@@ -12,7 +12,7 @@ from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.cli import creators_table as report
 from tastemaker.cli import screen, states
-from tastemaker.cli.csv_file import Written, free_names, write_csv
+from tastemaker.cli.csv_file import Written, free_names, write_creators
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.progress import progress
 from tastemaker.cli.search import Plan
@@ -30,6 +30,7 @@ from tastemaker.core.display import counted
 from tastemaker.core.errors import AppError, Conflict, ExitCode
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
+from tastemaker.db.enums import ExportFormat
 from tastemaker.db.transaction import in_transaction, transaction
 from tastemaker.journeys.start_searches import start_or_continue
 from tastemaker.ratelimit.service import close_breakers
@@ -162,10 +163,10 @@ async def _write(session: Session, begun: Begun, searches: Sequence[Search]) -> 
     ids = [search.id for search in searches]
     columns = columns_of([search.platform for search in searches])
     named = iter([begun.output]) if begun.output is not None else None
-    candidates = named or free_names(begun.campaign.name, folder=Path.cwd())
+    candidates = named or free_names(begun.campaign.name, ExportFormat.CSV, folder=Path.cwd())
     try:
         found = stream_results(session.database, session.user.user_id, ids)
-        return await write_csv(found, columns, candidates)
+        return await write_creators(found, ExportFormat.CSV, columns, candidates)
     except OSError as error:
         command = f"tastemaker export {shlex.quote(begun.reference)} -o FILE"
         if named:

@@ -259,11 +259,13 @@ class UnsubscriptionSource(StrEnum):
 
 
 class ExportFormat(StrEnum):
-    """The kind of file. `jsonl`: one JSON document on each line."""
+    """The kind of file. `jsonl`: one JSON document on each line. `xlsx`: an Excel workbook."""
 
     CSV = "csv"
     JSON = "json"
     JSONL = "jsonl"
+    XLSX = "xlsx"
+    PARQUET = "parquet"
 
 
 class ExportState(StrEnum):

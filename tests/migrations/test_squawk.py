@@ -77,6 +77,8 @@ OF_OURS: Final = {
     ("0067", "require-concurrent-index-creation"): "partial, over a column that is new",
     ("0060", "ban-drop-table"): "tenants have no SQL login any more",
     ("0060", "ban-drop-function"): "the same",
+    ("0072", "ban-drop-constraint"): "is made again at once, wider",
+    ("0072", "constraint-missing-not-valid"): "exports are few, and deleted after days",
 }
 
 SESSION: Final = (

@@ -1,16 +1,27 @@
-"""CSV that a spreadsheet opens safely and a program reads exactly."""
+"""Files that a spreadsheet opens safely and a program reads exactly."""
 
 import csv
 import io
 import tracemalloc
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
+from openpyxl import load_workbook
+from pyarrow import parquet
 
 from tastemaker.core.ids import SearchId, new_id
 from tastemaker.core.platforms import Platform
-from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, POST_COLUMNS, Columns, columns_of, csv_chunks
+from tastemaker.db.enums import ExportFormat
+from tastemaker.searches.exports.formats import batched, row_pieces
+from tastemaker.searches.results.export import (
+    CAMPAIGN_COLUMNS,
+    FIELDS,
+    POST_COLUMNS,
+    Columns,
+    columns_of,
+    row_of,
+)
 from tastemaker.searches.results.queries import FoundCreator
 
 POST_HEADER = (
@@ -104,11 +115,41 @@ async def test_a_byte_order_mark_only_where_asked_for() -> None:
     assert (await written([], POST_COLUMNS)).startswith("Username")
 
 
+async def test_a_workbook_runs_nothing_and_links_to_profile_and_post() -> None:
+    creator = found(
+        bio="=HYPERLINK(1)",
+        name="anna\x07",
+        followers=2**40,
+        profile_url="https://example.org/@anna",
+        post_url="javascript:alert(1)",
+    )
+    book = load_workbook(io.BytesIO(await made([creator], ExportFormat.XLSX)))
+    head, row = book["Creators"].rows
+    cells = dict(zip([one.value for one in head], row, strict=True))
+    assert list(cells) == list(POST_COLUMNS)
+    assert (cells["Bio"].value, cells["Bio"].data_type) == ("=HYPERLINK(1)", "s")
+    assert (cells["Name"].value, cells["Followers"].value) == ("anna", 2**40)
+    assert cells["Created Date"].value == datetime(2026, 11, 20)  # noqa: DTZ001 - a date of a sheet
+    assert cells["Profile URL"].hyperlink.target == "https://example.org/@anna"
+    assert cells["Video URL"].hyperlink is None
+
+
+async def test_parquet_has_every_field_with_its_type() -> None:
+    content = await made([found(followers=None, views=2**40), found()], ExportFormat.PARQUET)
+    table = parquet.read_table(io.BytesIO(content))
+    assert table.column_names == list(FIELDS)
+    assert table["views"].to_pylist()[0] == 2**40
+    assert table["followers"].to_pylist()[0] is None
+    assert table["published_on"].to_pylist()[0] == date(2026, 11, 20)
+
+
 @pytest.mark.slow
-async def test_memory_stays_the_same_however_many_there_are() -> None:
+@pytest.mark.parametrize("kind", [ExportFormat.CSV, ExportFormat.XLSX, ExportFormat.PARQUET])
+async def test_memory_stays_the_same_however_many_there_are(kind: ExportFormat) -> None:
     async def peak(rows_wanted: int) -> int:
         tracemalloc.start()
-        async for _ in csv_chunks(many(rows_wanted), CAMPAIGN_COLUMNS):
+        batches = batched(as_rows(many(rows_wanted)), size=100)
+        async for _ in row_pieces(batches, kind, CAMPAIGN_COLUMNS, bom=False):
             pass
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -118,11 +159,23 @@ async def test_memory_stays_the_same_however_many_there_are() -> None:
 
 
 async def written(creators: list[FoundCreator], columns: Columns, *, bom: bool = False) -> str:
+    return (await made(creators, ExportFormat.CSV, columns, bom=bom)).decode()
+
+
+async def made(
+    creators: list[FoundCreator], kind: ExportFormat, columns: Columns = POST_COLUMNS, *, bom: bool = False
+) -> bytes:
     async def told() -> AsyncIterator[FoundCreator]:
         for one in creators:
             yield one
 
-    return "".join([chunk async for chunk in csv_chunks(told(), columns, bom=bom)])
+    batches = batched(as_rows(told()), size=2)
+    return b"".join([piece async for piece, _ in row_pieces(batches, kind, columns, bom=bom)])
+
+
+async def as_rows(creators: AsyncIterator[FoundCreator]) -> AsyncIterator[tuple[object, ...]]:
+    async for one in creators:
+        yield row_of(one)
 
 
 async def many(number: int) -> AsyncIterator[FoundCreator]:

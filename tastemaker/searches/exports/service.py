@@ -23,6 +23,7 @@ from tastemaker.db.transaction import Transaction
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import JobType
 from tastemaker.searches.exports import queries
+from tastemaker.searches.exports.formats import refuse_missing_library
 from tastemaker.searches.exports.queries import Export
 from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, Columns, columns_of, slug_of
 from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter, read_filter
@@ -40,6 +41,8 @@ MEDIA_TYPES: Final = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
     ExportFormat.JSON: "application/json",
     ExportFormat.JSONL: "application/jsonl",
+    ExportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ExportFormat.PARQUET: "application/vnd.apache.parquet",
 }
 
 MOST_CHOSEN: Final = 10_000
@@ -130,7 +133,11 @@ def file_headers(name: str) -> dict[str, str]:
 async def start_export(
     tx: Transaction, user: CurrentUser, selection: ExportSelection, kind: ExportFormat, config: Configuration
 ) -> Export:
-    """Ask a worker for a file. Raises Conflict where too many exports of the user are under way."""
+    """Ask a worker for a file.
+
+    Raises Conflict where too many exports of the user are under way, and FormatNotInstalled.
+    """
+    refuse_missing_library(kind)
     if await tx.only(queries.COUNT_OPEN, user_id=user.user_id) >= MOST_OPEN:
         raise Conflict(f"{MOST_OPEN} exports are under way. Wait until one is complete, or delete one.")
     total = await count_results(

@@ -7,13 +7,10 @@ job runs again and writes the file anew; after its last retry the export has fai
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
-
-import orjson
 
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId
@@ -27,6 +24,7 @@ from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.mail.mailer import Mailer
 from tastemaker.mail.sequence import on_export_ready
 from tastemaker.searches.exports import queries
+from tastemaker.searches.exports.formats import Piece, json_pieces, row_pieces
 from tastemaker.searches.exports.queries import Export
 from tastemaker.searches.exports.row_queries import stream_rows
 from tastemaker.searches.exports.service import (
@@ -37,7 +35,7 @@ from tastemaker.searches.exports.service import (
     read_selection,
     scope_of,
 )
-from tastemaker.searches.results.export import Columns, csv_header, csv_lines
+from tastemaker.searches.results.export import Columns
 from tastemaker.searches.results.filtering import ResultFilter
 from tastemaker.searches.results.paging import Scope, Sort
 from tastemaker.searches.results.queries import stream_passing
@@ -46,9 +44,6 @@ SECONDS_BETWEEN_REPORTS: Final = 1.0
 INTERRUPTED: Final = "The export was interrupted several times and is not complete. Start it again."
 
 DELETE_OLD_EXPORTS = JobType(name="delete_old_exports", payload=Nothing, priority=200, records_end=False)
-
-Piece = tuple[bytes, int]
-"""A part of a file, and how many creators are in it."""
 
 
 class _Deleted(Exception):
@@ -67,21 +62,15 @@ async def pieces(
     chosen: Mapping[str, object],
 ) -> AsyncGenerator[Piece, None]:
     """The file, piece by piece, for a reader as fast as a disk. CSV begins with a byte order mark."""
-    if kind is ExportFormat.CSV:
-        yield csv_header(columns, bom=True).encode(), 0
-        async with aclosing(
-            stream_rows(database, user_id, scope, wanted=wanted, sort=sort, more=chosen)
-        ) as batches:
-            async for batch in batches:
-                yield csv_lines(batch, columns).encode(), len(batch)
+    if kind in (ExportFormat.JSON, ExportFormat.JSONL):
+        found = stream_passing(database, user_id, scope, wanted=wanted, sort=sort, more=chosen)
+        async for piece in json_pieces(found, is_array=kind is ExportFormat.JSON):
+            yield piece
         return
-    is_array = kind is ExportFormat.JSON
-    yield b"[" if is_array else b"", 0
-    before = b"\n" if is_array else b""
-    async for found in stream_passing(database, user_id, scope, wanted=wanted, sort=sort, more=chosen):
-        yield before + orjson.dumps(asdict(found)) + (b"" if is_array else b"\n"), 1
-        before = b",\n" if is_array else b""
-    yield b"\n]\n" if is_array else b"", 0
+    rows = stream_rows(database, user_id, scope, wanted=wanted, sort=sort, more=chosen)
+    async with aclosing(rows) as batches:
+        async for piece in row_pieces(batches, kind, columns, bom=True):
+            yield piece
 
 
 async def small_file(

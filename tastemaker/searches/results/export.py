@@ -1,4 +1,4 @@
-"""Found creators as CSV: the columns that readers of the original rely on, safe to open in a spreadsheet.
+"""Found creators as rows of a file, and CSV: the columns that readers of the original rely on, safe to open.
 
 Numbers are exact, the unknown is empty. Lines end with CRLF (RFC 4180); a field with quotes, commas or
 line breaks is quoted.
@@ -8,7 +8,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import itemgetter
 from typing import Any, Final
@@ -139,20 +139,6 @@ def columns_of(platforms: Sequence[Platform]) -> Columns:
             return POST_COLUMNS
         case _:
             return CAMPAIGN_COLUMNS
-
-
-async def csv_chunks(
-    creators: AsyncIterable[FoundCreator], columns: Columns, *, bom: bool = False
-) -> AsyncIterator[str]:
-    """The file's text, piece by piece; memory stays the same however long it gets."""
-    yield csv_header(columns, bom=bom)
-    batch: list[tuple[Any, ...]] = []
-    async for found in creators:
-        batch.append(row_of(found))
-        if len(batch) == BATCH_ROWS:
-            yield csv_lines(batch, columns)
-            batch.clear()
-    yield csv_lines(batch, columns)
 
 
 def csv_header(columns: Columns, *, bom: bool) -> str:
