@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from tastemaker.catalog.languages import detect
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Creator, Post
@@ -17,11 +18,15 @@ from tastemaker.providers.base import Creator, Post
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a value came from. `keep_days` None: its source sets no retention."""
+    """Where a value came from. `keep_days` None: its source sets no retention.
+
+    `derives`: whether its policy lets us derive values, such as a language, from what it tells.
+    """
 
     source: str
     policy: str
     keep_days: int | None
+    derives: bool = True
 
     def expires_at(self, fetched_at: datetime) -> datetime | None:
         return None if self.keep_days is None else fetched_at + timedelta(days=self.keep_days)
@@ -154,6 +159,38 @@ UPSERT_POSTS = statement(
     PostId,
 )
 
+LATEST_TEXTS = 12
+"""Of a creator's posts, beside the bio: enough to tell the language."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreatorTexts:
+    creator_id: int
+    texts: tuple[str, ...]
+
+
+LIST_TEXTS = statement(
+    """
+    SELECT c.id AS creator_id, array_remove(c.bio || ARRAY(
+        SELECT p.text FROM posts p WHERE p.creator_id = c.id
+        ORDER BY p.published_at DESC NULLS LAST, p.id DESC LIMIT %(most)s), NULL) AS texts
+    FROM creators c WHERE c.id = ANY(CAST(%(ids)s AS bigint[]))
+    """,
+    CreatorTexts,
+    not_null="texts",
+)
+
+SET_LANGUAGES = statement("""
+    UPDATE creators c
+    SET detected_language = given.language, language_share = given.share, language_texts = given.n
+    FROM (SELECT * FROM unnest(CAST(%(ids)s AS bigint[]), CAST(%(languages)s AS text[]),
+                               CAST(%(shares)s AS real[]), CAST(%(ns)s AS integer[]))
+                        AS one (id, language, share, n)) given
+    WHERE c.id = given.id AND (c.detected_language, c.language_share, c.language_texts)
+                              IS DISTINCT FROM (given.language, given.share, given.n)
+""")
+"""The rows are locked by the upsert before it."""
+
 
 NEWER_CREATORS = statement(
     """
@@ -242,6 +279,8 @@ async def upsert(
     if posts:
         by_id = {post.post_id: _row(post, _POST) for post in posts}
         kept_posts = await tx.many(UPSERT_POSTS, posts=_json([*by_id.values()]), **origin)
+    if provenance.derives and kept:
+        await _detect_languages(tx, [row.id for row in kept])
     return UpsertedIds(
         {row.stable_id: row.id for row in kept},
         {row.post_id: row.id for row in kept_posts},
@@ -258,6 +297,21 @@ async def list_newer(
     newer = await tx.many(NEWER_CREATORS, ids=stable_ids, platforms=platforms, since=since)
     newer_posts = await tx.many(NEWER_POSTS, ids=post_ids, platforms=platforms, since=since)
     return CatalogIds({row.stable_id: row.id for row in newer}, {row.post_id: row.id for row in newer_posts})
+
+
+async def _detect_languages(tx: Transaction, ids: Sequence[int]) -> None:
+    """From all that the catalog has of these creators, not from the page alone."""
+    rows = await tx.many(LIST_TEXTS, ids=list(ids), most=LATEST_TEXTS)
+    found = [(row.creator_id, detect(row.texts)) for row in sorted(rows, key=lambda row: row.creator_id)]
+    told = [(creator_id, one) for creator_id, one in found if one is not None]
+    if told:
+        await tx.run(
+            SET_LANGUAGES,
+            ids=[creator_id for creator_id, _ in told],
+            languages=[one.language for _, one in told],
+            shares=[one.share for _, one in told],
+            ns=[one.n for _, one in told],
+        )
 
 
 def _distinct(creators: Sequence[Creator]) -> Iterable[Creator]:

@@ -21,7 +21,7 @@ _COLUMNS: Final = """
 _VALUES: Final = r"""
     c.platform, c.followers, p.views, p.likes,
     (SELECT max(own.published_at) FROM posts own WHERE own.creator_id = c.id),
-    c.verified, c.emails <> ARRAY[]::text[], c.language, c.country,
+    c.verified, c.emails <> ARRAY[]::text[], coalesce(c.language, c.detected_language), c.country,
     left(fold_text(coalesce(nullif(btrim(c.name), ''), c.handle)), 60),
     left(fold_text(concat_ws(E'\n', c.name, c.handle, c.bio, p.text)), 4000)"""
 

@@ -105,7 +105,9 @@ BLANK_CREATORS = statement(
         UPDATE creators c
         SET handle = NULL, name = NULL, bio = NULL, followers = NULL, following = NULL, posts_count = NULL,
             views_total = NULL, verified = NULL, private = NULL, avatar_url = NULL, profile_url = NULL,
-            emails = '{}', links = '{}', country = NULL, language = NULL, extra_ids = '{}', expires_at = NULL
+            emails = '{}', links = '{}', country = NULL, language = NULL, extra_ids = '{}', expires_at = NULL,
+            detected_language = NULL, language_share = NULL, language_texts = NULL,
+            profile_fetched_at = NULL
         FROM due WHERE c.id = due.id RETURNING 1
     ) SELECT count(*) FROM blanked
     """,

@@ -72,6 +72,7 @@ FILL = statement("""
         emails = CASE WHEN r.emails = '{}' THEN s.emails ELSE r.emails END,
         links = CASE WHEN r.links = '{}' THEN s.links ELSE r.links END,
         country = coalesce(r.country, s.country), language = coalesce(r.language, s.language),
+        profile_fetched_at = coalesce(r.profile_fetched_at, s.profile_fetched_at),
         extra_ids = s.extra_ids || r.extra_ids, first_seen_at = least(r.first_seen_at, s.first_seen_at)
     FROM creators s WHERE r.id = %(account_id)s AND s.id = %(surrogate_id)s
 """)

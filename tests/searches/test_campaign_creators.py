@@ -33,7 +33,8 @@ DIFFERENCES = """
     WHERE s.creator_id <> held.creator_id OR held.matched_in <> s.matched_in OR held.found_at <> s.created_at
        OR (held.followers, held.views, held.likes, held.verified, held.language, held.country, held.platform)
           IS DISTINCT FROM
-          (c.followers, p.views, p.likes, c.verified, c.language, c.country, c.platform)
+          (c.followers, p.views, p.likes, c.verified, coalesce(c.language, c.detected_language), c.country,
+           c.platform)
        OR held.has_email <> (c.emails <> '{}')
        OR held.last_post_at IS DISTINCT FROM (
           SELECT max(published_at) FROM posts own WHERE own.creator_id = c.id)

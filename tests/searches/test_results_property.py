@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.catalog.filtering import UNKNOWN, Verified, filter_query
+from tastemaker.catalog.languages import detect
 from tastemaker.core.folding import fold
 from tastemaker.core.platforms import Platform
 from tastemaker.db.transaction import Transaction, transaction
@@ -94,6 +95,12 @@ async def everybody(bench: Bench) -> tuple[Sequence[Made], Sequence[Search]]:
         async with working(bench.database, ScriptedProvider(lambda *_, page=page: page)):
             searches.append(await bench.finish(await bench.start(keyword)))
     return people, searches
+
+
+def language_of(person: Made) -> str:
+    """The declared one, else what is detected."""
+    heard = detect([person.creator.bio, person.post.text if person.post else None])
+    return person.creator.language or (heard.language if heard else UNKNOWN)
 
 
 Numbers = st.sampled_from((None, 0, 5, 1_000, 20_000))
@@ -205,7 +212,7 @@ def check(
         "max_followers": within(creator.followers, lambda n: n <= (wanted.max_followers or 0), unknown),
         "min_views": within(views, lambda n: n >= (wanted.min_views or 0), unknown),
         "has_email": bool(creator.emails) == wanted.has_email,
-        "languages": (creator.language or UNKNOWN) in wanted.languages,
+        "languages": language_of(one) in wanted.languages,
         "countries": (creator.country or UNKNOWN) in wanted.countries,
         "verified": verified(creator) in wanted.verified,
         "posted_within": within(
@@ -313,7 +320,7 @@ def values(
     return {
         FacetName.PLATFORM: [creator.platform.value],
         FacetName.KEYWORD: [*keywords[creator.stable_id]],
-        FacetName.LANGUAGE: [creator.language or UNKNOWN],
+        FacetName.LANGUAGE: [language_of(one_)],
         FacetName.COUNTRY: [creator.country or UNKNOWN],
         FacetName.EMAIL: ["known" if creator.emails else UNKNOWN],
         FacetName.VERIFIED: [verified(creator)],

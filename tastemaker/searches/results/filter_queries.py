@@ -24,7 +24,8 @@ _OF_SEARCHES: Final = r"""
         SELECT found.tenant_id, job.campaign_id, found.creator_id, found.job_id, found.position,
                found.created_at AS found_at, found.matched_in, creator.platform, creator.followers,
                coalesce(-creator.followers, 1) AS by_followers, post.views, post.likes, creator.verified,
-               creator.emails <> ARRAY[]::text[] AS has_email, creator.language, creator.country,
+               creator.emails <> ARRAY[]::text[] AS has_email,
+               coalesce(creator.language, creator.detected_language) AS language, creator.country,
                (SELECT max(own.published_at) FROM posts own WHERE own.creator_id = creator.id)
                    AS last_post_at,
                ARRAY(SELECT run.keyword FROM scraping_runs run

@@ -18,7 +18,10 @@ Spans = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogCreator:
-    """A creator as the catalog has it now. `expires_at`: when its values must be gone."""
+    """A creator as the catalog has it now. `expires_at`: when its values must be gone.
+
+    `language` is declared; the detected one has `language_share` of the votes of `language_texts` texts.
+    """
 
     creator_id: int
     platform: Platform
@@ -33,6 +36,9 @@ class CatalogCreator:
     verified: bool | None
     country: str | None
     language: str | None
+    detected_language: str | None
+    language_share: float | None
+    language_texts: int | None
     emails: tuple[str, ...]
     links: tuple[str, ...]
     avatar_url: str | None
@@ -133,7 +139,8 @@ LIST_FOUND_BY = composed(
 FIND_CREATOR = statement(
     """
     SELECT id AS creator_id, platform, stable_id, handle, name, bio, followers, following, posts_count,
-           views_total, verified, country, language, emails, links, avatar_url, profile_url, source,
+           views_total, verified, country, language, detected_language, language_share, language_texts,
+           emails, links, avatar_url, profile_url, source,
            fetched_at, expires_at, first_seen_at
     FROM creators WHERE id = %(creator_id)s
     """,

@@ -182,7 +182,8 @@ LIST_RESULTS_OF_ONE = statement(
     """
     SELECT found.position, found.platform, found.stable_id, found.matched_in, found.job_id AS search_id,
            creator.handle, creator.name, creator.followers, creator.bio, creator.emails, creator.links,
-           creator.verified, creator.country, creator.language, creator.profile_url,
+           creator.verified, creator.country,
+           coalesce(creator.language, creator.detected_language) AS language, creator.profile_url,
            post.text AS post_text, post.url AS post_url, post.published_at AS post_published_at,
            post.views, post.likes, post.comments, post.shares, post.duration_seconds,
            coalesce(post.hashtags, ARRAY[]::text[]) AS hashtags, run.keyword

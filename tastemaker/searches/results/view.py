@@ -14,12 +14,12 @@ from babel import Locale
 
 from tastemaker.catalog.filtering import UNKNOWN, Verified, filter_query
 from tastemaker.core.countries import country_name
-from tastemaker.core.display import short
+from tastemaker.core.display import counted, short
 from tastemaker.core.platforms import Platform
 from tastemaker.searches.results.facet_queries import FacetName, Facets, FacetValue, toggled
 from tastemaker.searches.results.filtering import MatchedField, ResultFilter
 from tastemaker.searches.results.paging import Sort
-from tastemaker.searches.results.panel_queries import mark
+from tastemaker.searches.results.panel_queries import CatalogCreator, mark
 from tastemaker.searches.results.queries import ResultRow
 
 TO: Final = "\N{EN DASH}"
@@ -203,6 +203,21 @@ def language_name(tag: str | None) -> str | None:
     if tag is None:
         return None
     return _languages().get(tag.partition("-")[0].lower(), tag)
+
+
+def language_source(creator: CatalogCreator) -> str:
+    """`80 % of 5 texts; declared: English`: both are told where they differ."""
+    declared, detected = language_name(creator.language), language_name(creator.detected_language)
+    heard = None
+    if creator.language_share is not None and creator.language_texts is not None:
+        heard = f"{creator.language_share:.0%} of {counted(creator.language_texts, 'text')}".replace(
+            "%", " %"
+        )
+    if declared is None:
+        return heard or "not known"
+    if heard is None:
+        return "as declared"
+    return f"declared; {heard}" if declared == detected else f"declared; {detected} in {heard}"
 
 
 def _texts(row: ResultRow) -> Iterator[tuple[MatchedField, str | None]]:

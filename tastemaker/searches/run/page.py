@@ -98,7 +98,12 @@ class FetchedPage:
         if self.source == SANDBOX:
             return Provenance(source=SANDBOX, policy=SANDBOX, keep_days=None)
         policy = self.declaration.policy
-        return Provenance(source=self.declaration.name, policy=policy.name, keep_days=policy.keep_days)
+        return Provenance(
+            source=self.declaration.name,
+            policy=policy.name,
+            keep_days=policy.keep_days,
+            derives=policy.derived_metrics,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from uuid import UUID
 import httpx
 import psycopg
 
+from tastemaker.catalog.languages import detect
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import (
     INSTAGRAM_JOB_TIMEOUT,
@@ -201,6 +202,10 @@ async def _one_page(
         fetched_at=pending.paid.fetched_at if pending.paid else None,
         most_pages=_most_pages(access),
     )
+    if fetched.provenance.derives:  # known to the transaction then, which does not wait for the model
+        await asyncio.to_thread(
+            detect, [*(one.bio for one in page.creators), *(one.text for one in page.posts)]
+        )
     now = monotonic()  # after the call, which takes long
     next_access = replace(access, config=context.config.snapshot())  # the next page has its own snapshot
     may_go_on = not context.stopping.is_set() and now < slice_ends and next_access.is_enabled
