@@ -14,7 +14,6 @@ from uuid import UUID
 
 from tastemaker.core.ids import ExternalUserId, UserId
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.enums import TrialStatus
 from tastemaker.db.keyset import KeysetPage, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
@@ -49,16 +48,6 @@ class PlanUsage:
     creators: int
     creators_limit: int
     period_start: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndedTrial:
-    """`plan` is the one from now on."""
-
-    status: TrialStatus
-    plan: str
-    ended_at: datetime
-    converted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +129,18 @@ LIST_CHARGED = statement(
     str,
 )
 
-CHARGE = statement("""
-    SELECT FROM charge_creators(
+CHARGE = statement(
+    """
+    SELECT charge_creators(
         %(user_id)s, %(platform)s, CAST(%(stable_ids)s AS text[]), CAST(%(search_id)s AS uuid))
-""")
+    """,
+    int,
+    not_null="charge_creators",
+)
+
+TAKE_ENRICHMENTS = statement(
+    "SELECT take_enrichments(%(user_id)s, %(wanted)s)", int, not_null="take_enrichments"
+)
 
 # --- periods and trials --------------------------------------------------------------------------
 
@@ -162,11 +159,22 @@ BEGIN_PERIODS = statement(
         FROM user_system_data data CROSS JOIN clock
         CROSS JOIN LATERAL (SELECT data.signup_timestamp AS at) anchor
     ), due AS (
-        SELECT usage.id, usage.tenant_id, begun.start
+        SELECT usage.id, usage.tenant_id, usage.user_id, usage.usage_reset_date, usage.plan_creators_limit,
+               usage.usage_campaigns_current, usage.usage_creators_current_month, begun.start
         FROM user_usage usage JOIN begun ON begun.user_id = usage.user_id
         WHERE usage.usage_reset_date < begun.start
         ORDER BY usage.id LIMIT %(batch)s
         FOR UPDATE OF usage SKIP LOCKED
+    ), history AS (
+        INSERT INTO usage_periods
+            (tenant_id, period_start, period_end, plan, campaigns, creators, creators_limit)
+        SELECT due.tenant_id, timezone('UTC', due.usage_reset_date), timezone('UTC', due.start),
+               subscription.current_plan, due.usage_campaigns_current, due.usage_creators_current_month,
+               coalesce(due.plan_creators_limit, plan.creators_limit)
+        FROM due
+        JOIN user_subscriptions subscription ON subscription.user_id = due.user_id
+        JOIN subscription_plans plan ON plan.plan_key = subscription.current_plan
+        ON CONFLICT (tenant_id, period_start) DO NOTHING
     )
     UPDATE user_usage usage
     SET usage_reset_date = due.start, usage_creators_current_month = (
@@ -185,22 +193,21 @@ LIST_ENDED_TRIALS = statement(
     ExternalUserId,
 )
 
-END_TRIAL = statement(
+LIST_UNPAID = statement(
     """
-    UPDATE user_subscriptions
-    SET trial_status = CASE WHEN subscription_status = 'active' THEN 'converted' ELSE 'expired' END,
-        trial_conversion_date = CASE WHEN subscription_status = 'active'
-                                     THEN coalesce(trial_conversion_date, timezone('UTC', app_now()))
-                                     ELSE trial_conversion_date END,
-        current_plan = CASE WHEN subscription_status = 'active' THEN current_plan ELSE 'free' END
-    WHERE tenant_id = %(user_id)s AND trial_status = 'active'
-      AND trial_end_date <= timezone('UTC', app_now())
-    RETURNING trial_status AS status, current_plan AS plan, trial_end_date AS ended_at,
-              trial_conversion_date AS converted_at
+    SELECT subscription.tenant_id
+    FROM user_subscriptions subscription
+    JOIN subscription_plans plan ON plan.plan_key = subscription.current_plan AND plan.monthly_price > 0
+    WHERE subscription.subscription_status = 'past_due' AND EXISTS (
+        SELECT FROM stripe_subscriptions mirrored
+        WHERE mirrored.tenant_id = subscription.tenant_id AND mirrored.status IN ('past_due', 'paused')
+          AND coalesce(mirrored.period_start, mirrored.created) + CAST(%(grace)s AS interval) <= app_now())
+      AND NOT EXISTS (SELECT FROM plan_grants given WHERE given.tenant_id = subscription.tenant_id)
+    ORDER BY subscription.tenant_id LIMIT %(limit)s
     """,
-    EndedTrial,
-    not_null="ended_at",
+    ExternalUserId,
 )
+"""Users after their grace who still have a plan that costs."""
 
 LIST_EXPIRING = statement(
     """

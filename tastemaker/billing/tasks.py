@@ -1,4 +1,4 @@
-"""Scheduled work on plans: begin periods of usage, end trials, correct counters."""
+"""Scheduled work on plans: begin periods of usage, end trials and grace, correct counters."""
 
 from datetime import timedelta
 from functools import partial
@@ -9,19 +9,16 @@ from pydantic import BaseModel
 
 from tastemaker.billing import queries
 from tastemaker.billing.queries import FIRST, reconcile_counters
+from tastemaker.billing.standing import settle
+from tastemaker.config_store.keys import PAST_DUE_GRACE
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.enums import TrialStatus
 from tastemaker.db.transaction import Transaction, in_transaction
-from tastemaker.events.names import Source
-from tastemaker.events.payloads import TrialConverted, TrialExpired
-from tastemaker.events.service import record
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
 from tastemaker.jobs.service import publish
 from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
-from tastemaker.mail.sequence import on_trial_ended
 
 BATCH: Final = 500
 
@@ -53,8 +50,12 @@ async def reset_usage(context: JobContext, _: Nothing) -> JobResult:
 
 @handles(FIND_ENDED_TRIALS)
 async def find_ended_trials(context: JobContext, _: Nothing) -> JobResult:
+    """Trials that are over, and unpaid periods whose grace is over."""
+    grace = context.config[PAST_DUE_GRACE]
+
     async def work(tx: Transaction) -> int:
         ended = await tx.many(queries.LIST_ENDED_TRIALS, limit=BATCH)
+        ended += await tx.many(queries.LIST_UNPAID, limit=BATCH, grace=grace)
         for user_id in ended:
             await publish(
                 tx,
@@ -71,22 +72,8 @@ async def find_ended_trials(context: JobContext, _: Nothing) -> JobResult:
 @handles(EXPIRE_TRIAL)
 async def expire_trial(context: JobContext, message: ExpireTrial) -> JobResult:
     """Converted where a subscription is active, else expired, on the free plan; with its one event."""
-    user_id = ExternalUserId(message.user_id)
-
-    async def work(tx: Transaction) -> None:
-        ended = await tx.one(queries.END_TRIAL, user_id=user_id)
-        if ended is None:
-            return
-        is_converted = ended.status is TrialStatus.CONVERTED
-        event = (
-            TrialConverted(plan=ended.plan, converted_at=ended.converted_at or ended.ended_at)
-            if is_converted
-            else TrialExpired(plan=ended.plan, ended_at=ended.ended_at)
-        )
-        await record(tx, event, aggregate_id=user_id, source=Source.SYSTEM_AUTOMATION, tenant_id=user_id)
-        await on_trial_ended(tx, user_id, is_converted=is_converted)
-
-    await in_transaction(context.database, SYSTEM, work)
+    settling = partial(settle, user_id=ExternalUserId(message.user_id))
+    await in_transaction(context.database, SYSTEM, settling)
     return Done()
 
 
@@ -103,7 +90,8 @@ scheduled(
         name="find_ended_trials",
         every=timedelta(minutes=5),
         job=FIND_ENDED_TRIALS,
-        meaning="Ends trials that are over: converted if a subscription is active, otherwise expired.",
+        meaning="Ends trials that are over: converted if a subscription is active, otherwise expired."
+        " Ends the plan of an unpaid period after its grace.",
     )
 )
 

@@ -42,6 +42,7 @@ ABOUT = {
     "outbox": "Show outgoing messages, retry and resolve them.",
     "inbox": "Show incoming messages of the last 35 days, and replay them.",
     "keys": "Create, list and revoke API keys.",
+    "plans": "Show and change the price list, and give users a plan.",
     "users": "Delete users of this installation.",
     "db": "Start, inspect and migrate the database.",
     "corpus": "Manage the creators of the sandbox: generated, or imported tables.",

@@ -241,6 +241,13 @@ EMAIL_FROM_NAME: Final = text_key(
     default="Tastemaker",
     meaning="The sender's name.",
 )
+PAST_DUE_GRACE: Final = duration_key(
+    "billing",
+    "past_due_grace",
+    default=timedelta(days=7),
+    most=timedelta(days=60),
+    meaning="How long an unpaid period keeps its plan, from the beginning of the period.",
+)
 EMAIL_LATEST: Final = duration_key(
     "email",
     "latest",

@@ -35,6 +35,8 @@ class EventType(StrEnum):
     BILLING_WEBHOOK_RECEIVED = "billing_webhook_received"
     API_KEY_CREATED = "api_key_created"
     API_KEY_REVOKED = "api_key_revoked"
+    USAGE_THRESHOLD_REACHED = "usage_threshold_reached"
+    PLAN_CHANGED = "plan_changed"
     ADMIN_ACTION = "admin_action"
     CAMPAIGN_CREATED = "campaign_created"
     CAMPAIGN_CHANGED = "campaign_changed"

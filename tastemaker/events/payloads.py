@@ -166,6 +166,30 @@ class AdminAction(Payload):
         return None if values is None else dict(without_contact_data(values))
 
 
+class UsageThresholdReached(Payload):
+    """Of the plan's limit on `resource`: campaigns or creators. At 100 per cent nothing more is allowed."""
+
+    event_type = EventType.USAGE_THRESHOLD_REACHED
+    aggregate = Aggregate.USER
+
+    resource: str
+    percent: int
+    used: int
+    limit: int
+    period_start: datetime
+
+
+class PlanChanged(Payload):
+    """The values of a plan that changed; `before` is None for a new one. The aggregate is its key."""
+
+    event_type = EventType.PLAN_CHANGED
+    aggregate = Aggregate.CONFIG
+
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any]
+    reason: str | None = None
+
+
 class ApiKeyCreated(Payload):
     """A program may act for the user from now on. Who made the key is in the metadata, as `actor`."""
 

@@ -40,6 +40,7 @@ WRITING_FUNCTIONS: Final = (
     "take_campaign(tenant text)",
     "give_campaign_back(tenant text)",
     "charge_creators(tenant text, on_platform text, creators text[], search uuid)",
+    "take_enrichments(tenant text, wanted integer)",
 )
 """They change what the caller may not. The first checks the claim, policies of the owner check the others."""
 
@@ -135,6 +136,10 @@ GUARDED: Final = {
     "user_usage": "INSERT OR DELETE OR UPDATE",
     "usage_charges": "INSERT OR DELETE OR UPDATE",
     "provider_budgets": "INSERT OR DELETE OR UPDATE",
+    "usage_periods": "INSERT OR DELETE OR UPDATE",
+    "usage_enrichments": "INSERT OR DELETE OR UPDATE",
+    "plan_grants": "INSERT OR DELETE OR UPDATE",
+    "stripe_subscriptions": "INSERT OR DELETE OR UPDATE",
     "user_system_data": "INSERT OR DELETE OR UPDATE OF signup_timestamp",
 }
 """What no tenant's claim does."""

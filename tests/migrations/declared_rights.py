@@ -33,6 +33,10 @@ OF_A_TENANT: Final = {
     "inbox_messages": "tenant_id",
     "provider_spending": "tenant_id",
     "provider_budgets": "tenant_id",
+    "usage_periods": "tenant_id",
+    "usage_enrichments": "tenant_id",
+    "plan_grants": "tenant_id",
+    "stripe_subscriptions": "tenant_id",
     "api_keys": "tenant_id",
     "browser_sessions": "tenant_id",
     "idempotent_answers": "tenant_id",
@@ -56,7 +60,7 @@ CONFIGURATION: Final = (
 )
 """Anybody with a claim reads; the product's own work writes."""
 
-OF_THE_SYSTEM: Final = ("provider_samples",)
+OF_THE_SYSTEM: Final = ("provider_samples", "trial_claims")
 """No tenant's, and no tenant reads them."""
 
 THE_OWNERS: Final = ("clock_offset", "user_profiles_backup", *MACHINERY)
@@ -130,7 +134,7 @@ SPARSE: Final = {
 TABLES: Final = tuple(sorted((*OF_A_TENANT, *CATALOG, *CONFIGURATION, *OF_THE_SYSTEM, *THE_OWNERS)))
 
 SYSTEM: Final = "(SELECT app_is_system())"
-METERED: Final = ("user_usage", "usage_charges")
+METERED: Final = ("user_usage", "usage_charges", "usage_enrichments")
 """The owner's functions take, give back and charge here for the tenant that claims, by its plan."""
 
 ANYBODY: Final = f"(((SELECT app_tenant()) IS NOT NULL) OR {SYSTEM})"
