@@ -10,11 +10,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice, takewhile
+from typing import TYPE_CHECKING
 
-import tldextract
 from email_validator import EmailNotValidError, validate_email
 
 from tastemaker.core.folding import UNSPACED
+
+if TYPE_CHECKING:
+    import tldextract
 
 MOST_EMAILS = 10
 MOST_LINKS = 20
@@ -138,8 +141,10 @@ def _checked(candidate: tuple[str, str]) -> str | None:
 
 
 @cache
-def _extract() -> tldextract.TLDExtract:
+def _extract() -> "tldextract.TLDExtract":
     """With the list in the package: no network, no file outside it."""
+    import tldextract  # noqa: PLC0415 - it brings `requests`, a quarter of a second
+
     return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 

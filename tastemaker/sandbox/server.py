@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import format_datetime
@@ -11,7 +11,6 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import orjson
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,7 +19,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tastemaker.core.clock import utc_now
-from tastemaker.core.errors import AppError, InvalidInput
+from tastemaker.core.errors import InvalidInput
+from tastemaker.core.http_server import running
 from tastemaker.sandbox import graph, pictures, scrapecreators, youtube
 from tastemaker.sandbox.call import VALID_KEY, Body, Handler, Refusal, SandboxCall
 from tastemaker.sandbox.faults import Fault, FaultInjector, FaultOutcome, Faults, parse_faults
@@ -29,8 +29,6 @@ from tastemaker.sandbox.scrapecreators import envelope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-_STARTING_SECONDS = 10
-_TICK_SECONDS = 1
 _LOGIN_PAGE = b"<!doctype html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
 
 
@@ -107,61 +105,10 @@ async def serve(corpus: Path, *, faults: Faults | None = None) -> AsyncIterator[
     """The sandbox on a free loopback port, in the running loop; yields its base URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio only where `proto` is set
-        server = _Server(
-            uvicorn.Config(
-                create_sandbox(corpus, faults),
-                log_config=None,
-                log_level="critical",
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                timeout_graceful_shutdown=1,
-            )
-        )
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            await _started(server, serving)
+        sandbox, stopping = create_sandbox(corpus, faults), asyncio.Event()
+        async with running(sandbox, listener, stopping=stopping, lifespan="off", timeout_graceful_shutdown=1):
             host, port = listener.getsockname()
             yield f"http://{host}:{port}"
-        finally:
-            server.leave()
-            await serving
-
-
-class _Server(uvicorn.Server):
-    """Inside somebody else's process: signals are not ours to catch, and it ends as soon as it is told."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._leaving = asyncio.Event()
-
-    def leave(self) -> None:
-        self.should_exit = True
-        self._leaving.set()
-
-    async def main_loop(self) -> None:
-        while not await self.on_tick(counter=0):  # which keeps the clock of its answers
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._leaving.wait(), _TICK_SECONDS)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
-    async with asyncio.timeout(_STARTING_SECONDS):
-        while not server.started:
-            if serving.done():
-                serving.result()
-                raise SandboxStopped("The sandbox stopped while it was starting.")
-            await asyncio.sleep(0.002)
-
-
-class SandboxStopped(AppError):
-    """The server ended before it was ready."""
-
-    status = 503
 
 
 def _endpoint(vendor: Vendor, answer: Handler) -> Endpoint:

@@ -12,20 +12,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
-import uvicorn
 from starlette.types import ASGIApp
 
-from tastemaker.core.errors import AppError, InvalidInput
+from tastemaker.core.errors import InvalidInput
+from tastemaker.core.http_server import running
 from tastemaker.web.bounded import IDLE_SECONDS, BoundedProtocol
 
 STOP_WITHIN_SECONDS: Final = 8
-STARTING_SECONDS: Final = 20.0
-
-
-class ServerStopped(AppError):
-    """It ended before it was ready, or of itself."""
-
-    status = 503
 
 
 @asynccontextmanager
@@ -38,55 +31,20 @@ async def serving(
     Raises InvalidInput where the address cannot be had, ServerStopped.
     """
     with listening(host, port) as listener:
-        server = _Server(
-            uvicorn.Config(
-                app,
-                http=BoundedProtocol,
-                log_config=None,
-                log_level="critical",
-                access_log=False,
-                server_header=False,
-                ws="none",
-                lifespan="auto",
-                timeout_keep_alive=IDLE_SECONDS,
-                timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
-                h11_max_incomplete_event_size=64 * 1024,
-                proxy_headers=proxies is not None,
-                forwarded_allow_ips=proxies,
-            )
-        )
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        task.add_done_callback(lambda _: stopping.set())
-        watching = asyncio.create_task(_leave_when(stopping, server))
-        try:
-            await _started(server, task)
+        async with running(
+            app,
+            listener,
+            stopping=stopping,
+            http=BoundedProtocol,
+            server_header=False,
+            lifespan="auto",
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
+            h11_max_incomplete_event_size=64 * 1024,
+            proxy_headers=proxies is not None,
+            forwarded_allow_ips=proxies,
+        ):
             yield _url(listener)
-        finally:
-            server.should_exit = True
-            watching.cancel()
-            await asyncio.gather(task, watching, return_exceptions=True)
-
-
-class _Server(uvicorn.Server):
-    """The code that runs the loop handles signals."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _leave_when(stopping: asyncio.Event, server: uvicorn.Server) -> None:
-    await stopping.wait()
-    server.should_exit = True
-
-
-async def _started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
-    async with asyncio.timeout(STARTING_SECONDS):
-        while not server.started:
-            if task.done():
-                task.result()
-                raise ServerStopped("The server stopped while it was starting.")
-            await asyncio.sleep(0.005)
 
 
 @contextmanager
