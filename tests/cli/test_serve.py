@@ -47,7 +47,8 @@ def test_it_serves_and_ends_in_good_order(
     assert process.wait(timeout=30) == 0
 
 
-@pytest.mark.parametrize("program", [pytest.param("serve", marks=pytest.mark.slow), "uvicorn"])
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["serve", "uvicorn"])
 def test_every_server_announces_jobs_to_qstash_and_takes_its_calls(
     program: str, cli: CommandLine, admin_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

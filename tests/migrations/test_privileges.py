@@ -85,6 +85,7 @@ def test_an_owner_without_rights_is_told_what_to_ask_for(cluster: Server, make_o
     assert left == (0, 0, None)
 
 
+@pytest.mark.slow
 def test_with_what_was_asked_for_it_works(cluster: Server, make_owned: MakeOwned) -> None:
     url = make_owned("plain")
     with pytest.raises(MigrationRefused) as refused:
@@ -96,6 +97,7 @@ def test_with_what_was_asked_for_it_works(cluster: Server, make_owned: MakeOwned
     assert migrate(url, app_password=None).applied == ()
 
 
+@pytest.mark.slow
 def test_a_role_that_may_make_roles_runs_weaker_and_says_so(cluster: Server, make_owned: MakeOwned) -> None:
     url = make_owned("maker", "CREATEROLE")
     done = migrate(url, app_password="made-up-too")
@@ -112,6 +114,7 @@ def test_a_role_that_may_make_roles_runs_weaker_and_says_so(cluster: Server, mak
     psycopg.connect(make_conninfo(application, password="another")).close()
 
 
+@pytest.mark.slow
 def test_two_databases_of_one_bare_cluster_may_be_migrated_at_once(
     cluster: Server, make_owned: MakeOwned
 ) -> None:
@@ -134,6 +137,7 @@ def test_two_databases_of_one_bare_cluster_may_be_migrated_at_once(
     assert [output.strip() for output, _ in outputs] == ["0003"] * 3, outputs
 
 
+@pytest.mark.slow
 def test_a_role_that_became_too_strong_is_put_back(cluster: Server, make_owned: MakeOwned) -> None:
     make_owned("plain")
     url = cluster.url(database="plain")
@@ -148,6 +152,7 @@ def test_a_role_that_became_too_strong_is_put_back(cluster: Server, make_owned: 
     assert roles == [("tastemaker_app", False, False, True), ("tastemaker_owner", False, False, False)]
 
 
+@pytest.mark.slow
 def test_the_sql_logins_of_earlier_versions_are_dropped(cluster: Server, make_owned: MakeOwned) -> None:
     make_owned("plain")
     url = cluster.url(database="plain")

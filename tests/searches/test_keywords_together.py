@@ -21,7 +21,7 @@ from tests.searches.scripted import Bench, ScriptedProvider, creator, page, work
 
 Pages = Sequence[Sequence[int]]
 
-PLANS, MANY_PLANS = 6, int(os.environ.get("TASTEMAKER_PLANS", "30"))
+PLANS, MANY_PLANS = 2, int(os.environ.get("TASTEMAKER_PLANS", "30"))
 MOST_KILLS = 3
 
 

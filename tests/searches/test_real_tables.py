@@ -18,7 +18,7 @@ from tastemaker.searches.types import Outcome, Status
 from tests.searches.scripted import Bench
 from tests.searches.test_sandbox_search import worker_over_sandbox
 
-pytestmark = pytest.mark.shared_data
+pytestmark = [pytest.mark.shared_data, pytest.mark.slow]
 
 VIDEOS = "gpl3/youtube_videos_obs_2021_2026.csv.gz"
 TRENDING = "kaggle/youtube_trending_2017.csv.gz"

@@ -131,7 +131,7 @@ SPARSE = st.tuples(FILTERS, st.sets(st.sampled_from(sorted({
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=SPARSE, sort=st.sampled_from(list(Sort)), size=st.sampled_from((1, 7, 100)))
 async def test_results_are_those_of_a_plain_evaluation(
     bench: Bench,

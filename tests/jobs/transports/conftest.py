@@ -8,9 +8,11 @@ from tastemaker.db.pool import Database
 from tests.jobs.transports.lines import TRANSPORTS, Line, line_over
 
 
-@pytest.fixture(params=TRANSPORTS)
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.slow) if name == "qstash" else name for name in TRANSPORTS]
+)
 async def line(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Line]:
-    """Each transport in turn."""
+    """Each transport in turn, the one with a server in between in the slow set."""
     async with line_over(database, request.param) as ready:
         ready.config = quick_retries()
         yield ready
