@@ -12,6 +12,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+import tastemaker.accounts.account_pages
 import tastemaker.accounts.key_pages
 import tastemaker.accounts.pages
 import tastemaker.accounts.unsubscribe_api
@@ -58,6 +59,7 @@ ROUTERS: Final = (
     health.router,
     pages.router,
     tastemaker.accounts.pages.router,
+    tastemaker.accounts.account_pages.router,
     tastemaker.accounts.key_pages.router,
     tastemaker.searches.results.image_pages.router,
     tastemaker.searches.exclusions.pages.router,

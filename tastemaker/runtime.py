@@ -71,6 +71,7 @@ def live_platforms(settings: Settings) -> frozenset[Platform]:
 
 def register_tasks() -> None:
     """Import the slices' tasks: each handler, schedule, subscriber and channel registers itself."""
+    import tastemaker.accounts.link_mail
     import tastemaker.accounts.service
     import tastemaker.billing.tasks
     import tastemaker.jobs.maintenance
@@ -126,6 +127,7 @@ async def open_sources(
 @asynccontextmanager
 async def equipped(database: Database, settings: Settings, *, corpus: Path) -> AsyncIterator[Equipment]:
     """For a process that runs every kind of job, from every source."""
+    from tastemaker.accounts.link_mail import link_senders
     from tastemaker.mail.mailer import mailer_of
     from tastemaker.mail.sending import email_senders
     from tastemaker.searches.exports.service import export_folder
@@ -133,7 +135,8 @@ async def equipped(database: Database, settings: Settings, *, corpus: Path) -> A
     register_tasks()
     mailer = mailer_of(settings)
     async with open_sources(database, settings, live=True, corpus=corpus) as sources:
-        yield Equipment(sources, mailer, email_senders(database, mailer), export_folder(settings))
+        senders = {**email_senders(database, mailer), **link_senders(database, mailer)}
+        yield Equipment(sources, mailer, senders, export_folder(settings))
 
 
 @asynccontextmanager

@@ -28,6 +28,9 @@ from tastemaker.events.payloads import ApiKeyCreated, ApiKeyRevoked
 from tastemaker.events.service import record
 
 NAME_LENGTH: Final = 100
+ORDINARY_SCOPES: Final = tuple(scope for scope in ApiScope if scope is not ApiScope.ADMIN)
+"""Those of a key of which nothing else is said; an administrator's has to be asked for."""
+
 LONGEST_LIFE: Final = timedelta(days=3660)
 _FORM: Final = re.compile(r"(?P<prefix>tm_[0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 _NO_DIGEST: Final = bytes(32)
@@ -83,6 +86,8 @@ async def create_key(
         raise InvalidInput(f"A key's name has 1 to {NAME_LENGTH} characters.")
     if not scopes:
         raise InvalidInput(f"A key is good for something: {', '.join(ApiScope)}.")
+    if ApiScope.ADMIN in scopes and not user.is_admin:
+        raise InvalidInput("Only an administrator's key can be good for admin.")
     if expires_in is not None and not timedelta(0) < expires_in <= LONGEST_LIFE:
         raise InvalidInput(f"A key is valid for at most {LONGEST_LIFE.days} days, or without an end.")
     prefix = f"tm_{new_id().hex[:12]}"

@@ -24,6 +24,9 @@ SCOPES: Final = {
     ApiScope.CAMPAIGNS_WRITE: "Change campaigns",
     ApiScope.SEARCHES_READ: "Read searches and creators",
     ApiScope.SEARCHES_WRITE: "Start and stop searches",
+    ApiScope.ACCOUNT_READ: "Read the account",
+    ApiScope.ACCOUNT_WRITE: "Change the account",
+    ApiScope.ADMIN: "Administer this installation",
 }
 LIVES: Final = {30: "30 days", 90: "90 days", 365: "1 year", 0: "never"}
 """Days until a key expires; 0 is without an end."""
@@ -31,11 +34,6 @@ LIVES: Final = {30: "30 days", 90: "90 days", 365: "1 year", 0: "never"}
 Text = Annotated[str, Form(pattern=r"^[^\x00]*$")]
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/settings")
-async def settings(_visit: SignedIn) -> Response:
-    return redirect(PATH)
 
 
 @router.get(PATH)
@@ -84,7 +82,7 @@ async def _page(
     wrong: dict[str, str] | None = None,
     name: str = "",
     days: int = 90,
-    chosen: Sequence[ApiScope] = tuple(ApiScope),
+    chosen: Sequence[ApiScope] = api_keys.ORDINARY_SCOPES,
 ) -> Response:
     async def work(tx: Transaction) -> tuple[CurrentUser, list[StoredKey]]:
         return await visit.user(tx), await list_keys(tx, visit.user_id, limit=MOST_KEYS)
@@ -101,6 +99,6 @@ async def _page(
         name=name,
         days=days,
         chosen=chosen,
-        scopes=SCOPES,
+        scopes=SCOPES if user.is_admin else {one: SCOPES[one] for one in api_keys.ORDINARY_SCOPES},
         lives=LIVES,
     )

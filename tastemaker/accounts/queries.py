@@ -86,18 +86,19 @@ class UserProfileComplete(_SystemData, _Usage, _Billing, _Subscription, _Identit
 
 FIND_CURRENT_USER = statement(
     """
-    SELECT u.id, u.user_id, u.is_admin, coalesce(s.current_plan, 'free') AS plan
+    SELECT u.id, u.user_id, coalesce(s.current_plan, 'free') AS plan,
+           u.is_admin AND coalesce(app_actor() = u.user_id, true) AS is_admin
     FROM users u LEFT JOIN user_subscriptions s ON s.user_id = u.id
     WHERE u.user_id = %(user_id)s
     """,
     CurrentUser,
-    not_null="plan",
+    not_null="plan is_admin",
 )
 
 INSERT_USER = statement(
     """
-    INSERT INTO users (user_id, full_name, onboarding_step, is_admin)
-    VALUES (%(user_id)s, %(full_name)s, 'completed', %(is_admin)s)
+    INSERT INTO users (user_id, email, full_name, onboarding_step, is_admin)
+    VALUES (%(user_id)s, %(email)s, %(full_name)s, %(step)s, %(is_admin)s)
     ON CONFLICT (user_id) DO NOTHING
     RETURNING id
     """,
@@ -107,10 +108,17 @@ INSERT_USER = statement(
 INSERT_SUBSCRIPTION = statement(
     "INSERT INTO user_subscriptions (user_id, current_plan) VALUES (%(id)s, %(plan)s)"
 )
+INSERT_BILLING = statement("INSERT INTO user_billing (user_id) VALUES (%(id)s)")
 INSERT_USAGE = statement("INSERT INTO user_usage (user_id, usage_reset_date) VALUES (%(id)s, app_now())")
 INSERT_SYSTEM_DATA = statement(
     "INSERT INTO user_system_data (user_id, signup_timestamp) VALUES (%(id)s, app_now())"
 )
+
+SET_PROFILE = statement("""
+    UPDATE users SET full_name = %(full_name)s, business_name = %(business_name)s, industry = %(industry)s,
+           brand_description = %(brand_description)s
+    WHERE user_id = %(user_id)s
+""")
 
 COMPLETE_ONBOARDING = statement(
     """
@@ -146,13 +154,23 @@ async def find_current_user(tx: Transaction, user_id: ExternalUserId) -> Current
 
 
 async def insert_user(
-    tx: Transaction, user_id: ExternalUserId, *, full_name: str, plan: str, is_admin: bool
+    tx: Transaction,
+    user_id: ExternalUserId,
+    *,
+    full_name: str | None,
+    plan: str,
+    is_admin: bool,
+    email: str | None = None,
+    step: OnboardingStep = OnboardingStep.COMPLETED,
 ) -> bool:
-    """A user and its rows; billing has none before a payment. False: the user exists already."""
-    new_id = await tx.one(INSERT_USER, user_id=user_id, full_name=full_name, is_admin=is_admin)
+    """A user and the four satellites. False: the user exists already."""
+    new_id = await tx.one(
+        INSERT_USER, user_id=user_id, email=email, full_name=full_name, is_admin=is_admin, step=step
+    )
     if new_id is None:
         return False
     await tx.run(INSERT_SUBSCRIPTION, id=new_id, plan=plan)
+    await tx.run(INSERT_BILLING, id=new_id)
     await tx.run(INSERT_USAGE, id=new_id)
     await tx.run(INSERT_SYSTEM_DATA, id=new_id)
     return True

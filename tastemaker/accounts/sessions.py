@@ -1,7 +1,7 @@
 """Browser sessions: the one-time link that starts one, its cookie, and the visit of a signed-in user.
 
 Link and cookie are 256 random bits each; the database has their SHA-256. A session starts with a new secret,
-so nobody can prepare one for somebody else.
+so nobody can prepare one for somebody else, and ends the one that the browser had before.
 """
 
 import hashlib
@@ -15,11 +15,14 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.accounts.identity_queries import HAS_SIGNED_UP
 from tastemaker.accounts.service import get_current_user
 from tastemaker.accounts.session_queries import (
     DELETE,
+    DELETE_BY_DIGEST,
     FIND_SESSION,
     INSERT_LINK,
+    INSERT_SESSION,
     NOTE_USE,
     PRUNE,
     START,
@@ -28,7 +31,8 @@ from tastemaker.accounts.session_queries import (
 from tastemaker.core.errors import AppError
 from tastemaker.core.ids import ExternalUserId, new_token
 from tastemaker.core.settings import get_settings
-from tastemaker.db.claims import NOBODY, Tenant
+from tastemaker.core.text import clean_line
+from tastemaker.db.claims import NOBODY, SYSTEM, Tenant
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import Transaction, in_transaction, read_one, transaction
 from tastemaker.events.context import caused_by, current_cause
@@ -39,12 +43,19 @@ COOKIE: Final = "tastemaker_session"
 LINK_LIFE: Final = timedelta(minutes=30)
 SESSION_LIFE: Final = timedelta(days=30)
 LONGEST_SECRET: Final = 100
+LONGEST_AGENT: Final = 300
 
 Result = TypeVar("Result")
 
 
 class LinkRefused(AppError):
     """The sign-in link was used, has expired, or is used from elsewhere."""
+
+    status: ClassVar[int] = 403
+
+
+class NotTheOwner(AppError):
+    """A member acts in somebody else's account."""
 
     status: ClassVar[int] = 403
 
@@ -59,7 +70,21 @@ class Visit:
 
     @property
     def user_id(self) -> ExternalUserId:
+        """The owner of the account: the tenant."""
+        return self.session.acting_for or self.session.tenant_id
+
+    @property
+    def actor_id(self) -> ExternalUserId:
+        """Who is signed in: the tenant, or a member of the account."""
         return self.session.tenant_id
+
+    @property
+    def is_own(self) -> bool:
+        return self.user_id == self.actor_id
+
+    @property
+    def claim(self) -> Tenant:
+        return Tenant(self.user_id, None if self.is_own else self.actor_id)
 
     @property
     def database(self) -> Database:
@@ -71,7 +96,12 @@ class Visit:
 
     async def run(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """One transaction of the user's, committed when `work` returns; deadlocks are retried."""
-        return await in_transaction(self.database, Tenant(self.user_id), work)
+        return await in_transaction(self.database, self.claim, work)
+
+    def needs_owner(self) -> None:
+        """Raises NotTheOwner: what is personal, or gives rights, is the owner's of the account."""
+        if not self.is_own:
+            raise NotTheOwner("Only the owner of this account can do this. Go back to your own first.")
 
 
 async def make_link(tx: Transaction, user_id: ExternalUserId) -> str:
@@ -86,10 +116,38 @@ async def sign_in(request: Request, secret: str) -> Response:
     _refuse_from_elsewhere(request)
     database = services_of(request).database
     link = await _find(database, secret)
-    cookie = new_token()
-    if link is None or link.is_started or not await _start(database, link, secret, cookie):
+    if link is None or link.is_started:
         raise LinkRefused("This sign-in link was used already or has expired.")
-    response = Response(status_code=303, headers={"Location": "/"})
+    async with transaction(database, SYSTEM) as tx:
+        if await tx.only(HAS_SIGNED_UP, user_id=link.tenant_id):
+            raise LinkRefused("Sign in with your e-mail address and your password.")
+    cookie = new_token()
+    if not await _start(database, link, secret, cookie):
+        raise LinkRefused("This sign-in link was used already or has expired.")
+    return _with_cookie(request, cookie, location="/")
+
+
+async def start_session(request: Request, user_id: ExternalUserId, *, location: str) -> Response:
+    """For a user who has proven to be that: the new session's cookie on a redirect.
+
+    The session that the browser had before ends, also another user's.
+    """
+    cookie = new_token()
+    before = request.cookies.get(COOKIE, "")[:LONGEST_SECRET]
+    async with transaction(services_of(request).database, SYSTEM) as tx:
+        await tx.run(DELETE_BY_DIGEST, digest=_digest(before))
+        await tx.run(
+            INSERT_SESSION,
+            user_id=user_id,
+            digest=_digest(cookie),
+            user_agent=clean_line(request.headers.get("user-agent", ""))[:LONGEST_AGENT] or None,
+            seconds=SESSION_LIFE.total_seconds(),
+        )
+    return _with_cookie(request, cookie, location=location)
+
+
+def _with_cookie(request: Request, cookie: str, *, location: str) -> Response:
+    response = Response(status_code=303, headers={"Location": location})
     response.set_cookie(
         COOKIE,
         cookie,
@@ -103,8 +161,8 @@ async def sign_in(request: Request, secret: str) -> Response:
 
 async def sign_out(visit: Visit) -> Response:
     """Ends the session; the cookie is refused from then on."""
-    async with transaction(visit.database, Tenant(visit.user_id)) as tx:
-        await tx.run(DELETE, user_id=visit.user_id, id=visit.session.id)
+    async with transaction(visit.database, Tenant(visit.actor_id)) as tx:
+        await tx.run(DELETE, user_id=visit.actor_id, id=visit.session.id)
     response = Response(status_code=303, headers={"Location": "/sign-in"})
     response.delete_cookie(COOKIE)
     return response

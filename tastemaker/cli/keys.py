@@ -1,31 +1,29 @@
-"""`tastemaker users …` and `tastemaker keys …`: who uses this installation, and their keys for programs."""
+"""`tastemaker keys …`: the keys by which programs act for users."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from tastemaker.accounts import api_key_queries, api_keys
 from tastemaker.accounts.api_key_queries import StoredKey
+from tastemaker.accounts.api_keys import ORDINARY_SCOPES
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import get_current_user
 from tastemaker.cli import screen
 from tastemaker.cli.groups import group
 from tastemaker.cli.listing import Listing, answer
-from tastemaker.cli.options import Json, Limit, Yes, confirm_deletion, word_of
+from tastemaker.cli.options import Json, Limit, word_of
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, in_session, with_session
 from tastemaker.cli.table import Column
 from tastemaker.config_store.values import parse_duration
 from tastemaker.core.display import UNKNOWN, moment
 from tastemaker.core.ids import ExternalUserId
-from tastemaker.db.claims import SYSTEM, Tenant
+from tastemaker.db.claims import Tenant
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.transaction import Transaction, in_transaction, transaction
-from tastemaker.journeys.account_deletion import delete_user, erase_some_of
 
-users_app = group("users")
 keys_app = group("keys")
 
 User = Annotated[
@@ -86,7 +84,9 @@ def create(
     *,
     scopes: Annotated[
         list[str] | None,
-        typer.Option("--scope", metavar="SCOPE", help="A scope of the key; may be repeated (default: all)."),
+        typer.Option(
+            "--scope", metavar="SCOPE", help="A scope of the key; may be repeated (default: all but admin)."
+        ),
     ] = None,
     expires_in: Annotated[
         str | None,
@@ -96,7 +96,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create a key. It is shown only once."""
-    wanted = [word for scope in scopes or [] if (word := word_of(ApiScope, scope))] or list(ApiScope)
+    wanted = [word for scope in scopes or [] if (word := word_of(ApiScope, scope))] or [*ORDINARY_SCOPES]
     life = parse_duration(expires_in) if expires_in else None
 
     async def work(session: Session) -> None:
@@ -143,25 +143,6 @@ async def revoke(
     revoked = await in_transaction(session.database, owner.claim, work_in)
     sentence = f"Revoked {revoked.prefix} “{plain(revoked.name)}”."
     answer(key_document(revoked), sentence, as_json=as_json)
-
-
-@users_app.command()
-@with_session
-async def delete(
-    session: Session,
-    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id at the identity provider.")],
-    *,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
-    """Delete a user and all their data. This cannot be undone."""
-    user_id = ExternalUserId(user)
-    confirm_deletion(f"the user {plain(user_id)} and everything that is theirs", yes=yes, as_json=as_json)
-    await in_transaction(session.database, SYSTEM, partial(delete_user, user_id=user_id))
-    while await erase_some_of(session.database, user_id):
-        pass  # where this process is killed, `tastemaker work` continues
-    sentence = f"Deleted the user {plain(user_id)} and everything that was theirs."
-    answer({"user": user_id, "deleted": True}, sentence, as_json=as_json)
 
 
 async def _owner(session: Session, named: str | None) -> CurrentUser:

@@ -229,6 +229,12 @@ RATE_LIMIT_PER_MINUTE: Final = number_key(
     most=1_000_000,
     meaning="The number of requests that one key may make in a minute, for each web process.",
 )
+OPEN_SIGN_UP: Final = flag_key(
+    "accounts",
+    "open_sign_up",
+    default=True,
+    meaning="Whether anybody may sign up at `/sign-up`. If false, people come by an administrator's link.",
+)
 EMAIL_ENABLED: Final = flag_key(
     "email",
     "enabled",

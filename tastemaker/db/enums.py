@@ -217,6 +217,9 @@ class ApiScope(StrEnum):
     CAMPAIGNS_WRITE = "campaigns:write"
     SEARCHES_READ = "searches:read"
     SEARCHES_WRITE = "searches:write"
+    ACCOUNT_READ = "account:read"
+    ACCOUNT_WRITE = "account:write"
+    ADMIN = "admin"
 
 
 class InboxStatus(StrEnum):
@@ -275,3 +278,21 @@ class ExportState(StrEnum):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
+
+
+class LinkPurpose(StrEnum):
+    """What a link that works once is for. `first`: to become the first administrator."""
+
+    SIGN_UP = "sign_up"
+    INVITATION = "invitation"
+    FIRST = "first"
+    RESET = "reset"
+    VERIFICATION = "verification"
+    MEMBERSHIP = "membership"
+
+
+class MemberRole(StrEnum):
+    """What a member of an account may do in it: an editor changes its data, a viewer does not."""
+
+    EDITOR = "editor"
+    VIEWER = "viewer"

@@ -26,7 +26,7 @@ from psycopg.rows import tuple_row
 
 from tastemaker.core.errors import DatabaseUnavailable
 from tastemaker.core.waiting import call_off
-from tastemaker.db.claims import Claim, Tenant, UnknownUser, claims_json
+from tastemaker.db.claims import Claim, NotAMember, Tenant, UnknownUser, claims_json
 from tastemaker.db.pool import Connection, Database, lend
 from tastemaker.db.statements import Row, Statement
 
@@ -233,11 +233,13 @@ def _claiming(claim: Claim) -> str:
 
 @contextmanager
 def _refusing(claim: Claim) -> Iterator[None]:
-    """What the database says of a user who does not exist, as UnknownUser."""
+    """What the database says of a user who does not exist, or of an actor who is no member."""
     try:
         yield
     except psycopg.errors.InvalidAuthorizationSpecification:
         who = claim.user_id if isinstance(claim, Tenant) else ""
+        if isinstance(claim, Tenant) and claim.actor is not None:
+            raise NotAMember("You are no member of this account any more.") from None
         raise UnknownUser(f"There is no user {who!r}.") from None
 
 

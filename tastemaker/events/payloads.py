@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import field_validator
 
-from tastemaker.events import system_payloads  # noqa: F401 - its models are payloads like those here
+from tastemaker.events import account_payloads, system_payloads  # noqa: F401 - with payloads like those here
 from tastemaker.events.names import Aggregate, EventType, Payload
 from tastemaker.events.redaction import without_contact_data
 

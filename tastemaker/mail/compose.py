@@ -50,12 +50,17 @@ class Rendered:
 
 def render(email: EmailType, facts: Facts, links: Links) -> Rendered:
     """Raises UndefinedError where a template speaks of what the facts do not know."""
-    values = _values(facts, links)
-    subject = _subject(email, values)
-    values["subject"] = subject
-    html = _environment("html").get_template(f"{email.value}.mail").render(values)
-    text = _environment("txt").get_template(f"{email.value}.mail").render(values)
-    return Rendered(subject=subject, text=text.strip() + "\n", html=html)
+    return render_values(f"{email.value}.mail", _values(facts, links))
+
+
+def render_values(template: str, values: Mapping[str, Any]) -> Rendered:
+    """Of a template that speaks of these values alone."""
+    host = values["app_url"] and urlsplit(values["app_url"]).netloc
+    known = {"host": host, "unsubscribe_url": None, **values}
+    known["subject"] = _subject(template, known)
+    html = _environment("html").get_template(template).render(known)
+    text = _environment("txt").get_template(template).render(known)
+    return Rendered(subject=known["subject"], text=text.strip() + "\n", html=html)
 
 
 def greeted(name: str | None) -> str | None:
@@ -64,8 +69,8 @@ def greeted(name: str | None) -> str | None:
     return None if not line or _ADDRESS.search(line) else line
 
 
-def _subject(email: EmailType, values: Mapping[str, Any]) -> str:
-    template = _environment("txt").get_template(f"{email.value}.mail")
+def _subject(name: str, values: Mapping[str, Any]) -> str:
+    template = _environment("txt").get_template(name)
     context = template.new_context(dict(values))
     return _short("".join(template.blocks["subject"](context)), LONGEST_SUBJECT)
 
@@ -79,7 +84,6 @@ def _values(facts: Facts, links: Links) -> dict[str, Any]:
         "trial_ends_on": ends and f"{ends.day} {ends:%B %Y}",
         "campaign": facts.campaign and _campaign(facts.campaign),
         "app_url": links.app,
-        "host": links.app and urlsplit(links.app).netloc,
         "unsubscribe_url": links.unsubscribe,
     }
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 
-from tastemaker.accounts import sessions
+from tastemaker.accounts import identity_queries, sessions
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.transaction import in_transaction
 from tastemaker.db.work_loop import prune_in_batches
@@ -33,6 +33,8 @@ PRUNED: Final[Mapping[str, Prune]] = {
     "calls": qstash_queries.prune_tokens,
     "answers": idempotency.prune,
     "sessions": sessions.prune,
+    "links": identity_queries.prune_links,
+    "attempts": identity_queries.prune_attempts,
 }
 
 

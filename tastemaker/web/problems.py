@@ -26,6 +26,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 COME_AGAIN_SECONDS: Final = 2
 MOST_FIELDS: Final = 20
 
+VIEWERS_READ: Final = "You are a viewer in this account: you can look at everything and change nothing."
 OUT_OF_REACH: Final = "The database is out of reach; what was committed is kept."
 
 log = get_logger(__name__)
@@ -169,7 +170,14 @@ async def _of_the_framework(request: Request, error: Exception) -> Response:
 
 
 async def _database_trouble(request: Request, error: Exception) -> Response:
-    """A statement that the database refused is a fault of ours; that it is away or full is not."""
+    """A statement that the database refused is a fault of ours; that it is away or full is not.
+
+    The transaction of a viewer is read-only, by `claim_tenant`: every change of theirs ends here.
+    """
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        if is_page(request):
+            return error_page(request, 403, VIEWERS_READ)
+        return problem(403, VIEWERS_READ, kind="viewers_read")
     if is_page(request) and (is_full(error) or _is_lost(error)):
         return error_page(request, 503, OUT_OF_REACH)
     if is_full(error):

@@ -23,7 +23,7 @@ def test_a_key_is_shown_once(cli: CommandLine) -> None:
 
 def test_without_scopes_a_key_is_good_for_all(cli: CommandLine) -> None:
     document = cli("keys", "create", "all", "--json").document
-    assert len(document["scopes"]) == 4
+    assert len(document["scopes"]) == 6
     assert document["secret"].startswith(document["prefix"])
 
 

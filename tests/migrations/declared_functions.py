@@ -46,6 +46,7 @@ WRITING_FUNCTIONS: Final = (
 
 READERS: Final = {
     "app_tenant()": "STABLE",
+    "app_actor()": "STABLE",
     "app_is_system()": "STABLE",
     "configuration_is_carried_over()": "STABLE",
     "configuration_measure(value text, value_type text)": "IMMUTABLE",
@@ -140,6 +141,10 @@ GUARDED: Final = {
     "usage_enrichments": "INSERT OR DELETE OR UPDATE",
     "plan_grants": "INSERT OR DELETE OR UPDATE",
     "stripe_subscriptions": "INSERT OR DELETE OR UPDATE",
+    "credentials": "INSERT OR DELETE OR UPDATE",
+    "account_links": "INSERT OR DELETE OR UPDATE",
+    "members": "INSERT OR DELETE OR UPDATE",
+    "clerk_subjects": "INSERT OR DELETE OR UPDATE",
     "user_system_data": "INSERT OR DELETE OR UPDATE OF signup_timestamp",
 }
 """What no tenant's claim does."""

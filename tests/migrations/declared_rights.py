@@ -39,6 +39,10 @@ OF_A_TENANT: Final = {
     "stripe_subscriptions": "tenant_id",
     "api_keys": "tenant_id",
     "browser_sessions": "tenant_id",
+    "credentials": "tenant_id",
+    "account_links": "tenant_id",
+    "members": "tenant_id",
+    "clerk_subjects": "tenant_id",
     "idempotent_answers": "tenant_id",
     "exports": "tenant_id",
     "email_unsubscriptions": "tenant_id",
@@ -60,7 +64,7 @@ CONFIGURATION: Final = (
 )
 """Anybody with a claim reads; the product's own work writes."""
 
-OF_THE_SYSTEM: Final = ("provider_samples", "trial_claims")
+OF_THE_SYSTEM: Final = ("provider_samples", "sign_in_attempts", "trial_claims")
 """No tenant's, and no tenant reads them."""
 
 THE_OWNERS: Final = ("clock_offset", "user_profiles_backup", *MACHINERY)
@@ -94,7 +98,8 @@ READ_BY_DEFINER_FUNCTIONS: Final = {
     "scraping_results": "created_at, creators, id, job_id, user_id",
     "scraping_jobs": "id, platform",
     "api_keys": "digest, expires_at, id, last_used_at, prefix, revoked_at, scopes, tenant_id",
-    "browser_sessions": "digest, expires_at, id, last_used_at, started_at, tenant_id",
+    "browser_sessions": "acting_for, digest, expires_at, id, last_used_at, started_at, tenant_id",
+    "members": "member_id, role, tenant_id",
 }
 
 REPORTS: Final = ("users", "searches", "provider_costs", "background_jobs", "catalog")
@@ -125,7 +130,8 @@ SPARSE: Final = {
     "event_keys": "INSERT, SELECT",
     "api_keys": "INSERT, SELECT, UPDATE (last_used_at, revoked_at)",
     "exports": "DELETE, INSERT, SELECT, UPDATE (bytes, error, finished_at, rows, state)",
-    "browser_sessions": "DELETE, INSERT, SELECT, UPDATE (digest, expires_at, last_used_at, started_at)",
+    "browser_sessions": "DELETE, INSERT, SELECT, "
+    "UPDATE (acting_for, digest, expires_at, last_used_at, started_at, user_agent)",
     "provider_samples": "DELETE, INSERT, SELECT",
     "inbox_messages": "DELETE, INSERT, SELECT, UPDATE (attempts, error, processed_at, status, tenant_id)",
 }

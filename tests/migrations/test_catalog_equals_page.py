@@ -41,7 +41,7 @@ def test_make_docs_writes_the_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ("ALTER TABLE users ALTER COLUMN email SET NOT NULL", "| `email` | `text` | | |"),
+        ("ALTER TABLE users ALTER COLUMN full_name SET NOT NULL", "| `full_name` | `text` | | |"),
         ("ALTER TABLE users ALTER COLUMN is_admin SET DEFAULT true", "| `is_admin` | `boolean` | | `true` |"),
         (
             "ALTER TABLE search_results ALTER COLUMN platform TYPE varchar(21)",

@@ -75,6 +75,9 @@ OF_OURS: Final = {
     ("0039", "require-concurrent-index-creation"): "a right-growing index of an append-only log: a million "
     "events are indexed in seconds, and writers wait for lock_timeout at most before the step gives way",
     ("0067", "require-concurrent-index-creation"): "partial, over a column that is new",
+    ("0075", "ban-drop-constraint"): "replaced in the same transaction by one that allows more",
+    ("0075", "constraint-missing-not-valid"): "the same; a user has a handful of keys",
+    ("0075", "ban-drop-function"): "made anew in the same transaction, because it returns more columns",
     ("0060", "ban-drop-table"): "tenants have no SQL login any more",
     ("0060", "ban-drop-function"): "the same",
     ("0072", "ban-drop-constraint"): "is made again at once, wider",

@@ -20,6 +20,9 @@ PUBLIC: Mapping[str, str] = {
     "POST /email/unsubscriptions/{token}": "the same, by one click of a mail program (RFC 8058)",
     "GET /static/{name:path}": "style, script and icons are the same for everybody",
     "GET /sign-in": "where nobody in particular is sent",
+    "GET /sign-up": "a form for who has no account yet",
+    "GET /password-reset": "a form for who has forgotten the password",
+    "GET /account-links/{secret}": "the secret says who may; a wrong one is refused",
     "GET /api/docs": "the same description, as a page",
     "GET /api/v1/openapi.json": "the description of the interface is the same for everybody",
 }

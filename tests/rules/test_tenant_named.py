@@ -38,6 +38,10 @@ TENANT_COLUMNS: Final = {
     "stripe_subscriptions": ("tenant_id",),
     "api_keys": ("tenant_id",),
     "browser_sessions": ("tenant_id",),
+    "credentials": ("tenant_id",),
+    "account_links": ("tenant_id",),
+    "members": ("tenant_id",),
+    "clerk_subjects": ("tenant_id",),
     "idempotent_answers": ("tenant_id",),
     "exports": ("tenant_id",),
 }
@@ -56,6 +60,11 @@ ALLOWED: Final = {
     ("tastemaker/jobs/transports/", ""): "deliveries serve everybody, by the system's claim",
     ("tastemaker/web/idempotency.py", "idempotent_answers"): "old answers go, whose ever they were",
     ("tastemaker/accounts/session_queries.py", "browser_sessions"): "expired ones are deleted for everybody",
+    ("tastemaker/accounts/session_queries.py", ""): "a cookie says which session it is",
+    (
+        "tastemaker/accounts/identity_queries.py",
+        "",
+    ): "an address or a link says who it is",
     ("tastemaker/outbox/queries.py", "outbox_messages"): "the relay serves everybody, by the system's claim",
     ("tastemaker/jobs/", "background_jobs"): "the queue serves everybody, by the system's claim",
     ("tastemaker/billing/", ""): "periods, trials and counters of all users, by the system's claim",

@@ -13,7 +13,6 @@ from tastemaker.catalog.images import PLACEHOLDER_SECONDS, ImageCache, Images
 from tastemaker.catalog.queries import FIND_AVATAR, FIND_THUMBNAIL
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import get_settings
-from tastemaker.db.claims import Tenant
 from tastemaker.db.transaction import read_one
 from tastemaker.providers.images import Image
 from tastemaker.web import initials
@@ -30,9 +29,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/images/avatars/{creator_id}")
 async def avatar(visit: SignedIn, creator_id: RowId) -> Response:
     """The profile picture of a creator, else the initials."""
-    row = await read_one(
-        visit.database, Tenant(visit.user_id), FIND_AVATAR, id=creator_id, tenant_id=visit.user_id
-    )
+    row = await read_one(visit.database, visit.claim, FIND_AVATAR, id=creator_id, tenant_id=visit.user_id)
     found = await _find(visit.request, row.platform, row.url) if row else None
     name = (row.name or row.handle or "") if row else ""
     drawn = initials.draw_initials(name, seed=creator_id)
@@ -42,9 +39,7 @@ async def avatar(visit: SignedIn, creator_id: RowId) -> Response:
 @router.get("/images/posts/{post_id}")
 async def thumbnail(visit: SignedIn, post_id: RowId) -> Response:
     """The picture of a post, else a quiet surface."""
-    row = await read_one(
-        visit.database, Tenant(visit.user_id), FIND_THUMBNAIL, id=post_id, tenant_id=visit.user_id
-    )
+    row = await read_one(visit.database, visit.claim, FIND_THUMBNAIL, id=post_id, tenant_id=visit.user_id)
     found = await _find(visit.request, row.platform, row.url) if row else None
     return _answer(visit, found, initials.draw_no_picture(), is_known=row is not None)
 

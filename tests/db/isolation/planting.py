@@ -39,8 +39,11 @@ COLUMNS: Final = """
       AND a.attidentity = '' AND a.attgenerated = ''
 """
 
-CHOSEN: Final = {("system_configurations", "value_type"): "string"}
-"""Where a trigger asks that two columns fit each other."""
+CHOSEN: Final = {
+    ("system_configurations", "value_type"): "string",
+    ("user_billing", "card_exp_year"): 2030,
+}
+"""Where a trigger or a CHECK asks for more than a value of the type."""
 
 VALUES: Final = {
     "integer": 1,
@@ -48,6 +51,7 @@ VALUES: Final = {
     "smallint": 1,
     "numeric": 1,
     "double precision": 1.0,
+    "real": 1.0,
     "jsonb": "{}",
     "interval": "1 hour",
     "text[]": [],

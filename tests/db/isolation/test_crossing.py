@@ -38,7 +38,11 @@ SHARED: Final = {
 }
 """Tables that the application reads whole. Any other needs a tenant column and rows of two tenants."""
 
-OF_THE_SYSTEM: Final = {"provider_samples": "beginnings of answers that nobody understood"}
+OF_THE_SYSTEM: Final = {
+    "provider_samples": "beginnings of answers that nobody understood",
+    "sign_in_attempts": "counted before it is known who tries",
+    "trial_claims": "who had a trial is known beyond the account",
+}
 """Tables that the application reads and writes by the system's claim alone."""
 
 OWNERS: Final = {"clock_offset", "schema_migrations_applied", "user_profiles_backup"}
@@ -81,11 +85,13 @@ CLAIMS: Final = [
     ABSENT,
 ]
 TENANT_TABLES: Final = [
-    "api_keys", "background_jobs", "browser_sessions", "campaign_creators", "campaigns",
-    "email_unsubscriptions", "event_deliveries", "event_keys", "events", "exclusions", "exports",
-    "idempotent_answers", "inbox_messages", "outbox_messages", "provider_budgets",
+    "account_links", "api_keys", "background_jobs", "browser_sessions", "campaign_creators", "campaigns",
+    "clerk_subjects", "credentials", "email_unsubscriptions", "event_deliveries", "event_keys",
+    "events", "exclusions", "exports", "idempotent_answers", "inbox_messages", "members",
+    "outbox_messages", "plan_grants", "provider_budgets",
     "provider_calls", "provider_spending", "scraping_jobs", "scraping_results", "scraping_runs",
-    "search_creators", "search_jobs", "search_results", "usage_charges", "user_billing",
+    "search_creators", "search_jobs", "search_results", "stripe_subscriptions", "usage_charges",
+    "usage_enrichments", "usage_periods", "user_billing",
     "user_subscriptions", "user_system_data", "user_usage", "users",
 ]  # fmt: skip
 """Spelled out for pytest's names; the first test holds the list to the catalog."""

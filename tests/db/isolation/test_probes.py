@@ -19,6 +19,10 @@ REVIEWED_KEYS: Final = {
     "uq_outbox_messages_dedupe_key": "only our code chooses keys, of the own user or a random id",
     "uq_api_keys_prefix": "48 bits of chance, drawn by our code",
     "uq_browser_sessions_digest": "a digest of 256 bits of chance, drawn by our code",
+    "uq_credentials_email": "only the system's claim writes it; a trigger refuses a tenant's",
+    "uq_account_links_digest": "the same, and a digest of 256 bits of chance",
+    "clerk_subjects_pkey": "only the system's claim writes it, by verified tokens and webhooks",
+    "stripe_subscriptions_pkey": "only the system's claim writes it, by verified webhooks",
     "inbox_messages_pkey": "GENERATED ALWAYS: nobody chooses it",
     "uq_inbox_messages_message_id": "written from verified webhooks only, whose senders choose the ids",
     "search_jobs_pkey": "text as specified; our code draws a random one",
@@ -47,6 +51,7 @@ FOREIGN_KEYS: Final = """
 """
 
 REVIEWED_PARENTS: Final = {
+    "members_member_id_fkey": "only the system's claim writes it; a trigger refuses a tenant's",
     "search_results_job_id_fkey": "the trigger takes the tenant from the parent, which has to be visible",
 }
 
