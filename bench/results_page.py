@@ -15,6 +15,7 @@ import psycopg
 from bench.measuring import Urls, Way, arguments, database, percentile, server, timed
 from tastemaker.accounts.current_user import LOCAL_USER
 from tastemaker.accounts.service import ensure_local_user
+from tastemaker.catalog.filtering import Verified
 from tastemaker.core.ids import CampaignId, SearchId
 from tastemaker.db.claims import SYSTEM, Tenant
 from tastemaker.db.pool import Database, open_database
@@ -22,7 +23,7 @@ from tastemaker.db.profiles import PoolProfile
 from tastemaker.db.transaction import transaction
 from tastemaker.searches.campaign_creators_queries import REBUILD
 from tastemaker.searches.results.facet_queries import read_facets
-from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter, Verified
+from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter
 from tastemaker.searches.results.paging import CampaignScope, ResultPosition, Scope, SearchScope, Sort
 from tastemaker.searches.results.queries import list_results
 
