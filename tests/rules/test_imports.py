@@ -13,7 +13,7 @@ def stale_imports(source: Source) -> Iterator[Violation]:
     if not source.path.startswith(("bench/", "tests/faults/")) or not source.path.endswith(".py"):
         return
     for node in source.nodes():
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tastemaker"):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("tastemaker."):
             module = import_module(str(node.module))
             for name in node.names:
                 if not hasattr(module, name.name) and not _is_module(module, name.name):
