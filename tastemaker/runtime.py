@@ -74,6 +74,7 @@ def register_tasks() -> None:
     import tastemaker.accounts.link_mail
     import tastemaker.accounts.service
     import tastemaker.billing.tasks
+    import tastemaker.catalog.tasks
     import tastemaker.jobs.maintenance
     import tastemaker.journeys.account_deletion
     import tastemaker.mail.tasks

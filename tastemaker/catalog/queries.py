@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from tastemaker.catalog.document_queries import write_documents
 from tastemaker.catalog.languages import detect
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
@@ -269,7 +270,7 @@ async def upsert(
     provenance: Provenance,
     now: datetime,
 ) -> UpsertedIds:
-    """Write the creators of a page, and the posts of creators that the catalog then has."""
+    """Write a page's creators, the posts of creators that the catalog then has, and their documents."""
     origin = {"source": provenance.source, "now": now, "expires_at": provenance.expires_at(now)}
     kept: list[UpsertedCreator] = []
     kept_posts: list[PostId] = []
@@ -281,6 +282,7 @@ async def upsert(
         kept_posts = await tx.many(UPSERT_POSTS, posts=_json([*by_id.values()]), **origin)
     if provenance.derives and kept:
         await _detect_languages(tx, [row.id for row in kept])
+    await write_documents(tx, [row.id for row in kept])
     return UpsertedIds(
         {row.stable_id: row.id for row in kept},
         {row.post_id: row.id for row in kept_posts},

@@ -59,6 +59,10 @@ REPEATED: Final = (
 """A plan for every value does not know how few rows a LIMIT leaves; it would sort tables and be compiled."""
 
 
+class _SettingsEnd(Exception):
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """An open transaction. Its statements raise psycopg.Error."""
@@ -78,6 +82,18 @@ class Transaction:
 
     async def many(self, statement: Statement[Row], /, **params: object) -> list[Row]:
         return await (await self._execute(statement, params)).fetchall()
+
+    async def many_under(
+        self, settings: Statement[Any], statement: Statement[Row], /, **params: object
+    ) -> list[Row]:
+        """The rows under settings that end with this statement. If it raises, the transaction continues."""
+        rows: list[Row] = []
+        with suppress(_SettingsEnd):
+            async with self.savepoint():
+                await self._execute(settings, {})
+                rows = await self.many(statement, **params)
+                raise _SettingsEnd
+        return rows
 
     async def run(self, statement: Statement[Any], /, **params: object) -> int:
         """How many rows it changed."""
@@ -220,6 +236,11 @@ async def stream_tuples(
 def is_victim(error: Exception) -> bool:
     """Whether PostgreSQL ended the transaction for another's sake: the same once more may succeed."""
     return isinstance(error, psycopg.Error) and error.sqlstate in DEADLOCK_OR_SERIALIZATION
+
+
+def is_timed_out(error: Exception) -> bool:
+    """Whether the statement took longer than its limit."""
+    return isinstance(error, psycopg.errors.QueryCanceled)
 
 
 def is_full(error: Exception) -> bool:

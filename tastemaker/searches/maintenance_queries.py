@@ -96,6 +96,8 @@ BLANK_CREATORS = statement(
         ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), handles AS (
         DELETE FROM creator_handles h USING due WHERE h.creator_id = due.id
+    ), documents AS (
+        DELETE FROM creator_documents d USING due WHERE d.creator_id = due.id
     ), copies AS (
         UPDATE campaign_creators held
         SET followers = NULL, verified = NULL, has_email = false, language = NULL, country = NULL,
@@ -137,6 +139,8 @@ DELETE_POSTS = statement(
                    THEN left(fold_text(concat_ws(E'\n', c.name, c.handle, c.bio)), 4000) ELSE held.text END
         FROM newest JOIN creators c ON c.id = newest.creator_id
         WHERE held.campaign_id = newest.campaign_id AND held.creator_id = newest.creator_id
+    ), documents AS (
+        DELETE FROM creator_documents d WHERE d.creator_id IN (SELECT creator_id FROM due)
     ), gone AS (
         DELETE FROM posts p USING due WHERE p.id = due.id RETURNING 1
     ) SELECT count(*) FROM gone

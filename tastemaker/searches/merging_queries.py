@@ -6,6 +6,7 @@ Locks are taken in the order of a page: searches, creators, usage, then the rows
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tastemaker.catalog.document_queries import write_documents
 from tastemaker.core.ids import SearchId
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
@@ -210,4 +211,5 @@ async def merge_rows(tx: Transaction, pair: MergePair) -> MergedCreators:
     await tx.run(REBUILD.choose(which="creator"), creator_id=pair.account_id)
     await tx.run(MOVE_EXCLUSIONS, stable_id=pair.stable_id, **names)
     await tx.run(DELETE, surrogate_id=pair.surrogate_id)
+    await write_documents(tx, [pair.account_id])
     return MergedCreators(searches, charges)

@@ -38,6 +38,7 @@ from tests.rules.source import Source, assert_holds, package_sources
 @pytest.fixture
 def catalog(admin_url: str) -> Iterator[Catalog]:
     with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute("SET search_path = public, extensions")
         kinds = dict(connection.execute("SELECT oid::int, typname FROM pg_type").fetchall())
         required = connection.execute(
             "SELECT attrelid::int, attnum::int FROM pg_attribute WHERE attnotnull AND attnum > 0"

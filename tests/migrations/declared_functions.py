@@ -41,8 +41,11 @@ WRITING_FUNCTIONS: Final = (
     "give_campaign_back(tenant text)",
     "charge_creators(tenant text, on_platform text, creators text[], search uuid)",
     "take_enrichments(tenant text, wanted integer)",
+    "clean_creator_indexes()",
 )
-"""They change what the caller may not. The first checks the claim, policies of the owner check the others."""
+"""They change what the caller may not. The first checks the claim, policies of the owner check the others.
+
+The last changes no row."""
 
 READERS: Final = {
     "app_tenant()": "STABLE",

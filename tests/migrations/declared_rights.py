@@ -49,8 +49,11 @@ OF_A_TENANT: Final = {
 }
 """Table: the column that names whose row it is. Who claims to be a tenant sees its own, the system all."""
 
-CATALOG: Final = ("creators", "creator_handles", "posts", "follower_snapshots")
+CATALOG: Final = ("creators", "creator_handles", "posts", "follower_snapshots", "creator_documents")
 """Every claim reads and adds; the system's claim deletes."""
+
+READ_BY_INDEX: Final = ("creator_documents",)
+"""A policy that calls a function would keep PostgreSQL from using its index of words."""
 
 CONFIGURATION: Final = (
     "configuration_keys",
@@ -202,7 +205,7 @@ def _of_tenants() -> Iterator[str]:
 def _of_what_is_shared() -> Iterator[str]:
     for table in (*CATALOG, *CONFIGURATION):
         writer = ANYBODY if table in CATALOG else SYSTEM
-        yield _policy(table, "reading SELECT TO {app}", ANYBODY)
+        yield _policy(table, "reading SELECT TO {app}", "true" if table in READ_BY_INDEX else ANYBODY)
         yield _policy(table, "adding INSERT TO {app}", "-", writer)
         yield _policy(table, "changing UPDATE TO {app}", writer, writer)
         yield _policy(table, "deleting DELETE TO {app}", SYSTEM)

@@ -52,6 +52,7 @@ VALUES: Final = {
     "numeric": 1,
     "double precision": 1.0,
     "real": 1.0,
+    "tsvector": "word",
     "jsonb": "{}",
     "interval": "1 hour",
     "text[]": [],

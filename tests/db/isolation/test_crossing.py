@@ -26,6 +26,7 @@ SHARED: Final = {
     "creator_handles": "the same",
     "posts": "the same",
     "follower_snapshots": "the same",
+    "creator_documents": "the same, read without a claim, so that its index of words is used",
     "subscription_plans": "what is for sale",
     "system_configurations": "the installation's settings",
     "configuration_keys": "their types and bounds",
