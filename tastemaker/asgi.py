@@ -31,6 +31,8 @@ import tastemaker.searches.exclusions.pages
 import tastemaker.searches.exports.api
 import tastemaker.searches.exports.pages
 import tastemaker.searches.facets_api
+import tastemaker.searches.imports.api
+import tastemaker.searches.imports.pages
 import tastemaker.searches.pages
 import tastemaker.searches.profiles_api
 import tastemaker.searches.progress_pages
@@ -74,6 +76,7 @@ ROUTERS: Final = (
     tastemaker.searches.progress_pages.router,
     tastemaker.searches.pages.router,
     tastemaker.searches.exports.pages.router,
+    tastemaker.searches.imports.pages.router,
     tastemaker.accounts.unsubscribe_api.router,
     tastemaker.campaigns.api.router,
     tastemaker.searches.api.campaigns_router,
@@ -88,6 +91,7 @@ ROUTERS: Final = (
     tastemaker.searches.exports.api.router,
     tastemaker.searches.exports.api.searches_router,
     tastemaker.searches.exports.api.campaigns_router,
+    tastemaker.searches.imports.api.router,
     tastemaker.searches.profiles_api.router,
     openapi.router,
     qstash.router,

@@ -12,9 +12,9 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from tastemaker.adopt.shapes import Item, Sighting, Unreadable, identify, read_element, read_page
 from tastemaker.core.platforms import Platform
 from tastemaker.providers.base import Creator, Post
+from tastemaker.searches.imports.shapes import Item, Sighting, Unreadable, identify, read_element, read_page
 
 SURROGATE: Final = "handle:"
 

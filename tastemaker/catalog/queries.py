@@ -226,8 +226,11 @@ class ThumbnailRow:
 FIND_AVATAR = statement(
     """
     SELECT platform, avatar_url AS url, name, handle FROM creators
-    WHERE id = %(id)s AND EXISTS (
-        SELECT FROM search_creators s WHERE s.creator_id = creators.id AND s.tenant_id = %(tenant_id)s)
+    WHERE id = %(id)s AND (
+        EXISTS (SELECT FROM search_creators s
+                WHERE s.creator_id = creators.id AND s.tenant_id = %(tenant_id)s)
+        OR EXISTS (SELECT FROM campaign_creators held
+                   WHERE held.creator_id = creators.id AND held.tenant_id = %(tenant_id)s))
     """,
     AvatarRow,
     not_null="platform",

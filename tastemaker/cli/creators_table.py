@@ -85,6 +85,8 @@ def _below(parts: Sequence[str], width: int) -> Iterator[Text]:
 
 def matched(found: "FoundCreator", *, keywords: int) -> str:
     """Why it was found. Where no field carries the keyword, only the provider knows."""
+    if found.search_id is None:
+        return "imported"
     fields = ", ".join(found.matched_in) or f"only {found.platform.value} knows why"
     return f"{plain(found.keyword)}: {fields}" if keywords > 1 else fields
 

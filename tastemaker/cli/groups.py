@@ -31,6 +31,7 @@ ABOUT = {
     "search": "Search for creators, show them, and write a CSV.",
     "results": "Show the creators that a search or a campaign found.",
     "export": "Write the creators that a search or a campaign found into a file.",
+    "import": "Import creators or results of other tools into a campaign.",
     "profile": "Look up one account. A live call is paid, recorded in the ledger, and reused for a time.",
     "campaigns": "Create, show, rename, archive and delete campaigns.",
     "searches": "Show, cancel and resume searches.",
@@ -62,6 +63,7 @@ ABOUT = {
 _MODULES = {
     "db": ("db", "db_shell", "adopt"),
     "export": ("results",),
+    "import": ("importing",),
     "inbox": ("messages",),
     "outbox": ("messages",),
     "schedules": ("jobs",),

@@ -12,6 +12,12 @@ def private_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
 
 
+def write_private_file(path: Path, content: bytes) -> None:
+    """Raises FileExistsError."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+
+
 def find_secret(path: Path) -> str | None:
     return path.read_text().strip() if path.is_file() else None
 

@@ -50,6 +50,7 @@ class EventType(StrEnum):
     CAMPAIGN_RESTORED = "campaign_restored"
     CAMPAIGN_DELETED = "campaign_deleted"
     EXCLUSIONS_CHANGED = "exclusions_changed"
+    CREATORS_IMPORTED = "creators_imported"
     CREATOR_MERGED = "creator_merged"
     CREATOR_SUPPRESSED = "creator_suppressed"
     SUPPRESSION_LIFTED = "suppression_lifted"

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import field_validator
 
-from tastemaker.events import account_payloads, system_payloads  # noqa: F401 - with payloads like those here
+from tastemaker.events import account_payloads, creator_payloads, system_payloads  # noqa: F401 - with payloads like those here
 from tastemaker.events.names import Aggregate, EventType, Payload
 from tastemaker.events.redaction import without_contact_data
 
@@ -268,37 +268,6 @@ class ExclusionsChanged(Payload):
     campaign_id: UUID | None
     added: int
     removed: int
-
-
-class CreatorMerged(Payload):
-    """A creator known by its handle alone is the account, the aggregate, that a provider showed under it.
-
-    `searches` held both and hold one now; the aggregate is the catalog's id.
-    """
-
-    event_type = EventType.CREATOR_MERGED
-    aggregate = Aggregate.CREATOR
-
-    platform: str
-    searches: int
-    charges_given_back: int
-
-
-class CreatorSuppressed(Payload):
-    """The aggregate is the keyed hash of who it is; `searches` held them until then."""
-
-    event_type = EventType.CREATOR_SUPPRESSED
-    aggregate = Aggregate.CREATOR
-
-    platform: str
-    searches: int
-
-
-class SuppressionLifted(Payload):
-    event_type = EventType.SUPPRESSION_LIFTED
-    aggregate = Aggregate.CREATOR
-
-    platform: str
 
 
 class SearchStarted(Payload):

@@ -25,13 +25,21 @@ _VALUES: Final = r"""
     left(fold_text(coalesce(nullif(btrim(c.name), ''), c.handle)), 60),
     left(fold_text(concat_ws(E'\n', c.name, c.handle, c.bio, p.text)), 4000)"""
 
-_COPIED: Final = ", ".join(
-    f"{name} = excluded.{name}"
-    for name in (
-        "followers", "last_post_at", "verified", "has_email", "language", "country", "name", "text", "views",
-        "likes",
-    )
+_NULLABLE: Final = (
+    "followers", "last_post_at", "verified", "language", "country", "name", "views", "likes",
 )  # fmt: skip
+_COPIED: Final = ", ".join(
+    [
+        *(
+            f"{name} = coalesce(excluded.{name}, CASE WHEN held.imported_id IS NOT NULL THEN held.{name} END)"
+            for name in _NULLABLE
+        ),
+        "has_email = excluded.has_email OR (held.imported_id IS NOT NULL AND held.has_email)",
+        """text = CASE WHEN held.imported_id IS NOT NULL AND length(held.text) > length(excluded.text)
+            THEN held.text ELSE excluded.text END""",
+    ]
+)
+"""What the file of an imported creator says stays where the catalog does not know it."""
 
 REFRESH = statement(
     """
@@ -72,6 +80,9 @@ KEEP: Final = f"""
     WHERE j.campaign_id IS NOT NULL
     ORDER BY s.creator_id
     ON CONFLICT (campaign_id, creator_id) DO UPDATE SET
+        job_id = coalesce(held.job_id, excluded.job_id),
+        position = CASE WHEN held.job_id IS NULL THEN excluded.position ELSE held.position END,
+        matched_in = CASE WHEN held.job_id IS NULL THEN excluded.matched_in ELSE held.matched_in END,
         searches = held.searches + 1,
         keywords = CASE WHEN %(keyword)s = ANY(held.keywords) THEN held.keywords
                         ELSE held.keywords || excluded.keywords END
@@ -93,7 +104,7 @@ REBUILD = composed(
         WHERE j.campaign_id IS NOT NULL {{which}}
         GROUP BY s.tenant_id, j.campaign_id, s.creator_id
     )
-    INSERT INTO campaign_creators ({_COLUMNS})
+    INSERT INTO campaign_creators AS held ({_COLUMNS})
     SELECT f.tenant_id, f.campaign_id, f.creator_id, f.job_id, f.position, shown.created_at, f.searches,
            f.keywords, shown.matched_in, {_VALUES}
     FROM found f

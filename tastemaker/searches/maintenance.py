@@ -24,8 +24,9 @@ from tastemaker.db.claims import SYSTEM, Tenant, UnknownUser
 from tastemaker.db.enums import CampaignStatus
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import Transaction, in_transaction, read_many
+from tastemaker.events.creator_payloads import CreatorMerged
 from tastemaker.events.names import Source
-from tastemaker.events.payloads import CampaignDeleted, CreatorMerged
+from tastemaker.events.payloads import CampaignDeleted
 from tastemaker.events.service import record, record_many
 from tastemaker.jobs.schedules import Nothing
 from tastemaker.jobs.service import publish

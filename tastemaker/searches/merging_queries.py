@@ -176,6 +176,20 @@ MOVE_EXCLUSIONS = statement("""
     ON CONFLICT DO NOTHING
 """)
 
+JOIN_IMPORTED = statement("""
+    UPDATE campaign_creators held SET imported_id = coalesce(held.imported_id, other.imported_id)
+    FROM campaign_creators other
+    WHERE held.creator_id = %(account_id)s AND other.creator_id = %(surrogate_id)s
+      AND other.campaign_id = held.campaign_id
+""")
+MOVE_IMPORTED = statement("""
+    UPDATE campaign_creators held SET creator_id = %(account_id)s
+    WHERE held.creator_id = %(surrogate_id)s AND held.imported_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM campaign_creators other
+        WHERE other.creator_id = %(account_id)s AND other.campaign_id = held.campaign_id)
+""")
+"""Before the campaigns are combined anew from what searches hold, which does not know of imported rows."""
+
 DELETE = statement("DELETE FROM creators WHERE id = %(surrogate_id)s")
 
 
@@ -208,6 +222,8 @@ async def merge_rows(tx: Transaction, pair: MergePair) -> MergedCreators:
     await tx.run(RENAME_CHARGES, stable_id=pair.stable_id, **names)
     searches = await tx.many(DROP_DOUBLED, **creators)
     await tx.run(RENAME_CLAIMS, stable_id=pair.stable_id, **creators)
+    await tx.run(JOIN_IMPORTED, **creators)
+    await tx.run(MOVE_IMPORTED, **creators)
     await tx.run(REBUILD.choose(which="creator"), creator_id=pair.account_id)
     await tx.run(MOVE_EXCLUSIONS, stable_id=pair.stable_id, **names)
     await tx.run(DELETE, surrogate_id=pair.surrogate_id)

@@ -110,7 +110,7 @@ async def results(visit: SignedIn, asked: Asked) -> Response:
 
 @router.get("/creators/{creator_id}")
 async def profile(visit: SignedIn, creator_id: int) -> Response:
-    """A creator that any of the user's searches found, with everything that is known."""
+    """A creator that any of the user's searches or imports has, with everything that is known."""
 
     async def work(tx: Transaction) -> CreatorResult | None:
         return await find_creator(tx, visit.user_id, creator_id)
@@ -129,7 +129,11 @@ async def exclude_creator(visit: SignedIn, creator_id: int) -> Response:
         found = await find_creator(tx, visit.user_id, creator_id)
         if found is None:
             return None
-        scope = SearchScope((found.found_by[0].search_id,))
+        scope: Scope = (
+            SearchScope((found.found_by[0].search_id,))
+            if found.found_by
+            else CampaignScope(found.imported[0].campaign_id)
+        )
         return await exclude_selected(tx, await visit.user(tx), scope, Chosen((creator_id,)))
 
     excluded = await visit.run(work)

@@ -185,7 +185,8 @@ class SearchesDocument(BaseModel):
 class CreatorDocument(BaseModel):
     """A creator as the catalog knows them now, and the post that is shown. Unknown is null.
 
-    The post carries the keyword if `matched_in` has post, description, hashtag or tag.
+    The post carries the keyword if `matched_in` has post, description, hashtag or tag. `search_id` is null
+    and `keyword` empty for a creator that was imported and that no search has found.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -214,7 +215,7 @@ class CreatorDocument(BaseModel):
     hashtags: list[str]
     keyword: str
     matched_in: list[str]
-    search_id: UUID
+    search_id: UUID | None
 
 
 class ResultsDocument(BaseModel):

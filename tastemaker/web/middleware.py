@@ -24,6 +24,12 @@ requests = get_logger("tastemaker.requests")
 REQUEST_ID: Final = "X-Request-ID"
 MOST_BODY_BYTES: Final = 1024 * 1024
 BODY_SECONDS: Final = 15.0
+UPLOADS: Final = "/imports"
+"""The end of the paths that take a file. A few are read at a time, each of a length that it declares."""
+
+MOST_UPLOAD_BYTES: Final = 24 * 1024 * 1024
+MOST_UPLOADS: Final = 4
+UPLOAD_SECONDS: Final = 60.0
 MOST_HEADERS: Final = 100
 MOST_DRAINED_BYTES: Final = 32 * 1024 * 1024
 DRAIN_SECONDS: Final = 3.0
@@ -43,6 +49,7 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp, *, most_body_bytes: int = MOST_BODY_BYTES) -> None:
         self._app = app
         self._most_body_bytes = most_body_bytes
+        self._uploads = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -84,19 +91,28 @@ class RequestMiddleware:
         declared = headers.get("content-length", "0")
         if len(scope["headers"]) > MOST_HEADERS:
             return 431
-        if not declared.isdecimal() or int(declared[:20]) > self._most_body_bytes:
+        if not declared.isdecimal():
             return 413
+        length = int(declared[:20])
+        is_upload = scope["path"].endswith(UPLOADS) and self._most_body_bytes < length <= MOST_UPLOAD_BYTES
+        if length > self._most_body_bytes and not is_upload:
+            return 413
+        if is_upload and self._uploads >= MOST_UPLOADS:
+            return 503
         if headers.get("content-encoding", "identity").lower() != "identity":
             return 415
         if declared == "0" and "transfer-encoding" not in headers:
             return b""
+        self._uploads += is_upload
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                return await self._read(receive)
+            async with asyncio.timeout(UPLOAD_SECONDS if is_upload else BODY_SECONDS):
+                return await self._read(receive, length if is_upload else self._most_body_bytes)
         except TimeoutError:
             return 408
+        finally:
+            self._uploads -= is_upload
 
-    async def _read(self, receive: Receive) -> bytes | int:
+    async def _read(self, receive: Receive, most: int) -> bytes | int:
         parts: list[bytes] = []
         size = 0
         while True:
@@ -105,7 +121,7 @@ class RequestMiddleware:
                 return 400
             part = message.get("body", b"")
             size += len(part)
-            if size > self._most_body_bytes:
+            if size > most:
                 return 413
             parts.append(part)
             if not message.get("more_body", False):
@@ -117,6 +133,7 @@ _REFUSALS: Final = {
     408: f"The body did not come within {BODY_SECONDS:.0f} seconds.",
     413: "The body is too large.",
     415: "A compressed body is not taken.",
+    503: "Other files are being uploaded. Try again in a moment.",
     431: f"A request has {MOST_HEADERS} headers at most.",
 }
 

@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tastemaker.adopt.fields import amount
-from tastemaker.adopt.shapes import Item, Sighting, Unreadable, read_element, read_page
 from tastemaker.adopt.tables_queries import FIELDS, FIT, throttles_among
 from tastemaker.core.platforms import Platform
+from tastemaker.searches.imports.fields import amount
+from tastemaker.searches.imports.shapes import Item, Sighting, Unreadable, read_element, read_page
 from tests.adopt.hostile_rows import tiktok, youtube
 
 

@@ -54,6 +54,7 @@ PAGES: Final = {
     "results": "/searches/{search}",
     "results filtered": "/searches/{search}?platform=TikTok&min_followers=1000&sort=followers",
     "results none": "/searches/{search}?text=nothing+of+this",
+    "import": "/campaigns/{campaign}/import",
     "panel": "/searches/{search}/creators/{creator}",
     "combined": "/campaigns/{campaign}/creators",
     "creator": "/creators/{creator}",

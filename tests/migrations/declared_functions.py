@@ -30,6 +30,9 @@ KEY_FUNCTIONS: Final = ("find_api_key(wanted_prefix text)", "find_browser_sessio
 CLAIMING: Final = "claim_tenant(claims text)"
 """Looks whether the user exists, before there is a claim under which it could be seen."""
 
+BY_HANDLE: Final = "find_creators_by_handle(platforms text[], handles text[])"
+"""Reads the catalog, which every tenant may read: only so that the index on lower(handle) is used."""
+
 DEFINERS: Final = {
     "app_now()": EVERYBODY,
 }
@@ -120,10 +123,10 @@ FILLS_TENANT: Final = {
     "scraping_results": "INSERT OR UPDATE OF job_id, user_id FOR EACH ROW fill_user_from_search()",
     "scraping_runs": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search()",
     "search_creators": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search()",
-    "campaign_creators": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search()",
-    "search_jobs": "INSERT OR UPDATE OF campaign_id, tenant_id FOR EACH ROW fill_tenant_from_campaign()",
-    "exclusions": "INSERT OR UPDATE OF campaign_id, tenant_id FOR EACH ROW fill_tenant_from_campaign()",
-    "exports": "INSERT OR UPDATE OF campaign_id, tenant_id FOR EACH ROW fill_tenant_from_campaign()",
+    **dict.fromkeys(
+        ("campaign_creators", "search_jobs", "exclusions", "exports"),
+        "INSERT OR UPDATE OF campaign_id, tenant_id FOR EACH ROW fill_tenant_from_campaign()",
+    ),
     "search_results": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search_job()",
     "events": "INSERT FOR EACH ROW fill_tenant_of_event()",
     "event_keys": "INSERT FOR EACH ROW fill_tenant_from_claim()",
@@ -278,6 +281,7 @@ def functions() -> set[str]:
         ),
         *(f"{it}: STABLE DEFINER OF door FOR {{app}} WITH {FIXED}" for it in KEY_FUNCTIONS),
         f"{CLAIMING}: VOLATILE DEFINER OF door FOR {{app}} WITH {FIXED}",
+        f"{BY_HANDLE}: STABLE DEFINER OF door FOR {{app}} WITH {FIXED}",
         *(f"{it}: STABLE DEFINER OF owner FOR {who} WITH {FIXED}" for it, who in DEFINERS.items()),
         *(f"{it}: VOLATILE DEFINER OF owner FOR {{app}} WITH {FIXED}" for it in WRITING_FUNCTIONS),
         *(f"{it}: {kind} {owned} {EVERYBODY} WITH {FIXED}" for it, kind in READERS.items()),

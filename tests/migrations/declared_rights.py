@@ -103,6 +103,7 @@ READ_BY_DEFINER_FUNCTIONS: Final = {
     "api_keys": "digest, expires_at, id, last_used_at, prefix, revoked_at, scopes, tenant_id",
     "browser_sessions": "acting_for, digest, expires_at, id, last_used_at, started_at, tenant_id",
     "members": "member_id, role, tenant_id",
+    "creators": "handle, platform, stable_id",
 }
 
 REPORTS: Final = ("users", "searches", "provider_costs", "background_jobs", "catalog")

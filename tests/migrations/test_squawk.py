@@ -83,6 +83,9 @@ OF_OURS: Final = {
     ("0072", "ban-drop-constraint"): "is made again at once, wider",
     ("0074", "constraint-missing-not-valid"): "a satellite has one row for a user: the scan is short",
     ("0072", "constraint-missing-not-valid"): "exports are few, and deleted after days",
+    ("0077", "adding-foreign-key-constraint"): "on a new column that is NULL in every row",
+    ("0077", "require-concurrent-index-creation"): "partial, over a column that is new",
+    ("0077", "ban-drop-not-null"): "a creator that was imported has no search",
 }
 
 SESSION: Final = (

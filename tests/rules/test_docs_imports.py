@@ -31,7 +31,7 @@ def import_reference() -> str:
         parts.append("\n".join([f"## {title}", "", "| Field | Headings |", "|---|---|", *rows, ""]))
     reasons = "\n".join(f"- {reason.value}" for reason in Reason)
     parts += [
-        f"## Files\n\n{', '.join(f'`{suffix}`' for suffix in SUFFIXES)}, each also with `.gz`.\n",
+        f"## Files\n\n{', '.join(f'`{suffix}`' for suffix in SUFFIXES)}, each but `.xlsx` also with `.gz`.\n",
         f"## Units of numbers\n\n{', '.join(f'`{unit}` {factor:,}' for unit, factor in UNITS.items())}.\n",
         f"## Countries\n\nISO codes, and names in these languages: {', '.join(LANGUAGES)}.\n",
         f"## Why something is left out\n\n{reasons}\n",

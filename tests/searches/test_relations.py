@@ -11,7 +11,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.db.pool import Database, open_database
 from tastemaker.db.profiles import PoolProfile
 from tastemaker.searches.history_queries import find_campaign_searches, list_result_pages
-from tastemaker.searches.imported_queries import find_search_job
+from tastemaker.searches.imports.history_queries import find_search_job
 from tests.searches.test_history import ALICE, BOB, COFFEE, EMPTY, FIRST, SECOND, THIRD, _store, rows
 
 __all__ = ["rows"]  # the fixture that fills the tables

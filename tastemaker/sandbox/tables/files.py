@@ -1,8 +1,7 @@
-"""Rows of CSV and JSON files, plain or compressed, each with the line where it begins."""
+"""Rows of CSV, JSON and Excel files, plain or compressed, each with the line where it begins."""
 
 import csv
 import gzip
-import io
 import itertools
 import re
 import zlib
@@ -14,23 +13,28 @@ from pathlib import Path
 from typing import IO, Any
 
 import charset_normalizer
-import orjson
 
 from tastemaker.core.errors import InvalidInput
 from tastemaker.sandbox.tables.layout import known_headings
+from tastemaker.sandbox.tables.texts import (
+    LONGEST_LINE,
+    BadTable,
+    as_text,
+    lines_of,
+    objects_of,
+    read_object,
+    whole_of,
+)
+from tastemaker.sandbox.tables.workbooks import SUFFIX, BadWorkbook, open_workbook
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".xlsx")
 SAMPLE = 200
-
-LONGEST_LINE = 4_000_000
-"""Characters of a line, a row or an object: what is longer is no creator."""
 
 PIECE = 1 << 18
 LEAST_UNPACKED = 20_000_000
 MOST_UNPACKED_TIMES = 200
 """Tables shrink to a tenth or less; what shrinks to so little was made to fill a machine."""
 
-MOST_BLANK_LINES = 1_000_000
 MOST_KEYS = 2_000
 MOST_TITLE_ROWS = 20
 ENOUGH_HEADINGS = 2
@@ -44,11 +48,6 @@ _UNICODE = {"utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"}
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 _DELIMITERS = (",", ";", "\t", "|")
 _SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(.?)\"?", re.IGNORECASE)
-_MARKS = re.compile(r'\\.|["\[\]{},]', re.DOTALL)
-
-
-class BadTable(ValueError):
-    """The file as a whole cannot be read; `str()` of it says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +89,10 @@ def find_tables(paths: Sequence[Path]) -> list[Path]:
 @contextmanager
 def open_table(path: Path) -> Iterator[OpenTable]:
     """Raises BadTable, also while the lines are read."""
+    if path.suffix.lower() == SUFFIX:
+        with _open_sheet(path) as table:
+            yield table
+        return
     try:
         _refuse_bomb(path)
         encoding = _encoding(path)
@@ -104,9 +107,42 @@ def open_table(path: Path) -> Iterator[OpenTable]:
         raise BadTable(f"it cannot be read: {error}") from error
 
 
+@contextmanager
+def open_objects(path: Path) -> Iterator[Iterator[tuple[int, dict[str, Any] | None]]]:
+    """The objects of a JSON file as they are, each with its line or its place in the list.
+
+    A `.json` file may be one object. Raises BadTable, also while they are read.
+    """
+    try:
+        _refuse_bomb(path)
+        with _open_text(path, _encoding(path)) as text:
+            pieces = _pieces(text)
+            first = next(pieces, "")
+            chained = itertools.chain([first], pieces)
+            if _kind(path) == ".json" and first.lstrip().startswith("{"):
+                yield iter([(1, read_object(whole_of(chained)))])
+            else:
+                yield objects_of(chained, _kind(path), read=read_object)
+    except (OSError, EOFError, UnicodeError, zlib.error) as error:
+        raise BadTable(f"it cannot be read: {error}") from error
+
+
+@contextmanager
+def _open_sheet(path: Path) -> Iterator[OpenTable]:
+    try:
+        with open_workbook(path) as (rows, others):
+            notes = (f"passed over: the sheets {', '.join(others)}",) if others else ()
+            yield _headed_table((Line(number, cells) for number, cells in rows), notes)
+    except BadWorkbook as error:
+        raise BadTable(str(error)) from None
+
+
 def _csv_table(pieces: Iterator[str], notes: tuple[str, ...]) -> OpenTable:
+    return _headed_table(_csv_rows(lines_of(pieces)), notes)
+
+
+def _headed_table(rows: Iterator[Line], notes: tuple[str, ...]) -> OpenTable:
     """The first row of headings that are understood has the headings, else the first row."""
-    rows = _csv_rows(_lines(pieces))
     first = list(itertools.islice(rows, SAMPLE))
     if not first:
         raise BadTable("it is empty")
@@ -181,22 +217,6 @@ def _pieces(text: IO[str]) -> Iterator[str]:
         yield piece
 
 
-def _lines(pieces: Iterator[str]) -> Iterator[str]:
-    """With their ends. Raises BadTable where a line, or what there is of it, does not end."""
-    blank, rest = 0, ""
-    for piece in pieces:
-        *whole, rest = (rest + piece).split("\n")
-        for line in whole:
-            blank = 0 if line.strip() else blank + 1
-            if blank > MOST_BLANK_LINES:
-                raise BadTable(f"it has more than {MOST_BLANK_LINES:,} blank lines in a row")
-            yield line + "\n"
-        if len(rest) > LONGEST_LINE:
-            raise BadTable(f"it has a line of more than {LONGEST_LINE:,} characters")
-    if rest:
-        yield rest
-
-
 def _csv_rows(lines: Iterator[str]) -> Iterator[Line]:
     """Blank rows are passed over. A first line `sep=;` says the delimiter; else parsing a sample does."""
     csv.field_size_limit(LONGEST_LINE)
@@ -258,94 +278,16 @@ def _json_table(pieces: Iterator[str], again: Iterator[str], kind: str, notes: t
     keys: dict[str, None] = {}
     number, first_piece = 0, next(pieces, "")
     pieces, is_list = itertools.chain([first_piece], pieces), first_piece.lstrip().startswith("[")
-    for number, row in _objects(pieces, kind):  # noqa: B007 - the last one counts
+    for number, row in objects_of(pieces, kind):  # noqa: B007 - the last one counts
         keys |= dict.fromkeys(row or ())
         if len(keys) > MOST_KEYS:
             raise BadTable(f"its objects have more than {MOST_KEYS:,} different keys")
     if not keys or (kind == ".json" and number == 1 and not is_list):
         raise BadTable("it holds no list of objects")
     rows = (
-        Line(number, None if row is None else [_as_text(row.get(key)) for key in keys])
-        for number, row in _objects(again, kind)
+        Line(number, None if row is None else [as_text(row.get(key)) for key in keys])
+        for number, row in objects_of(again, kind)
     )
     first = list(itertools.islice(rows, SAMPLE))
     sample = [line.cells for line in first if line.cells is not None]
     return OpenTable(list(keys), sample, itertools.chain(first, rows), notes)
-
-
-def _objects(pieces: Iterator[str], kind: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """A list of objects, numbered from 1, or an object per line with its line."""
-    first = next(pieces, "")
-    while first and not first.strip():
-        first = next(pieces, "")
-    chained = itertools.chain([first], pieces)
-    if kind == ".json" and first.lstrip().startswith("["):
-        yield from enumerate(map(_object, _elements(chained)), start=1)
-        return
-    for number, line in enumerate(_lines(chained), start=1):
-        if line.strip():
-            yield number, _object(line)
-
-
-def _elements(pieces: Iterator[str]) -> Iterator[str]:
-    """The texts of a JSON list's elements, one after another: the list is never in memory as a whole."""
-    scanner, element = _Scanner(), io.StringIO()
-    for piece in pieces:
-        start = 0
-        for mark, depth in scanner.brackets(piece):
-            if depth == 1 and mark[0] == "[":
-                start = mark.end()
-            elif (depth == 1 and mark[0] == ",") or (depth == 0 and mark[0] == "]"):
-                element.write(piece[start : mark.start()])
-                if text := element.getvalue().strip():
-                    yield text
-                element, start = io.StringIO(), mark.end()
-        element.write(piece[start:])
-        if element.tell() > LONGEST_LINE:
-            raise BadTable(f"it has an object of more than {LONGEST_LINE:,} characters")
-    if scanner.depth:
-        raise BadTable("its list does not end; is it cut off?")
-
-
-class _Scanner:
-    """Brackets and commas outside the strings of a JSON text that comes in pieces."""
-
-    def __init__(self) -> None:
-        self.depth = 0
-        self._is_text = False
-
-    def brackets(self, piece: str) -> Iterator[tuple[re.Match[str], int]]:
-        """Each with the depth behind it."""
-        for mark in _MARKS.finditer(piece):
-            sign = mark[0]
-            if sign == '"':
-                self._is_text = not self._is_text
-            elif not self._is_text and len(sign) == 1:
-                self.depth += (sign in "[{") - (sign in "]}")
-                yield mark, self.depth
-
-
-def _object(line: str) -> dict[str, Any] | None:
-    try:
-        row = orjson.loads(line)
-    except (orjson.JSONDecodeError, UnicodeError):
-        return None
-    return _flat(row) if isinstance(row, dict) else None
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """One level of objects inside becomes keys of its own."""
-    if not any(isinstance(value, dict) for value in row.values()):
-        return row
-    flat: dict[str, Any] = {}
-    for key, value in row.items():
-        flat |= (
-            {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, dict) else {key: value}
-        )
-    return flat
-
-
-def _as_text(value: Any) -> str:  # noqa: ANN401 - JSON
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -14,10 +14,11 @@ import orjson
 from tastemaker.core.platforms import Platform
 from tastemaker.sandbox.corpus import locked, replacing
 from tastemaker.sandbox.store import build_index, create_tables, get_facts, set_facts, writing
-from tastemaker.sandbox.tables.files import BadTable, Line, find_tables, open_table
+from tastemaker.sandbox.tables.files import Line, find_tables, open_table
 from tastemaker.sandbox.tables.layout import Layout, UnknownLayout, recognise
 from tastemaker.sandbox.tables.merging import MergeResult, introduce, merge, prepare_merging
 from tastemaker.sandbox.tables.rows import DroppedValue, Observation, Reason, Rejected, observe
+from tastemaker.sandbox.tables.texts import BadTable
 
 Progress = Callable[[int, int], None]
 """Called with (files read, files in all)."""

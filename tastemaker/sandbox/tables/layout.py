@@ -15,7 +15,8 @@ EITHER = {
     "platform": "platform, network, social network, channel type, plattform, plateforme, netzwerk, reseau,"
     " reseau social, plataforma, red social, rede social, rede",
     "observed_at": "observed at, snapshot, trend date, trending date, scraped at, crawled at, collected at",
-    "creator_id": "channel id, creator id, user id, author id, owner id, author meta id, uid, pk, member id",
+    "creator_id": "channel id, creator id, user id, author id, owner id, author meta id, uid, pk, member id,"
+    " stable id",
     "handle": "handle, username, user name, unique id, screen name, channel handle, custom url, profile url,"
     " owner username, author meta name, author username, channel username, uploader id, account,"
     " account name,"
@@ -34,7 +35,8 @@ EITHER = {
     " channel follower count, follower, number of followers, total followers, followers total, abonnenten,"
     " anzahl follower, abonnes, nombre d abonnes, seguidores, suscriptores, numero de seguidores, inscritos,"
     " edge followed by count",
-    "email": "email, e mail, business email, contact, contact email, public email, email address, mail,"
+    "email": "email, emails, e mail, business email, contact, contact email, public email, email address,"
+    " mail,"
     " courriel,"
     " adresse e mail, correo, correo electronico, endereco de e mail",
     "language": "language, lang, text language, sprache, langue, idioma, lingua",

@@ -54,18 +54,17 @@ ADD = statement("""
 
 ADD_FOUND = statement("""
     INSERT INTO exclusions (tenant_id, campaign_id, platform, kind, value, note, created_at)
-    SELECT DISTINCT %(user_id)s, CAST(%(campaign_id)s AS uuid), c.platform, 'stable_id', c.stable_id,
+    SELECT %(user_id)s, CAST(%(campaign_id)s AS uuid), c.platform, 'stable_id', c.stable_id,
            CAST(%(note)s AS text), app_now()
-    FROM search_creators c JOIN scraping_jobs j ON j.id = c.job_id AND j.user_id = c.tenant_id
-    WHERE c.tenant_id = %(user_id)s AND j.campaign_id = %(found_by)s
+    FROM campaign_creators held JOIN creators c ON c.id = held.creator_id
+    WHERE held.tenant_id = %(user_id)s AND held.campaign_id = %(found_by)s
     ON CONFLICT DO NOTHING
 """)
 
 COUNT_FOUND = statement(
     """
-    SELECT count(DISTINCT (c.platform, c.stable_id))
-    FROM search_creators c JOIN scraping_jobs j ON j.id = c.job_id AND j.user_id = c.tenant_id
-    WHERE c.tenant_id = %(user_id)s AND j.campaign_id = %(found_by)s
+    SELECT count(*) FROM campaign_creators
+    WHERE tenant_id = %(user_id)s AND campaign_id = %(found_by)s
     """,
     int,
     not_null="count",
@@ -211,6 +210,12 @@ BLANK_CHARGES = statement("""
     WHERE platform = %(platform)s AND stable_id = %(stable_id)s
 """)
 
+DELETE_IMPORTED = statement("""
+    DELETE FROM search_results
+    WHERE platform = %(platform)s
+      AND (profile_id = %(stable_id)s OR lower(username) = ANY(CAST(%(handles)s AS text[])))
+""")
+
 DELETE = statement("DELETE FROM creators WHERE id = %(id)s")
 
 
@@ -319,5 +324,6 @@ async def erase_creator(
     await tx.run(LOWER_RUNS, id=known.id)
     searches = await tx.many(LOWER_SEARCHES, id=known.id)
     await tx.run(BLANK_CHARGES, platform=platform.value, stable_id=known.stable_id, digest=digest)
+    await tx.run(DELETE_IMPORTED, platform=platform.value, stable_id=known.stable_id, handles=handles)
     await tx.run(DELETE, id=known.id)
     return searches

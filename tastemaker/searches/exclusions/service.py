@@ -17,12 +17,9 @@ from tastemaker.core.errors import AppError, ExitCode, InvalidInput, NotFound
 from tastemaker.core.ids import CampaignId, new_id
 from tastemaker.db.enums import ExclusionKind
 from tastemaker.db.transaction import Transaction
+from tastemaker.events.creator_payloads import CreatorSuppressed, SuppressionLifted
 from tastemaker.events.names import Source
-from tastemaker.events.payloads import (
-    CreatorSuppressed,
-    ExclusionsChanged,
-    SuppressionLifted,
-)
+from tastemaker.events.payloads import ExclusionsChanged
 from tastemaker.events.service import record, record_many
 from tastemaker.providers.page_store import forget_creator
 from tastemaker.searches.exclusions import queries

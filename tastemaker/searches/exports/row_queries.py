@@ -22,17 +22,17 @@ from tastemaker.searches.results.filter_queries import (
 )
 from tastemaker.searches.results.filtering import ResultFilter
 from tastemaker.searches.results.paging import Scope, Sort
-from tastemaker.searches.results.queries import ORDERS, order_of
+from tastemaker.searches.results.queries import IMPORTED_VALUES, JOINS, ORDERS, order_of
 
 _FIELDS: Final = """
-    held.platform, creator.handle, creator.name,
-    coalesce(nullif(creator.handle, ''), creator.name) AS username,
-    coalesce(nullif(creator.name, ''), creator.handle) AS title, held.followers, creator.bio,
-    array_to_string(creator.emails, '; ') AS emails, creator.emails[1] AS email,
-    array_to_string(creator.links, '; ') AS links, creator.profile_url, post.text AS post_text,
-    post.url AS post_url, to_char(post.published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS published_on,
+    held.platform, known.handle, known.name,
+    coalesce(nullif(known.handle, ''), known.name) AS username,
+    coalesce(nullif(known.name, ''), known.handle) AS title, held.followers, known.bio,
+    array_to_string(known.emails, '; ') AS emails, known.emails[1] AS email,
+    array_to_string(creator.links, '; ') AS links, known.profile_url, known.post_text,
+    known.post_url, to_char(post.published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS published_on,
     held.views, held.likes, post.comments, post.shares, post.duration_seconds,
-    coalesce(array_to_string(post.hashtags, '; '), '') AS hashtags, run.keyword,
+    coalesce(array_to_string(post.hashtags, '; '), '') AS hashtags, coalesce(run.keyword, '') AS keyword,
     array_to_string(held.matched_in, '; ') AS matched_in, held.language, held.country"""
 """In the order of `ExportRow`."""
 
@@ -43,14 +43,11 @@ def _rows(source: str) -> str:
     FROM (
         SELECT held.tenant_id, held.creator_id, held.job_id, held.position, held.found_at,
                held.last_post_at, held.platform, held.followers, held.by_followers, held.views, held.likes,
-               held.language, held.country, held.matched_in, held.name
+               held.language, held.country, held.matched_in, held.name, held.imported_id
         {source} {{filters}}
         ORDER BY {{order}} held.position, held.creator_id) held
-    JOIN search_creators found ON found.tenant_id = held.tenant_id AND found.job_id = held.job_id
-         AND found.position = held.position
-    JOIN scraping_runs run ON run.id = found.run_id AND run.tenant_id = found.tenant_id
-    JOIN creators creator ON creator.id = held.creator_id
-    LEFT JOIN posts post ON post.id = found.post_id
+    {JOINS}
+    CROSS JOIN LATERAL (SELECT {IMPORTED_VALUES}) known
     ORDER BY {{order}} held.position, held.creator_id
     """  # noqa: S608 - of this module's own constants
 

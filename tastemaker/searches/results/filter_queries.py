@@ -22,6 +22,7 @@ OF_CAMPAIGN: Final = """
 _OF_SEARCHES: Final = r"""
     FROM (
         SELECT found.tenant_id, job.campaign_id, found.creator_id, found.job_id, found.position,
+               CAST(NULL AS uuid) AS imported_id,
                found.created_at AS found_at, found.matched_in, creator.platform, creator.followers,
                coalesce(-creator.followers, 1) AS by_followers, post.views, post.likes, creator.verified,
                creator.emails <> ARRAY[]::text[] AS has_email,

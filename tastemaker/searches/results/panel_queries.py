@@ -1,7 +1,7 @@
 """One creator of the results: the profile, the posts that were found, and where the keywords stand."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -99,6 +99,22 @@ class FoundBy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedRow:
+    """The creator as a file said it that was imported into a campaign."""
+
+    campaign_id: CampaignId
+    campaign_name: str
+    imported_at: datetime
+    username: str
+    name: str | None
+    bio: str | None
+    followers: int | None
+    email: str | None
+    profile_url: str | None
+    avatar_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeenBefore:
     """Another campaign of the user that had the creator before."""
 
@@ -109,11 +125,15 @@ class SeenBefore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatorResult(CatalogCreator):
-    """`matches`: in the profile. `posts`: the one that is shown first, then the newest."""
+    """`matches`: in the profile. `posts`: the one that is shown first, then the newest.
+
+    What the catalog does not know is what the latest `imported` row says.
+    """
 
     matches: tuple[MatchedText, ...]
     posts: tuple[FoundPost, ...]
     found_by: tuple[FoundBy, ...]
+    imported: tuple[ImportedRow, ...]
     seen_before: tuple[SeenBefore, ...]
 
 
@@ -134,6 +154,23 @@ LIST_FOUND_BY = composed(
         campaign="AND job.campaign_id = %(campaign_id)s",
         searches="AND found.job_id = ANY(CAST(%(search_ids)s AS uuid[]))",
     ),
+)
+
+LIST_IMPORTED = composed(
+    """
+    SELECT held.campaign_id, campaign.name AS campaign_name, job.created_at AS imported_at,
+           row.username, left(row.display_name, 1000) AS name, left(row.bio, 20000) AS bio,
+           CAST(row.followers AS bigint) AS followers, left(row.email, 320) AS email,
+           left(row.profile_url, 2000) AS profile_url, left(row.avatar_url, 2000) AS avatar_url
+    FROM campaign_creators held
+    JOIN search_results row ON row.id = held.imported_id AND row.tenant_id = held.tenant_id
+    JOIN search_jobs job ON job.id = row.job_id AND job.tenant_id = held.tenant_id
+    JOIN campaigns campaign ON campaign.id = held.campaign_id AND campaign.user_id = held.tenant_id
+    WHERE held.tenant_id = %(user_id)s AND held.creator_id = %(creator_id)s {scope}
+    ORDER BY job.created_at DESC, job.id
+    """,
+    ImportedRow,
+    scope=any_of(campaign="AND held.campaign_id = %(campaign_id)s"),
 )
 
 FIND_CREATOR = statement(
@@ -186,22 +223,36 @@ async def find_result(
     found_by = await tx.many(
         LIST_FOUND_BY.choose(scope=named), user_id=user_id, creator_id=creator_id, **values
     )
-    return await _result(tx, user_id, creator_id, found_by) if found_by else None
+    imported: list[ImportedRow] = []
+    if named == "campaign":
+        imported = await tx.many(
+            LIST_IMPORTED.choose(scope=named), user_id=user_id, creator_id=creator_id, **values
+        )
+    return await _result(tx, user_id, creator_id, found_by, imported)
 
 
 async def find_creator(tx: Transaction, user_id: ExternalUserId, creator_id: int) -> CreatorResult | None:
-    """The same over all of the user's searches; None where none of them found the creator."""
+    """The same over all of the user's searches and imports; None where none of them has the creator."""
     if not 0 <= creator_id <= _MOST:
         return None
     found_by = await tx.many(LIST_FOUND_BY.choose(scope=()), user_id=user_id, creator_id=creator_id)
-    return await _result(tx, user_id, creator_id, found_by) if found_by else None
+    imported = await tx.many(LIST_IMPORTED.choose(scope=()), user_id=user_id, creator_id=creator_id)
+    return await _result(tx, user_id, creator_id, found_by, imported)
 
 
 async def _result(
-    tx: Transaction, user_id: ExternalUserId, creator_id: int, found_by: Sequence[FoundBy]
-) -> CreatorResult:
+    tx: Transaction,
+    user_id: ExternalUserId,
+    creator_id: int,
+    found_by: Sequence[FoundBy],
+    imported: Sequence[ImportedRow],
+) -> CreatorResult | None:
+    if not found_by and not imported:
+        return None
     creator = await tx.only(FIND_CREATOR, creator_id=creator_id)
-    shown = found_by[0].post_id
+    for row in imported[:1]:
+        creator = _completed(creator, row)
+    shown = found_by[0].post_id if found_by else None
     posts = await tx.many(
         LIST_POSTS,
         creator_id=creator_id,
@@ -212,8 +263,11 @@ async def _result(
         LIST_SEEN_BEFORE,
         user_id=user_id,
         creator_id=creator_id,
-        campaign_ids=[*{one.campaign_id for one in found_by if one.campaign_id is not None}],
-        found_at=found_by[0].found_at,
+        campaign_ids=[
+            *{one.campaign_id for one in found_by if one.campaign_id is not None},
+            *(row.campaign_id for row in imported),
+        ],
+        found_at=found_by[0].found_at if found_by else imported[-1].imported_at,
     )
     keywords = tuple(dict.fromkeys(one.keyword for one in found_by))
     profile = (
@@ -226,7 +280,21 @@ async def _result(
         matches=_matches(profile, keywords),
         posts=tuple(_found_post(post, keywords) for post in posts),
         found_by=tuple(found_by),
+        imported=tuple(imported),
         seen_before=tuple(seen_before),
+    )
+
+
+def _completed(known: CatalogCreator, row: ImportedRow) -> CatalogCreator:
+    handle = None if row.username == known.stable_id else row.username
+    return replace(
+        known,
+        handle=known.handle or handle,
+        name=known.name or row.name,
+        bio=known.bio or row.bio,
+        followers=row.followers if known.followers is None else known.followers,
+        emails=known.emails or ((row.email,) if row.email else ()),
+        profile_url=known.profile_url or row.profile_url,
     )
 
 

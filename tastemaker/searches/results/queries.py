@@ -29,7 +29,10 @@ from tastemaker.searches.results.paging import ResultPosition, Scope, SearchScop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundCreator:
-    """A row of the results: the creator, and the post that is shown."""
+    """A row of the results: the creator, and the post that is shown.
+
+    `search_id` is None and `keyword` empty for a creator that was imported and that no search has found.
+    """
 
     position: int
     platform: Platform
@@ -55,7 +58,7 @@ class FoundCreator:
     hashtags: tuple[str, ...]
     keyword: str
     matched_in: tuple[str, ...]
-    search_id: SearchId
+    search_id: SearchId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,35 +124,52 @@ AFTERS: Final = any_of(
     },
 )
 
+IMPORTED_VALUES: Final = """
+    coalesce(creator.handle, CASE WHEN creator.stable_id IS DISTINCT FROM imported.username
+                                  THEN imported.username END) AS handle,
+    coalesce(creator.name, left(imported.display_name, 1000)) AS name,
+    coalesce(creator.bio, left(imported.bio, 20000)) AS bio,
+    CASE WHEN creator.emails = ARRAY[]::text[] AND imported.email IS NOT NULL
+         THEN ARRAY[left(imported.email, 320)] ELSE creator.emails END AS emails,
+    coalesce(creator.profile_url, left(imported.profile_url, 2000)) AS profile_url,
+    coalesce(post.text, left(imported.post_description, 50000)) AS post_text,
+    coalesce(post.url, left(imported.post_url, 2000)) AS post_url"""
+"""What the catalog knows, else what the imported file says."""
+
+JOINS: Final = """
+    LEFT JOIN search_creators found ON found.tenant_id = held.tenant_id AND found.job_id = held.job_id
+         AND found.position = held.position
+    LEFT JOIN scraping_runs run ON run.id = found.run_id AND run.tenant_id = found.tenant_id
+    LEFT JOIN search_results imported ON imported.id = held.imported_id
+         AND imported.tenant_id = held.tenant_id
+    JOIN creators creator ON creator.id = held.creator_id
+    LEFT JOIN posts post ON post.id = found.post_id"""
+
 COLUMNS: Final = """
-    held.position, held.platform, found.stable_id, creator.handle, creator.name, held.followers, creator.bio,
-    creator.emails, creator.links, held.verified, held.country, held.language, creator.profile_url,
-    post.text AS post_text, post.url AS post_url, post.published_at AS post_published_at,
+    held.position, held.platform, creator.stable_id, VALUES_OF_CREATOR, held.followers,
+    creator.links, held.verified, held.country, held.language,
+    post.published_at AS post_published_at,
     held.views, held.likes, post.comments, post.shares, post.duration_seconds,
-    coalesce(post.hashtags, ARRAY[]::text[]) AS hashtags, run.keyword, held.matched_in,
-    held.job_id AS search_id"""
+    coalesce(post.hashtags, ARRAY[]::text[]) AS hashtags, coalesce(run.keyword, '') AS keyword,
+    held.matched_in, held.job_id AS search_id""".replace("VALUES_OF_CREATOR", IMPORTED_VALUES)
 
 
 def _listing(source: str) -> str:
     """The rows of a page are chosen first; then what they show is read for these alone."""
     return f"""
     SELECT {COLUMNS}, held.creator_id, creator.avatar_url, post.thumbnail_url, held.found_at,
-           held.last_post_at, cardinality(array_remove(found.other_post_ids || found.post_id, NULL))
-               AS posts_found,
+           held.last_post_at, coalesce(cardinality(
+               array_remove(found.other_post_ids || found.post_id, NULL)), 0) AS posts_found,
            seen.id AS seen_in_id, seen.name AS seen_in_name, held.name AS sort_name
     FROM (
         SELECT held.tenant_id, held.campaign_id, held.creator_id, held.job_id, held.position,
                held.found_at, held.last_post_at, held.platform, held.followers, held.by_followers,
                held.views, held.likes, held.verified, held.language, held.country, held.matched_in,
-               held.name
+               held.name, held.imported_id
         {source} {{filters}} {{after}}
         ORDER BY {{order}} held.position, held.creator_id
         LIMIT %(limit)s) held
-    JOIN search_creators found ON found.tenant_id = held.tenant_id AND found.job_id = held.job_id
-         AND found.position = held.position
-    JOIN scraping_runs run ON run.id = found.run_id AND run.tenant_id = found.tenant_id
-    JOIN creators creator ON creator.id = held.creator_id
-    LEFT JOIN posts post ON post.id = found.post_id
+    {JOINS}
     LEFT JOIN LATERAL (
         SELECT campaign.id, campaign.name {SEEN} ORDER BY other.found_at DESC LIMIT 1) seen ON true
     ORDER BY {{order}} held.position, held.creator_id
@@ -157,8 +177,7 @@ def _listing(source: str) -> str:
 
 
 _NEVER_NULL: Final = (
-    "stable_id emails links position platform hashtags found_at posts_found matched_in search_id creator_id"
-    " keyword"
+    "stable_id emails links position platform hashtags found_at posts_found matched_in creator_id keyword"
 )
 _SLOTS: Final = {"filters": any_of(**FILTERS), "after": AFTERS, "order": ORDERS}
 

@@ -165,6 +165,8 @@ def follower_bands(view: ResultsView, facets: Facets) -> list[Option]:
 
 def why(row: ResultRow) -> Why:
     """The words that matched, marked; where none of the texts at hand has them, the post that is shown."""
+    if row.search_id is None:
+        return Why(list(_cut(row.post_text or row.bio or "", ())), "imported")
     places = [MatchedField(name) for name in row.matched_in if name in set(MatchedField)]
     for place, text in _texts(row):
         if place in places and text and (spans := mark(text, [row.keyword])):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tastemaker.sandbox.tables.files import BadTable, open_table
+from tastemaker.sandbox.tables.files import open_table
+from tastemaker.sandbox.tables.texts import BadTable
 
 
 @pytest.mark.parametrize(

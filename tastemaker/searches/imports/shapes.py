@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import orjson
 
-from tastemaker.adopt.fields import LONGEST_KEY, first_text, read_account, read_post
 from tastemaker.core.platforms import Platform
 from tastemaker.core.text import clean_line
 from tastemaker.providers.base import Creator, Post
+from tastemaker.searches.imports.fields import LONGEST_KEY, first_text, read_account, read_post
 
 Json = Any
 Path = tuple[str | int, ...]
