@@ -20,6 +20,8 @@ import tastemaker.admin.configuration_pages
 import tastemaker.admin.event_pages
 import tastemaker.admin.job_pages
 import tastemaker.admin.provider_pages
+import tastemaker.admin.user_pages
+import tastemaker.admin.users_api
 import tastemaker.billing.pages
 import tastemaker.campaigns.api
 import tastemaker.journeys.campaign_pages
@@ -70,6 +72,7 @@ ROUTERS: Final = (
     tastemaker.admin.event_pages.router,
     tastemaker.admin.configuration_pages.router,
     tastemaker.admin.provider_pages.router,
+    tastemaker.admin.user_pages.router,
     tastemaker.journeys.pages.router,
     tastemaker.journeys.campaign_pages.router,
     tastemaker.journeys.new_search_pages.router,
@@ -93,6 +96,7 @@ ROUTERS: Final = (
     tastemaker.searches.exports.api.campaigns_router,
     tastemaker.searches.imports.api.router,
     tastemaker.searches.profiles_api.router,
+    tastemaker.admin.users_api.router,
     openapi.router,
     qstash.router,
 )

@@ -11,7 +11,7 @@ import psycopg
 
 from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.core.ids import ExternalUserId, UserId
-from tastemaker.db.claims import Claim
+from tastemaker.db.claims import SYSTEM, Claim
 from tastemaker.db.keyset import KeysetPage, Place, checked_limit, page_of, read_cursor
 from tastemaker.db.pool import Database
 from tastemaker.db.statements import statement
@@ -53,6 +53,81 @@ LIST_MATCHING = statement(
     not_null="id user_id onboarding_step is_admin created_at",
 )
 """A SECURITY DEFINER function, which checks the claim and chooses the plan."""
+
+
+_USER: Final = """u.id, u.user_id, u.full_name, u.email, u.business_name, u.onboarding_step, u.is_admin,
+           u.created_at, s.current_plan, s.trial_status, s.subscription_status"""
+
+LIST_NEWEST = statement(
+    f"""
+    SELECT {_USER} FROM users u LEFT JOIN user_subscriptions s ON s.user_id = u.id
+    WHERE (u.created_at, u.id) < (
+        coalesce(timezone('UTC', CAST(%(at)s AS timestamptz)), 'infinity'),
+        coalesce(CAST(%(key)s AS uuid), 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    ORDER BY u.created_at DESC, u.id DESC LIMIT %(wanted)s
+    """,  # noqa: S608 - constants of this module
+    FoundUser,
+)
+
+FIND_REFERENCE = statement(
+    """
+    SELECT user_id FROM users WHERE user_id = %(reference)s OR email = lower(%(reference)s) LIMIT 10
+    """,
+    ExternalUserId,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserCounts:
+    """`sessions`: browsers that are signed in; `keys`: that are valid; `members`: beside the owner."""
+
+    sessions: int
+    keys: int
+    campaigns: int
+    members: int
+
+
+COUNT_OF_USER = statement(
+    """
+    SELECT
+        (SELECT count(*) FROM browser_sessions
+         WHERE tenant_id = %(user_id)s AND started_at IS NOT NULL AND expires_at > app_now()) AS sessions,
+        (SELECT count(*) FROM api_keys
+         WHERE tenant_id = %(user_id)s AND revoked_at IS NULL
+           AND (expires_at IS NULL OR expires_at > app_now())) AS keys,
+        (SELECT count(*) FROM campaigns WHERE user_id = %(user_id)s) AS campaigns,
+        (SELECT count(*) FROM members WHERE tenant_id = %(user_id)s) AS members
+    """,
+    UserCounts,
+    not_null="sessions keys campaigns members",
+)
+
+LOCK_ADMINISTRATORS = statement(
+    "SELECT user_id FROM users WHERE is_admin ORDER BY user_id FOR UPDATE", ExternalUserId
+)
+"""Of two administrators who dismiss each other at once one stays."""
+
+SET_ADMINISTRATOR = statement("UPDATE users SET is_admin = %(is_admin)s WHERE user_id = %(user_id)s")
+
+WITHDRAW_LINK = statement("""
+    DELETE FROM account_links WHERE id = %(id)s AND tenant_id = %(user_id)s AND used_at IS NULL
+""")
+
+
+async def list_users(
+    database: Database, *, after: str | None = None, limit: int = 50
+) -> KeysetPage[FoundUser]:
+    """Everybody, the newest first."""
+    place = read_cursor(after, of=_LIST)
+    rows = await read_many(
+        database,
+        SYSTEM,
+        LIST_NEWEST,
+        at=place and place.at,
+        key=place and place.key,
+        wanted=checked_limit(limit) + 1,
+    )
+    return page_of(rows, limit, of=_LIST, place=lambda user: Place(user.created_at, user.id))
 
 
 async def search_users(

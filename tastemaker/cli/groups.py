@@ -2,12 +2,16 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+ACTING_FOR: ContextVar[str | None] = ContextVar("acting_for", default=None)
+"""The user that `tastemaker --user` names: commands act for that one instead of the local user."""
 
 EPILOG = """\b
 Exit status:
@@ -44,7 +48,7 @@ ABOUT = {
     "inbox": "Show incoming messages of the last 35 days, and replay them.",
     "keys": "Create, list and revoke API keys.",
     "plans": "Show and change the price list, and give users a plan.",
-    "users": "Invite and delete users of this installation.",
+    "users": "Find, invite, appoint and delete users of this installation.",
     "db": "Start, inspect and migrate the database.",
     "corpus": "Manage the creators of the sandbox: generated, or imported tables.",
     "config": "Show and change the configuration of this installation.",

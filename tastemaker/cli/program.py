@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tastemaker.cli.failures import tell, unexpected
-from tastemaker.cli.groups import EPILOG, LazyGroup, show_help, single
+from tastemaker.cli.groups import ACTING_FOR, EPILOG, LazyGroup, show_help, single
 from tastemaker.cli.streams import make_streams_safe
 from tastemaker.core.errors import AppError, ExitCode
 
@@ -22,7 +22,12 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks and the log on the screen.")
     ] = False,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", metavar="USER", help="Act for this user: an id or an e-mail address."),
+    ] = None,
 ) -> None:
+    ACTING_FOR.set(user)
     if debug:
         from tastemaker.core.logging import configure_logging
 

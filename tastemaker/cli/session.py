@@ -14,8 +14,11 @@ import psycopg
 
 from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
 from tastemaker.accounts.queries import find_current_user
+from tastemaker.accounts.service import ensure_local_user, get_current_user
 from tastemaker.cli.failures import redacted
+from tastemaker.cli.groups import ACTING_FOR
 from tastemaker.core.errors import DatabaseUnavailable
+from tastemaker.core.ids import new_id
 from tastemaker.core.logging import get_logger
 from tastemaker.core.private_files import private_folder
 from tastemaker.core.settings import Settings, get_settings
@@ -31,6 +34,7 @@ from tastemaker.db.claims import SYSTEM
 from tastemaker.db.pool import Database
 from tastemaker.db.reasons import reason_of
 from tastemaker.db.transaction import transaction
+from tastemaker.events.context import caused_by
 from tastemaker.runtime import connected
 
 Parameters = ParamSpec("Parameters")
@@ -42,7 +46,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a command works with. `where` names the database in a few words."""
+    """What a command works with. `user`: the local one, or the one that `tastemaker --user` names."""
 
     settings: Settings
     access: DatabaseUrls
@@ -100,10 +104,20 @@ async def open_session(
         async with transaction(database, SYSTEM) as tx:
             user = await find_current_user(tx, LOCAL_USER)
             if user is None:
-                from tastemaker.accounts.service import ensure_local_user
-
                 user = await ensure_local_user(tx)
-        return await work(Session(settings, access, database, user))
+        if (named := ACTING_FOR.get()) is None:
+            return await work(Session(settings, access, database, user))
+        other = await _named(database, named)
+        with caused_by(correlation_id=str(new_id()), metadata={"actor": user.user_id, "caller": "cli"}):
+            return await work(Session(settings, access, database, other))
+
+
+async def _named(database: Database, reference: str) -> CurrentUser:
+    """Raises NotFound, Conflict."""
+    from tastemaker.admin.users import find_user
+
+    async with transaction(database, SYSTEM) as tx:
+        return await get_current_user(tx, await find_user(tx, reference))
 
 
 def _schema_version(access: DatabaseUrls) -> str | None:
