@@ -36,8 +36,8 @@ async def browser(database: Database, user: CurrentUser, tmp_path: Path) -> Asyn
 async def test_the_first_page_of_the_settings(browser: httpx.AsyncClient) -> None:
     found = await browser.get("/settings", follow_redirects=True)
     assert found.status_code == 200
-    assert found.url.path == KEYS
-    assert "Your keys will stand here" in found.text
+    assert found.url.path == "/settings/account"
+    assert "Where you are signed in" in found.text
 
 
 async def test_a_key_is_shown_once_works_and_is_revoked(
