@@ -28,6 +28,8 @@ import tastemaker.journeys.campaign_pages
 import tastemaker.journeys.new_search_pages
 import tastemaker.journeys.pages
 import tastemaker.searches.api
+import tastemaker.searches.enrichment.api
+import tastemaker.searches.enrichment.pages
 import tastemaker.searches.exclusions.api
 import tastemaker.searches.exclusions.pages
 import tastemaker.searches.exports.api
@@ -91,6 +93,8 @@ ROUTERS: Final = (
     tastemaker.searches.api.costs_router,
     tastemaker.searches.exclusions.api.router,
     tastemaker.searches.exclusions.api.suppressions_router,
+    tastemaker.searches.enrichment.api.router,
+    tastemaker.searches.enrichment.pages.router,
     tastemaker.searches.exports.api.router,
     tastemaker.searches.exports.api.searches_router,
     tastemaker.searches.exports.api.campaigns_router,

@@ -110,19 +110,23 @@ async def open_sources(
 ) -> AsyncIterator["Sources"]:
     """The providers that this process serves: the live ones, and the sandbox over the corpus if given."""
     from tastemaker.providers.http import make_client
-    from tastemaker.providers.registry import sandbox_providers
+    from tastemaker.providers.registry import sandbox_lookups, sandbox_providers
     from tastemaker.searches.exclusions.names import find_key
     from tastemaker.searches.tasks import Sources
     from tastemaker.searches.types import LIVE, SANDBOX
 
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(make_client())
-        providers = {LIVE: (await live_registry(database, settings)).searches} if live else {}
+        registry = await live_registry(database, settings) if live else None
+        providers = {LIVE: registry.searches} if registry else {}
+        lookups = {LIVE: registry.lookups} if registry else {}
         if corpus is not None:
             from tastemaker.sandbox.server import serve
 
-            providers[SANDBOX] = sandbox_providers(await stack.enter_async_context(serve(corpus)))
-        yield Sources(http=http, providers=providers, key=find_key(settings))
+            base_url = await stack.enter_async_context(serve(corpus))
+            providers[SANDBOX] = sandbox_providers(base_url)
+            lookups[SANDBOX] = sandbox_lookups(base_url)
+        yield Sources(http=http, providers=providers, key=find_key(settings), lookups=lookups)
 
 
 @asynccontextmanager

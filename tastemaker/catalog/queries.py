@@ -14,7 +14,7 @@ from tastemaker.catalog.document_queries import write_documents
 from tastemaker.catalog.languages import detect
 from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
-from tastemaker.providers.base import Creator, Post
+from tastemaker.providers.base import Creator, Declaration, Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,19 @@ class Provenance:
     policy: str
     keep_days: int | None
     derives: bool = True
+
+    @classmethod
+    def of(cls, declaration: Declaration, *, made_up: bool) -> "Provenance":
+        """Creators of the sandbox are made up: no policy limits them."""
+        if made_up:
+            return cls(source="sandbox", policy="sandbox", keep_days=None)
+        policy = declaration.policy
+        return cls(
+            source=declaration.name,
+            policy=policy.name,
+            keep_days=policy.keep_days,
+            derives=policy.derived_metrics,
+        )
 
     def expires_at(self, fetched_at: datetime) -> datetime | None:
         return None if self.keep_days is None else fetched_at + timedelta(days=self.keep_days)
@@ -86,7 +99,8 @@ UPSERT_CREATORS = statement(
             country = coalesce(excluded.country, known.country),
             language = coalesce(excluded.language, known.language),
             extra_ids = known.extra_ids || excluded.extra_ids,
-            source = excluded.source, policy = excluded.policy, fetched_at = excluded.fetched_at,
+            source = excluded.source, policy = excluded.policy,
+            fetched_at = greatest(excluded.fetched_at, known.fetched_at),
             expires_at = CASE WHEN excluded.source = known.source AND excluded.expires_at IS NOT NULL
                               THEN excluded.expires_at ELSE least(known.expires_at, excluded.expires_at) END
         RETURNING id, stable_id

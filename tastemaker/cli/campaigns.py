@@ -21,6 +21,8 @@ from tastemaker.cli.session import Session, in_session, with_session
 from tastemaker.cli.states import search_document
 from tastemaker.cli.table import Column
 from tastemaker.core.display import counted, moment
+from tastemaker.core.errors import ExitCode
+from tastemaker.core.money import parse_dollars
 from tastemaker.db.transaction import Transaction, in_transaction, transaction
 from tastemaker.searches.maintenance import delete_campaign, erase_next_batch
 from tastemaker.searches.queries import list_searches
@@ -145,6 +147,32 @@ def archive(campaign: Reference, *, as_json: Json = False) -> None:
 def unarchive(campaign: Reference, *, as_json: Json = False) -> None:
     """Restore an archived campaign."""
     _change(campaign, "Restored", service.restore_campaign, as_json=as_json)
+
+
+@campaigns_app.command()
+@with_session
+async def enrich(
+    session: Session,
+    campaign: Reference,
+    *,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Show the estimated cost and fetch nothing.")
+    ] = False,
+    max_cost: Annotated[
+        str | None, typer.Option("--max-cost", metavar="USD", help="The highest cost of all profiles.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Fetch the profiles of creators whose bio and e-mail no search told."""
+    from tastemaker.cli.enriching import enrich_campaign, show_estimate
+
+    async with transaction(session.database, session.user.claim) as tx:
+        found = await service.get_campaign(tx, session.user, campaign)
+    if estimate:
+        await show_estimate(session, found, as_json=as_json)
+        return ExitCode.OK
+    limit = None if max_cost is None else parse_dollars(max_cost)
+    return await enrich_campaign(session, found, max_cost=limit, as_json=as_json)
 
 
 @campaigns_app.command()

@@ -33,14 +33,22 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProgressState:
-    """`stopping`: somebody asked to stop."""
+    """`stopping`: somebody asked to stop. `enriching`: how far the profiles of ended searches are."""
 
     searches: Sequence[Search]
     troubled: Mapping[SearchId, Trouble] = field(default_factory=dict)
+    enriching: Mapping[SearchId, str] = field(default_factory=dict)
     stopping: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing will happen soon."""
+        return not self.enriching and all(map(states.is_settled, self.searches))
 
     def state_of(self, search: Search) -> str:
         """Empty while it runs normally."""
+        if said := self.enriching.get(search.id):
+            return said
         if states.is_settled(search):
             return states.word(search, now=utc_now())
         return self.troubled.get(search.id, "")

@@ -39,6 +39,31 @@ LIST_OPEN = statement(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class OpenEnrichment:
+    search_id: SearchId
+    wanted: int
+    done: int
+
+
+LIST_OPEN_ENRICHMENTS = statement(
+    """
+    SELECT search_id, wanted, completed + failed + skipped AS done FROM enrichments
+    WHERE tenant_id = %(user_id)s AND search_id = ANY(%(search_ids)s::uuid[]) AND status <> 'completed'
+    """,
+    OpenEnrichment,
+    not_null="search_id done",
+)
+
+
+async def list_enriching(
+    tx: Transaction, user_id: ExternalUserId, search_ids: Sequence[SearchId]
+) -> Mapping[SearchId, str]:
+    """Of the searches whose profiles are being fetched: how far that is."""
+    rows = await tx.many(LIST_OPEN_ENRICHMENTS, user_id=user_id, search_ids=list(search_ids))
+    return {row.search_id: f"profile {row.done:,} of {row.wanted:,}" for row in rows}
+
+
 async def list_troubled(
     tx: Transaction, user_id: ExternalUserId, search_ids: Sequence[SearchId]
 ) -> Mapping[SearchId, Trouble]:

@@ -30,6 +30,7 @@ COLUMNS = (
     Column(title="Platform", least=9),
     Column(title="Pages", right=True),
     Column(title="of them paid", right=True, rank=2),
+    Column(title="Profiles", right=True, rank=3),
     Column(title="Calls", right=True),
     Column(title="Units", right=True, rank=1),
     Column(title="Cost", right=True, least=8),
@@ -50,6 +51,7 @@ class Wish:
     estimate: bool
     max_cost: str | None
     exclude_campaigns: Sequence[str]
+    enrich: bool
     as_json: bool
 
 
@@ -118,6 +120,10 @@ def search(  # noqa: PLR0913 - the options of a command
         typer.Option("--max-cost", metavar="USD", help="The highest cost, on each platform."),
     ] = None,
     exclude_campaign: ExcludedCampaigns = None,
+    enrich: Annotated[
+        bool,
+        typer.Option("--enrich", help="Fetch the profiles too, for bio and e-mail where pages tell none."),
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Search for creators, show them, and write a CSV.
@@ -136,6 +142,7 @@ def search(  # noqa: PLR0913 - the options of a command
             estimate=estimate,
             max_cost=max_cost,
             exclude_campaigns=exclude_campaign or (),
+            enrich=enrich,
             as_json=as_json,
         )
     )
@@ -153,6 +160,7 @@ def prepare(wish: Wish) -> ExitCode:
             target=wish.target,
             region=wish.region,
             max_cost=max_cost,
+            enrich=wish.enrich,
         )
         for platform in choice.platforms
     ]
@@ -220,6 +228,7 @@ def _row(one: CostEstimate) -> tuple[str, ...]:
         one.platform.value,
         f"{one.pages:,}",
         f"{one.paid:,}",
+        f"{one.profiles:,}",
         f"{one.calls:,}",
         f"{one.units:,}",
         dollars(one.micros_usd),

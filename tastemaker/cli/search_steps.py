@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from tastemaker.cli.sources import (
     refuse_without_key,
 )
 from tastemaker.cli.states import search_document
+from tastemaker.config_store.hot_reload import load_configuration
+from tastemaker.config_store.keys import ENRICH_AUTOMATICALLY
 from tastemaker.core.clock import utc_now
 from tastemaker.core.display import counted
 from tastemaker.core.errors import AppError, Conflict, ExitCode
@@ -71,6 +73,9 @@ async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
     """Ask for what was planned, and see it through."""
     wish, choice = plan.wish, plan.choice
     installation = await installation_for(session.database, session.settings)
+    requests = plan.requests
+    if (await load_configuration(session.database))[ENRICH_AUTOMATICALLY]:
+        requests = [replace(request, enrich=True) for request in requests]
     without_region = installation.without_region(choice.source, choice.platforms, wish.region)
     asked = await in_transaction(
         session.database,
@@ -78,7 +83,7 @@ async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
         partial(
             start_or_continue,
             user=session.user,
-            requests=plan.requests,
+            requests=requests,
             campaign_name=wish.campaign,
             today=utc_now().date(),
             source=choice.source,

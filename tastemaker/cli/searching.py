@@ -1,19 +1,17 @@
 """Running searches inside this process until each has ended, waits for its provider, or Ctrl-C comes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tastemaker.cli.process import stop_signals
-from tastemaker.cli.progress import Progress, ProgressState, Trouble
-from tastemaker.cli.progress_queries import list_troubled
+from tastemaker.cli.progress import Progress, ProgressState
+from tastemaker.cli.progress_queries import list_enriching, list_troubled
 from tastemaker.cli.session import Session
-from tastemaker.cli.states import is_settled
 from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.core.errors import DatabaseUnavailable
-from tastemaker.core.ids import SearchId
 from tastemaker.db.transaction import transaction
 from tastemaker.jobs.types import Handlers
 from tastemaker.jobs.worker import run_worker
@@ -44,27 +42,26 @@ async def run_searches(
     with stop_signals(interrupt):
         async with (
             open_sources(session.database, session.settings, live=is_live, corpus=corpus) as sources,
-            _working(session, search_handlers(sources), searches) as worker,
+            working_on(session, search_handlers(sources), [str(one.id) for one in searches]) as worker,
         ):
             standing = await _watch(session, searches, progress, interrupt, worker)
-            if interrupt.is_set() and not all(map(is_settled, standing)):
-                progress.update(ProgressState(standing, stopping=True))
-    standing, _ = await _look(session, searches)
-    progress.update(ProgressState(standing))
-    return WatchedSearches(standing, interrupted=interrupt.is_set() and not all(map(is_settled, standing)))
+            if interrupt.is_set() and not standing.is_over:
+                progress.update(replace(standing, stopping=True))
+    standing = await _look(session, searches)
+    progress.update(standing)
+    return WatchedSearches(standing.searches, interrupted=interrupt.is_set() and not standing.is_over)
 
 
 @asynccontextmanager
-async def _working(
-    session: Session, handlers: Handlers, searches: Sequence[Search]
+async def working_on(
+    session: Session, handlers: Handlers, correlation_ids: Sequence[str]
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """A worker beside the block. When the block ends it brings its pages to a good place, and stops.
+    """A worker for these jobs beside the block. At its end they are brought to a good place, and it stops.
 
     Without a database there is no such place: it is stopped as it stands, and its lease runs out.
     """
     stopping = asyncio.Event()
-    only = frozenset(str(search.id) for search in searches)
-    settings = WorkerSettings(stop_within=STOP_WITHIN_SECONDS, only=only)
+    settings = WorkerSettings(stop_within=STOP_WITHIN_SECONDS, only=frozenset(correlation_ids))
     async with live_configuration(session.database) as config:
         worker = asyncio.create_task(
             run_worker(session.database, handlers, stopping=stopping, config=config, settings=settings)
@@ -87,21 +84,20 @@ async def _watch(
     progress: Progress,
     interrupt: asyncio.Event,
     worker: asyncio.Task[None],
-) -> Sequence[Search]:
+) -> ProgressState:
     while True:
-        standing, troubled = await _look(session, searches)
-        progress.update(ProgressState(standing, troubled))
-        if all(map(is_settled, standing)) or interrupt.is_set() or worker.done():
+        standing = await _look(session, searches)
+        progress.update(standing)
+        if standing.is_over or interrupt.is_set() or worker.done():
             return standing
         with suppress(TimeoutError):
             await asyncio.wait_for(interrupt.wait(), LOOK_SECONDS)
 
 
-async def _look(
-    session: Session, searches: Sequence[Search]
-) -> tuple[Sequence[Search], Mapping[SearchId, Trouble]]:
-    """How they stand, and which of them meet with trouble."""
+async def _look(session: Session, searches: Sequence[Search]) -> ProgressState:
+    """How they stand, which of them meet with trouble, and how far their profiles are."""
     ids = [search.id for search in searches]
     async with transaction(session.database, session.user.claim) as tx:
         standing = [await get_search(tx, session.user, str(search_id)) for search_id in ids]
-        return standing, await list_troubled(tx, session.user.user_id, ids)
+        troubled = await list_troubled(tx, session.user.user_id, ids)
+        return ProgressState(standing, troubled, await list_enriching(tx, session.user.user_id, ids))

@@ -197,6 +197,13 @@ KEEP_PROFILES_FOR: Final = duration_key(
     most=timedelta(days=365),
     meaning="How long a profile is stored, at most as long as the provider's policy allows. 0s disables it.",
 )
+ENRICH_AUTOMATICALLY: Final = flag_key(
+    "searches",
+    "enrich_automatically",
+    default=False,
+    meaning="Whether each search fetches at its end the profiles of creators whose bio no page told. Each "
+    "profile is a call of the provider.",
+)
 KEEP_EXPORTS_FOR: Final = duration_key(
     "exports",
     "keep_for",

@@ -296,3 +296,26 @@ class MemberRole(StrEnum):
 
     EDITOR = "editor"
     VIEWER = "viewer"
+
+
+class Enhancement(StrEnum):
+    """How far a creator's enrichment is; `skipped`: the account is gone or closed, or nothing was left."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class EnrichmentStatus(StrEnum):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+
+
+class CandidateState(StrEnum):
+    """`waiting`: for a profile, without which a criterion cannot be judged."""
+
+    WAITING = "waiting"
+    ADMITTED = "admitted"
+    LEFT_OUT = "left_out"

@@ -24,6 +24,7 @@ from tastemaker.journeys.overview_queries import (
     list_campaign_figures,
     list_yields,
 )
+from tastemaker.searches.enrichment.pages import read_missing
 from tastemaker.searches.maintenance import delete_campaign
 from tastemaker.searches.progress import read_progress
 from tastemaker.searches.queries import list_searches
@@ -228,6 +229,7 @@ async def _show(
             word=STATUS_WORDS[CampaignStatus(found.status)],
             searches=progress,
             yields=[one for one in yields if one.pages][:MOST_YIELDS],
+            profiles=await read_missing(tx, visit, found.id),
             totals=_totals(yields, creators=creators, stored=found.creators),
             typed=typed,
         )

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from tastemaker.accounts.sessions import SignedIn, Visit
 from tastemaker.billing.plan_limits import creators_left
+from tastemaker.config_store.keys import ENRICH_AUTOMATICALLY
 from tastemaker.core.clock import utc_now
 from tastemaker.core.display import counted, seconds
 from tastemaker.core.errors import AppError, Conflict, InvalidInput, LimitReached
@@ -165,6 +166,7 @@ async def _form_page(
         exclusions=await count_exclusions(tx, visit.user_id),
         estimate=await _estimate(tx, visit, checked),
         name=_name(checked),
+        enriches=visit.services.rate_limit.config[ENRICH_AUTOMATICALLY],
         **platform_choices(visit),
     )
 

@@ -153,14 +153,17 @@ class SearchLimits:
 
     region: str | None
     max_cost: int | None
+    enrich: bool
 
 
 FIND_LIMITS = statement(
     """
-    SELECT search_params ->> 'region' AS region, CAST(search_params ->> 'max_cost' AS bigint) AS max_cost
+    SELECT search_params ->> 'region' AS region, CAST(search_params ->> 'max_cost' AS bigint) AS max_cost,
+           coalesce(CAST(search_params ->> 'enrich' AS boolean), false) AS enrich
     FROM scraping_jobs WHERE user_id = %(user_id)s AND id = %(search_id)s
     """,
     SearchLimits,
+    not_null="enrich",
 )
 
 COUNT_EXCLUSIONS = statement(

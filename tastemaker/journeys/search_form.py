@@ -43,6 +43,7 @@ class SearchForm:
     max_cost: str = ""
     exclude: tuple[str, ...] = ()
     sandbox: bool = False
+    enrich: bool = False
 
     @property
     def words(self) -> list[str]:
@@ -87,6 +88,7 @@ def read_form(sent: FormData) -> SearchForm:
         max_cost=text("max_cost"),
         exclude=tuple(dict.fromkeys(str(one) for one in sent.getlist("exclude")[:MOST_EXCLUDED])),
         sandbox=bool(text("sandbox")),
+        enrich=bool(text("enrich")),
     )
 
 
@@ -120,6 +122,7 @@ async def repeated(tx: Transaction, visit: Visit, search_id: str) -> SearchForm:
         region=limits.region or "",
         max_cost="" if limits.max_cost is None else dollars(limits.max_cost).removeprefix("$"),
         sandbox=search.source == SANDBOX,
+        enrich=limits.enrich,
     )
 
 
@@ -143,6 +146,7 @@ def _given(form: SearchForm) -> list[tuple[str, Any]]:
         ("target", form.target),
         ("region", form.region),
         ("max_cost", form.max_cost),
+        ("enrich", form.enrich),
     ]
 
 

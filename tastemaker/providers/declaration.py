@@ -112,6 +112,8 @@ class Declaration:
     account: str | None = None
     """The account whose limits apply: adapters with one key are one account. None is the adapter's own."""
     quotas: tuple[DailyQuota, ...] = ()
+    tells_bios: bool = True
+    """Whether a page of a keyword search tells bio and contacts. Otherwise only the profile does."""
     takes_region: bool = True
     """Whether a keyword search can be limited to a country. A search says where its region has no effect."""
 

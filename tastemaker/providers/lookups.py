@@ -5,7 +5,7 @@ The call is in the ledger before it goes out, and settled when its answer is the
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -45,9 +45,10 @@ BEGIN_LOOKUP = statement(
         WHERE tenant_id = %(user_id)s AND run_id IS NULL AND operation = 'fetch_profile'
           AND status = 'estimated' AND started_at < app_now() - make_interval(secs => %(seconds)s)
     )
-    INSERT INTO provider_calls (tenant_id, provider, operation, gate, estimated_units,
+    INSERT INTO provider_calls (tenant_id, job_id, run_id, provider, operation, gate, estimated_units,
                                 estimated_micros_usd, started_at)
-    VALUES (%(user_id)s, %(provider)s, 'fetch_profile', %(gate)s, %(units)s, %(micros)s, app_now())
+    VALUES (%(user_id)s, CAST(%(search_id)s AS uuid), CAST(%(run_id)s AS uuid), %(provider)s,
+            'fetch_profile', %(gate)s, %(units)s, %(micros)s, app_now())
     RETURNING id
 """,
     UUID,
@@ -67,10 +68,23 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallOwner:
+    """The owner of calls in the ledger: a run of a search, or an enrichment, which is both.
+
+    `max_cost`: what all calls of `search_id` may cost, in millionths of a US dollar.
+    """
+
+    search_id: UUID
+    run_id: UUID
+    max_cost: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookUp:
     """One question of one user. What is no older than `max_age` is not asked for again.
 
     `presentable` is the page without those nobody may keep, or None where it may not be kept at all.
+    `made_up`: the sandbox is asked, which has no limits, costs nothing and is called so in the ledger.
     """
 
     user_id: ExternalUserId
@@ -79,6 +93,8 @@ class LookUp:
     config: Configuration
     max_age: timedelta
     presentable: Callable[[Transaction, Page], Awaitable[Page | None]]
+    owner: CallOwner | None = None
+    made_up: bool = False
 
     @property
     def declaration(self) -> Declaration:
@@ -86,7 +102,12 @@ class LookUp:
 
     @property
     def keep(self) -> timedelta:
-        return self.config[KEEP_PROFILES_FOR] if self.declaration.policy.reusable else timedelta(0)
+        may_keep = self.declaration.policy.reusable and not self.made_up
+        return self.config[KEEP_PROFILES_FOR] if may_keep else timedelta(0)
+
+    def price(self, cost: Cost) -> Cost:
+        """The cost here: a sandbox takes no money."""
+        return replace(cost, micros_usd=0) if self.made_up else cost
 
 
 async def look_up(database: Database, http: httpx.AsyncClient, asked: LookUp) -> PaidPage:
@@ -102,6 +123,7 @@ async def look_up(database: Database, http: httpx.AsyncClient, asked: LookUp) ->
     try:
         call = partial(ask, asked.adapter, http, asked.query)
         page = await sampled(database, asked.declaration.name, "fetch_profile", call)
+        page = replace(page, cost=asked.price(page.cost))
     except ProviderError as error:
         failed = partial(_settle_failure, asked=asked, call_id=call_id, error=error)
         await in_transaction(database, SYSTEM, failed)
@@ -144,13 +166,26 @@ async def _enter(database: Database, asked: LookUp) -> tuple[UUID, float]:
 
 async def _begin(tx: Transaction, *, asked: LookUp) -> tuple[UUID, float]:
     declared = asked.declaration
-    pause = await limits.acquire(tx, declared, asked.config, Capability.PROFILE, user_id=asked.user_id)
-    price = declared.price_of(Capability.PROFILE)
+    owner = asked.owner
+    pause = 0.0
+    if not asked.made_up:
+        pause = await limits.acquire(
+            tx,
+            declared,
+            asked.config,
+            Capability.PROFILE,
+            user_id=asked.user_id,
+            search_id=owner.search_id if owner else None,
+            max_cost=owner.max_cost if owner else None,
+        )
+    price = asked.price(declared.price_of(Capability.PROFILE))
     call_id = await tx.only(
         BEGIN_LOOKUP,
         user_id=asked.user_id,
-        provider=declared.name,
-        gate=limits.limiter_of(declared),
+        search_id=owner.search_id if owner else None,
+        run_id=owner.run_id if owner else None,
+        provider="sandbox" if asked.made_up else declared.name,
+        gate=None if asked.made_up else limits.limiter_of(declared),
         units=price.units,
         micros=price.micros_usd,
         seconds=ABANDONED_AFTER_SECONDS,
@@ -161,7 +196,8 @@ async def _begin(tx: Transaction, *, asked: LookUp) -> tuple[UUID, float]:
 async def _settle_page(tx: Transaction, *, asked: LookUp, call_id: UUID, page: Page) -> datetime:
     """Kept for later requests within its time. When that was, by the database."""
     await _settle(tx, user_id=asked.user_id, call_id=call_id, cost=page.cost, status="charged")
-    await limits.record_success(tx, asked.declaration)
+    if not asked.made_up:
+        await limits.record_success(tx, asked.declaration)
     if asked.keep:
         await lock_for_keeping(tx)
         presentable = await asked.presentable(tx, page)
@@ -172,9 +208,10 @@ async def _settle_page(tx: Transaction, *, asked: LookUp, call_id: UUID, page: P
 
 async def _settle_failure(tx: Transaction, *, asked: LookUp, call_id: UUID, error: ProviderError) -> None:
     kind = error.kind.value
-    await _settle(
-        tx, user_id=asked.user_id, call_id=call_id, cost=error.cost, status="failed", error_kind=kind
-    )
+    cost = asked.price(error.cost)
+    await _settle(tx, user_id=asked.user_id, call_id=call_id, cost=cost, status="failed", error_kind=kind)
+    if asked.made_up:
+        return
     await limits.record_failure(tx, asked.declaration, asked.config, Capability.PROFILE, error)
 
 

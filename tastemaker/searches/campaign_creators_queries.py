@@ -18,7 +18,7 @@ _COLUMNS: Final = """
     tenant_id, campaign_id, creator_id, job_id, position, found_at, searches, keywords, matched_in,
     platform, followers, views, likes, last_post_at, verified, has_email, language, country, name, text"""
 
-_VALUES: Final = r"""
+VALUES: Final = r"""
     c.platform, c.followers, p.views, p.likes,
     (SELECT max(own.published_at) FROM posts own WHERE own.creator_id = c.id),
     c.verified, c.emails <> ARRAY[]::text[], coalesce(c.language, c.detected_language), c.country,
@@ -28,7 +28,7 @@ _VALUES: Final = r"""
 _NULLABLE: Final = (
     "followers", "last_post_at", "verified", "language", "country", "name", "views", "likes",
 )  # fmt: skip
-_COPIED: Final = ", ".join(
+COPIED: Final = ", ".join(
     [
         *(
             f"{name} = coalesce(excluded.{name}, CASE WHEN held.imported_id IS NOT NULL THEN held.{name} END)"
@@ -65,14 +65,14 @@ REFRESH = statement(
     FROM excluded
     WHERE held.tenant_id = %(user_id)s AND held.campaign_id = excluded.campaign_id
       AND held.creator_id = excluded.creator_id
-""".replace("VALUES_OF_CREATOR", _VALUES).replace("COPIED", _COPIED)
+""".replace("VALUES_OF_CREATOR", VALUES).replace("COPIED", COPIED)
 )
 """Locks in the order of creators, so that pages of two searches wait for each other and never deadlock."""
 
 KEEP: Final = f"""
     INSERT INTO campaign_creators AS held ({_COLUMNS})
     SELECT s.tenant_id, j.campaign_id, s.creator_id, s.job_id, s.position, s.created_at, 1,
-           ARRAY[CAST(%(keyword)s AS text)], s.matched_in, {_VALUES}
+           ARRAY[CAST(%(keyword)s AS text)], s.matched_in, {VALUES}
     FROM claimed s
     JOIN scraping_jobs j ON j.id = %(search_id)s AND j.user_id = %(user_id)s
     JOIN creators c ON c.id = s.creator_id
@@ -106,7 +106,7 @@ REBUILD = composed(
     )
     INSERT INTO campaign_creators AS held ({_COLUMNS})
     SELECT f.tenant_id, f.campaign_id, f.creator_id, f.job_id, f.position, shown.created_at, f.searches,
-           f.keywords, shown.matched_in, {_VALUES}
+           f.keywords, shown.matched_in, {VALUES}
     FROM found f
     JOIN search_creators shown ON shown.tenant_id = f.tenant_id AND shown.job_id = f.job_id
          AND shown.position = f.position
@@ -114,7 +114,7 @@ REBUILD = composed(
     LEFT JOIN posts p ON p.id = shown.post_id
     ORDER BY f.creator_id
     ON CONFLICT (campaign_id, creator_id) DO UPDATE SET
-        {_COPIED}, job_id = excluded.job_id, position = excluded.position, found_at = excluded.found_at,
+        {COPIED}, job_id = excluded.job_id, position = excluded.position, found_at = excluded.found_at,
         searches = excluded.searches, keywords = excluded.keywords, matched_in = excluded.matched_in
     """,  # noqa: S608 - of this module's own constants
     NoneType,

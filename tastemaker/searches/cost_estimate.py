@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.transaction import Transaction
-from tastemaker.providers.base import Declaration, KeywordQuery
+from tastemaker.providers.base import Capability, Declaration, KeywordQuery
 from tastemaker.providers.page_store import find_page
 from tastemaker.searches.cost_queries import find_pace, find_yield
 from tastemaker.searches.service import MOST_RUNS_AT_ONCE
@@ -19,13 +19,17 @@ NEW_ON_A_PAGE = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostEstimate:
-    """Pages at the best and probably, and what the probable ones take. `paid`: answered by earlier calls."""
+    """Pages at the best and probably, and what the probable ones take. `paid`: answered by earlier calls.
+
+    `profiles`: fetched one by one, as many as there are creators; their calls are among `calls`.
+    """
 
     platform: Platform
     provider: str
     least_pages: int
     pages: int
     paid: int
+    profiles: int
     calls: int
     units: int
     micros_usd: int
@@ -81,15 +85,18 @@ async def estimate_cost(
     paid = await _count_paid(tx, request, declaration, most=pages)
     asked = pages - paid
     price = declaration.cost_per_page
+    profiles = request.target if request.enrich and not declaration.tells_bios else 0
+    each = declaration.price_of(Capability.PROFILE)
     return CostEstimate(
         platform=request.platform,
         provider=declaration.name,
         least_pages=max(math.ceil(request.target / declaration.page_size), 1),
         pages=pages,
         paid=paid,
-        calls=asked * price.calls,
-        units=asked * price.units,
-        micros_usd=asked * price.micros_usd,
+        profiles=profiles,
+        calls=asked * price.calls + profiles * each.calls,
+        units=asked * price.units + profiles * each.units,
+        micros_usd=asked * price.micros_usd + profiles * each.micros_usd,
         by_experience=known is not None,
     )
 

@@ -10,8 +10,8 @@ from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.providers.base import Declaration
-from tastemaker.providers.registry import Registry, sandbox_providers
-from tastemaker.searches.types import LIVE
+from tastemaker.providers.registry import Registry, sandbox_lookups, sandbox_providers
+from tastemaker.searches.types import LIVE, SANDBOX
 
 _NAME: Final = "installation"
 _NO_CALL: Final = "http://127.0.0.1"
@@ -28,6 +28,16 @@ class Installation:
         """What the adapters say of themselves that a search of this source asks; nothing is started."""
         providers = self.registry.searches if source == LIVE else sandbox_providers(_NO_CALL)
         return {platform: provider.declaration for platform, provider in providers.items()}
+
+    @property
+    def profile_source(self) -> str:
+        """Where the profiles of a campaign come from."""
+        return LIVE if self.registry.lookups else SANDBOX
+
+    def profile_declarations(self, source: str) -> Mapping[Platform, Declaration]:
+        """The same of those that tell profiles."""
+        lookups = self.registry.lookups if source == LIVE else sandbox_lookups(_NO_CALL)
+        return {platform: adapter.declaration for platform, adapter in lookups.items()}
 
     def without_region(
         self, source: str, platforms: Sequence[Platform], region: str | None

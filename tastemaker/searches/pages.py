@@ -15,6 +15,7 @@ from tastemaker.core.display import counted
 from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.ids import SearchId
 from tastemaker.db.transaction import Transaction
+from tastemaker.searches.enrichment.pages import MissingProfiles, read_missing
 from tastemaker.searches.exclusions.pages import undo_of
 from tastemaker.searches.exclusions.service import Excluded, exclude_selected
 from tastemaker.searches.progress import SearchProgress, read_progress
@@ -95,6 +96,7 @@ class Shown:
     results: ResultsPage
     facets: Facets | None
     creator: CreatorResult | None = None
+    profiles: MissingProfiles | None = None
 
 
 @router.get("/searches/{search_id}")  # noqa: FAST003 - `_place` reads the path
@@ -233,7 +235,10 @@ async def _read(tx: Transaction, visit: Visit, asked: AskedPage, *, with_facets:
         limit=ROWS,
     )
     facets = await read_facets(tx, visit.user_id, place.scope, wanted=asked.wanted) if with_facets else None
-    return Shown(place=place, results=found, facets=facets)
+    search, profiles = place.search, None
+    if search is not None and search.campaign_id is not None and not is_partial(visit.request):
+        profiles = await read_missing(tx, visit, search.campaign_id, search)
+    return Shown(place=place, results=found, facets=facets, profiles=profiles)
 
 
 def _show(visit: Visit, asked: AskedPage, shown: Shown) -> Response:
@@ -252,6 +257,7 @@ def _show(visit: Visit, asked: AskedPage, shown: Shown) -> Response:
         next=encode_cursor(asked.sort, shown.results.next),
         facets=shown.facets,
         creator=shown.creator,
+        profiles=shown.profiles,
     )
 
 

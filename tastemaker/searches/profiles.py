@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from tastemaker.catalog.queries import Provenance
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import REUSE_PAGES_FOR
 from tastemaker.core.accounts import read_account, read_stable_id
@@ -15,11 +16,14 @@ from tastemaker.core.errors import AppError, InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
+from tastemaker.db.claims import Tenant
 from tastemaker.db.pool import Database
+from tastemaker.db.transaction import in_transaction
 from tastemaker.providers.base import (
     Cost,
     Creator,
     ErrorKind,
+    Page,
     Post,
     ProfileLookup,
     ProfileQuery,
@@ -30,6 +34,7 @@ from tastemaker.providers.lookups import LookUp, ask, look_up
 from tastemaker.providers.registry import sandbox_lookups
 from tastemaker.sandbox.corpus import active_corpus
 from tastemaker.sandbox.server import serve
+from tastemaker.searches.enrichment.profiles import ProfileOrigin, store_profile
 from tastemaker.searches.exclusions.filter import filter_for_reuse
 from tastemaker.searches.exclusions.names import find_key
 from tastemaker.searches.installation import Installation
@@ -101,6 +106,7 @@ async def look_up_profile(
             if live is None:
                 async with _sandbox_adapter(wanted, installation, corpus) as adapter:
                     page = await ask(adapter, http, wanted.query)
+                await _store(database, user_id, wanted, installation, adapter, page)
                 return _found(SANDBOX, adapter, page.creators[0], page.posts)
             asked = LookUp(
                 user_id=user_id,
@@ -116,7 +122,28 @@ async def look_up_profile(
         except ProviderError as error:
             raise _told(error) from None
     page = paid.page
+    await _store(database, user_id, wanted, installation, live, page, when=paid.fetched_at)
     return _found(LIVE, live, page.creators[0], page.posts, cost=page.cost, fetched_at=paid.fetched_at)
+
+
+async def _store(
+    database: Database,
+    user_id: ExternalUserId,
+    wanted: WantedProfile,
+    installation: Installation,
+    adapter: ProfileLookup,
+    page: Page,
+    *,
+    when: datetime | None = None,
+) -> None:
+    """In the catalog, and wherever the user's campaigns show the creator. `when` None: made up just now."""
+    origin = ProfileOrigin(
+        platform=wanted.platform,
+        provenance=Provenance.of(adapter.declaration, made_up=when is None),
+        key=find_key(installation.settings),
+    )
+    store = partial(store_profile, user_id=user_id, origin=origin, page=page, fetched_at=when)
+    await in_transaction(database, Tenant(user_id), store)
 
 
 def _live_adapter(wanted: WantedProfile, installation: Installation, instead: str) -> ProfileLookup | None:

@@ -148,9 +148,12 @@ END_RUNS = composed(
 
 @dataclass(frozen=True, slots=True)
 class EndedSearch:
+    """`enrich`: its profiles are fetched now."""
+
     stored: int
     pages: int
     campaign_id: CampaignId | None
+    enrich: bool
 
 
 FINISH = statement(
@@ -164,9 +167,11 @@ FINISH = statement(
             ORDER BY status <> 'error', position LIMIT 1),
         progress = CASE WHEN %(is_complete)s THEN 100 ELSE progress END
     WHERE user_id = %(user_id)s AND id = %(search_id)s AND status IN ('pending', 'processing')
-    RETURNING processed_results AS stored, processed_runs AS pages, campaign_id
+    RETURNING processed_results AS stored, processed_runs AS pages, campaign_id,
+              coalesce(CAST(search_params ->> 'enrich' AS boolean), false) AS enrich
     """,
     EndedSearch,
+    not_null="enrich",
 )
 
 
@@ -206,6 +211,8 @@ def search_params(request: SearchRequest, source: str) -> str:
     }
     if request.max_cost is not None:
         params["max_cost"] = request.max_cost
+    if request.enrich:
+        params["enrich"] = True
     return orjson.dumps(params).decode()
 
 

@@ -20,7 +20,8 @@ class WantedSearch(BaseModel):
     """Keywords on one or several platforms: one search for each platform, started together.
 
     Without `platforms` all that can be searched are. `target` and the cost (in millionths of a US dollar)
-    count for each platform.
+    count for each platform. `enrich`: fetch at the end the profiles that tell bio and e-mail, where the pages
+    did not; null as configured.
     """
 
     model_config = ConfigDict(
@@ -34,6 +35,7 @@ class WantedSearch(BaseModel):
     region: StrictStr | None = None
     sandbox: StrictBool = False
     max_cost_micros_usd: Annotated[StrictInt, Field(ge=0, le=10**15)] | None = None
+    enrich: StrictBool | None = None
 
 
 class NewSearch(WantedSearch):
@@ -129,6 +131,7 @@ class PlatformEstimate(BaseModel):
     least_pages: int
     pages: int
     paid: int
+    profiles: int
     calls: int
     units: int
     micros_usd: int

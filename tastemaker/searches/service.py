@@ -19,7 +19,17 @@ from tastemaker.events.service import NewEvent, record
 from tastemaker.jobs.service import publish, rescue_chain
 from tastemaker.jobs.types import JobType
 from tastemaker.searches import queries
-from tastemaker.searches.types import LIVE, ChangedSearch, Ending, EndReason, Search, SearchRequest, ending_of
+from tastemaker.searches.enrichment.service import enrich_ended_search
+from tastemaker.searches.types import (
+    LIVE,
+    ChangedSearch,
+    Ending,
+    EndReason,
+    Search,
+    SearchRequest,
+    Status,
+    ending_of,
+)
 
 
 class ContinueRun(BaseModel):
@@ -203,6 +213,8 @@ async def finish_if_done(
         tenant_id=user_id,
         correlation_id=str(search_id),
     )
+    if finished.enrich and finished.stored and ending.status is not Status.CANCELLED:
+        await enrich_ended_search(tx, user_id, search_id)
     if finished.campaign_id:
         await complete_if_idle(tx, user_id, finished.campaign_id)
     return ending

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from tastemaker.accounts.authentication import Access, access
 from tastemaker.billing.plan_limits import creators_left
 from tastemaker.campaigns.service import get_campaign
+from tastemaker.config_store.keys import ENRICH_AUTOMATICALLY
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import SYSTEM
@@ -53,7 +54,7 @@ async def estimate(caller: Reading, request: Request, wanted: WantedSearch) -> R
     """What a search would probably cost and take, by platform. Starts nothing and calls no provider."""
     installation = installation_of(request)
     choice = _choose(caller.services.live, wanted)
-    requests = _requests(choice, wanted)
+    requests = _requests(caller, choice, wanted)
     ignoring = installation.without_region(choice.source, choice.platforms, wanted.region)
 
     async def work(tx: Transaction) -> Answer:
@@ -79,7 +80,7 @@ async def estimate(caller: Reading, request: Request, wanted: WantedSearch) -> R
 async def start(caller: Writing, request: Request, wanted: NewSearch) -> Response:
     """Start one search for each platform, all or none. A worker finds the creators."""
     choice = _choose(caller.services.live, wanted)
-    requests = _requests(choice, wanted)
+    requests = _requests(caller, choice, wanted)
     ignoring: Sequence[Platform] = ()
     if wanted.region is not None:
         installation = installation_of(request)
@@ -158,8 +159,9 @@ def _choose(live: frozenset[Platform], wanted: WantedSearch) -> SourceChoice:
     return choice
 
 
-def _requests(choice: SourceChoice, wanted: WantedSearch) -> list[SearchRequest]:
+def _requests(caller: Access, choice: SourceChoice, wanted: WantedSearch) -> list[SearchRequest]:
     """Raises InvalidInput."""
+    is_automatic = caller.services.rate_limit.config[ENRICH_AUTOMATICALLY]
     return [
         make_request(
             platform=platform,
@@ -167,6 +169,7 @@ def _requests(choice: SourceChoice, wanted: WantedSearch) -> list[SearchRequest]
             target=wanted.target,
             region=wanted.region,
             max_cost=wanted.max_cost_micros_usd,
+            enrich=is_automatic if wanted.enrich is None else wanted.enrich,
         )
         for platform in choice.platforms
     ]

@@ -1,7 +1,7 @@
 """The handlers and schedules of searches, and the providers that they use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import httpx
@@ -11,7 +11,9 @@ from tastemaker.jobs.registry import handles, registered_handlers
 from tastemaker.jobs.schedules import Schedule, scheduled
 from tastemaker.jobs.types import Handlers, JobContext, JobResult
 from tastemaker.mail.mailer import Mailer
-from tastemaker.providers.base import Provider
+from tastemaker.providers.base import ProfileLookup, Provider
+from tastemaker.searches.enrichment.runner import enrich
+from tastemaker.searches.enrichment.service import ENRICH_BATCH, EnrichBatch
 from tastemaker.searches.exclusions.names import SuppressionKey
 from tastemaker.searches.exports.service import WRITE_EXPORT, ExportFolder
 from tastemaker.searches.exports.writing import (
@@ -38,7 +40,7 @@ NOT_SERVED_HERE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The providers by source (`sandbox` or `live`) and platform, and the client they are called with.
+    """The providers of pages and of profiles (`lookups`) by source (`sandbox` or `live`) and platform.
 
     `key`: the suppression key, where this machine has it.
     """
@@ -46,6 +48,7 @@ class Sources:
     http: httpx.AsyncClient
     providers: Mapping[str, Mapping[Platform, Provider]]
     key: SuppressionKey | None = None
+    lookups: Mapping[str, Mapping[Platform, ProfileLookup]] = field(default_factory=dict)
 
 
 @handles(CONTINUE_RUN, needs=(Sources,), given_up=give_up_run)
@@ -55,6 +58,12 @@ async def handle_run(context: JobContext, message: ContinueRun) -> JobResult:
     if provider is None:
         return await wait_for_provider(context, message, seconds=NOT_SERVED_HERE_SECONDS)
     return await continue_run(context, message, provider=provider, http=sources.http, key=sources.key)
+
+
+@handles(ENRICH_BATCH, needs=(Sources,))
+async def handle_enrichment(context: JobContext, message: EnrichBatch) -> JobResult:
+    sources = context.resource(Sources)
+    return await enrich(context, message, lookups=sources.lookups, http=sources.http, key=sources.key)
 
 
 handles(ERASE_CAMPAIGN)(erase_campaign)
@@ -101,7 +110,7 @@ EXPORTS_EXPIRE = scheduled(
 )
 
 
-SEARCH_JOBS = (CONTINUE_RUN, ERASE_CAMPAIGN, MERGE_CREATORS, SWEEP_SEARCHES)
+SEARCH_JOBS = (CONTINUE_RUN, ENRICH_BATCH, ERASE_CAMPAIGN, MERGE_CREATORS, SWEEP_SEARCHES)
 
 
 def search_handlers(sources: Sources) -> Handlers:

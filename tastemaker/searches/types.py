@@ -110,7 +110,8 @@ class ChangedSearch:
 class SearchRequest:
     """One keyword search on one platform; `target` is how many creators at most.
 
-    `max_cost`: what it may cost at the provider, in millionths of a US dollar.
+    `max_cost`: what it may cost at the provider, in millionths of a US dollar. `enrich`: at its end the
+    profiles of creators are fetched whose bio no page told.
     """
 
     platform: Platform
@@ -118,6 +119,7 @@ class SearchRequest:
     target: int
     region: str | None = None
     max_cost: int | None = None
+    enrich: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ def make_request(
     target: int,
     region: str | None = None,
     max_cost: int | None = None,
+    enrich: bool = False,
 ) -> SearchRequest:
     """Trimmed, without repetitions (case folded). Raises InvalidInput with what would be accepted."""
     if not 1 <= target <= MAX_TARGET:
@@ -143,6 +146,7 @@ def make_request(
         target=target,
         region=_region(region),
         max_cost=max_cost,
+        enrich=enrich,
     )
 
 

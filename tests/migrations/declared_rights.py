@@ -20,6 +20,8 @@ OF_A_TENANT: Final = {
     "scraping_runs": "tenant_id",
     "search_creators": "tenant_id",
     "campaign_creators": "tenant_id",
+    "enrichments": "tenant_id",
+    "search_candidates": "tenant_id",
     "search_jobs": "tenant_id",
     "search_results": "tenant_id",
     "exclusions": "tenant_id",
@@ -113,6 +115,7 @@ SEQUENCES: Final = (
     "inbox_messages_id_seq",
     "outbox_messages_id_seq",
     "posts_id_seq",
+    "search_candidates_place_seq",
 )
 OLD_PROFILES: Final = ("compat.user_profiles", "user_profiles")
 

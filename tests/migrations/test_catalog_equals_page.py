@@ -200,6 +200,9 @@ WORDS = {
     enums.ApiScope: ("api_keys.scopes",),
     enums.ExportFormat: ("exports.format",),
     enums.ExportState: ("exports.state",),
+    enums.Enhancement: ("campaign_creators.enhancement",),
+    enums.EnrichmentStatus: ("enrichments.status",),
+    enums.CandidateState: ("search_candidates.state",),
     Platform: ("creators.platform",),
 }
 """Each enum and the columns whose CHECK allows exactly its values."""

@@ -86,6 +86,7 @@ OF_OURS: Final = {
     ("0077", "adding-foreign-key-constraint"): "on a new column that is NULL in every row",
     ("0077", "require-concurrent-index-creation"): "partial, over a column that is new",
     ("0077", "ban-drop-not-null"): "a creator that was imported has no search",
+    ("0078", "require-concurrent-index-creation"): "partial, and its column is new: no row is in it",
 }
 
 SESSION: Final = (

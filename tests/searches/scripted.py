@@ -27,6 +27,8 @@ from tastemaker.providers.base import (
     Page,
     PolicyClass,
     Post,
+    ProfileLookup,
+    ProfileQuery,
     Provider,
 )
 from tastemaker.searches.exclusions.names import SuppressionKey
@@ -45,6 +47,10 @@ DECLARATION = Declaration(
     stable_id_path="id",
     cursor_kind=CursorKind.NUMBER,
     deadline_seconds=5,
+)
+
+PROFILED = replace(
+    DECLARATION, capabilities=frozenset({Capability.KEYWORD_SEARCH, Capability.PROFILE}), tells_bios=False
 )
 
 
@@ -112,6 +118,37 @@ def pages_of(per_page: int, total: int) -> Script:
 
 
 @dataclass
+class ProfiledProvider(ScriptedProvider):
+    """Its pages tell no bio. A profile is what `told` has by stable id: fields, or an error."""
+
+    told: Mapping[str, Mapping[str, object] | Exception] = field(default_factory=dict)
+    declaration: Declaration = PROFILED
+    profile_cost: Cost = DECLARATION.cost_per_page
+    looked_up: list[str] = field(default_factory=list)
+
+    async def fetch_profile(self, http: httpx.AsyncClient, query: ProfileQuery) -> Page:
+        stable_id = query.stable_id or ""
+        self.looked_up.append(stable_id)
+        await asyncio.sleep(self.delay)
+        told = self.told.get(stable_id, {"bio": "makes things"})
+        if isinstance(told, Exception):
+            raise told
+        number = int(stable_id.removeprefix("UC"))
+        found = creator(number, **{"bio": None, **told})
+        return replace(page([], None), creators=[found], cost=self.profile_cost)
+
+
+def without_bios(script: Script) -> Script:
+    def stripped(keyword: str, cursor: str | None) -> Page | Exception:
+        answer = script(keyword, cursor)
+        if isinstance(answer, Exception):
+            return answer
+        return replace(answer, creators=[replace(one, bio=None) for one in answer.creators])
+
+    return stripped
+
+
+@dataclass
 class Bench:
     """A search under test."""
 
@@ -125,11 +162,16 @@ class Bench:
         platform: Platform = Platform.YOUTUBE,
         source: str = "sandbox",
         max_cost: int | None = None,
+        enrich: bool = False,
     ) -> Search:
         async with transaction(self.database, self.user.claim) as tx:
             campaign = await ensure_campaign(tx, self.user, name="test")
             request = make_request(
-                platform=platform, keywords=keywords or ("chess",), target=target, max_cost=max_cost
+                platform=platform,
+                keywords=keywords or ("chess",),
+                target=target,
+                max_cost=max_cost,
+                enrich=enrich,
             )
             return await start_search(tx, self.user, campaign, request, source=source)
 
@@ -161,7 +203,8 @@ async def working(
     each = dict.fromkeys(Platform, provider)
     providers: Mapping[str, Mapping[Platform, Provider]] = {"sandbox": each, "live": each}
     async with httpx.AsyncClient() as http:
-        handlers = search_handlers(Sources(http=http, providers=providers, key=key))
+        lookups = {"sandbox": each, "live": each} if isinstance(provider, ProfileLookup) else {}
+        handlers = search_handlers(Sources(http=http, providers=providers, key=key, lookups=lookups))
         worker = asyncio.create_task(
             run_worker(
                 database,

@@ -114,6 +114,7 @@ def declaration(
         deadline_seconds=search.deadline_seconds,
         endpoints=endpoints,
         account=account_of("scrapecreators", credentials.key),
+        tells_bios=False,
         takes_region=platform is not Platform.INSTAGRAM,
     )
 

@@ -94,16 +94,7 @@ class FetchedPage:
 
     @property
     def provenance(self) -> Provenance:
-        """Creators of the sandbox are made up: no policy limits them."""
-        if self.source == SANDBOX:
-            return Provenance(source=SANDBOX, policy=SANDBOX, keep_days=None)
-        policy = self.declaration.policy
-        return Provenance(
-            source=self.declaration.name,
-            policy=policy.name,
-            keep_days=policy.keep_days,
-            derives=policy.derived_metrics,
-        )
+        return Provenance.of(self.declaration, made_up=self.source == SANDBOX)
 
 
 @dataclass(frozen=True, slots=True)

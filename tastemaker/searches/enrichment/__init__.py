@@ -1,0 +1,1 @@
+"""Enrichment: bio, e-mail, links and what else only the profile of a creator tells."""
