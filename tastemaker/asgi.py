@@ -23,6 +23,7 @@ import tastemaker.admin.provider_pages
 import tastemaker.admin.user_pages
 import tastemaker.admin.users_api
 import tastemaker.billing.pages
+import tastemaker.billing.webhooks
 import tastemaker.campaigns.api
 import tastemaker.journeys.campaign_pages
 import tastemaker.journeys.new_search_pages
@@ -43,6 +44,8 @@ import tastemaker.searches.progress_pages
 import tastemaker.searches.results.image_pages
 import tastemaker.searches.starting_api
 import tastemaker.searches.watching_api
+from tastemaker.billing.stripe_client import payments_of
+from tastemaker.billing.webhooks import put_payments
 from tastemaker.config_store.hot_reload import live_configuration
 from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db.access import DatabaseUrls, database_access
@@ -70,6 +73,7 @@ ROUTERS: Final = (
     tastemaker.searches.results.image_pages.router,
     tastemaker.searches.exclusions.pages.router,
     tastemaker.billing.pages.router,
+    tastemaker.billing.webhooks.router,
     tastemaker.admin.job_pages.router,
     tastemaker.admin.event_pages.router,
     tastemaker.admin.configuration_pages.router,
@@ -130,12 +134,20 @@ def create_app(
     if deliveries is not None:
         put_deliveries(app, deliveries)
     if installation is not None:
-        put_installation(app, installation)
+        _equip(app, installation)
     app.add_middleware(RequestMiddleware)
     add_problems(app)
     for router in ROUTERS:
         app.router.routes.extend(router.routes)  # side by side, where the rule on open routes sees each
     return app
+
+
+def _equip(app: FastAPI, installation: Installation) -> None:
+    """Providers, and Stripe where there are keys of it."""
+    put_installation(app, installation)
+    payments = payments_of(installation.settings)
+    if payments is not None:
+        put_payments(app, payments)
 
 
 @asynccontextmanager
@@ -177,7 +189,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             open_deliveries(services, settings, stopping=stopping) as deliveries,
         ):
             put_services(app, services)
-            put_installation(app, await installation_for(services.database, settings))
+            _equip(app, await installation_for(services.database, settings))
             if deliveries is not None:
                 put_deliveries(app, deliveries)
             yield

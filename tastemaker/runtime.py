@@ -18,6 +18,7 @@ from tastemaker.db.pool import Database, open_database
 from tastemaker.db.profiles import pool_profile
 
 if TYPE_CHECKING:
+    from tastemaker.billing.stripe_client import Payments
     from tastemaker.config_store.hot_reload import Configuration
     from tastemaker.jobs.transports.qstash import QStash
     from tastemaker.jobs.transports.qstash_callbacks import Deliveries
@@ -40,11 +41,12 @@ class Equipment:
     mailer: "Mailer"
     senders: "Senders"
     exports: "ExportFolder"
+    payments: "Payments | None" = None
 
     @property
     def resources(self) -> "Resources":
-        known = (self.sources, self.mailer, self.exports)
-        return {type(one): one for one in known}
+        known = (self.sources, self.mailer, self.exports, self.payments)
+        return {type(one): one for one in known if one is not None}
 
     @property
     def served(self) -> dict[str, list[Platform]]:
@@ -74,6 +76,7 @@ def register_tasks() -> None:
     import tastemaker.accounts.link_mail
     import tastemaker.accounts.service
     import tastemaker.billing.tasks
+    import tastemaker.billing.webhooks
     import tastemaker.catalog.tasks
     import tastemaker.jobs.maintenance
     import tastemaker.journeys.account_deletion
@@ -133,6 +136,7 @@ async def open_sources(
 async def equipped(database: Database, settings: Settings, *, corpus: Path) -> AsyncIterator[Equipment]:
     """For a process that runs every kind of job, from every source."""
     from tastemaker.accounts.link_mail import link_senders
+    from tastemaker.billing.stripe_client import payments_of
     from tastemaker.mail.mailer import mailer_of
     from tastemaker.mail.sending import email_senders
     from tastemaker.searches.exports.service import export_folder
@@ -141,7 +145,7 @@ async def equipped(database: Database, settings: Settings, *, corpus: Path) -> A
     mailer = mailer_of(settings)
     async with open_sources(database, settings, live=True, corpus=corpus) as sources:
         senders = {**email_senders(database, mailer), **link_senders(database, mailer)}
-        yield Equipment(sources, mailer, senders, export_folder(settings))
+        yield Equipment(sources, mailer, senders, export_folder(settings), payments_of(settings))
 
 
 @asynccontextmanager

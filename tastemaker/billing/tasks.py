@@ -8,19 +8,26 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from tastemaker.billing import queries
+from tastemaker.billing.mirroring import OvertakenByAnother, refresh
 from tastemaker.billing.queries import FIRST, reconcile_counters
 from tastemaker.billing.standing import settle
+from tastemaker.billing.stripe_client import Payments, StripeUnavailable
+from tastemaker.billing.stripe_queries import FIND_CUSTOMER, LIST_CUSTOMERS
 from tastemaker.config_store.keys import PAST_DUE_GRACE
+from tastemaker.core.errors import AppError
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
-from tastemaker.db.transaction import Transaction, in_transaction
+from tastemaker.db.transaction import Transaction, in_transaction, read_many, read_one
 from tastemaker.jobs.registry import handles
 from tastemaker.jobs.schedules import Nothing, Schedule, scheduled
 from tastemaker.jobs.service import publish
-from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
+from tastemaker.jobs.types import Again, Done, JobContext, JobResult, JobType
 
 BATCH: Final = 500
+STRIPE_BATCH: Final = 50
+ASK_AGAIN: Final = 60.0
+"""Seconds until a retry where Stripe was out of reach."""
 
 
 class ExpireTrial(BaseModel):
@@ -71,10 +78,29 @@ async def find_ended_trials(context: JobContext, _: Nothing) -> JobResult:
 
 @handles(EXPIRE_TRIAL)
 async def expire_trial(context: JobContext, message: ExpireTrial) -> JobResult:
-    """Converted where a subscription is active, else expired, on the free plan; with its one event."""
-    settling = partial(settle, user_id=ExternalUserId(message.user_id))
-    await in_transaction(context.database, SYSTEM, settling)
+    """Converted where a subscription is active, else expired, on the free plan; with its one event.
+
+    Stripe is asked first, since its message may be late. A search that runs finishes its page: the next one
+    finds the plan without creators left.
+    """
+    user_id, payments = ExternalUserId(message.user_id), find_resource(context)
+    if payments is not None:
+        customer = await read_one(context.database, SYSTEM, FIND_CUSTOMER, user_id=user_id)
+        if customer is not None and customer.customer_id is not None:
+            try:
+                await refresh(context.database, payments, user_id, customer.customer_id)
+            except StripeUnavailable:
+                return Again(ASK_AGAIN)
+            except OvertakenByAnother:
+                return Again(1.0)
+    await in_transaction(context.database, SYSTEM, partial(settle, user_id=user_id))
     return Done()
+
+
+def find_resource(context: JobContext) -> Payments | None:
+    """None where this process has no keys of Stripe."""
+    found = context.resources.get(Payments)
+    return found if isinstance(found, Payments) else None
 
 
 scheduled(
@@ -100,9 +126,60 @@ log = get_logger(__name__)
 
 
 class ReconcileFrom(BaseModel):
-    """Everybody behind this row of `user_usage`."""
+    """Everybody behind this row of `user_usage`, or of `user_billing` where Stripe is asked."""
 
     after: UUID
+
+
+RECONCILE_STRIPE: Final = JobType(name="reconcile_stripe", payload=Nothing)
+RECONCILE_STRIPE_FROM: Final = JobType(name="reconcile_stripe_from", payload=ReconcileFrom, records_end=False)
+
+
+@handles(RECONCILE_STRIPE)
+async def reconcile_stripe(context: JobContext, _: Nothing) -> JobResult:
+    return await _ask_stripe(context, FIRST)
+
+
+@handles(RECONCILE_STRIPE_FROM)
+async def reconcile_stripe_from(context: JobContext, message: ReconcileFrom) -> JobResult:
+    return await _ask_stripe(context, message.after)
+
+
+async def _ask_stripe(context: JobContext, after: UUID) -> JobResult:
+    """A batch of customers; the next one is a job of its own. What differs is settled, with its event."""
+    payments = find_resource(context)
+    if payments is None:
+        return Done()
+    database = context.database
+    customers = await read_many(database, SYSTEM, LIST_CUSTOMERS, after=after, batch=STRIPE_BATCH)
+    repaired = 0
+    for customer in customers:
+        try:
+            repaired += await refresh(database, payments, customer.user_id, customer.customer_id)
+        except OvertakenByAnother:
+            continue  # a webhook is newer than what was asked for
+        except StripeUnavailable:
+            return Again(ASK_AGAIN)
+        except AppError as error:
+            log.warning("a customer could not be compared with Stripe: %s", error)
+    if repaired:
+        log.warning("%d users did not stand as Stripe says, and are corrected", repaired)
+    if len(customers) == STRIPE_BATCH:
+        following = ReconcileFrom(after=customers[-1].id)
+        name = RECONCILE_STRIPE_FROM.name
+        go_on = partial(publish, job_type=RECONCILE_STRIPE_FROM, payload=following, dedupe_key=name)
+        await in_transaction(database, SYSTEM, go_on)
+    return Done({"customers": len(customers), "repaired": repaired})
+
+
+scheduled(
+    Schedule(
+        name="reconcile_stripe",
+        every=timedelta(hours=1),
+        job=RECONCILE_STRIPE,
+        meaning="Asks Stripe for the subscriptions of each customer, and repairs what differs.",
+    )
+)
 
 
 RECONCILE_BILLING: Final = JobType(name="reconcile_billing", payload=Nothing)

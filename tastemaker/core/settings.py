@@ -103,6 +103,20 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("QSTASH_URL", "TASTEMAKER_QSTASH_URL"),
         description="The URL of QStash, of another region or of your own server.",
     )
+    stripe_secret_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("STRIPE_SECRET_KEY", "TASTEMAKER_STRIPE_SECRET_KEY"),
+        description="The secret key of a Stripe account. With the webhook secret, plans are sold.",
+    )
+    stripe_webhook_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("STRIPE_WEBHOOK_SECRET", "TASTEMAKER_STRIPE_WEBHOOK_SECRET"),
+        description="The secret that signs Stripe's webhooks; two with a comma during a rotation.",
+    )
+    stripe_url: str = Field(
+        default="https://api.stripe.com",
+        description="The URL of Stripe's API, or of a proxy for it.",
+    )
     suppression_key: SecretStr | None = Field(
         default=None,
         description="The key that hashes suppressions. Set it if several machines share a database.",
