@@ -28,6 +28,7 @@ USES: Final[Mapping[Capability, str]] = {
     Capability.KEYWORD_SEARCH: "searches",
     Capability.USER_SEARCH: "names",
     Capability.PROFILE: "profiles",
+    Capability.SIMILAR: "related accounts",
 }
 
 router = APIRouter(include_in_schema=False)

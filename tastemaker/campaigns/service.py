@@ -69,10 +69,12 @@ async def get_campaign(tx: Transaction, user: CurrentUser, reference: str) -> Ca
     return matches[0]
 
 
-async def ensure_campaign(tx: Transaction, user: CurrentUser, *, name: str) -> Campaign:
+async def ensure_campaign(
+    tx: Transaction, user: CurrentUser, *, name: str, search_type: str = SearchType.KEYWORD
+) -> Campaign:
     """The campaign of that name, made where there is none."""
     found = await queries.find_campaign_by_name(tx, user.user_id, clean_line(name))
-    return found or await create_campaign(tx, user, name=name)
+    return found or await create_campaign(tx, user, name=name, search_type=search_type)
 
 
 async def rename_campaign(tx: Transaction, user: CurrentUser, campaign: Campaign, *, name: str) -> Campaign:

@@ -24,7 +24,7 @@ LENGTH_NORM: Final = 1.0
 TERMS_TO_VECTOR: Final = 2.0
 """The weight of the shared terms beside that of the vectors."""
 
-RELATED: Final = 0.25
+RELATED: Final = 0.1
 """What a platform's own statement that two accounts are related adds."""
 
 Terms = Mapping[str, int]

@@ -64,7 +64,8 @@ def _in_two_lines(
     head, *lines = table(columns, [[name, *rest[:-2]] for name, _, *rest in cells], width=width)
     shown = [head]
     for found, texts, line in zip(creators, cells, lines, strict=True):
-        why = f"matched in {texts[-1]}" if found.matched_in and ": " not in texts[-1] else texts[-1]
+        is_match = found.matched_in and found.alike_in is None
+        why = f"matched in {texts[-1]}" if is_match and ": " not in texts[-1] else texts[-1]
         parts = [part for part in (texts[1], texts[-2], why) if part != UNKNOWN]
         shown += [line, *_below(parts, width - len(INDENT))]
     return shown
@@ -87,6 +88,8 @@ def matched(found: "FoundCreator", *, keywords: int) -> str:
     """Why it was found. Where no field carries the keyword, only the provider knows."""
     if found.search_id is None:
         return "imported"
+    if found.alike_in is not None:
+        return plain(found.alike_in)
     fields = ", ".join(found.matched_in) or f"only {found.platform.value} knows why"
     return f"{plain(found.keyword)}: {fields}" if keywords > 1 else fields
 

@@ -42,6 +42,7 @@ class Wish:
     """What was typed."""
 
     keywords: Sequence[str]
+    like: str | None
     platforms: Sequence[str]
     target: int
     campaign: str | None
@@ -75,6 +76,16 @@ Platforms = Annotated[
         " Default: all with a key, or the sandbox's.",
     ),
 ]
+Region = Annotated[
+    str | None,
+    typer.Option("--region", metavar="XX", help="A country code, such as US, if the platform has it."),
+]
+Like = Annotated[
+    str | None,
+    typer.Option(
+        "--like", metavar="ACCOUNT", help="Search for creators like this one: a handle or an address."
+    ),
+]
 ExcludedCampaigns = Annotated[
     list[str] | None,
     typer.Option(
@@ -88,9 +99,11 @@ ExcludedCampaigns = Annotated[
 @search_app.command()
 def search(  # noqa: PLR0913 - the options of a command
     keywords: Annotated[
-        list[str], typer.Argument(metavar="KEYWORD...", help="What to search for; each keyword is searched.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[KEYWORD...]", help="What to search for; each keyword is searched."),
+    ] = None,
     *,
+    like: Like = None,
     platform: Platforms = None,
     target: Annotated[
         int, typer.Option("--target", metavar="N", help="How many creators at most, on each platform.")
@@ -99,10 +112,7 @@ def search(  # noqa: PLR0913 - the options of a command
         str | None,
         typer.Option("--campaign", metavar="NAME", help="The campaign of the search; created if missing."),
     ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option("--region", metavar="XX", help="A country code, such as US, if the platform has it."),
-    ] = None,
+    region: Region = None,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Search the sandbox even if keys are set.")
     ] = False,
@@ -132,7 +142,8 @@ def search(  # noqa: PLR0913 - the options of a command
     """
     return prepare(
         Wish(
-            keywords=keywords,
+            keywords=keywords or (),
+            like=like,
             platforms=platform or (),
             target=target,
             campaign=campaign,
@@ -151,6 +162,8 @@ def search(  # noqa: PLR0913 - the options of a command
 def prepare(wish: Wish) -> ExitCode:
     """Raises InvalidInput before anything is started; DatabaseUnavailable, LimitReached, Conflict."""
     settings = get_settings()
+    if not wish.keywords and wish.like is None:
+        raise InvalidInput("Give a keyword to search for, or --like @NAME for creators like one.")
     choice = choose(settings, wish.platforms, sandbox=wish.sandbox)
     max_cost = None if wish.max_cost is None else parse_dollars(wish.max_cost)
     requests = [
@@ -161,6 +174,7 @@ def prepare(wish: Wish) -> ExitCode:
             region=wish.region,
             max_cost=max_cost,
             enrich=wish.enrich,
+            like=wish.like,
         )
         for platform in choice.platforms
     ]

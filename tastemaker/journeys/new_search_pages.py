@@ -27,9 +27,10 @@ from tastemaker.journeys.search_form import (
     read_form,
     repeated,
 )
-from tastemaker.journeys.start_searches import CampaignStart, default_name, start_or_continue
+from tastemaker.journeys.start_searches import CampaignStart, start_or_continue
 from tastemaker.searches.cost_estimate import SearchEstimate, estimate_searches
 from tastemaker.searches.installation import installation_of
+from tastemaker.searches.service import default_name
 from tastemaker.web.pages import is_partial, page, redirect
 
 FORM_PAGE: Final = "searches/new.html"
@@ -79,14 +80,17 @@ async def new_search(
     repeat: Annotated[str | None, Query(max_length=100)] = None,
     campaign: Annotated[str | None, Query(max_length=100)] = None,
     exclude: Annotated[list[str] | None, Query(max_length=50)] = None,
+    like: Annotated[str | None, Query(max_length=500)] = None,
+    platform: Annotated[Platform | None, Query()] = None,
 ) -> Response:
-    """The form: empty, in a campaign, or as an earlier search."""
+    """The form: empty, in a campaign, as an earlier search, or for creators like one."""
 
     async def work(tx: Transaction) -> Response:
         form = await repeated(tx, visit, repeat) if repeat else SearchForm(platforms=usual_platform(visit))
         if campaign:
             form = await in_campaign(tx, visit, form, campaign)
-        form = replace(form, exclude=tuple(exclude or ()))
+        form = replace(form, exclude=tuple(exclude or ()), like=like or form.like)
+        form = replace(form, platforms=(platform,)) if platform else form
         return await _form_page(tx, visit, check_form(form, visit.services.live), shows_errors=bool(repeat))
 
     return await visit.run(work)
@@ -173,6 +177,8 @@ async def _form_page(
 
 def _name(checked: CheckedForm) -> str | None:
     """What the campaign is called where the field is empty."""
+    if checked.requests:
+        return default_name(checked.requests[0].keywords, utc_now().date())
     return default_name(checked.form.words, utc_now().date()) if checked.form.words else None
 
 

@@ -31,10 +31,12 @@ _FIT: Final[Mapping[str, Any]] = {"platform": Platform.TIKTOK, "keywords": ("fit
 class SearchForm:
     """The fields as they were typed. `exclude` are ids of campaigns whose creators are left out.
 
+    `like`: an account, instead of keywords.
     `campaign_id`: the campaign that the form was opened in; it counts while its name is not changed.
     """
 
     keywords: str = ""
+    like: str = ""
     platforms: tuple[Platform, ...] = ()
     target: str = DEFAULT_TARGET
     campaign: str = ""
@@ -80,6 +82,7 @@ def read_form(sent: FormData) -> SearchForm:
     platforms = [Platform.parse(str(name)) for name in sent.getlist("platform")]
     return SearchForm(
         keywords=text("keywords"),
+        like=text("like"),
         platforms=tuple(dict.fromkeys(platforms)),
         target=text("target"),
         campaign=clean_line(text("campaign")),
@@ -96,7 +99,9 @@ def check_form(form: SearchForm, live: frozenset[Platform]) -> CheckedForm:
     """Each field by itself, so that every error stands beside its own."""
     choice = choose_source(live, form.platforms, sandbox=form.sandbox)
     errors = {name: problem for name, value in _given(form) if (problem := _problem(name, value))}
-    if not form.words:
+    if form.like:
+        errors |= _problems_of_like(form, choice)
+    elif not form.words:
         errors["keywords"] = "Name at least one thing that creators talk about, such as yoga."
     if not choice.platforms:
         errors["platform"] = "Choose at least one platform."
@@ -105,6 +110,8 @@ def check_form(form: SearchForm, live: frozenset[Platform]) -> CheckedForm:
     if errors:
         return CheckedForm(form=form, choice=choice, errors=errors)
     fields = dict(_given(form))
+    if form.like:
+        fields |= {"keywords": (), "like": form.like}
     requests = [make_request(platform=one, **_values(fields)) for one in choice.platforms]
     return CheckedForm(form=form, choice=choice, requests=requests)
 
@@ -114,7 +121,8 @@ async def repeated(tx: Transaction, visit: Visit, search_id: str) -> SearchForm:
     search = await get_search(tx, await visit.user(tx), search_id)
     limits = await find_limits(tx, visit.user_id, search.id)
     return SearchForm(
-        keywords="\n".join(search.keywords),
+        keywords="" if search.like else "\n".join(search.keywords),
+        like=search.like or "",
         platforms=(search.platform,),
         target=str(search.target),
         campaign=search.campaign_name or "",
@@ -148,6 +156,17 @@ def _given(form: SearchForm) -> list[tuple[str, Any]]:
         ("max_cost", form.max_cost),
         ("enrich", form.enrich),
     ]
+
+
+def _problems_of_like(form: SearchForm, choice: SourceChoice) -> dict[str, str]:
+    if form.words:
+        return {"like": "Keywords or a creator: a search is by one of them. Leave the other empty."}
+    for platform in choice.platforms:
+        try:
+            make_request(platform=platform, like=form.like, target=1)
+        except InvalidInput as error:
+            return {"like": str(error)}
+    return {}
 
 
 def _values(fields: Mapping[str, Any]) -> dict[str, Any]:

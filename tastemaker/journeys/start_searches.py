@@ -1,4 +1,4 @@
-"""Starts searches by keyword: a campaign to hold them, and one search per platform.
+"""Starts searches, by keyword or for creators like one: a campaign to hold them, and one search per platform.
 
 Repeating the same request continues the unfinished searches instead of starting new ones.
 """
@@ -10,12 +10,12 @@ from datetime import date
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns import queries as campaign_queries
 from tastemaker.campaigns.queries import Campaign
-from tastemaker.campaigns.service import NAME_LENGTH, ensure_campaign, get_campaign
+from tastemaker.campaigns.service import ensure_campaign, get_campaign
 from tastemaker.core.text import clean_line
 from tastemaker.db.transaction import Transaction
 from tastemaker.searches import queries
 from tastemaker.searches.exclusions.service import exclude_found
-from tastemaker.searches.service import resume_search, start_search
+from tastemaker.searches.service import default_name, resume_search, start_search
 from tastemaker.searches.types import Search, SearchRequest
 
 MOST_SEARCHES = 1000
@@ -61,12 +61,6 @@ async def start_or_continue(
     return replace(begun, excluded=sum(excluded))
 
 
-def default_name(keywords: Sequence[str], today: date) -> str:
-    """`chess, makeup · 2026-11-23`, within the length of a campaign's name."""
-    ending = f" · {today.isoformat()}"
-    return _shortened(", ".join(keywords), NAME_LENGTH - len(ending)) + ending
-
-
 async def _start_or_continue(
     tx: Transaction,
     user: CurrentUser,
@@ -80,7 +74,7 @@ async def _start_or_continue(
     unfinished = [] if is_new else await _unfinished(tx, user, requests, campaign, source)
     if not unfinished:
         name = campaign_name or default_name(requests[0].keywords, today)
-        campaign = campaign or await ensure_campaign(tx, user, name=name)
+        campaign = campaign or await ensure_campaign(tx, user, name=name, search_type=requests[0].search_type)
         started = [await start_search(tx, user, campaign, one, source=source) for one in requests]
         return CampaignStart(campaign=campaign, searches=started, continued=())
     campaign = await get_campaign(tx, user, str(unfinished[0].campaign_id))
@@ -122,7 +116,3 @@ async def _siblings(tx: Transaction, user: CurrentUser, search: Search) -> list[
 
 def _is_called_after_keywords(search: Search) -> bool:
     return (search.campaign_name or "") == default_name(search.keywords, search.created_at.date())
-
-
-def _shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"

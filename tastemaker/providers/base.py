@@ -46,6 +46,7 @@ __all__ = [
     "ProfileQuery",
     "Provider",
     "ProviderError",
+    "RelatedLookup",
     "UserSearch",
 ]
 
@@ -237,3 +238,10 @@ class ProfileLookup(Adapter, Protocol):
     """
 
     async def fetch_profile(self, http: httpx.AsyncClient, query: ProfileQuery) -> Page: ...
+
+
+@runtime_checkable
+class RelatedLookup(Adapter, Protocol):
+    """`similar`: one account as a profile, and behind it the accounts that the platform relates to it."""
+
+    async def fetch_related(self, http: httpx.AsyncClient, query: ProfileQuery) -> Page: ...

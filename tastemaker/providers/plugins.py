@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from tastemaker.core.platforms import Platform
-from tastemaker.providers.base import Adapter, Capability, ProfileLookup, Provider, UserSearch
+from tastemaker.providers.base import Adapter, Capability, ProfileLookup, Provider, RelatedLookup, UserSearch
 
 GROUP: Final = "tastemaker.providers"
 """The entry point group. A point's value is a `ProviderPlugin`."""
@@ -24,6 +24,7 @@ METHODS: Final[Mapping[Capability, type]] = {
     Capability.KEYWORD_SEARCH: Provider,
     Capability.USER_SEARCH: UserSearch,
     Capability.PROFILE: ProfileLookup,
+    Capability.SIMILAR: RelatedLookup,
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,48}")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{1,80}")

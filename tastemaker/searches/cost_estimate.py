@@ -11,6 +11,7 @@ from tastemaker.providers.base import Capability, Declaration, KeywordQuery
 from tastemaker.providers.page_store import find_page
 from tastemaker.searches.cost_queries import find_pace, find_yield
 from tastemaker.searches.service import MOST_RUNS_AT_ONCE
+from tastemaker.searches.similar.gathering import MOST_SIMILAR_PAGES
 from tastemaker.searches.types import SANDBOX, SearchRequest
 
 NEW_ON_A_PAGE = 0.6
@@ -82,6 +83,9 @@ async def estimate_cost(
     expected = max(known or declaration.page_size * NEW_ON_A_PAGE, 1.0)
     side_by_side = min(len(request.keywords), MOST_RUNS_AT_ONCE)
     pages = max(math.ceil(request.target / expected), side_by_side)
+    least = max(math.ceil(request.target / declaration.page_size), 1)
+    if request.like is not None:  # it reads the same pages for every target
+        least, pages = 1, MOST_SIMILAR_PAGES
     paid = await _count_paid(tx, request, declaration, most=pages)
     asked = pages - paid
     price = declaration.cost_per_page
@@ -90,7 +94,7 @@ async def estimate_cost(
     return CostEstimate(
         platform=request.platform,
         provider=declaration.name,
-        least_pages=max(math.ceil(request.target / declaration.page_size), 1),
+        least_pages=least,
         pages=pages,
         paid=paid,
         profiles=profiles,
@@ -103,7 +107,7 @@ async def estimate_cost(
 
 async def _count_paid(tx: Transaction, request: SearchRequest, declaration: Declaration, *, most: int) -> int:
     """Pages of these keywords that earlier calls brought and that may be used again, in their order."""
-    if not declaration.policy.reusable:
+    if not declaration.policy.reusable or request.like is not None:
         return 0
     found = 0
     for keyword in request.keywords:

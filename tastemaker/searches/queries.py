@@ -19,9 +19,11 @@ from tastemaker.searches.types import Ending, EndReason, Run, Search, SearchRequ
 INSERT_SEARCH = statement(
     """
     INSERT INTO scraping_jobs (
-        user_id, campaign_id, run_id, keywords, platform, search_params, target_results, region)
+        user_id, campaign_id, run_id, keywords, platform, search_params, target_results, region,
+        target_username)
     VALUES (%(user_id)s, %(campaign_id)s, %(run_id)s, CAST(%(keywords)s AS jsonb), %(platform)s,
-            CAST(%(search_params)s AS jsonb), %(target)s, coalesce(CAST(%(region)s AS text), 'US'))
+            CAST(%(search_params)s AS jsonb), %(target)s, coalesce(CAST(%(region)s AS text), 'US'),
+            %(like)s)
     RETURNING id
     """,
     SearchId,
@@ -70,7 +72,7 @@ LIST_SEARCHES = composed(
            coalesce(j.keywords, '[]') AS keywords, j.search_params ->> 'source' AS source, j.status,
            j.outcome, j.target_results AS target, j.processed_results AS stored, j.processed_runs AS pages,
            coalesce(j.progress, 0) AS progress, j.error, j.parked_until, j.parked_reason, j.created_at,
-           j.started_at, j.completed_at,
+           j.started_at, j.completed_at, j.target_username AS like,
            coalesce((SELECT sum(r.skipped) FROM scraping_runs r
                      WHERE r.tenant_id = j.user_id AND r.job_id = j.id), 0) AS skipped
     FROM scraping_jobs j LEFT JOIN campaigns c ON c.id = j.campaign_id AND c.user_id = j.user_id
@@ -102,16 +104,17 @@ LIST_RUNS = statement(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndState:
-    """Why each run ended, how many creators the search holds, and its target."""
+    """Why each run ended, how many creators the search holds, and its target; `like` of a similar search."""
 
     reasons: tuple[EndReason, ...]
     stored: int
     target: int
+    like: str | None
 
 
 FIND_END_STATE = statement(
     """
-    SELECT j.processed_results AS stored, j.target_results AS target,
+    SELECT j.processed_results AS stored, j.target_results AS target, j.target_username AS like,
            coalesce(array_agg(r.end_reason) FILTER (WHERE r.id IS NOT NULL), '{}') AS reasons
     FROM scraping_jobs j LEFT JOIN scraping_runs r ON r.job_id = j.id AND r.tenant_id = j.user_id
     WHERE j.user_id = %(user_id)s AND j.id = %(search_id)s
@@ -160,11 +163,11 @@ FINISH = statement(
     """
     UPDATE scraping_jobs
     SET status = %(status)s, outcome = %(outcome)s, completed_at = app_now(), parked_until = NULL,
-        parked_reason = NULL, error = (
+        parked_reason = NULL, error = coalesce((
             SELECT error FROM scraping_runs
             WHERE tenant_id = %(user_id)s AND job_id = %(search_id)s AND error IS NOT NULL
               AND (status = 'error' OR end_reason = 'page_cap')
-            ORDER BY status <> 'error', position LIMIT 1),
+            ORDER BY status <> 'error', position LIMIT 1), CAST(%(note)s AS text)),
         progress = CASE WHEN %(is_complete)s THEN 100 ELSE progress END
     WHERE user_id = %(user_id)s AND id = %(search_id)s AND status IN ('pending', 'processing')
     RETURNING processed_results AS stored, processed_runs AS pages, campaign_id,
@@ -213,6 +216,8 @@ def search_params(request: SearchRequest, source: str) -> str:
         params["max_cost"] = request.max_cost
     if request.enrich:
         params["enrich"] = True
+    if request.like is not None:
+        params["like"] = request.like
     return orjson.dumps(params).decode()
 
 
@@ -235,6 +240,7 @@ async def insert_search(
         search_params=search_params(request, source),
         target=request.target,
         region=request.region,
+        like=request.like,
     )
     await tx.run(INSERT_RUNS, user_id=user_id, search_id=search_id, keywords=list(request.keywords))
     return search_id
@@ -342,11 +348,11 @@ async def end_runs(
 
 
 async def finish(
-    tx: Transaction, user_id: ExternalUserId, search_id: SearchId, ending: Ending
+    tx: Transaction, user_id: ExternalUserId, search_id: SearchId, ending: Ending, *, note: str | None = None
 ) -> EndedSearch | None:
     """End the search, with the error of its first failed run, else of the first that a page cap cut.
 
-    None when it had ended already.
+    `note`: what to say without such an error. None when it had ended already.
     """
     return await tx.one(
         FINISH,
@@ -355,6 +361,7 @@ async def finish(
         status=ending.status.value,
         outcome=ending.outcome.value,
         is_complete=ending.status is Status.COMPLETED,
+        note=note,
     )
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
+from tastemaker.catalog.similar import LikenessReason
 from tastemaker.core.platforms import Platform
 from tastemaker.searches.results.queries import FoundCreator
 from tastemaker.searches.types import MAX_KEYWORDS, MAX_TARGET, EndReason, Outcome, Run, Search, Status
@@ -17,7 +18,7 @@ MOST_CAMPAIGNS: Final = 50
 
 
 class WantedSearch(BaseModel):
-    """Keywords on one or several platforms: one search for each platform, started together.
+    """Keywords, or a creator whose like is wanted, on one or several platforms: a search for each of them.
 
     Without `platforms` all that can be searched are. `target` and the cost (in millionths of a US dollar)
     count for each platform. `enrich`: fetch at the end the profiles that tell bio and e-mail, where the pages
@@ -29,7 +30,10 @@ class WantedSearch(BaseModel):
         json_schema_extra={"examples": [{"keywords": ["chess"], "platforms": ["youtube"], "target": 100}]},
     )
 
-    keywords: Annotated[list[StrictStr], Field(min_length=1, max_length=MAX_KEYWORDS, examples=[["chess"]])]
+    keywords: Annotated[list[StrictStr], Field(max_length=MAX_KEYWORDS, examples=[["chess"]])] = []
+    like: Annotated[StrictStr, Field(min_length=1, max_length=500)] | None = None
+    """A handle or the address of an account, instead of keywords."""
+
     platforms: Annotated[list[StrictStr], Field(min_length=1, max_length=3)] | None = None
     target: Annotated[StrictInt, Field(ge=1, le=MAX_TARGET)] = 100
     region: StrictStr | None = None
@@ -85,6 +89,7 @@ class SearchDocument(BaseModel):
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    like: str | None = None
 
 
 class RunDocument(BaseModel):
@@ -219,6 +224,20 @@ class CreatorDocument(BaseModel):
     keyword: str
     matched_in: list[str]
     search_id: UUID | None
+    similarity: float | None = None
+    """Of a similar search: the sum of the values of `because`."""
+
+    because: list["ContributionDocument"] | None = None
+
+
+class ContributionDocument(BaseModel):
+    """A part of the similarity: a shared `term`, a similar vocabulary, or that the platform relates both."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    reason: LikenessReason
+    term: str | None
+    value: float
 
 
 class ResultsDocument(BaseModel):

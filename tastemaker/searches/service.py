@@ -1,5 +1,7 @@
 """The verbs of a search: start, resume, cancel, end. Each one is part of one transaction."""
 
+from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -7,11 +9,11 @@ from pydantic import BaseModel, ConfigDict
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.billing.plan_limits import refuse_without_allowance
 from tastemaker.campaigns.queries import Campaign
-from tastemaker.campaigns.service import complete_if_idle, take_search
+from tastemaker.campaigns.service import NAME_LENGTH, complete_if_idle, take_search
+from tastemaker.core.clock import utc_now
 from tastemaker.core.errors import Conflict, NotFound
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId, new_id
 from tastemaker.core.platforms import Platform
-from tastemaker.db.enums import SearchType
 from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import SearchFinished, SearchResumed, SearchSnapshot, SearchStarted
@@ -20,6 +22,7 @@ from tastemaker.jobs.service import publish, rescue_chain
 from tastemaker.jobs.types import JobType
 from tastemaker.searches import queries
 from tastemaker.searches.enrichment.service import enrich_ended_search
+from tastemaker.searches.similar.ranking import admit_best
 from tastemaker.searches.types import (
     LIVE,
     ChangedSearch,
@@ -59,8 +62,9 @@ async def start_search(
 
     Raises LimitReached, Conflict (the campaign is archived, being deleted, or of the other search type).
     """
+    _refuse_other_type(campaign, request)
     await refuse_without_allowance(tx, user.user_id)
-    await take_search(tx, user.user_id, campaign, search_type=SearchType.KEYWORD)
+    await take_search(tx, user.user_id, campaign, search_type=request.search_type)
     search_id = await queries.insert_search(tx, user.user_id, campaign.id, request, source=source)
     await record(
         tx,
@@ -77,6 +81,25 @@ async def start_search(
     )
     await publish_runs(tx, user.user_id, search_id)
     return await get_search(tx, user, str(search_id))
+
+
+def default_name(keywords: Sequence[str], today: date) -> str:
+    """`chess, makeup · 2026-11-23` or `like @chess · 2026-11-23`, within the length of a campaign's name."""
+    ending = f" · {today.isoformat()}"
+    most = NAME_LENGTH - len(ending)
+    text = ", ".join(keywords)
+    text = f"like {text}" if text.startswith("@") else text
+    return (text if len(text) <= most else f"{text[: most - 1].rstrip()}…") + ending
+
+
+def _refuse_other_type(campaign: Campaign, request: SearchRequest) -> None:
+    """Raises Conflict: a campaign's searches are of one type."""
+    if campaign.search_type != request.search_type:
+        name = default_name(request.keywords, utc_now().date())
+        raise Conflict(
+            f"The campaign “{campaign.name}” holds {campaign.search_type} searches and takes no "
+            f"{request.search_type} search. Without a name it goes into a campaign of its own, “{name}”."
+        )
 
 
 async def publish_runs(
@@ -196,8 +219,13 @@ async def finish_if_done(
     state = await queries.find_end_state(tx, user_id, search_id)
     if state is None:
         return None
-    ending = ending_of(state.reasons or (without_runs,), stored=state.stored, target=state.target)
-    finished = await queries.finish(tx, user_id, search_id, ending)
+    reasons, stored, note = state.reasons or (without_runs,), state.stored, None
+    if state.like is not None and not stored:
+        ranked = await admit_best(tx, user_id, search_id)
+        stored, note = ranked.admitted, ranked.note
+        reasons = (*reasons, EndReason.PLAN_LIMIT) if ranked.is_limited else reasons
+    ending = ending_of(reasons, stored=stored, target=state.target)
+    finished = await queries.finish(tx, user_id, search_id, ending, note=note)
     if finished is None:
         return None
     await record(

@@ -170,6 +170,7 @@ def _requests(caller: Access, choice: SourceChoice, wanted: WantedSearch) -> lis
             region=wanted.region,
             max_cost=wanted.max_cost_micros_usd,
             enrich=is_automatic if wanted.enrich is None else wanted.enrich,
+            like=wanted.like,
         )
         for platform in choice.platforms
     ]

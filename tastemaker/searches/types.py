@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from tastemaker.core.accounts import read_account
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import CampaignId, ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.core.text import clean_line
-from tastemaker.db.enums import RunEndReason, SearchOutcome, SearchStatus
+from tastemaker.db.enums import RunEndReason, SearchOutcome, SearchStatus, SearchType
 
 Status = SearchStatus
 Outcome = SearchOutcome
@@ -70,6 +71,8 @@ class Search:
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    like: str | None = None
+    """The creator that others are to be like, in a similar search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +111,11 @@ class ChangedSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """One keyword search on one platform; `target` is how many creators at most.
+    """One search on one platform, by keywords or for creators like one; `target`: how many at most.
 
     `max_cost`: what it may cost at the provider, in millionths of a US dollar. `enrich`: at its end the
-    profiles of creators are fetched whose bio no page told.
+    profiles of creators are fetched whose bio no page told. `like`: a handle, or the platform's id; then the
+    one keyword is what the search is called.
     """
 
     platform: Platform
@@ -120,6 +124,11 @@ class SearchRequest:
     region: str | None = None
     max_cost: int | None = None
     enrich: bool = False
+    like: str | None = None
+
+    @property
+    def search_type(self) -> SearchType:
+        return SearchType.KEYWORD if self.like is None else SearchType.SIMILAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,22 +140,26 @@ class Ending:
 def make_request(
     *,
     platform: Platform,
-    keywords: Sequence[str],
+    keywords: Sequence[str] = (),
     target: int,
     region: str | None = None,
     max_cost: int | None = None,
     enrich: bool = False,
+    like: str | None = None,
 ) -> SearchRequest:
     """Trimmed, without repetitions (case folded). Raises InvalidInput with what would be accepted."""
+    if like is not None and keywords:
+        raise InvalidInput("A search is by keywords, or for creators like one: not both.")
     if not 1 <= target <= MAX_TARGET:
         raise InvalidInput(f"The target is a number of creators from 1 to {MAX_TARGET:,}.")
     return SearchRequest(
         platform=platform,
-        keywords=_keywords(keywords),
+        keywords=_keywords(keywords) if like is None else (f"@{_account(like, platform)}",),
         target=target,
         region=_region(region),
         max_cost=max_cost,
         enrich=enrich,
+        like=None if like is None else _account(like, platform),
     )
 
 
@@ -174,6 +187,15 @@ def ending_of(reasons: Sequence[EndReason], *, stored: int, target: int) -> Endi
         return Ending(Status.ERROR, Outcome.PARTIAL)
     only_quota = failures == {EndReason.QUOTA}
     return Ending(Status.ERROR, Outcome.QUOTA if only_quota else Outcome.PROVIDER_FAILED)
+
+
+def _account(like: str, platform: Platform) -> str:
+    """The handle, else the platform's id."""
+    read = read_account(like, platform)
+    account = read.handle or read.stable_id
+    if account is None:
+        raise InvalidInput(f"{like[:80]!r} is no account of {platform.value}.")
+    return account
 
 
 def _keywords(given: Sequence[str]) -> tuple[str, ...]:

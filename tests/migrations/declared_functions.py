@@ -128,6 +128,7 @@ FILLS_TENANT: Final = {
         "INSERT OR UPDATE OF campaign_id, tenant_id FOR EACH ROW fill_tenant_from_campaign()",
     ),
     "search_candidates": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search()",
+    "similar_creators": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search()",
     "search_results": "INSERT OR UPDATE OF job_id, tenant_id FOR EACH ROW fill_tenant_from_search_job()",
     "events": "INSERT FOR EACH ROW fill_tenant_of_event()",
     "event_keys": "INSERT FOR EACH ROW fill_tenant_from_claim()",

@@ -22,6 +22,7 @@ OF_A_TENANT: Final = {
     "campaign_creators": "tenant_id",
     "enrichments": "tenant_id",
     "search_candidates": "tenant_id",
+    "similar_creators": "tenant_id",
     "search_jobs": "tenant_id",
     "search_results": "tenant_id",
     "exclusions": "tenant_id",

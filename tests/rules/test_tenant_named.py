@@ -18,6 +18,7 @@ TENANT_COLUMNS: Final = {
     "scraping_runs": ("tenant_id",),
     "search_creators": ("tenant_id",),
     "campaign_creators": ("tenant_id",),
+    "similar_creators": ("tenant_id",),
     "search_jobs": ("tenant_id",),
     "search_results": ("tenant_id",),
     "exclusions": ("tenant_id",),
@@ -50,7 +51,7 @@ TENANT_COLUMNS: Final = {
 FILLED: Final = {
     "user_subscriptions", "user_billing", "user_usage", "user_system_data", "scraping_results", "search_jobs",
     "search_results", "events", "event_keys", "background_jobs", "scraping_runs", "search_creators",
-    "campaign_creators",
+    "campaign_creators", "similar_creators",
 }  # fmt: skip
 """A trigger gives a new row its tenant, so that an INSERT need not."""
 

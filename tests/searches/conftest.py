@@ -1,11 +1,13 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.db.pool import Database
+from tastemaker.sandbox.corpus import generate
 from tests.providers.remote import Remote, listening
 from tests.searches.scripted import Bench
 
@@ -13,6 +15,13 @@ from tests.searches.scripted import Bench
 @pytest.fixture
 def bench(database: Database, user: CurrentUser) -> Bench:
     return Bench(database, user)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "small.sqlite"
+    generate(path, creators=1500, posts_per_creator=8, seed=7)
+    return path
 
 
 @pytest.fixture

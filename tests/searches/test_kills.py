@@ -72,7 +72,32 @@ def test_ten_kills_change_nothing_in_what_is_found(tmp_path: Path) -> None:
         assert found(disturbed) == expected * rounds, f"seed {SEED}, after {kills} kills"
 
 
-def kill_until_finished(home: Path, number: int, moments: random.Random) -> int:
+@pytest.mark.slow
+def test_kills_change_nothing_in_a_similar_search(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.sqlite"
+    generate(corpus, creators=9000, posts_per_creator=6, seed=3)
+    undisturbed = home_with(corpus, tmp_path / "undisturbed")
+    assert search(undisturbed, "keywords").wait(timeout=120) == 0
+    handle = ask(undisturbed, "SELECT handle FROM creators JOIN posts ON creator_id = creators.id LIMIT 1")[
+        0
+    ][0]
+    before = len(found(undisturbed))
+    assert search(undisturbed, "calm", like=handle).wait(timeout=120) == 0
+    expected = found(undisturbed)[before:]
+    assert len(expected) > 10
+
+    disturbed = home_with(corpus, tmp_path / "disturbed")
+    assert search(disturbed, "keywords").wait(timeout=120) == 0
+    moments = random.Random(SEED)  # noqa: S311 - a seed, so that a failure can be repeated
+    kill_until_finished(disturbed, 2, moments, like=handle)
+    assert found(disturbed)[before:] == expected
+    with embedded.running(disturbed) as server, psycopg.connect(server.url()) as connection:
+        connection.execute('SET request.jwt.claims = \'{"role": "tastemaker_system"}\'')
+        for promise, violation in BROKEN_PROMISES.items():
+            assert connection.execute(violation).fetchall() == [], promise  # type: ignore[arg-type]  # a dict's values are not known to be literals
+
+
+def kill_until_finished(home: Path, number: int, moments: random.Random, *, like: str | None = None) -> int:
     """Start the home's nth search again and again; how often it was killed before it ended.
 
     A kill between the end of the search and that of the command leaves nothing to go on with. A machine
@@ -80,7 +105,7 @@ def kill_until_finished(home: Path, number: int, moments: random.Random) -> int:
     """
     kills, patience, before = 0, 2.5, 0
     while True:
-        process = search(home, f"round {number}")
+        process = search(home, f"round {number}", like=like)
         try:
             assert process.wait(timeout=moments.uniform(0.3, patience)) == 0
         except subprocess.TimeoutExpired:
@@ -96,8 +121,9 @@ def kill_until_finished(home: Path, number: int, moments: random.Random) -> int:
         before = stored
 
 
-def search(home: Path, campaign: str) -> "subprocess.Popen[bytes]":
-    command = [*COMMAND, "search", "next", "--platform", "tiktok"]
+def search(home: Path, campaign: str, *, like: str | None = None) -> "subprocess.Popen[bytes]":
+    wanted = ["next"] if like is None else ["--like", like]
+    command = [*COMMAND, "search", *wanted, "--platform", "tiktok"]
     options = ["--target", str(TARGET), "--campaign", campaign, "--json"]
     return subprocess.Popen([*command, *options], env=environment(home), cwd=home, stdout=subprocess.DEVNULL)
 

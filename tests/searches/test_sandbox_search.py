@@ -12,20 +12,12 @@ from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.http import make_client
 from tastemaker.providers.registry import sandbox_providers
-from tastemaker.sandbox.corpus import generate
 from tastemaker.sandbox.faults import Faults
 from tastemaker.sandbox.server import serve
 from tastemaker.searches.tasks import Sources, search_handlers
 from tastemaker.searches.types import Outcome, Status
 from tests.searches.rows import many, table
 from tests.searches.scripted import Bench
-
-
-@pytest.fixture(scope="session")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("corpus") / "small.sqlite"
-    generate(path, creators=1500, posts_per_creator=8, seed=7)
-    return path
 
 
 @asynccontextmanager

@@ -194,3 +194,26 @@ async def test_script_in_keywords_is_inert(visitor: Visitor) -> None:
         shown = (await visitor.get(page)).text
         assert "<script>alert" not in shown
         assert "<img" not in shown
+
+
+async def test_a_creator_leads_to_those_like_it_and_says_why(
+    visitor: Visitor, database: Database, corpus: Path, admin_url: str
+) -> None:
+    path = await start(visitor)
+    async with working(database, corpus), visitor.http.stream("GET", f"{path}/events") as stream:
+        _ = [line async for line in stream.aiter_lines()]
+    with psycopg.connect(admin_url) as owner:
+        ((handle,),) = owner.execute("SELECT handle FROM creators ORDER BY id LIMIT 1").fetchall()
+    form = (await visitor.get(f"/searches/new?like={handle}&platform=TikTok")).text
+    assert f'value="{handle}"' in form
+    assert f"like @{handle}" in form
+    both = await visitor.send("/searches", {**FORM, "like": str(handle)})
+    assert both.status_code == 422
+    assert "Leave the other empty" in both.text
+    similar = await start(visitor, keywords="", like=str(handle))
+    async with working(database, corpus), visitor.http.stream("GET", f"{similar}/events") as stream:
+        _ = [line async for line in stream.aiter_lines()]
+    shown = (await visitor.get(similar)).text
+    assert "% alike" in shown.replace("\xa0", " ")
+    repeated = (await visitor.get(f"/searches/new?repeat={similar.rpartition('/')[2]}")).text
+    assert f'value="{handle}"' in repeated

@@ -56,6 +56,28 @@ async def test_a_search_is_started_followed_and_read(
     assert ended.status_code == 409
 
 
+async def test_creators_like_one_come_with_what_their_likeness_is_made_of(
+    program: Program, database: Database, corpus: Path, admin_url: str
+) -> None:
+    search = await started(program)
+    async with working(database, corpus):
+        await program.get(f"{PATH}/{search}", wait=30)
+        with psycopg.connect(admin_url) as owner:
+            ((handle,),) = owner.execute("SELECT handle FROM creators ORDER BY id LIMIT 1").fetchall()
+        campaign = await program.post("/api/v1/campaigns", {"name": "like one", "search_type": "similar"})
+        wanted = {"campaign_id": campaign.json()["id"], "platforms": ["tiktok"], "target": 10, "like": handle}
+        assert (await program.post(PATH, {**wanted, "keywords": ["makeup"]})).status_code == 422
+        answered = await program.post(PATH, wanted)
+        assert answered.status_code == 202, answered.text
+        (begun,) = answered.json()["searches"]
+        ended = (await program.get(f"{PATH}/{begun['id']}", wait=30)).json()
+    assert (ended["like"], ended["status"]) == (handle, "completed")
+    found = (await program.get(f"{PATH}/{begun['id']}/results")).json()["creators"]
+    assert len(found) == ended["stored"] > 0
+    for one in found:
+        assert abs(one["similarity"] - sum(part["value"] for part in one["because"])) < 1e-9
+
+
 async def test_results_are_filtered_and_counted_by_value(
     program: Program, database: Database, corpus: Path
 ) -> None:

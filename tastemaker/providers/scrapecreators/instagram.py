@@ -1,6 +1,7 @@
 """Instagram: keyword search among reels (pages 1 to 11, slow, without bios), and profiles."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import httpx
 
@@ -38,6 +39,13 @@ PROFILE = endpoint(
     deadline_seconds=DEADLINE_SECONDS,
     stable_id_path="data.user.id",
 )
+RELATED = endpoint(
+    "related",
+    "/v1/instagram/profile",
+    Capability.SIMILAR,
+    deadline_seconds=DEADLINE_SECONDS,
+    stable_id_path="data.user.edge_related_profiles.edges[].node.id",
+)
 BASIC_PROFILE = endpoint(
     "basic_profile",
     "/v1/instagram/basic-profile",
@@ -64,6 +72,7 @@ class ScrapeCreatorsInstagram:
             REELS,
             PROFILE,
             BASIC_PROFILE,
+            RELATED,
             deadline_seconds=deadline_seconds,
         )
 
@@ -95,14 +104,30 @@ class ScrapeCreatorsInstagram:
         checked_options(query, {})
         if handle is None:
             return await self._fetch_basic(http, stable_id)
-        envelope = await look_up(
+        return profile_of(await self._look_up(http, "profile", handle))
+
+    async def fetch_related(self, http: httpx.AsyncClient, query: ProfileQuery) -> Page:
+        """The profile tells them, with name and picture alone. By id alone nobody is related."""
+        handle, stable_id = checked_account(query)
+        checked_options(query, {})
+        if handle is None:
+            return await self._fetch_basic(http, stable_id)
+        envelope = await self._look_up(http, "related", handle)
+        page = profile_of(envelope)
+        nodes = ((owner_to_creator(node), None) for node in _related(envelope.body))
+        related = gather(nodes, with_posts=False)
+        return replace(
+            page, creators=(*page.creators, *related.creators), skipped=page.skipped + related.skipped
+        )
+
+    async def _look_up(self, http: httpx.AsyncClient, name: str, handle: str) -> Envelope:
+        return await look_up(
             http,
             self._credentials,
-            self.declaration.endpoint("profile"),
+            self.declaration.endpoint(name),
             {"handle": handle},
             has_result=lambda body: dig(body, "data", "user") is not None,
         )
-        return profile_of(envelope)
 
     async def _fetch_basic(self, http: httpx.AsyncClient, stable_id: str | None) -> Page:
         envelope = await look_up(
@@ -288,6 +313,12 @@ def node_to_post(node: object, creator_id: str) -> Post | None:
 
 def _nodes(user: object) -> Iterator[object]:
     edges = dig(user, "edge_owner_to_timeline_media", "edges")
+    for edge in edges if isinstance(edges, list) else ():
+        yield dig(edge, "node")
+
+
+def _related(body: object) -> Iterator[object]:
+    edges = dig(body, "data", "user", "edge_related_profiles", "edges")
     for edge in edges if isinstance(edges, list) else ():
         yield dig(edge, "node")
 

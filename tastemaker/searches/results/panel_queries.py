@@ -96,6 +96,10 @@ class FoundBy:
     position: int
     post_id: int | None
     other_post_ids: tuple[int, ...]
+    similarity: float | None
+    """To the creator of a similar search: the sum of what `because` states."""
+
+    because: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,12 +144,15 @@ class CreatorResult(CatalogCreator):
 LIST_FOUND_BY = composed(
     """
     SELECT found.job_id AS search_id, job.campaign_id, campaign.name AS campaign_name, run.keyword,
-           found.created_at AS found_at, found.position, found.post_id, found.other_post_ids
+           found.created_at AS found_at, found.position, found.post_id, found.other_post_ids,
+           alike.score AS similarity, alike.contributions AS because
     FROM search_creators found
     JOIN scraping_jobs job ON job.id = found.job_id AND job.user_id = found.tenant_id
     JOIN scraping_runs run ON run.job_id = found.job_id AND run.tenant_id = found.tenant_id
          AND (run.id = found.run_id OR run.position = ANY(found.also_found_by))
     LEFT JOIN campaigns campaign ON campaign.id = job.campaign_id AND campaign.user_id = found.tenant_id
+    LEFT JOIN similar_creators alike ON alike.tenant_id = found.tenant_id AND alike.job_id = found.job_id
+         AND alike.creator_id = found.creator_id
     WHERE found.tenant_id = %(user_id)s AND found.creator_id = %(creator_id)s {scope}
     ORDER BY found.created_at, found.position, found.job_id, run.id = found.run_id DESC, run.position
     """,

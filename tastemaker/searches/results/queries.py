@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from tastemaker.catalog.similar import LEAST_SHARED, LikenessReason
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.claims import Tenant
@@ -25,6 +26,9 @@ from tastemaker.searches.results.filter_queries import (
 )
 from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter
 from tastemaker.searches.results.paging import ResultPosition, Scope, SearchScope, Sort
+
+MOST_SHOWN: Final = 5
+"""Shared terms of a similar creator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,25 @@ class FoundCreator:
     keyword: str
     matched_in: tuple[str, ...]
     search_id: SearchId | None
+    similarity: float | None
+    """How alike it is to the creator of a similar search, the sum of what `because` states."""
+
+    because: Any
+    """Null, or objects with `reason` (term, vocabulary, related), `term` and `value`, the largest first."""
+
+    @property
+    def alike_in(self) -> str | None:
+        """`23 % alike: sourdough, #bread`; None for a creator that keywords found."""
+        if self.similarity is None:
+            return None
+        terms = [one["term"] for one in self.because if one["term"]]
+        told = [one for one in terms if f"#{one}" not in terms]
+        reasons = told[:MOST_SHOWN] if len(terms) >= LEAST_SHARED else []
+        if any(one["reason"] == LikenessReason.RELATED for one in self.because):
+            reasons.append(f"related on {self.platform.value}")
+        return f"{min(self.similarity, 1):.0%} alike: {', '.join(reasons or ['similar vocabulary'])}".replace(
+            "%", " %", 1
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +174,8 @@ COLUMNS: Final = """
     post.published_at AS post_published_at,
     held.views, held.likes, post.comments, post.shares, post.duration_seconds,
     coalesce(post.hashtags, ARRAY[]::text[]) AS hashtags, coalesce(run.keyword, '') AS keyword,
-    held.matched_in, held.job_id AS search_id""".replace("VALUES_OF_CREATOR", IMPORTED_VALUES)
+    held.matched_in, held.job_id AS search_id,
+    alike.score AS similarity, alike.contributions AS because""".replace("VALUES_OF_CREATOR", IMPORTED_VALUES)
 
 
 def _listing(source: str) -> str:
@@ -170,6 +194,8 @@ def _listing(source: str) -> str:
         ORDER BY {{order}} held.position, held.creator_id
         LIMIT %(limit)s) held
     {JOINS}
+    LEFT JOIN similar_creators alike ON alike.tenant_id = held.tenant_id AND alike.job_id = held.job_id
+         AND alike.creator_id = held.creator_id
     LEFT JOIN LATERAL (
         SELECT campaign.id, campaign.name {SEEN} ORDER BY other.found_at DESC LIMIT 1) seen ON true
     ORDER BY {{order}} held.position, held.creator_id
@@ -205,11 +231,14 @@ LIST_RESULTS_OF_ONE = statement(
            coalesce(creator.language, creator.detected_language) AS language, creator.profile_url,
            post.text AS post_text, post.url AS post_url, post.published_at AS post_published_at,
            post.views, post.likes, post.comments, post.shares, post.duration_seconds,
-           coalesce(post.hashtags, ARRAY[]::text[]) AS hashtags, run.keyword
+           coalesce(post.hashtags, ARRAY[]::text[]) AS hashtags, run.keyword,
+           alike.score AS similarity, alike.contributions AS because
     FROM search_creators found
     JOIN scraping_runs run ON run.id = found.run_id AND run.tenant_id = found.tenant_id
     JOIN creators creator ON creator.id = found.creator_id
     LEFT JOIN posts post ON post.id = found.post_id
+    LEFT JOIN similar_creators alike ON alike.tenant_id = found.tenant_id AND alike.job_id = found.job_id
+         AND alike.creator_id = found.creator_id
     WHERE found.tenant_id = %(user_id)s AND found.job_id = %(search_id)s
       AND found.position > %(after_position)s AND NOT EXISTS (
         SELECT FROM search_creators earlier

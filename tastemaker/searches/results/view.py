@@ -167,6 +167,9 @@ def why(row: ResultRow) -> Why:
     """The words that matched, marked; where none of the texts at hand has them, the post that is shown."""
     if row.search_id is None:
         return Why(list(_cut(row.post_text or row.bio or "", ())), "imported")
+    if row.alike_in is not None:
+        likeness, _, reasons = row.alike_in.partition(": ")
+        return Why([(reasons, False)], likeness)
     places = [MatchedField(name) for name in row.matched_in if name in set(MatchedField)]
     for place, text in _texts(row):
         if place in places and text and (spans := mark(text, [row.keyword])):

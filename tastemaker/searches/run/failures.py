@@ -61,12 +61,15 @@ async def provider_failed(
     if not await job_queries.holds(tx, job):  # another worker has the job by now
         return Done()
     is_failure = error.kind is not ErrorKind.QUOTA
+    asks_for_itself = run.like is not None and run.cursor is None
+    is_unknown = asks_for_itself and error.kind is ErrorKind.NOT_FOUND
+    said = f"{access.platform.value} has no account {run.keyword}." if is_unknown else str(error)
     failures = await queries.count_failure(
-        tx, run, error_kind=error.kind.value, error=str(error), counts=is_failure
+        tx, run, error_kind=error.kind.value, error=said, counts=is_failure
     )
     if failures is None:
         return Done()
-    if error.kind is ErrorKind.NOT_FOUND:  # how the provider says that there are no results
+    if error.kind is ErrorKind.NOT_FOUND and not is_unknown:  # its word for: no results
         await _end_run(tx, run, EndReason.EXHAUSTED)
         return Done()
     if error.kind is ErrorKind.QUOTA:

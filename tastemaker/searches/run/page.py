@@ -29,6 +29,7 @@ from tastemaker.searches.run import queries
 from tastemaker.searches.run.call_queries import PlannedCall, begin_call
 from tastemaker.searches.run.queries import LockedRun, NewResults, RunState
 from tastemaker.searches.service import end_run, end_search
+from tastemaker.searches.similar.queries import CandidateRole, keep_candidates
 from tastemaker.searches.types import SANDBOX, EndReason
 
 MOST_PAGES = 500
@@ -143,6 +144,8 @@ async def commit_page(
     if accepted.creators:
         await queries.insert_results(tx, run, _new_results(fetched, locked, catalogued, accepted.creators))
     await queries.add_posts(tx, run, fetched.platform, _posts_of(accepted.again, catalogued))
+    if run.like is not None:
+        await keep_candidates(tx, run, _candidates(fetched, filtered, catalogued))
     await tx.run(
         queries.ADVANCE_RUN,
         **queries.ids(run),
@@ -230,6 +233,8 @@ async def _catalog_and_accept(
     newer = NO_IDS if moment is None else await list_newer(tx, page.creators, page.posts, moment)
     by_id = {creator.stable_id: creator for creator in filtered.creators}
     new = [stable_id for stable_id in by_id if stable_id not in held][: locked.target - locked.stored]
+    if run.like is not None:  # its creators enter when all are there to be compared
+        new = []
     if of_others := [stable_id for stable_id in by_id if held.get(stable_id) is False]:
         await tx.run(queries.MARK_FOUND, **where, stable_ids=of_others)
     on_page = {creator.stable_id for creator in page.creators}
@@ -250,7 +255,7 @@ async def _catalog_and_accept(
         [stable_id for stable_id in by_id if stable_id in held],
         planned,
         is_limited=len(creators) < len(new),
-        is_barren=all(held.get(stable_id, False) for stable_id in by_id),
+        is_barren=run.like is None and all(held.get(stable_id, False) for stable_id in by_id),
     )
 
 
@@ -278,6 +283,20 @@ def _new_results(
         now=locked.now,
         expires_at=fetched.provenance.expires_at(fetched.fetched_at or locked.now),
     )
+
+
+def _candidates(
+    fetched: FetchedPage, filtered: FilteredPage, catalogued: _Catalogued
+) -> Mapping[int, CandidateRole]:
+    """The creators that a similar search is to compare, by their ids, and the creator itself."""
+    is_first = fetched.run.cursor is None
+    itself = fetched.page.creators[0].stable_id if is_first and fetched.page.creators else None
+    role = CandidateRole.RELATED if is_first else CandidateRole.FOUND
+    roles = {creator.stable_id: role for creator in filtered.creators if not creator.private}
+    if itself is not None:
+        roles[itself] = CandidateRole.TARGET
+    ids = catalogued.creator_ids
+    return {ids[stable_id]: one for stable_id, one in roles.items() if stable_id in ids}
 
 
 def _posts_of(stable_ids: Sequence[str], catalogued: _Catalogued) -> Sequence[tuple[str, int]]:

@@ -47,6 +47,7 @@ from tastemaker.searches.exclusions.filter import filter_for_reuse
 from tastemaker.searches.exclusions.names import SuppressionKey
 from tastemaker.searches.run import call_queries
 from tastemaker.searches.run.queries import RunState
+from tastemaker.searches.similar.gathering import similar_page
 from tastemaker.searches.types import LIVE, SANDBOX
 
 SWITCHES: Final = {
@@ -153,7 +154,7 @@ async def fetch_page(access: ProviderAccess, run: RunState) -> Page:
     name, seconds = access.declaration.name, access.declaration.page_seconds
     try:
         async with asyncio.timeout(seconds):
-            page = await access.provider.search_keyword(access.http, _query(run), run.cursor)
+            page = await _ask(access, run)
     except ProviderError as error:
         error.cost = access.price(error.cost)
         raise
@@ -165,6 +166,13 @@ async def fetch_page(access: ProviderAccess, run: RunState) -> Page:
         log.exception("the adapter %s broke", name)
         raise adapter_failure(access.provider, name, error) from error
     return replace(page, cost=access.price(page.cost))
+
+
+async def _ask(access: ProviderAccess, run: RunState) -> Page:
+    if run.like is None:
+        return await access.provider.search_keyword(access.http, _query(run), run.cursor)
+    query = KeywordQuery(keyword=run.keyword, region=run.region)
+    return await similar_page(access.provider, access.http, query, run.like, run.cursor)
 
 
 def spread(seconds: float) -> float:
@@ -222,4 +230,6 @@ async def _settle_failure(
 
 
 def _query(run: RunState) -> KeywordQuery:
-    return KeywordQuery(keyword=run.keyword, region=run.region)
+    """The page of a similar search is another one than that of a keyword that is written the same."""
+    options = {} if run.like is None else {"like": run.like}
+    return KeywordQuery(keyword=run.keyword, region=run.region, options=options)

@@ -8,7 +8,7 @@ limit of creators it is taken last.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import orjson
@@ -31,7 +31,7 @@ class RunState:
     """An open run: its next page, and the version that fences the page's commit.
 
     `parked_for` in seconds. `max_cost` of the whole search, in millionths of a US dollar. `lacks_key`:
-    creators are suppressed under a key that is missing here.
+    creators are suppressed under a key that is missing here. `like`: the creator of a similar search.
     """
 
     run_id: RunId
@@ -46,6 +46,7 @@ class RunState:
     parked_for: float
     lacks_key: bool
     max_cost: int | None
+    like: str | None
 
 
 FIND_RUN_STATE = statement(
@@ -55,7 +56,7 @@ FIND_RUN_STATE = statement(
            coalesce(j.timeout_at < app_now(), false) AS timed_out,
            coalesce(extract(epoch FROM j.parked_until - app_now()), 0) AS parked_for,
            EXISTS (SELECT FROM suppressions WHERE key_id <> %(key_id)s) AS lacks_key,
-           CAST(j.search_params ->> 'max_cost' AS bigint) AS max_cost
+           CAST(j.search_params ->> 'max_cost' AS bigint) AS max_cost, j.target_username AS like
     FROM scraping_runs r JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
     WHERE r.id = %(run_id)s AND r.tenant_id = %(user_id)s AND r.status IN ('pending', 'processing')
       AND j.status IN ('pending', 'processing')
@@ -312,7 +313,20 @@ class NewResults:
     expires_at: datetime | None
 
 
-async def insert_results(tx: Transaction, run: RunState, new: NewResults) -> None:
+class RunOfSearch(Protocol):
+    """A run, and the search that its results belong to."""
+
+    @property
+    def run_id(self) -> RunId: ...
+    @property
+    def search_id(self) -> SearchId: ...
+    @property
+    def user_id(self) -> ExternalUserId: ...
+    @property
+    def keyword(self) -> str: ...
+
+
+async def insert_results(tx: Transaction, run: RunOfSearch, new: NewResults) -> None:
     """Claim the creators for the search, and store their documents."""
     await tx.run(
         INSERT_RESULTS,
@@ -366,5 +380,5 @@ async def park(tx: Transaction, run: RunState, *, seconds: float, reason: str) -
     return await tx.one(PARK, search_id=run.search_id, user_id=run.user_id, seconds=seconds, reason=reason)
 
 
-def ids(run: RunState) -> dict[str, Any]:
+def ids(run: RunOfSearch) -> dict[str, Any]:
     return {"search_id": run.search_id, "run_id": run.run_id, "user_id": run.user_id}

@@ -87,12 +87,12 @@ CLAIMS: Final = [
 ]
 TENANT_TABLES: Final = [
     "account_links", "api_keys", "background_jobs", "browser_sessions", "campaign_creators", "campaigns",
-    "clerk_subjects", "credentials", "email_unsubscriptions", "event_deliveries", "event_keys",
-    "events", "exclusions", "exports", "idempotent_answers", "inbox_messages", "members",
+    "clerk_subjects", "credentials", "email_unsubscriptions", "enrichments", "event_deliveries",
+    "event_keys", "events", "exclusions", "exports", "idempotent_answers", "inbox_messages", "members",
     "outbox_messages", "plan_grants", "provider_budgets",
     "provider_calls", "provider_spending", "scraping_jobs", "scraping_results", "scraping_runs",
-    "search_creators", "search_jobs", "search_results", "stripe_subscriptions", "usage_charges",
-    "usage_enrichments", "usage_periods", "user_billing",
+    "search_candidates", "search_creators", "search_jobs", "search_results", "similar_creators", "stripe_subscriptions",
+    "usage_charges", "usage_enrichments", "usage_periods", "user_billing",
     "user_subscriptions", "user_system_data", "user_usage", "users",
 ]  # fmt: skip
 """Spelled out for pytest's names; the first test holds the list to the catalog."""
