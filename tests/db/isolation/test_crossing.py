@@ -91,8 +91,8 @@ TENANT_TABLES: Final = [
     "event_keys", "events", "exclusions", "exports", "idempotent_answers", "inbox_messages", "members",
     "outbox_messages", "plan_grants", "provider_budgets",
     "provider_calls", "provider_spending", "scraping_jobs", "scraping_results", "scraping_runs",
-    "search_candidates", "search_creators", "search_jobs", "search_results", "similar_creators", "stripe_subscriptions",
-    "usage_charges", "usage_enrichments", "usage_periods", "user_billing",
+    "search_candidates", "search_creators", "search_jobs", "search_results", "similar_creators",
+    "stripe_subscriptions", "usage_charges", "usage_enrichments", "usage_periods", "user_billing",
     "user_subscriptions", "user_system_data", "user_usage", "users",
 ]  # fmt: skip
 """Spelled out for pytest's names; the first test holds the list to the catalog."""
