@@ -12,6 +12,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+import tastemaker.accounts.account_api
 import tastemaker.accounts.account_pages
 import tastemaker.accounts.key_pages
 import tastemaker.accounts.pages
@@ -25,8 +26,10 @@ import tastemaker.admin.users_api
 import tastemaker.billing.pages
 import tastemaker.billing.webhooks
 import tastemaker.campaigns.api
+import tastemaker.journeys.account_pages
 import tastemaker.journeys.campaign_pages
 import tastemaker.journeys.new_search_pages
+import tastemaker.journeys.onboarding_pages
 import tastemaker.journeys.pages
 import tastemaker.searches.api
 import tastemaker.searches.enrichment.api
@@ -80,6 +83,8 @@ ROUTERS: Final = (
     tastemaker.admin.provider_pages.router,
     tastemaker.admin.user_pages.router,
     tastemaker.journeys.pages.router,
+    tastemaker.journeys.account_pages.router,
+    tastemaker.journeys.onboarding_pages.router,
     tastemaker.journeys.campaign_pages.router,
     tastemaker.journeys.new_search_pages.router,
     tastemaker.searches.progress_pages.router,
@@ -104,6 +109,7 @@ ROUTERS: Final = (
     tastemaker.searches.exports.api.campaigns_router,
     tastemaker.searches.imports.api.router,
     tastemaker.searches.profiles_api.router,
+    tastemaker.accounts.account_api.router,
     tastemaker.admin.users_api.router,
     openapi.router,
     qstash.router,

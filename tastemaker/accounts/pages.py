@@ -25,7 +25,8 @@ from tastemaker.web.pages import page, redirect, refuse_foreign_origin
 from tastemaker.web.problems import TooManyRequests
 from tastemaker.web.services import services_of
 
-FIRST_PAGE: Final = "/"
+FIRST_PAGE: Final = "/onboarding"
+"""Leads to the dashboard once the first steps are taken."""
 
 EXPECTED: Final = (WrongPassword, InvalidInput, Conflict, TooManyRequests)
 

@@ -120,6 +120,17 @@ SET_PROFILE = statement("""
     WHERE user_id = %(user_id)s
 """)
 
+LOCK_ONBOARDING = statement(
+    "SELECT onboarding_step FROM users WHERE user_id = %(user_id)s FOR NO KEY UPDATE", OnboardingStep
+)
+
+SET_ONBOARDING = statement("UPDATE users SET onboarding_step = %(step)s WHERE user_id = %(user_id)s")
+
+SET_INTENDED_PLAN = statement("""
+    UPDATE user_subscriptions subscription SET intended_plan = %(plan)s
+    FROM users WHERE users.user_id = %(user_id)s AND subscription.user_id = users.id
+""")
+
 COMPLETE_ONBOARDING = statement(
     """
     UPDATE users SET onboarding_step = 'completed'

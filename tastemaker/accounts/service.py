@@ -10,6 +10,7 @@ from tastemaker.accounts.current_user import LOCAL_USER, CurrentUser
 from tastemaker.accounts.queries import UserProfileComplete
 from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.ids import ExternalUserId, new_id
+from tastemaker.core.settings import get_settings
 from tastemaker.core.text import clean_line
 from tastemaker.db.claims import Tenant
 from tastemaker.db.enums import OnboardingStep
@@ -23,6 +24,7 @@ from tastemaker.jobs.types import Done, JobContext, JobResult, JobType
 from tastemaker.mail.sequence import on_onboarding_completed, on_sign_up
 
 SELF_HOSTED = "self_hosted"
+FREE = "free"
 LONGEST_NAME = 200
 PROFILE_FIELDS: Final = {
     "full_name": LONGEST_NAME,
@@ -78,7 +80,7 @@ async def register(
 
 def plan_of_new_users() -> str:
     """Without Stripe the installation is self-hosted: nobody is asked to pay."""
-    return SELF_HOSTED
+    return FREE if get_settings().stripe_secret_key else SELF_HOSTED
 
 
 async def change_profile(

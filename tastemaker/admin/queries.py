@@ -102,11 +102,6 @@ COUNT_OF_USER = statement(
     not_null="sessions keys campaigns members",
 )
 
-LOCK_ADMINISTRATORS = statement(
-    "SELECT user_id FROM users WHERE is_admin ORDER BY user_id FOR UPDATE", ExternalUserId
-)
-"""Of two administrators who dismiss each other at once one stays."""
-
 SET_ADMINISTRATOR = statement("UPDATE users SET is_admin = %(is_admin)s WHERE user_id = %(user_id)s")
 
 WITHDRAW_LINK = statement("""

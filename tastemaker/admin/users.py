@@ -24,6 +24,7 @@ from tastemaker.db.transaction import Transaction
 from tastemaker.events.names import Source
 from tastemaker.events.payloads import AdminAction
 from tastemaker.events.service import record
+from tastemaker.journeys.account_deletion_queries import lock_administrators
 
 MOST_LINKS: Final = 100
 
@@ -113,7 +114,7 @@ async def set_administrator(
     reason: str | None = None,
 ) -> bool:
     """False: it was so before. Raises NotFound, and Conflict for the last administrator."""
-    administrators = await tx.many(queries.LOCK_ADMINISTRATORS)
+    administrators = await lock_administrators(tx)
     if await tx.one(GET_USER_PROFILE, user_id=user_id) is None:
         raise NotFound("There is no such user.")
     if (user_id in administrators) is is_admin:

@@ -38,3 +38,19 @@ class MemberLeft(Payload):
     aggregate = Aggregate.USER
 
     member: str
+
+
+class OnboardingAdvanced(Payload):
+    """A step after the first and before the end."""
+
+    event_type = EventType.ONBOARDING_ADVANCED
+    aggregate = Aggregate.ONBOARDING
+
+    step: str
+
+
+class DataExported(Payload):
+    """Somebody took along everything that is held about the person of the aggregate."""
+
+    event_type = EventType.DATA_EXPORTED
+    aggregate = Aggregate.USER

@@ -1,8 +1,8 @@
 """Deletes a user and all rows of the user: stops the work at once, then erases batch by batch.
 
-Searches end within a page and keys are refused at once. Each batch is one short transaction that looks for
-what is left, so any worker can continue. The row of the user is deleted last and under a lock: rows that are
-added until then are found and erased too; afterwards the foreign keys refuse them.
+Searches end within a page; keys, passwords and sessions are refused at once. Each batch is one short
+transaction that looks for what is left, so any worker can continue. The row of the user is deleted last and
+under a lock: rows that are added until then are found and erased too; then the foreign keys refuse them.
 """
 
 from functools import partial
@@ -14,7 +14,7 @@ from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.queries import find_current_user
 from tastemaker.campaigns.queries import find_campaign
 from tastemaker.core.clock import monotonic
-from tastemaker.core.errors import NotFound
+from tastemaker.core.errors import Conflict, NotFound
 from tastemaker.core.ids import CampaignId, ExternalUserId
 from tastemaker.db.claims import SYSTEM
 from tastemaker.db.pool import Database
@@ -43,7 +43,9 @@ ERASE_USER = JobType(name="erase_user", payload=EraseUser, priority=200, max_ret
 """A promise to a person who has left is tried for two weeks and more before an operator has to help."""
 
 
-async def delete_user(tx: Transaction, user_id: ExternalUserId) -> None:
+async def delete_user(
+    tx: Transaction, user_id: ExternalUserId, *, source: Source = Source.ADMIN_ACTION
+) -> None:
     """Stop what runs, close every way in, and publish the erasing. The tx has the system's claim.
 
     A page that is being kept is waited for. Raises NotFound.
@@ -54,7 +56,7 @@ async def delete_user(tx: Transaction, user_id: ExternalUserId) -> None:
         tx,
         UserDeleted(campaigns=await queries.count_campaigns(tx, user_id)),
         aggregate_id=user_id,
-        source=Source.ADMIN_ACTION,
+        source=source,
         tenant_id=user_id,
     )
     await publish(
@@ -64,6 +66,14 @@ async def delete_user(tx: Transaction, user_id: ExternalUserId) -> None:
         lock_key=f"erase_user:{user_id}",
         dedupe_key=f"erase_user:{user_id}",
     )
+
+
+async def delete_own_account(tx: Transaction, user_id: ExternalUserId, *, source: Source) -> None:
+    """As `delete_user`, by the person. Raises Conflict for the last administrator."""
+    administrators = await queries.lock_administrators(tx)
+    if administrators == [user_id]:
+        raise Conflict("You are the last administrator. Appoint another one first.")
+    await delete_user(tx, user_id, source=source)
 
 
 async def erase_some_of(database: Database, user_id: ExternalUserId) -> bool:
@@ -107,7 +117,7 @@ async def _stop(tx: Transaction, user_id: ExternalUserId) -> bool:
         await end_search(tx, user_id, search_id, EndReason.CANCELLED, source=Source.ADMIN_ACTION)
     if not await queries.lock_user(tx, user_id):
         return False
-    await queries.revoke_keys(tx, user_id)
+    await queries.close_ways_in(tx, user_id)
     return True
 
 

@@ -41,6 +41,23 @@ REVOKE_KEYS = statement("""
     UPDATE api_keys SET revoked_at = app_now() WHERE tenant_id = %(user_id)s AND revoked_at IS NULL
 """)
 
+WAYS_IN: Final = (
+    REVOKE_KEYS,
+    statement("DELETE FROM browser_sessions WHERE tenant_id = %(user_id)s"),
+    statement("DELETE FROM credentials WHERE tenant_id = %(user_id)s"),
+    statement("DELETE FROM account_links WHERE tenant_id = %(user_id)s"),
+    statement("DELETE FROM members WHERE tenant_id = %(user_id)s OR member_id = %(user_id)s"),
+    statement("""
+        UPDATE clerk_subjects SET deleted_at = app_now()
+        WHERE tenant_id = %(user_id)s AND deleted_at IS NULL
+    """),
+)
+
+LOCK_ADMINISTRATORS = statement(
+    "SELECT user_id FROM users WHERE is_admin ORDER BY user_id FOR UPDATE", ExternalUserId
+)
+"""Of two administrators who dismiss each other at once one stays."""
+
 NEXT_CAMPAIGN = statement(
     """
     SELECT id, deleting_since IS NOT NULL AS is_deleting FROM campaigns
@@ -123,8 +140,14 @@ async def list_open_searches(tx: Transaction, user_id: ExternalUserId) -> list[S
     return await tx.many(LIST_OPEN_SEARCHES, user_id=user_id, batch=BATCH)
 
 
-async def revoke_keys(tx: Transaction, user_id: ExternalUserId) -> None:
-    await tx.run(REVOKE_KEYS, user_id=user_id)
+async def close_ways_in(tx: Transaction, user_id: ExternalUserId) -> None:
+    """Keys, sessions, passwords, links and memberships; who comes by Clerk is refused from now on."""
+    for way in WAYS_IN:
+        await tx.run(way, user_id=user_id)
+
+
+async def lock_administrators(tx: Transaction) -> list[ExternalUserId]:
+    return await tx.many(LOCK_ADMINISTRATORS)
 
 
 async def find_next_campaign(tx: Transaction, user_id: ExternalUserId) -> NextCampaign | None:

@@ -41,7 +41,7 @@ class Person:
 
     http: httpx.AsyncClient
 
-    async def post(self, path: str, **fields: str) -> httpx.Response:
+    async def post(self, path: str, **fields: str | list[str]) -> httpx.Response:
         origin = str(self.http.base_url).rstrip("/")
         return await self.http.post(path, data=fields, headers={"Origin": origin})
 
@@ -75,7 +75,7 @@ async def other(url: str) -> AsyncIterator[Person]:
 
 async def test_sign_up_out_and_in(robin: Person, database: Database) -> None:
     signed_up = await robin.sign_up("  Robin@Example.com ")
-    assert (signed_up.status_code, signed_up.headers["location"]) == (303, "/")
+    assert (signed_up.status_code, signed_up.headers["location"]) == (303, "/onboarding")
     before = robin.http.cookies[COOKIE]
     assert EMAIL in (await robin.http.get("/settings/account")).text
     async with transaction(database, SYSTEM) as tx:

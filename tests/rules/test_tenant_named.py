@@ -61,6 +61,7 @@ ALLOWED: Final = {
     ("tastemaker/jobs/transports/", ""): "deliveries serve everybody, by the system's claim",
     ("tastemaker/web/idempotency.py", "idempotent_answers"): "old answers go, whose ever they were",
     ("tastemaker/accounts/session_queries.py", "browser_sessions"): "expired ones are deleted for everybody",
+    ("tastemaker/journeys/account_deletion_queries.py", "users"): "who else administers is asked",
     ("tastemaker/admin/queries.py", ""): "an administrator looks at everybody, by the system's claim",
     ("tastemaker/accounts/session_queries.py", ""): "a cookie says which session it is",
     (
