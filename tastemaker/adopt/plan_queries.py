@@ -10,6 +10,7 @@ from psycopg import Connection, sql
 from tastemaker.adopt.gathering import Key, SourcePage, handles_without_id, read_pages
 from tastemaker.adopt.original_queries import TABLES, Census, sources_in_public
 from tastemaker.adopt.steps import steps
+from tastemaker.adopt.strayed_queries import list_strayed
 from tastemaker.adopt.tables_queries import FIELDS, THROTTLE_ROWS, Throttle, throttles_among, words_in
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.platforms import Platform
@@ -102,6 +103,7 @@ class AdoptionPlan:
     creators: dict[str, Any]
     duplicates: dict[str, int]
     orphans: list[dict[str, Any]]
+    strayed_searches: list[dict[str, Any]]
     decisions: tuple[Decision, ...]
 
 
@@ -237,6 +239,7 @@ def make_plan(
         },
         duplicates=survey_duplicates(connection, census),
         orphans=owners,
+        strayed_searches=list_strayed(connection, before=sources_in_public(census)),
         decisions=(
             Decision(
                 "Campaigns and searches whose owner has no user: make the user, or leave them in the schema?",

@@ -67,6 +67,11 @@ _PERSON: Final = "LEFT JOIN adoption_people p ON p.user_id = s.user_id"
 
 _OWN_CAMPAIGN: Final = "LEFT JOIN public.campaigns c ON c.id = s.campaign_id"
 
+ADOPTED_SEARCHES: Final = "Adopted searches"
+"""The campaign of a user's searches that stood in the campaign of another user."""
+
+ADOPTED_CAMPAIGN: Final = "md5('adopted searches ' || s.user_id)::uuid"
+
 _NOBODYS: Final = "WHEN p.user_id IS NULL THEN 'its owner has no user'"
 
 _KEYWORDS: Final = """CASE jsonb_typeof(s.keywords)
@@ -141,18 +146,20 @@ SCRAPING_JOBS: Final = Copy(
     columns={
         "id": "s.id",
         "user_id": "s.user_id",
-        "campaign_id": "c.id",
+        "campaign_id": f"CASE WHEN c.user_id <> s.user_id THEN {ADOPTED_CAMPAIGN} ELSE c.id END",
         "status": "w_status.mapped",
         "keywords": _KEYWORDS,
         "target_username": "s.target_username",
         "platform": "w_platform.mapped",
-        "search_params": "s.search_params",
+        "search_params": """CASE WHEN jsonb_typeof(s.search_params) <> 'object'
+                                 THEN jsonb_build_object('adopted', s.search_params)
+                                 ELSE s.search_params END""",
         "processed_runs": bounded("s.processed_runs"),
         "processed_results": "0",
         "target_results": """CASE WHEN s.target_results BETWEEN 1 AND 2147483647
                                   THEN s.target_results::integer ELSE 1000 END""",
         "cursor": bounded("s.cursor"),
-        "progress": "100",
+        "progress": "CASE WHEN s.progress BETWEEN 0 AND 100 THEN s.progress ELSE 100 END",
         "qstash_message_id": "s.qstash_message_id",
         "run_id": "s.run_id",
         "region": "coalesce(left(s.region, 10), 'US')",
@@ -170,6 +177,8 @@ SCRAPING_JOBS: Final = Copy(
     notes={
         "under way: ended as timeout": "w_status.mapped = 'timeout' AND s.status IS DISTINCT FROM 'timeout'",
         "of a campaign that is gone: kept without it": "s.campaign_id IS NOT NULL AND c.id IS NULL",
+        f"of a campaign of another user: kept in “{ADOPTED_SEARCHES}”": "c.user_id <> s.user_id",
+        "parameters that were no object: wrapped": "jsonb_typeof(s.search_params) <> 'object'",
         "keywords that were no list of words: put right": f"({_KEYWORDS}) IS DISTINCT FROM s.keywords",
         "a target that was no number above 0: 1000": "NOT coalesce(s.target_results > 0, false)",
     },

@@ -13,6 +13,7 @@ from tastemaker.adopt import (
     creators_queries,
     ledger_queries,
     move_queries,
+    strayed_queries,
     tables_queries,
 )
 from tastemaker.adopt.ledger_queries import Adoption
@@ -205,6 +206,7 @@ def _finish(connection: Connection[Any], adoption: Adoption, seconds: float) -> 
             "steps": {name: dict(counts) for name, counts in ledger_queries.read_counts(connection).items()},
             "words": tables_queries.list_changed_words(connection, most=WORDS_SHOWN),
             "orphans": ledger_queries.list_orphans(connection),
+            "strayed_searches": strayed_queries.list_strayed(connection),
             "rejected": closing_queries.count_rejected(connection),
             "ours": closing_queries.count_ours(connection),
             "seconds_of_the_last_run": round(seconds, 3),

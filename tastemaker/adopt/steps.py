@@ -17,6 +17,7 @@ from tastemaker.adopt import (
     original_queries,
     people_queries,
     rows_queries,
+    strayed_queries,
     tables_queries,
 )
 from tastemaker.adopt.gathering import (
@@ -103,6 +104,12 @@ def steps() -> Iterator[AdoptionStep]:
         )  # fmt: skip
     for copy in rows_queries.BEFORE_CREATORS:
         yield _copying(copy)
+        if copy is rows_queries.CAMPAIGNS:
+            yield AdoptionStep(
+                name="adopted_searches",
+                what="make a campaign for searches that stood in another user's campaign",
+                batch=_campaigns_of_strayed,
+            )
     yield AdoptionStep(
         name="identities",
         what="learn which id each handle belongs to",
@@ -157,6 +164,10 @@ def _look(work: Work, _after: int, _upto: int) -> Counts:
         rows_queries.queue_rows(work.connection, copy.name, copy.order)
     creators_queries.queue_pages(work.connection)
     return counts
+
+
+def _campaigns_of_strayed(work: Work, _after: int, _upto: int) -> Counts:
+    return strayed_queries.add_campaigns(work.connection, work.moment)
 
 
 def _plans(work: Work, _after: int, _upto: int) -> Counts:

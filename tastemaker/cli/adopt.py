@@ -1,8 +1,10 @@
 """`tastemaker db adopt`: the plan, the question, the work, the report."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
+from shutil import rmtree
 from typing import Annotated, Any, Final
 
 import orjson
@@ -13,14 +15,17 @@ from rich.text import Text
 
 from tastemaker.adopt import service
 from tastemaker.adopt.plan_queries import AdoptionPlan, Options
+from tastemaker.adopt.rehearsal_queries import Rehearsal, rehearse
+from tastemaker.adopt.rows_queries import ADOPTED_SEARCHES
 from tastemaker.adopt.service import Looked, look, plan_document
 from tastemaker.cli import screen
 from tastemaker.cli.csv_file import refuse_unwritable
 from tastemaker.cli.db import db_app
 from tastemaker.cli.options import Json
 from tastemaker.cli.plain_text import plain
-from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
+from tastemaker.core.errors import Conflict, DatabaseUnavailable, InvalidInput
 from tastemaker.core.settings import get_settings
+from tastemaker.db import embedded
 from tastemaker.db.access import database_access
 
 WORDS_SHOWN: Final = 20
@@ -37,12 +42,24 @@ class TestEra(StrEnum):
 
 
 @db_app.command()
-def adopt(
+def adopt(  # noqa: PLR0913 - the options of a command
     database_url: Annotated[
         str, typer.Argument(metavar="DATABASE_URL", help="The original's database, as its owner, directly.")
     ],
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan, adopt a copy, and change nothing.")
+    ] = False,
+    scratch: Annotated[
+        str | None,
+        typer.Option(
+            "--scratch", metavar="URL", help="Where the copy is adopted (default: the embedded PostgreSQL)."
+        ),
+    ] = None,
+    no_rehearsal: Annotated[
+        bool,
+        typer.Option("--no-rehearsal", help="Adopt no copy first, after a dry run that was clean."),
+    ] = False,
     report: Annotated[
         Path | None,
         typer.Option("--report", metavar="FILE", help="Write the plan or the report here, as JSON."),
@@ -60,19 +77,51 @@ def adopt(
 ) -> None:
     """Migrate the original product's database. Nothing is deleted; the report accounts for every row."""
     options = Options(with_orphans=orphans is Orphans.USERS, fit_settings=settings is TestEra.FIT)
-    _adopt(database_url, options, dry_run=dry_run, report=report, yes=yes, as_json=as_json)
+    refuse_unwritable(report, overwrite=True)
+    found = look(database_url, options)
+    if found.plan is not None and not as_json:
+        _show_plan(found.plan)
+    rehearsed = None
+    if found.plan is not None and not no_rehearsal:
+        rehearsed = _rehearse(database_url, options, scratch, as_json=as_json)
+    if dry_run:
+        document = _looked_document(found)
+        _tell(
+            {**document, "rehearsal": asdict(rehearsed)} if rehearsed else document, report, as_json=as_json
+        )
+    if rehearsed is not None and rehearsed.stopped is not None:
+        raise Conflict(
+            f"The adoption would stop at {rehearsed.step}: {rehearsed.stopped} Nothing has changed."
+        )
+    if not dry_run:
+        _adopt(database_url, options, found, report=report, yes=yes, as_json=as_json)
+
+
+def _rehearse(url: str, options: Options, scratch: str | None, *, as_json: bool) -> Rehearsal:
+    """The embedded server for it has a folder of its own, which is deleted with the copy."""
+    progress = None if as_json else _progress()
+    if not as_json:
+        screen.say("Adopting a copy, to see whether each step goes through.")
+    if scratch is not None:
+        found = rehearse(url, options, scratch_url=scratch, on_progress=progress)
+    else:
+        settings = get_settings()
+        home = settings.home / "rehearsal"
+        try:
+            with embedded.running(home, bin_dir=settings.postgres_bin) as server:
+                address = server.url(role="postgres")
+                found = rehearse(url, options, scratch_url=address, on_progress=progress)
+        finally:
+            rmtree(home, ignore_errors=True)
+    if not as_json and found.stopped is None:
+        rows = sum(found.copied.values())
+        screen.say(f"The copy of {rows:,} rows was adopted in {found.seconds:,.0f} s; nothing would stop.")
+    return found
 
 
 def _adopt(
-    url: str, options: Options, *, dry_run: bool, report: Path | None, yes: bool, as_json: bool
+    url: str, options: Options, found: Looked, *, report: Path | None, yes: bool, as_json: bool
 ) -> None:
-    refuse_unwritable(report, overwrite=True)
-    found = look(url, options)
-    if found.plan is not None and not as_json:
-        _show_plan(found.plan)
-    if dry_run:
-        _tell(_looked_document(found), report, as_json=as_json)
-        return
     if found.finished is None:
         _ask(found, yes=yes, as_json=as_json)
     password = _app_password(url)
@@ -148,6 +197,11 @@ def _show_plan(plan: AdoptionPlan) -> None:
     for table, users in plan.duplicates.items():
         screen.show(
             f"  {users:,} users have several rows in {table}: the one changed last stays, the others fill it"
+        )
+    for one in plan.strayed_searches:
+        screen.show(
+            f"  the search {one['search']} of {plain(one['owner'])} is in a campaign of"
+            f" {plain(one['owner_of_the_campaign'])}: it goes to “{ADOPTED_SEARCHES}” of its own owner"
         )
     _head("Decisions")
     for decision in plan.decisions:

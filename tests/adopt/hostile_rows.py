@@ -99,6 +99,7 @@ def _searches(connection: Connection[Any]) -> None:
         (306, "TikTok", "error", {"error": "boom", "progress": "NaN", "cursor": -4, "target_results": -1}),
         (307, "youtube_similar", "dispatching", {"keywords": {"odd": [1]}, "target_username": LONG}),
         (308, "Instagram", "completed", {"user_id": "ghost", "campaign_id": uid(203)}),
+        (309, "TikTok", "completed", {"user_id": "ghost", "progress": "41.5", "search_params": Jsonb([1])}),
     ):
         insert(
             connection, "scraping_jobs", id=uid(number), platform=platform, status=status, **{**job, **more}
