@@ -32,6 +32,8 @@ import tastemaker.journeys.new_search_pages
 import tastemaker.journeys.onboarding_pages
 import tastemaker.journeys.pages
 import tastemaker.searches.api
+import tastemaker.searches.discover.api
+import tastemaker.searches.discover.pages
 import tastemaker.searches.enrichment.api
 import tastemaker.searches.enrichment.pages
 import tastemaker.searches.exclusions.api
@@ -88,6 +90,7 @@ ROUTERS: Final = (
     tastemaker.journeys.campaign_pages.router,
     tastemaker.journeys.new_search_pages.router,
     tastemaker.searches.progress_pages.router,
+    tastemaker.searches.discover.pages.router,
     tastemaker.searches.pages.router,
     tastemaker.searches.exports.pages.router,
     tastemaker.searches.imports.pages.router,
@@ -95,6 +98,7 @@ ROUTERS: Final = (
     tastemaker.campaigns.api.router,
     tastemaker.searches.api.campaigns_router,
     tastemaker.searches.api.router,
+    tastemaker.searches.discover.api.router,
     tastemaker.searches.facets_api.router,
     tastemaker.searches.facets_api.campaigns_router,
     tastemaker.searches.starting_api.router,

@@ -240,11 +240,7 @@ class ThumbnailRow:
 FIND_AVATAR = statement(
     """
     SELECT platform, avatar_url AS url, name, handle FROM creators
-    WHERE id = %(id)s AND (
-        EXISTS (SELECT FROM search_creators s
-                WHERE s.creator_id = creators.id AND s.tenant_id = %(tenant_id)s)
-        OR EXISTS (SELECT FROM campaign_creators held
-                   WHERE held.creator_id = creators.id AND held.tenant_id = %(tenant_id)s))
+    WHERE id = %(id)s
     """,
     AvatarRow,
     not_null="platform",
@@ -252,13 +248,12 @@ FIND_AVATAR = statement(
 FIND_THUMBNAIL = statement(
     """
     SELECT platform, thumbnail_url AS url FROM posts
-    WHERE id = %(id)s AND EXISTS (
-        SELECT FROM search_creators s WHERE s.creator_id = posts.creator_id AND s.tenant_id = %(tenant_id)s)
+    WHERE id = %(id)s
     """,
     ThumbnailRow,
     not_null="platform",
 )
-"""Both of creators that a search of the tenant found; the catalog as such belongs to the installation."""
+"""Of any creator: the catalog belongs to the installation, and every user may search it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,9 @@ class _Place:
     id: int
 
 
+ANY_CREATOR: Final = CatalogFilter()
+
+
 def make_catalog_filter(**given: Any) -> CatalogFilter:  # noqa: ANN401 - the fields of CatalogFilter
     """A filter that some creator can pass. Raises InvalidInput."""
     wanted = checked(CatalogFilter(**given))

@@ -35,6 +35,7 @@ ABOUT = {
     "search": "Search for creators, show them, and write a CSV.",
     "results": "Show the creators that a search or a campaign found.",
     "export": "Write the creators that a search or a campaign found into a file.",
+    "discover": "Find creators that this installation has found before, for nothing.",
     "import": "Import creators or results of other tools into a campaign.",
     "profile": "Look up one account. A live call is paid, recorded in the ledger, and reused for a time.",
     "campaigns": "Create, show, rename, archive and delete campaigns.",
@@ -79,7 +80,19 @@ _MODULES = {
 }
 """The modules of `tastemaker.cli` that hold these commands; the others have one module of their own name."""
 
-_SINGLE = {"search", "results", "export", "profile", "work", "serve", "up", "sign-in", "doctor", "version"}
+_SINGLE = {
+    "search",
+    "discover",
+    "results",
+    "export",
+    "profile",
+    "work",
+    "serve",
+    "up",
+    "sign-in",
+    "doctor",
+    "version",
+}
 """Commands without commands below them."""
 
 _PLAIN: dict[str, Any] = {

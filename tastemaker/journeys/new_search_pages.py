@@ -82,8 +82,9 @@ async def new_search(
     exclude: Annotated[list[str] | None, Query(max_length=50)] = None,
     like: Annotated[str | None, Query(max_length=500)] = None,
     platform: Annotated[Platform | None, Query()] = None,
+    keywords: Annotated[str, Query(max_length=2000)] = "",
 ) -> Response:
-    """The form: empty, in a campaign, as an earlier search, or for creators like one."""
+    """The form: empty, in a campaign, with keywords, as an earlier search, or for creators like one."""
 
     async def work(tx: Transaction) -> Response:
         form = await repeated(tx, visit, repeat) if repeat else SearchForm(platforms=usual_platform(visit))
@@ -91,6 +92,7 @@ async def new_search(
             form = await in_campaign(tx, visit, form, campaign)
         form = replace(form, exclude=tuple(exclude or ()), like=like or form.like)
         form = replace(form, platforms=(platform,)) if platform else form
+        form = replace(form, keywords=keywords or form.keywords)
         return await _form_page(tx, visit, check_form(form, visit.services.live), shows_errors=bool(repeat))
 
     return await visit.run(work)

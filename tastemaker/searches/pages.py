@@ -15,6 +15,7 @@ from tastemaker.core.display import counted
 from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.ids import SearchId
 from tastemaker.db.transaction import Transaction
+from tastemaker.searches.discover.pages import find_any
 from tastemaker.searches.enrichment.pages import MissingProfiles, read_missing
 from tastemaker.searches.exclusions.pages import undo_of
 from tastemaker.searches.exclusions.service import Excluded, exclude_selected
@@ -112,14 +113,12 @@ async def results(visit: SignedIn, asked: Asked) -> Response:
 
 @router.get("/creators/{creator_id}")
 async def profile(visit: SignedIn, creator_id: int) -> Response:
-    """A creator that any of the user's searches or imports has, with everything that is known."""
+    """A creator that any search found, with everything that is known."""
 
-    async def work(tx: Transaction) -> CreatorResult | None:
-        return await find_creator(tx, visit.user_id, creator_id)
+    async def work(tx: Transaction) -> CreatorResult:
+        return await find_any(tx, visit, creator_id)
 
     found = await visit.run(work)
-    if found is None:
-        raise NotFound("None of your searches found this creator.")
     return page(visit.request, "searches/creator.html", creator=found, showing=showing)
 
 

@@ -97,12 +97,13 @@ async def test_posts_have_pictures_too(
     assert answers[2].content == answers[3].content == answers[4].content
 
 
-async def test_what_another_user_found_is_not_found(database: Database, ids: list[int]) -> None:
+async def test_creators_of_the_catalog_have_pictures_for_every_user(
+    database: Database, ids: list[int]
+) -> None:
     async with browsing(database, await somebody(database, "bob")) as bob:
-        for path in (f"/images/avatars/{ids[0]}", f"/images/posts/{ids[0]}", "/images/avatars/999999"):
-            answer = await bob.get(path)
-            assert (answer.status_code, answer.headers["content-type"]) == (404, "image/svg+xml")
-            assert "Zo" not in answer.text
+        assert (await bob.get(f"/images/avatars/{ids[0]}")).status_code == 200
+        answer = await bob.get("/images/avatars/999999")
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "image/svg+xml")
 
 
 @pytest.mark.parametrize("name", ["0", "-1", "x", "9" * 30, "1e3", "%00", "1/2"])

@@ -180,9 +180,11 @@ async def test_another_user_finds_nothing(database: Database, search: Search, us
         for path in (
             f"/searches/{search.id}",
             f"/searches/{search.id}/creators/{ids[0]}",
-            f"/creators/{ids[0]}",
         ):
             assert (await other.get(path)).status_code == 404
+        known = await other.get(f"/creators/{ids[0]}")
+        assert "None of your searches found this creator." in known.text
+        assert "chess" not in known.text.partition("Where found")[2]
         taken = await other.post(f"/searches/{search.id}/exclusions", data={"creator": ids[:1]})
         assert taken.status_code == 404
 

@@ -16,6 +16,7 @@ from uuid import UUID, uuid5
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.campaigns.queries import Campaign
+from tastemaker.catalog.document_queries import write_documents
 from tastemaker.core.accounts import fold_handle
 from tastemaker.core.errors import Conflict, InvalidInput
 from tastemaker.db.enums import CampaignStatus, ExclusionKind
@@ -212,6 +213,7 @@ async def _store(tx: Transaction, target: _Target, given: Sequence[ImportedCreat
     sent = queries.as_json([*by_creator.values()])
     if target.for_installation:
         await tx.run(queries.FILL_CATALOG, creators=sent)
+    await write_documents(tx, [*ids.values()])
     await tx.run(queries.ADD_RESULTS, creators=sent, import_id=target.import_id)
     new = await tx.only(
         queries.ADD_TO_CAMPAIGN,

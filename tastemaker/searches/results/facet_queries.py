@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from tastemaker.catalog.filtering import UNKNOWN, Verified
+from tastemaker.catalog.document_queries import BANDS
+from tastemaker.catalog.filtering import UNKNOWN, CreatorFilter, Verified, Wanted
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.statements import any_of, composed, statement
@@ -74,9 +75,6 @@ class FacetRow:
     matched_in: tuple[str, ...] | None
     creators: int
 
-
-BANDS: Final = (0, 1_000, 10_000, 100_000, 1_000_000)
-"""Where the ranges of followers begin."""
 
 COLUMNS: Final = (
     "platform", "keywords", "language", "country", "has_email", "verified", "band", "matched_in",
@@ -155,10 +153,10 @@ async def read_facets(
             if row.failed in {0, _BITS[facet]}:
                 for value in _values_of(facet, getattr(row, column)):
                     counted[facet][value] += row.creators
-    return Facets(passing, {facet: _ordered(facet, counted[facet], wanted) for facet in FacetName})
+    return Facets(passing, {facet: ordered(facet, counted[facet], wanted) for facet in FacetName})
 
 
-def toggled(wanted: ResultFilter, facet: FacetName, value: str) -> ResultFilter:
+def toggled(wanted: Wanted, facet: FacetName, value: str) -> Wanted:
     """The filter with this value of the facet chosen, or without it where it was.
 
     Of e-mail and followers one value is chosen at a time. Unknown followers cannot be chosen.
@@ -201,7 +199,7 @@ def _band(place: int) -> str:
     return f"{BANDS[place]}-{end}"
 
 
-def _ordered(facet: FacetName, counted: Mapping[str, int], wanted: ResultFilter) -> Sequence[FacetValue]:
+def ordered(facet: FacetName, counted: Mapping[str, int], wanted: CreatorFilter) -> Sequence[FacetValue]:
     """The most frequent first, ranges as they are, the unknown last. What is chosen stays, also with 0."""
     chosen = _chosen(facet, wanted)
     counts = {**dict.fromkeys(chosen, 0), **counted}
@@ -218,7 +216,7 @@ def _ordered(facet: FacetName, counted: Mapping[str, int], wanted: ResultFilter)
     ]
 
 
-def _chosen(facet: FacetName, wanted: ResultFilter) -> Sequence[str]:
+def _chosen(facet: FacetName, wanted: CreatorFilter) -> Sequence[str]:
     match facet:
         case FacetName.EMAIL:
             return () if wanted.has_email is None else ("known" if wanted.has_email else UNKNOWN,)

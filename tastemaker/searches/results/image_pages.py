@@ -29,7 +29,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/images/avatars/{creator_id}")
 async def avatar(visit: SignedIn, creator_id: RowId) -> Response:
     """The profile picture of a creator, else the initials."""
-    row = await read_one(visit.database, visit.claim, FIND_AVATAR, id=creator_id, tenant_id=visit.user_id)
+    row = await read_one(visit.database, visit.claim, FIND_AVATAR, id=creator_id)
     found = await _find(visit.request, row.platform, row.url) if row else None
     name = (row.name or row.handle or "") if row else ""
     drawn = initials.draw_initials(name, seed=creator_id)
@@ -39,7 +39,7 @@ async def avatar(visit: SignedIn, creator_id: RowId) -> Response:
 @router.get("/images/posts/{post_id}")
 async def thumbnail(visit: SignedIn, post_id: RowId) -> Response:
     """The picture of a post, else a quiet surface."""
-    row = await read_one(visit.database, visit.claim, FIND_THUMBNAIL, id=post_id, tenant_id=visit.user_id)
+    row = await read_one(visit.database, visit.claim, FIND_THUMBNAIL, id=post_id)
     found = await _find(visit.request, row.platform, row.url) if row else None
     return _answer(visit, found, initials.draw_no_picture(), is_known=row is not None)
 
@@ -51,7 +51,7 @@ async def _find(request: Request, platform: str, url: str | None) -> Image | Non
 
 
 def _answer(visit: Visit, found: Image | None, placeholder: bytes, *, is_known: bool) -> Response:
-    """404 for a creator of whom this user knows nothing, also with a picture: browsers show it."""
+    """404 for a creator of whom nothing is known, also with a picture: browsers show it."""
     image = found or Image(placeholder, initials.MEDIA_TYPE)
     etag = f'"{hashlib.sha256(image.content).hexdigest()[:32]}"'
     headers = {

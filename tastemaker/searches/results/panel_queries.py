@@ -140,6 +140,11 @@ class CreatorResult(CatalogCreator):
     imported: tuple[ImportedRow, ...]
     seen_before: tuple[SeenBefore, ...]
 
+    @property
+    def is_own(self) -> bool:
+        """Whether a search or an import of the user has the creator."""
+        return bool(self.found_by or self.imported)
+
 
 LIST_FOUND_BY = composed(
     """
@@ -245,6 +250,22 @@ async def find_creator(tx: Transaction, user_id: ExternalUserId, creator_id: int
     found_by = await tx.many(LIST_FOUND_BY.choose(scope=()), user_id=user_id, creator_id=creator_id)
     imported = await tx.many(LIST_IMPORTED.choose(scope=()), user_id=user_id, creator_id=creator_id)
     return await _result(tx, user_id, creator_id, found_by, imported)
+
+
+async def find_in_catalog(tx: Transaction, creator_id: int, post_ids: Sequence[int]) -> CreatorResult | None:
+    """Any creator of the catalog, with these of its posts; no search of the user's has a part in it."""
+    creator = await tx.one(FIND_CREATOR, creator_id=creator_id)
+    if creator is None:
+        return None
+    posts = await tx.many(LIST_POSTS, creator_id=creator_id, ids=list(post_ids), shown=None)
+    return CreatorResult(
+        **_values(creator),
+        matches=(),
+        posts=tuple(_found_post(post, ()) for post in posts),
+        found_by=(),
+        imported=(),
+        seen_before=(),
+    )
 
 
 async def _result(

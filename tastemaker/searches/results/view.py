@@ -6,13 +6,15 @@ Everything that was chosen is in the URL, so a page can be shared, and works wit
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache
 from typing import Final
 from urllib.parse import urlencode
 
 from babel import Locale
 
-from tastemaker.catalog.filtering import UNKNOWN, Verified, filter_query
+from tastemaker.catalog.filtering import UNKNOWN, CreatorFilter, Verified, filter_query
+from tastemaker.catalog.search import CatalogFilter
 from tastemaker.core.countries import country_name
 from tastemaker.core.display import counted, short
 from tastemaker.core.platforms import Platform
@@ -73,15 +75,20 @@ _FACETS: Final[Mapping[FacetName, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultsView:
-    """What a page of results was asked for. `path` is that of the page, `creators` that of its panels."""
+    """What a page of creators was asked for. `path` is that of the page, `creators` that of its panels.
+
+    `words` are searched for (`q`). `first_sort` is the order of a page whose address names none.
+    """
 
     path: str
     creators: str
-    wanted: ResultFilter
-    sort: Sort
+    wanted: CreatorFilter
+    sort: StrEnum
     columns: Sequence[str] = SHOWN_AT_FIRST
+    words: str = ""
+    first_sort: StrEnum = Sort.POSITION
 
-    def url(self, below: str = "", *, after: str | None = None, wanted: ResultFilter | None = None) -> str:
+    def url(self, below: str = "", *, after: str | None = None, wanted: CreatorFilter | None = None) -> str:
         """The same page, or what lies below it, with another filter or from another place on."""
         pairs = [*self._pairs(wanted or self.wanted), *([("after", after)] if after else [])]
         return f"{self.path}{below}" + (f"?{urlencode(pairs)}" if pairs else "")
@@ -90,7 +97,7 @@ class ResultsView:
         """The panel of a creator, beside the same results."""
         return replace(self, path=self.creators).url(f"/{creator_id}")
 
-    def url_sorted(self, sort: Sort) -> str:
+    def url_sorted(self, sort: StrEnum) -> str:
         return replace(self, sort=sort).url()
 
     def hidden(self, *, without: Iterable[str] = ()) -> list[tuple[str, str]]:
@@ -98,9 +105,9 @@ class ResultsView:
         left_out = set(without)
         return [pair for pair in self._pairs(self.wanted) if pair[0] not in left_out]
 
-    def _pairs(self, wanted: ResultFilter) -> list[tuple[str, str]]:
-        pairs = list(filter_query(wanted))
-        if self.sort is not Sort.POSITION:
+    def _pairs(self, wanted: CreatorFilter) -> list[tuple[str, str]]:
+        pairs = [*([("q", self.words)] if self.words else []), *filter_query(wanted)]
+        if self.sort is not self.first_sort:
             pairs.append(("sort", self.sort.value))
         if tuple(self.columns) != SHOWN_AT_FIRST:
             pairs += [("columns", name) for name in self.columns]
@@ -177,6 +184,16 @@ def why(row: ResultRow) -> Why:
     shown = row.post_text or row.bio or ""
     named = place_name(places[0], row.platform) if places else "not in the texts"
     return Why(list(_cut(shown, mark(shown, [row.keyword]))), named)
+
+
+def first_match(texts: Iterable[tuple[str, str | None]], words: Sequence[str]) -> Why:
+    """The first of the texts, each with its place, in which any of the words stands; else the first text."""
+    known = [(place, text) for place, text in texts if text]
+    for place, text in known:
+        if spans := mark(text, words):
+            return Why(list(_cut(text, spans)), place)
+    place, text = known[0] if known else ("", "")
+    return Why(list(_cut(text, ())), place)
 
 
 def marked(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[str, bool]]:
@@ -277,9 +294,9 @@ def _band(value: str) -> str:
     return f"{short(int(lowest))}{TO}{short(int(highest) + 1)}"
 
 
-def _chosen(wanted: ResultFilter) -> Iterator[tuple[str, ResultFilter]]:
+def _chosen(wanted: CreatorFilter) -> Iterator[tuple[str, CreatorFilter]]:
     """Each filter that is set, with the filter without it."""
-    if wanted.text:
+    if isinstance(wanted, ResultFilter) and wanted.text:
         yield f"“{wanted.text}”", replace(wanted, text=None)
     yield from _several(wanted)
     yield from _ranges(wanted)
@@ -287,33 +304,41 @@ def _chosen(wanted: ResultFilter) -> Iterator[tuple[str, ResultFilter]]:
         yield "E-mail known" if wanted.has_email else "E-mail unknown", replace(wanted, has_email=None)
     if wanted.posted_within is not None:
         yield f"Posted within {wanted.posted_within} days", replace(wanted, posted_within=None)
-    if wanted.seen_before is not None:
-        label = "Seen before" if wanted.seen_before else "Not seen before"
-        yield label, replace(wanted, seen_before=None)
-    if wanted.found_since is not None:
-        yield f"Found since {wanted.found_since:%Y-%m-%d}", replace(wanted, found_since=None)
+    if isinstance(wanted, ResultFilter):
+        if wanted.seen_before is not None:
+            label = "Seen before" if wanted.seen_before else "Not seen before"
+            yield label, replace(wanted, seen_before=None)
+        if wanted.found_since is not None:
+            yield f"Found since {wanted.found_since:%Y-%m-%d}", replace(wanted, found_since=None)
+    if isinstance(wanted, CatalogFilter) and wanted.seen_since is not None:
+        yield f"Seen since {wanted.seen_since:%Y-%m-%d}", replace(wanted, seen_since=None)
     if wanted.include_unknown:
         yield "Unknown values too", replace(wanted, include_unknown=False)
 
 
-def _several(wanted: ResultFilter) -> Iterator[tuple[str, ResultFilter]]:
+def _several(wanted: CreatorFilter) -> Iterator[tuple[str, CreatorFilter]]:
     """One chip for each value of the filters that take several."""
     fields = {
         "platforms": FacetName.PLATFORM, "keywords": FacetName.KEYWORD, "languages": FacetName.LANGUAGE,
         "countries": FacetName.COUNTRY, "verified": FacetName.VERIFIED, "matched_in": FacetName.MATCHED_IN,
     }  # fmt: skip
     for field, name in fields.items():
-        values: tuple[str, ...] = getattr(wanted, field)
+        values: tuple[str, ...] = getattr(wanted, field, ())
         for value in values:
             rest = tuple(one for one in values if one != value)
             label = f"{_FACETS[name]} unknown" if value == UNKNOWN else _label(name, value)
             yield label, replace(wanted, **{field: rest})  # type: ignore[arg-type]  # the field's own values
+    for field, label in (("campaigns", "Found in"), ("exclude_campaigns", "Not in")):
+        values = getattr(wanted, field, ())
+        for value in values:
+            rest = tuple(one for one in values if one != value)
+            yield f"{label} {value}", replace(wanted, **{field: rest})  # type: ignore[arg-type]  # the same
 
 
-def _ranges(wanted: ResultFilter) -> Iterator[tuple[str, ResultFilter]]:
+def _ranges(wanted: CreatorFilter) -> Iterator[tuple[str, CreatorFilter]]:
     for what in ("followers", "views"):
-        lowest: int | None = getattr(wanted, f"min_{what}")
-        highest: int | None = getattr(wanted, f"max_{what}")
+        lowest: int | None = getattr(wanted, f"min_{what}", None)
+        highest: int | None = getattr(wanted, f"max_{what}", None)
         if lowest is None and highest is None:
             continue
         without = replace(wanted, **{f"min_{what}": None, f"max_{what}": None})  # type: ignore[arg-type]  # both are numbers

@@ -1,0 +1,1 @@
+"""Discover: the creators that the installation has found before, searched for nothing."""
