@@ -20,9 +20,13 @@ import tastemaker.accounts.unsubscribe_api
 import tastemaker.admin.configuration_pages
 import tastemaker.admin.event_pages
 import tastemaker.admin.job_pages
+import tastemaker.admin.plan_pages
+import tastemaker.admin.plans_api
 import tastemaker.admin.provider_pages
 import tastemaker.admin.user_pages
 import tastemaker.admin.users_api
+import tastemaker.billing.api
+import tastemaker.billing.billing_pages
 import tastemaker.billing.pages
 import tastemaker.billing.webhooks
 import tastemaker.campaigns.api
@@ -49,6 +53,7 @@ import tastemaker.searches.progress_pages
 import tastemaker.searches.results.image_pages
 import tastemaker.searches.starting_api
 import tastemaker.searches.watching_api
+from tastemaker.billing.features import refuse_programs
 from tastemaker.billing.stripe_client import payments_of
 from tastemaker.billing.webhooks import put_payments
 from tastemaker.config_store.hot_reload import live_configuration
@@ -115,6 +120,10 @@ ROUTERS: Final = (
     tastemaker.searches.profiles_api.router,
     tastemaker.accounts.account_api.router,
     tastemaker.admin.users_api.router,
+    tastemaker.admin.plans_api.router,
+    tastemaker.admin.plan_pages.router,
+    tastemaker.billing.billing_pages.router,
+    tastemaker.billing.api.router,
     openapi.router,
     qstash.router,
 )
@@ -169,7 +178,7 @@ async def open_services(
         connected(settings, access, wait=WEB_WAIT) as database,
         live_configuration(database) as config,
     ):
-        yield Services(database, RateLimit(config), live_platforms(settings), stopping)
+        yield Services(database, RateLimit(config), live_platforms(settings), stopping, refuse_programs)
 
 
 @asynccontextmanager

@@ -72,6 +72,8 @@ def _needing(scope: ApiScope) -> Callable[..., AsyncIterator[Access]]:
         finally:
             request.state.more_headers = services.rate_limit.headers(caller.key_id)
         caller.needs(scope)
+        if services.refuse_programs is not None:
+            await services.refuse_programs(services.database, caller.user_id)
         cause = current_cause()
         with caused_by(
             correlation_id=cause.correlation_id,

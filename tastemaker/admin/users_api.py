@@ -56,7 +56,7 @@ class StatedReason(BaseModel):
 @router.get("", operation_id="list_users")
 async def show_all(caller: Reading, q: Needle = None, limit: Limit = 50, after: After = None) -> Response:
     """Users, the newest first; with `q` those whose name, e-mail or business has it."""
-    await _administrator(caller)
+    await require_administrator(caller)
     if q:
         found = await search_users(caller.database, SYSTEM, q, after=after, limit=limit)
     else:
@@ -67,7 +67,7 @@ async def show_all(caller: Reading, q: Needle = None, limit: Limit = 50, after: 
 @router.post("", operation_id="create_user", status_code=201)
 async def create(caller: Writing, user: NewUser) -> Response:
     """Make an account. The link is shown only here."""
-    actor = await _administrator(caller)
+    actor = await require_administrator(caller)
 
     async def work(tx: Transaction) -> Answer:
         user_id, link = await users.create_user(
@@ -81,7 +81,7 @@ async def create(caller: Writing, user: NewUser) -> Response:
 @router.get("/{user_id}", operation_id="get_user")
 async def show(caller: Reading, user_id: str) -> Response:
     """A user: the complete profile, and what there is of sessions, keys, campaigns and members."""
-    await _administrator(caller)
+    await require_administrator(caller)
 
     async def work(tx: Transaction) -> Answer:
         return answer(document_of(await users.get_details(tx, _known(user_id))))
@@ -92,7 +92,7 @@ async def show(caller: Reading, user_id: str) -> Response:
 @router.get("/{user_id}/events", operation_id="list_events_of_user")
 async def show_events(caller: Reading, user_id: str, limit: Limit = 50, after: After = None) -> Response:
     """What happened to a user, the latest first."""
-    await _administrator(caller)
+    await require_administrator(caller)
     found = await list_events(caller.database, _known(user_id), after=after, limit=limit)
     return respond(answer({"events": [asdict(one) for one in found.rows], "next": found.next}))
 
@@ -100,7 +100,7 @@ async def show_events(caller: Reading, user_id: str, limit: Limit = 50, after: A
 @router.post("/{user_id}/links", operation_id="make_link_of_user", status_code=201)
 async def make_link(caller: Writing, user_id: str, why: StatedReason) -> Response:
     """A link by which the user chooses a password, shown only here. Earlier ones work no more."""
-    actor = await _administrator(caller)
+    actor = await require_administrator(caller)
 
     async def work(tx: Transaction) -> Answer:
         made = await users.make_link(tx, _known(user_id), actor=actor, reason=why.reason)
@@ -124,7 +124,7 @@ async def revoke(caller: Writing, user_id: str) -> Response:
 @router.delete("/{user_id}/sessions", operation_id="end_sessions_of_user")
 async def end_sessions(caller: Writing, user_id: str) -> Response:
     """Sign the user out everywhere."""
-    actor = await _administrator(caller)
+    actor = await require_administrator(caller)
 
     async def work(tx: Transaction) -> Answer:
         return answer({"ended": await users.end_sessions(tx, _known(user_id), actor=actor)})
@@ -135,7 +135,7 @@ async def end_sessions(caller: Writing, user_id: str) -> Response:
 @router.delete("/{user_id}", operation_id="delete_user", status_code=202)
 async def delete(caller: Writing, user_id: str) -> Response:
     """Delete a user and everything of theirs; a worker erases it batch by batch."""
-    await _administrator(caller)
+    await require_administrator(caller)
 
     async def work(tx: Transaction) -> Answer:
         await delete_user(tx, _known(user_id))
@@ -159,7 +159,7 @@ def document_of(details: users.UserDetails) -> dict[str, Any]:
 
 
 async def _appoint(caller: Access, user_id: str, why: StatedReason, *, is_admin: bool) -> Response:
-    actor = await _administrator(caller)
+    actor = await require_administrator(caller)
     appoint = partial(
         users.set_administrator,
         user_id=_known(user_id),
@@ -175,7 +175,7 @@ async def _appoint(caller: Access, user_id: str, why: StatedReason, *, is_admin:
     return await caller.once(work, claim=SYSTEM)
 
 
-async def _administrator(caller: Access) -> ExternalUserId:
+async def require_administrator(caller: Access) -> ExternalUserId:
     """The scope alone is not enough: the user may have been dismissed since. Raises NotFound."""
     user = await caller.read(caller.user)
     if not user.is_admin:

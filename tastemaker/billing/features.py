@@ -12,8 +12,10 @@ from tastemaker.billing import plan_queries
 from tastemaker.core.errors import InvalidInput, LimitReached
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
+from tastemaker.db.claims import Tenant
 from tastemaker.db.enums import ExportFormat
-from tastemaker.db.transaction import Transaction
+from tastemaker.db.pool import Database
+from tastemaker.db.transaction import Transaction, read_one
 
 UNLIMITED: Final = -1
 
@@ -67,6 +69,12 @@ async def find_features(tx: Transaction, user_id: ExternalUserId) -> Features:
     """Of a user; without a plan nothing is included."""
     found = await tx.one(plan_queries.FIND_FEATURES, user_id=user_id)
     return read_features(found or {})
+
+
+async def refuse_programs(database: Database, user_id: ExternalUserId) -> None:
+    """For the door of the API. Raises NotInPlan."""
+    found = await read_one(database, Tenant(user_id), plan_queries.FIND_FEATURES, user_id=user_id)
+    read_features(found or {}).refuse_api()
 
 
 def read_features(given: Mapping[str, Any]) -> Features:

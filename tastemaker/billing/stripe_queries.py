@@ -40,6 +40,24 @@ class WalkedCustomer:
     customer_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardOnFile:
+    """What may be shown of a card."""
+
+    brand: str | None
+    last_4: str | None
+    month: int | None
+    year: int | None
+
+
+FIND_CARD = statement(
+    """
+    SELECT card_brand AS brand, card_last_4 AS last_4, card_exp_month AS month, card_exp_year AS year
+    FROM user_billing WHERE tenant_id = %(user_id)s AND stripe_customer_id IS NOT NULL
+    """,
+    CardOnFile,
+)
+
 FIND_CUSTOMER = statement(
     """
     SELECT users.user_id, users.email, users.full_name, billing.stripe_customer_id AS customer_id,

@@ -8,13 +8,15 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from tastemaker.billing import queries
+from tastemaker.billing.checkout import OPEN
 from tastemaker.billing.mirroring import OvertakenByAnother, refresh
 from tastemaker.billing.queries import FIRST, reconcile_counters
 from tastemaker.billing.standing import settle
+from tastemaker.billing.standing_queries import LIST_MIRRORED
 from tastemaker.billing.stripe_client import Payments, StripeUnavailable
 from tastemaker.billing.stripe_queries import FIND_CUSTOMER, LIST_CUSTOMERS
 from tastemaker.config_store.keys import PAST_DUE_GRACE
-from tastemaker.core.errors import AppError
+from tastemaker.core.errors import AppError, Conflict
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.logging import get_logger
 from tastemaker.db.claims import SYSTEM
@@ -36,6 +38,13 @@ class ExpireTrial(BaseModel):
     user_id: str
 
 
+class EndSubscription(BaseModel):
+    """A subscription of a deleted user. Harmless when it comes twice."""
+
+    subscription_id: str
+
+
+END_SUBSCRIPTION: Final = JobType(name="end_subscription", payload=EndSubscription, max_retries=50)
 RESET_USAGE = JobType(name="reset_usage", payload=Nothing)
 FIND_ENDED_TRIALS = JobType(name="find_ended_trials", payload=Nothing, records_end=False)
 EXPIRE_TRIAL = JobType(name="expire_trial", payload=ExpireTrial)
@@ -94,6 +103,26 @@ async def expire_trial(context: JobContext, message: ExpireTrial) -> JobResult:
             except OvertakenByAnother:
                 return Again(1.0)
     await in_transaction(context.database, SYSTEM, partial(settle, user_id=user_id))
+    return Done()
+
+
+async def end_subscriptions_of(tx: Transaction, user_id: ExternalUserId) -> None:
+    """Have Stripe end what a deleted user has: nobody pays for an account that is gone."""
+    for one in await tx.many(LIST_MIRRORED, user_id=user_id):
+        if one.status in OPEN:
+            ending = EndSubscription(subscription_id=one.id)
+            await publish(tx, END_SUBSCRIPTION, ending, dedupe_key=f"end_subscription:{one.id}")
+
+
+@handles(END_SUBSCRIPTION, needs=(Payments,))
+async def end_subscription(context: JobContext, message: EndSubscription) -> JobResult:
+    payments = context.resource(Payments)
+    try:
+        await payments.cancel_now(message.subscription_id, key=f"end:{message.subscription_id}")
+    except StripeUnavailable:
+        return Again(ASK_AGAIN)
+    except Conflict:
+        return Done({"was": "gone"})
     return Done()
 
 

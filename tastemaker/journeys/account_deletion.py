@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.queries import find_current_user
+from tastemaker.billing.tasks import end_subscriptions_of
 from tastemaker.campaigns.queries import find_campaign
 from tastemaker.core.clock import monotonic
 from tastemaker.core.errors import Conflict, NotFound
@@ -59,6 +60,7 @@ async def delete_user(
         source=source,
         tenant_id=user_id,
     )
+    await end_subscriptions_of(tx, user_id)
     await publish(
         tx,
         ERASE_USER,

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.billing.features import find_features
 from tastemaker.billing.plan_limits import refuse_without_allowance
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import NAME_LENGTH, complete_if_idle, take_search
@@ -60,10 +61,12 @@ async def start_search(
 ) -> Search:
     """Insert the search and its runs and publish one message per run. `source` is `sandbox` or `live`.
 
-    Raises LimitReached, Conflict (the campaign is archived, being deleted, or of the other search type).
+    Raises LimitReached, NotInPlan,
+    Conflict (the campaign is archived, being deleted, or of the other search type).
     """
     _refuse_other_type(campaign, request)
     await refuse_without_allowance(tx, user.user_id)
+    (await find_features(tx, user.user_id)).refuse_platform(request.platform)
     await take_search(tx, user.user_id, campaign, search_type=request.search_type)
     search_id = await queries.insert_search(tx, user.user_id, campaign.id, request, source=source)
     await record(

@@ -1,17 +1,21 @@
 """What the routes of a web process need: database, rate limit, providers."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from fastapi import FastAPI, Request
 
 from tastemaker.core.errors import DatabaseUnavailable
+from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.platforms import Platform
 from tastemaker.db.pool import Database
 from tastemaker.web.rate_limit import RateLimit
 
 _NAME: Final = "services"
+
+RefusePrograms = Callable[[Database, ExternalUserId], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Services:
     rate_limit: RateLimit
     live: frozenset[Platform]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    refuse_programs: RefusePrograms | None = None
+    """Raises for a user whose plan has no API; without it every user's programs may call."""
 
 
 def put_services(app: FastAPI, services: Services) -> None:

@@ -95,7 +95,7 @@ ENRICH_SEARCH = statement(
 ASK = composed(
     f"""
     WITH needed AS MATERIALIZED (
-        SELECT held.creator_id {_NEEDED} ORDER BY held.creator_id FOR NO KEY UPDATE OF held
+        SELECT held.creator_id {_NEEDED} ORDER BY held.creator_id LIMIT %(most)s FOR NO KEY UPDATE OF held
     ), asked AS (
         UPDATE campaign_creators held SET enhancement = 'pending', enrichment_id = %(id)s
         FROM needed

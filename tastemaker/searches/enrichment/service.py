@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from tastemaker.billing.plan_limits import take_enrichments
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import KEEP_PROFILES_FOR
 from tastemaker.core.errors import NotFound
@@ -118,14 +119,17 @@ async def enrich_ended_search(tx: Transaction, user_id: ExternalUserId, search_i
 async def ask_for_profiles(
     tx: Transaction, user_id: ExternalUserId, enrichment: Enrichment, config: Configuration
 ) -> Enrichment:
-    """Mark the creators that need their profile, unless that was done before."""
+    """Mark the creators that need their profile, as many as the plan allows, unless that was done before."""
     if enrichment.status is not EnrichmentStatus.PENDING:
         return enrichment
     scope = Scope(
         campaign_id=enrichment.campaign_id, source=enrichment.source, search_id=enrichment.search_id
     )
-    ask = queries.ASK.choose(of_search="search" if scope.search_id else ())
-    await tx.run(ask, id=enrichment.id, **_parameters(user_id, scope, config))
+    of_search = "search" if scope.search_id else ()
+    given = _parameters(user_id, scope, config)
+    needed = await tx.many(queries.COUNT_NEEDED.choose(of_search=of_search), **given)
+    most = await take_enrichments(tx, user_id, sum(one.creators for one in needed))
+    await tx.run(queries.ASK.choose(of_search=of_search), id=enrichment.id, most=most, **given)
     return await get_enrichment(tx, user_id, enrichment.id)
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import FileResponse, Response
 
 from tastemaker.accounts.sessions import SignedIn, Visit
+from tastemaker.billing.features import find_features
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.core.errors import NotFound
 from tastemaker.db.enums import ExportFormat
@@ -107,7 +108,10 @@ async def _export(
     of: Callable[[Transaction], Awaitable[ExportSelection]],
     kind: ExportFormat,
 ) -> Response:
-    """At once where the file is small, else by a worker. Raises InvalidInput, NotFound, Conflict."""
+    """At once where the file is small, else by a worker.
+
+    Raises InvalidInput, NotFound, Conflict, NotInPlan.
+    """
     chosen = read_selection(selected, asked.wanted)
 
     async def work(tx: Transaction) -> tuple[ExportSelection, Export | None]:
@@ -123,6 +127,7 @@ async def _export(
         total = await count_results(
             tx, visit.user_id, selection.scope, wanted=selection.wanted, more=selection.chosen
         )
+        (await find_features(tx, visit.user_id)).refuse_format(kind)
         if total <= service.MOST_AT_ONCE:
             return selection, None
         config = visit.services.rate_limit.config

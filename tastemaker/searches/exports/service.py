@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from tastemaker.accounts.current_user import CurrentUser
+from tastemaker.billing.features import find_features
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.catalog.filtering import filter_query
 from tastemaker.config_store.hot_reload import Configuration
@@ -135,9 +136,10 @@ async def start_export(
 ) -> Export:
     """Ask a worker for a file.
 
-    Raises Conflict where too many exports of the user are under way, and FormatNotInstalled.
+    Raises NotInPlan; Conflict where too many exports of the user are under way, and FormatNotInstalled.
     """
     refuse_missing_library(kind)
+    (await find_features(tx, user.user_id)).refuse_format(kind)
     if await tx.only(queries.COUNT_OPEN, user_id=user.user_id) >= MOST_OPEN:
         raise Conflict(f"{MOST_OPEN} exports are under way. Wait until one is complete, or delete one.")
     total = await count_results(
