@@ -47,7 +47,9 @@ class WantedCheckout(WantedPlan):
 class WantedPortal(BaseModel):
     """`return_url`: where Stripe's page leads back to."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"return_url": "https://example.com/billing"}]}
+    )
 
     return_url: Url
 
@@ -55,7 +57,7 @@ class WantedPortal(BaseModel):
 class WantedCancellation(BaseModel):
     """At the end of the paid period, unless `at_once`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"at_once": False}]})
 
     at_once: StrictBool = False
 

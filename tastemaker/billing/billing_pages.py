@@ -100,7 +100,7 @@ async def resume(visit: SignedIn, key: Word = "") -> Response:
         await checkout.resume(visit.database, _payments(visit), visit.user_id, key=key)
     except TROUBLE as error:
         return await _page(visit, wrong=error)
-    return redirect(PATH, said="The plan goes on.")
+    return redirect(PATH, said="The plan continues.")
 
 
 def _payments(visit: Visit) -> Payments | None:

@@ -72,7 +72,7 @@ async def find_features(tx: Transaction, user_id: ExternalUserId) -> Features:
 
 
 async def refuse_programs(database: Database, user_id: ExternalUserId) -> None:
-    """For the door of the API. Raises NotInPlan."""
+    """Before each call of the API. Raises NotInPlan."""
     found = await read_one(database, Tenant(user_id), plan_queries.FIND_FEATURES, user_id=user_id)
     read_features(found or {}).refuse_api()
 
