@@ -12,6 +12,8 @@ from typing import Any, Final
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
+from tastemaker.db.access import HALF_ADOPTED
+
 Counts = Mapping[str, Any]
 
 _CREATE: Final = """
@@ -21,6 +23,13 @@ CREATE TABLE {schema}.adoption (
     finished_at timestamptz,
     options jsonb NOT NULL,
     report jsonb
+);
+CREATE TABLE {schema}.adoption_moved (
+    kind text NOT NULL,
+    name text NOT NULL,
+    home text NOT NULL,
+    owner text NOT NULL,
+    forced boolean NOT NULL
 );
 CREATE TABLE {schema}.adoption_steps (
     name text PRIMARY KEY,
@@ -36,6 +45,7 @@ CREATE TABLE {schema}.adoption_rejected (
     reason text NOT NULL
 );
 COMMENT ON TABLE {schema}.adoption IS 'When this database was adopted, with which decisions, and the report.';
+COMMENT ON TABLE {schema}.adoption_moved IS 'Owner and schema of each relation before it moved, for the way back.';
 COMMENT ON TABLE {schema}.adoption_steps IS 'How far each step came, and what it counted.';
 COMMENT ON TABLE {schema}.adoption_rejected IS 'Rows of the original that stayed here only, and why.';
 """
@@ -97,9 +107,7 @@ def create_ledger(
 ) -> None:
     name = sql.Identifier(schema)
     connection.execute(sql.SQL("CREATE SCHEMA {}").format(name))
-    connection.execute(
-        sql.SQL("COMMENT ON SCHEMA {} IS 'The original product''s database as it was adopted.'").format(name)
-    )
+    comment_on(connection, schema, f"The original product's database. {HALF_ADOPTED}")
     connection.execute(sql.SQL(_CREATE).format(schema=name))
     connection.execute(
         sql.SQL("INSERT INTO {}.adoption (started_at, options) VALUES (%(now)s, %(options)s)").format(name),
@@ -107,8 +115,14 @@ def create_ledger(
     )
 
 
+def comment_on(connection: Connection[Any], schema: str, comment: str) -> None:
+    connection.execute(
+        sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(schema), sql.Literal(comment))
+    )
+
+
 def give_to(connection: Connection[Any], schema: str, owner: str) -> None:
-    for table in ("adoption", "adoption_steps", "adoption_rejected"):
+    for table in ("adoption", "adoption_moved", "adoption_steps", "adoption_rejected"):
         connection.execute(
             sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(schema, table), sql.Identifier(owner))
         )

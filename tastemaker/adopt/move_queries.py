@@ -14,8 +14,9 @@ from psycopg import Connection, sql
 
 from tastemaker.adopt.ledger_queries import Counts
 
-_RELATIONS: Final = """
-SELECT c.oid::regclass::text, quote_ident(c.relname), c.relkind::text, c.relforcerowsecurity FROM pg_class c
+RELATIONS: Final = """
+SELECT c.oid::regclass::text, quote_ident(c.relname), c.relkind::text, c.relforcerowsecurity,
+       c.relnamespace::regnamespace::text, pg_get_userbyid(c.relowner) FROM pg_class c
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
   AND (c.relnamespace = 'public'::regnamespace OR c.oid = to_regclass('drizzle.__drizzle_migrations'))
   AND NOT EXISTS (SELECT FROM pg_depend d
@@ -24,7 +25,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 ORDER BY c.relkind = 'v', c.oid
 """
 
-_ROUTINES: Final = """
+ROUTINES: Final = """
 SELECT p.oid::regprocedure::text FROM pg_proc p
 WHERE p.pronamespace = 'public'::regnamespace
   AND NOT EXISTS (SELECT FROM pg_depend d
@@ -32,7 +33,7 @@ WHERE p.pronamespace = 'public'::regnamespace
 ORDER BY p.oid
 """
 
-_CALLABLE: Final = """
+CALLABLE: Final = """
 SELECT CASE i.type WHEN 'statistics object' THEN 'STATISTICS' ELSE upper(i.type) END, i.identity
 FROM (SELECT 'pg_operator'::regclass AS class, oid, oprnamespace AS space FROM pg_operator
       UNION ALL SELECT 'pg_opclass'::regclass, oid, opcnamespace FROM pg_opclass
@@ -49,7 +50,7 @@ WHERE o.space = 'public'::regnamespace
 ORDER BY o.class, o.oid
 """
 
-_TYPES: Final = """
+TYPES: Final = """
 SELECT t.oid::regtype::text, t.typtype = 'd' FROM pg_type t
 WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd', 'r', 'c')
   AND (t.typrelid = 0 OR (SELECT relkind = 'c' FROM pg_class WHERE oid = t.typrelid))
@@ -58,7 +59,7 @@ WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd', 'r', '
 ORDER BY t.oid
 """
 
-_WORDS: Final = {
+WORDS: Final = {
     "r": "TABLE", "p": "TABLE", "f": "FOREIGN TABLE", "v": "VIEW", "m": "MATERIALIZED VIEW", "S": "SEQUENCE",
 }  # fmt: skip
 _TABLES: Final = ("r", "p")
@@ -72,20 +73,26 @@ def move_everything(connection: Connection[Any], schema: str, *, owner: str) -> 
     """
     code = code_schema(schema)
     connection.execute("SET LOCAL search_path = pg_catalog")
-    relations = connection.execute(_RELATIONS).fetchall()
-    routines = connection.execute(_ROUTINES).fetchall()
-    types = connection.execute(_TYPES).fetchall()
-    others = connection.execute(_CALLABLE).fetchall()
+    relations = connection.execute(RELATIONS).fetchall()
+    routines = connection.execute(ROUTINES).fetchall()
+    types = connection.execute(TYPES).fetchall()
+    others = connection.execute(CALLABLE).fetchall()
     for what, name in (*(("ROUTINE", name) for (name,) in routines), *others):
-        _alter(connection, f"{what} {name}", f"SET SCHEMA {code}")
-    for name, bare, kind, forced in relations:
+        alter(connection, f"{what} {name}", f"SET SCHEMA {code}")
+    for name, bare, kind, forced, home, whose in relations:
+        connection.execute(
+            sql.SQL("INSERT INTO {} VALUES (%s, %s, %s, %s, %s)").format(
+                sql.Identifier(schema, "adoption_moved")
+            ),
+            (WORDS[kind], bare, home, whose, forced),
+        )
         if forced:
-            _alter(connection, f"TABLE {name}", "NO FORCE ROW LEVEL SECURITY")
-        _alter(connection, f"{_WORDS[kind]} {name}", f"SET SCHEMA {schema}")
+            alter(connection, f"TABLE {name}", "NO FORCE ROW LEVEL SECURITY")
+        alter(connection, f"{WORDS[kind]} {name}", f"SET SCHEMA {schema}")
         if kind in _TABLES:
-            _alter(connection, f"TABLE {schema}.{bare}", f"OWNER TO {owner}")
+            alter(connection, f"TABLE {schema}.{bare}", f"OWNER TO {owner}")
     for name, is_domain in types:
-        _alter(connection, f"{'DOMAIN' if is_domain else 'TYPE'} {name}", f"SET SCHEMA {schema}")
+        alter(connection, f"{'DOMAIN' if is_domain else 'TYPE'} {name}", f"SET SCHEMA {schema}")
     moved = {"relations": relations, "routines": routines, "types": types, "operators_and_the_like": others}
     return {name: len(found) for name, found in moved.items()}
 
@@ -103,5 +110,5 @@ def code_schema(schema: str) -> str:
     return f"{schema}_code"
 
 
-def _alter(connection: Connection[Any], what: str, how: str) -> None:
+def alter(connection: Connection[Any], what: str, how: str) -> None:
     connection.execute(sql.SQL("ALTER " + what + " " + how))

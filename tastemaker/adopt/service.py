@@ -12,6 +12,7 @@ from tastemaker.adopt import (
     closing_queries,
     creators_queries,
     ledger_queries,
+    move_back_queries,
     move_queries,
     strayed_queries,
     tables_queries,
@@ -103,6 +104,26 @@ def adopt(
         with reading_ahead(url, schema) as ahead:
             _take_steps(connection, ahead, adoption, tell)
         return Adopted(schema, _finish(connection, adoption, monotonic() - started), already=False)
+
+
+def go_back(url: str) -> str:
+    """Put the original back in its place, until the adoption has finished; the schema in which it stood.
+
+    One transaction: what was built is dropped, and everything moves back with its owner.
+    Raises AdoptionRefused, AdoptionRunning.
+    """
+    with connected(url, read_only=False) as connection:
+        lock_out_others(connection)
+        census = read_census(connection)
+        if census.adoption_schema is None:
+            raise AdoptionRefused("Nothing of this database was adopted.")
+        if ledger_queries.read_adoption(connection, census.adoption_schema).finished_at is not None:
+            raise AdoptionRefused(
+                "The adoption has finished, and the product may have written since. Restore your backup."
+            )
+        with connection.transaction():
+            move_back_queries.move_back(connection, census.adoption_schema)
+        return census.adoption_schema
 
 
 def _looked(adoption: Adoption) -> Looked:
@@ -212,6 +233,9 @@ def _finish(connection: Connection[Any], adoption: Adoption, seconds: float) -> 
             "seconds_of_the_last_run": round(seconds, 3),
         }
         ledger_queries.record_end(connection, report=report, now=utc_now())
+        ledger_queries.comment_on(
+            connection, adoption.schema, "The original product's database as it was adopted."
+        )
         closing_queries.drop_work_tables(connection, adoption.schema)
     return report
 

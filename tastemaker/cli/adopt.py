@@ -72,11 +72,17 @@ def adopt(  # noqa: PLR0913 - the options of a command
         TestEra,
         typer.Option("--settings", help="Settings below the defaults: keep them, or replace them."),
     ] = TestEra.KEEP,
+    back: Annotated[
+        bool, typer.Option("--back", help="Put the original back, until the adoption has finished.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Carry the plan out without asking.")] = False,
     as_json: Json = False,
 ) -> None:
     """Migrate the original product's database. Nothing is deleted; the report accounts for every row."""
     options = Options(with_orphans=orphans is Orphans.USERS, fit_settings=settings is TestEra.FIT)
+    if back:
+        _go_back(database_url, as_json=as_json)
+        return
     refuse_unwritable(report, overwrite=True)
     found = look(database_url, options)
     if found.plan is not None and not as_json:
@@ -95,6 +101,14 @@ def adopt(  # noqa: PLR0913 - the options of a command
         )
     if not dry_run:
         _adopt(database_url, options, found, report=report, yes=yes, as_json=as_json)
+
+
+def _go_back(url: str, *, as_json: bool) -> None:
+    schema = service.go_back(url)
+    if as_json:
+        screen.write_json({"state": "original", "schema": schema})
+    else:
+        screen.show("The original is back in its place. What was adopted so far is gone.")
 
 
 def _rehearse(url: str, options: Options, scratch: str | None, *, as_json: bool) -> Rehearsal:

@@ -26,9 +26,11 @@ from tastemaker.core.settings import Settings, get_settings
 from tastemaker.db import embedded
 from tastemaker.db.access import (
     DatabaseUrls,
+    HalfAdopted,
     RoleWithoutRights,
     database_access,
     find_schema_version,
+    refuse_half_adopted,
     schema_refusal,
 )
 from tastemaker.db.migrate import HEAD, MigrationStep
@@ -161,6 +163,9 @@ def migrate(
                 "database owner's URL."
             )
 
+        with psycopg.connect(access.admin_url, connect_timeout=10, autocommit=True) as connection:
+            refuse_half_adopted(connection)
+
         def show_step(name: str, duration: float) -> None:
             if not as_json:
                 screen.show(Text.assemble(f"{name}  ", (seconds(duration), "dim")))
@@ -260,8 +265,11 @@ def _embedded_facts(settings: Settings) -> dict[str, object]:
     schema = refusal = None
     if now.state == "running":
         with database_access(settings) as access, suppress(psycopg.OperationalError, RoleWithoutRights):
-            schema = find_schema_version(access.app_url)
-            refusal = schema_refusal(schema, access)
+            try:
+                schema = find_schema_version(access.app_url)
+                refusal = schema_refusal(schema, access)
+            except HalfAdopted as half:
+                refusal = str(half)
     return {
         "database": "embedded",
         "state": now.state,
@@ -286,13 +294,17 @@ def _external_facts(settings: Settings) -> dict[str, object]:
         except psycopg.OperationalError as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise DatabaseUnavailable(f"PostgreSQL does not let us in: {lines[-1]}") from None
-        schema = _external_version(access)
+        try:
+            schema = _external_version(access)
+            refusal = schema_refusal(schema, access)
+        except HalfAdopted as half:
+            schema, refusal = None, str(half)
     return {
         "database": "DATABASE_URL",
         "state": "running",
         "postgresql": f"{version // 10_000}.{version % 10_000}",
         "schema": schema,
-        "refusal": schema_refusal(schema, access),
+        "refusal": refusal,
         "url": without_password(access.app_url),
         "name": name,
     }

@@ -28,6 +28,7 @@ from tastemaker.db.access import (
     database_access,
     find_schema_version,
     needed_version,
+    refuse_half_adopted,
     schema_refusal,
 )
 from tastemaker.db.claims import SYSTEM
@@ -135,6 +136,9 @@ def _schema_version(access: DatabaseUrls) -> str | None:
 
 
 def _migrate(admin_url: str, app_password: str | None) -> None:
+    """Raises HalfAdopted."""
+    with psycopg.connect(admin_url, connect_timeout=10, autocommit=True) as connection:
+        refuse_half_adopted(connection)
     from tastemaker.cli.screen import say
     from tastemaker.config_store.migrate import migrate_and_declare
     from tastemaker.core.display import counted, seconds

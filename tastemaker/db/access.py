@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -36,6 +36,19 @@ class DatabaseUrls:
     direct_url: str | None = None
 
 
+HALF_ADOPTED: Final = "Its adoption is not finished."
+"""In the comment on the schema that holds the original while it is being adopted, for everybody to read."""
+
+FIND_HALF_ADOPTED: Final = f"""
+SELECT nspname FROM pg_catalog.pg_namespace
+WHERE nspname ~ '^legacy_[0-9]' AND pg_catalog.obj_description(oid, 'pg_namespace') LIKE '%{HALF_ADOPTED}'
+"""  # noqa: S608 - a constant of this module
+
+
+class HalfAdopted(DatabaseUnavailable):
+    """An adoption of this database has begun and is not finished."""
+
+
 class RoleWithoutRights(DatabaseUnavailable):
     """The role may connect, but has no rights in the database."""
 
@@ -60,6 +73,16 @@ def needed_version() -> str:
     return max(path.stem[:4] for path in Path(migrations.__path__[0], "versions").glob("[0-9]*.py"))
 
 
+def refuse_half_adopted(connection: psycopg.Connection[Any]) -> None:
+    """Raises HalfAdopted."""
+    row = connection.execute(FIND_HALF_ADOPTED.encode()).fetchone()
+    if row is not None:
+        raise HalfAdopted(
+            f"This database is half adopted; the original is in the schema {row[0]}. Run "
+            "`tastemaker db adopt DATABASE_URL` again to continue, or with --back to put the original back."
+        )
+
+
 def schema_refusal(version: str | None, access: DatabaseUrls) -> str | None:
     """Why no command works on the schema as it is; None where it is this program's or can be migrated."""
     head = needed_version()
@@ -80,9 +103,10 @@ def schema_refusal(version: str | None, access: DatabaseUrls) -> str | None:
 def find_schema_version(url: str) -> str | None:
     """None before the first migration.
 
-    Raises psycopg.OperationalError when nobody answers or lets us in, RoleWithoutRights.
+    Raises psycopg.OperationalError when nobody answers or lets us in, RoleWithoutRights, HalfAdopted.
     """
     with psycopg.connect(url, connect_timeout=10, autocommit=True) as connection:
+        refuse_half_adopted(connection)
         try:
             row = connection.execute(SCHEMA_VERSION).fetchone()
         except psycopg.errors.UndefinedTable:

@@ -19,10 +19,12 @@ from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.db.access import (
     DatabaseUrls,
+    HalfAdopted,
     RoleWithoutRights,
     database_access,
     find_schema_version,
     needed_version,
+    refuse_half_adopted,
     schema_refusal,
 )
 from tastemaker.mail.mailer import mailer_of
@@ -104,7 +106,13 @@ def _database(settings: Settings) -> Iterator[Check]:
 def _open_database(access: DatabaseUrls) -> Iterator[Check]:
     where = "embedded" if access.embedded else "DATABASE_URL"
     try:
+        if access.admin_url is not None:
+            with psycopg.connect(access.admin_url, connect_timeout=10, autocommit=True) as connection:
+                refuse_half_adopted(connection)
         version = find_schema_version(access.app_url)
+    except HalfAdopted as error:
+        yield Check("Schema", State.FAIL, "half adopted", str(error))
+        return
     except (psycopg.Error, RoleWithoutRights) as error:
         if access.admin_url is None:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
