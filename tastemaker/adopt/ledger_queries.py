@@ -45,7 +45,7 @@ CREATE TABLE {schema}.adoption_rejected (
     reason text NOT NULL
 );
 COMMENT ON TABLE {schema}.adoption IS 'When this database was adopted, with which decisions, and the report.';
-COMMENT ON TABLE {schema}.adoption_moved IS 'Owner and schema of each relation before it moved, for the way back.';
+COMMENT ON TABLE {schema}.adoption_moved IS 'Owner and schema of each relation before it moved.';
 COMMENT ON TABLE {schema}.adoption_steps IS 'How far each step came, and what it counted.';
 COMMENT ON TABLE {schema}.adoption_rejected IS 'Rows of the original that stayed here only, and why.';
 """

@@ -4,7 +4,17 @@ from typing import Any, Final
 
 from psycopg import Connection, sql
 
-from tastemaker.adopt.move_queries import CALLABLE, RELATIONS, ROUTINES, TYPES, WORDS, alter, code_schema
+from tastemaker.adopt.move_queries import (
+    CALLABLE,
+    LEDGER,
+    LEDGER_HOME,
+    RELATIONS,
+    ROUTINES,
+    TYPES,
+    WORDS,
+    alter,
+    code_schema,
+)
 from tastemaker.db.migrations.roles import OWNER
 
 _OURS_OF_ADOPTION: Final = """
@@ -35,10 +45,12 @@ def move_back(connection: Connection[Any], schema: str) -> None:
     types = connection.execute(_of(TYPES, schema)).fetchall()
     for what, name in (*(("ROUTINE", name) for name in routines), *others):
         alter(connection, f"{what} {name}", "SET SCHEMA public")
+    has_two = sum(name == LEDGER for _, name, *_ in moved) > 1
     for kind, name, home, owner, forced in moved:
+        space = code if home == LEDGER_HOME and has_two else schema
         if kind == "TABLE":
-            alter(connection, f"TABLE {schema}.{name}", f"OWNER TO {_quoted(connection, owner)}")
-        alter(connection, f"{kind} {schema}.{name}", f"SET SCHEMA {home}")
+            alter(connection, f"TABLE {space}.{name}", f"OWNER TO {_quoted(connection, owner)}")
+        alter(connection, f"{kind} {space}.{name}", f"SET SCHEMA {home}")
         if forced:
             alter(connection, f"TABLE {home}.{name}", "FORCE ROW LEVEL SECURITY")
     for name, is_domain in types:

@@ -59,6 +59,10 @@ WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd', 'r', '
 ORDER BY t.oid
 """
 
+LEDGER_HOME: Final = "drizzle"
+LEDGER: Final = "__drizzle_migrations"
+"""The other tool's; one of its own schema goes beside the code where there is another in `public`."""
+
 WORDS: Final = {
     "r": "TABLE", "p": "TABLE", "f": "FOREIGN TABLE", "v": "VIEW", "m": "MATERIALIZED VIEW", "S": "SEQUENCE",
 }  # fmt: skip
@@ -79,7 +83,9 @@ def move_everything(connection: Connection[Any], schema: str, *, owner: str) -> 
     others = connection.execute(CALLABLE).fetchall()
     for what, name in (*(("ROUTINE", name) for (name,) in routines), *others):
         alter(connection, f"{what} {name}", f"SET SCHEMA {code}")
+    in_public = {bare for _, bare, _, _, home, _ in relations if home == "public"}
     for name, bare, kind, forced, home, whose in relations:
+        space = code if home == LEDGER_HOME and LEDGER in in_public else schema
         connection.execute(
             sql.SQL("INSERT INTO {} VALUES (%s, %s, %s, %s, %s)").format(
                 sql.Identifier(schema, "adoption_moved")
@@ -88,9 +94,9 @@ def move_everything(connection: Connection[Any], schema: str, *, owner: str) -> 
         )
         if forced:
             alter(connection, f"TABLE {name}", "NO FORCE ROW LEVEL SECURITY")
-        alter(connection, f"{WORDS[kind]} {name}", f"SET SCHEMA {schema}")
+        alter(connection, f"{WORDS[kind]} {name}", f"SET SCHEMA {space}")
         if kind in _TABLES:
-            alter(connection, f"TABLE {schema}.{bare}", f"OWNER TO {owner}")
+            alter(connection, f"TABLE {space}.{bare}", f"OWNER TO {owner}")
     for name, is_domain in types:
         alter(connection, f"{'DOMAIN' if is_domain else 'TYPE'} {name}", f"SET SCHEMA {schema}")
     moved = {"relations": relations, "routines": routines, "types": types, "operators_and_the_like": others}

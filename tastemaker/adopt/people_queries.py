@@ -1,6 +1,7 @@
 """Users, profiles and owners of the original, each once, and the rows that they become.
 
-Five tables win over `user_profiles`, because newer code wrote them. Of several satellite rows of one user
+Five tables win over `user_profiles`, because newer code wrote them; a value that they do not have is filled
+from the profile. Of several satellite rows of one user
 the one changed last stays; the others, the latest first, fill what it leaves empty.
 """
 
@@ -100,10 +101,16 @@ ANALYZE adoption_customers;
 _USERS: Final = """
 WITH batch AS MATERIALIZED (SELECT * FROM adoption_people WHERE n > %(after)s AND n <= %(upto)s),
 rows AS (
-    SELECT b.n, b.id, b.user_id, CASE WHEN length(u.email) <= 320 THEN u.email END AS email, u.full_name,
-           u.business_name, u.brand_description, u.industry, u.onboarding_step, u.is_admin,
+    SELECT b.n, b.id, b.user_id,
+           coalesce(CASE WHEN length(u.email) <= 320 THEN u.email END, p.email) AS email,
+           coalesce(u.full_name, nullif(p.full_name, ''), p.name) AS full_name,
+           coalesce(u.business_name, nullif(p.business_name, ''), p.company_name) AS business_name,
+           coalesce(u.brand_description, p.brand_description) AS brand_description,
+           coalesce(u.industry, p.industry) AS industry,
+           coalesce(u.onboarding_step, p.onboarding_step) AS onboarding_step, u.is_admin,
            coalesce(u.created_at, u.updated_at, %(moment)s) AS created_at, u.updated_at
-    FROM batch b JOIN source_users u ON u.id = b.source_id AND u.user_id = b.user_id WHERE b.origin = 'users'
+    FROM batch b JOIN source_users u ON u.id = b.source_id AND u.user_id = b.user_id
+    LEFT JOIN adoption_profiles p ON p.user_id = b.user_id WHERE b.origin = 'users'
     UNION ALL
     SELECT b.n, b.id, b.user_id, p.email, CASE WHEN p.full_name <> '' THEN p.full_name
         ELSE coalesce(p.name, p.full_name) END,
@@ -139,7 +146,8 @@ found AS MATERIALIZED (
 ), merged AS (
     SELECT n, {merged} FROM found GROUP BY n
 ), chosen AS (
-    SELECT n, {columns}, created_at, updated_at FROM merged
+    SELECT m.n, {filled}, m.created_at, m.updated_at
+    FROM merged m JOIN batch b USING (n) LEFT JOIN adoption_profiles p USING (user_id)
     UNION ALL
     SELECT b.n, {from_profile}, coalesce(p.created_at, p.signup_timestamp, p.updated_at, %(moment)s),
         p.updated_at
@@ -293,6 +301,7 @@ def _satellite_statement(satellite: Satellite) -> sql.Composed:
         "table": satellite.table,
         "columns": ", ".join(columns),
         "merged": ", ".join(latest.format(name) for name in (*columns, "created_at", "updated_at")),
+        "filled": ", ".join(f"coalesce(m.{name}, p.{name}) AS {name}" for name in columns),
         "from_profile": ", ".join(f"p.{name}" for name in columns),
         "nothing": ", ".join("NULL" for _ in columns),
         "worth": f"num_nonnulls({', '.join(f'p.{name}' for name in columns)}) > 0"

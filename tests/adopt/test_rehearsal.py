@@ -6,7 +6,7 @@ import pytest
 from tastemaker.adopt import steps
 from tastemaker.adopt.plan_queries import Options
 from tastemaker.adopt.rehearsal_queries import rehearse
-from tastemaker.adopt.service import look
+from tastemaker.adopt.service import adopt, look
 from tastemaker.cli.program import run
 from tastemaker.core.errors import ExitCode
 from tastemaker.db.embedded import Server
@@ -81,3 +81,24 @@ def test_a_search_in_another_users_campaign_goes_to_one_of_its_own_owner(
         "ghost", "Adopted searches", "completed",
     )  # fmt: skip
     assert (float(search["progress"]), search["search_params"]) == (41.5, {"adopted": [1]})
+
+
+def test_a_value_that_the_five_tables_lack_comes_from_the_profile(make_original: MakeOriginal) -> None:
+    url = make_original("both")
+    with psycopg.connect(url) as owner:
+        owner.execute("UPDATE users SET industry = NULL, full_name = 'Kept' WHERE user_id = 'user_1'")
+        owner.execute(
+            "UPDATE user_profiles SET industry = 'Tea', full_name = 'Old', intended_plan = 'glow_up'"
+            " WHERE user_id = 'user_1'"
+        )
+        owner.execute(
+            "UPDATE user_subscriptions SET intended_plan = NULL"
+            " WHERE user_id = (SELECT id FROM users WHERE user_id = 'user_1')"
+        )
+    adopt(url, app_password=None, options=Options())
+    with psycopg.connect(url) as ours:
+        found = ours.execute(
+            "SELECT u.industry, u.full_name, s.intended_plan FROM users u"
+            " JOIN user_subscriptions s ON s.user_id = u.id WHERE u.user_id = 'user_1'"
+        ).fetchone()
+    assert found == ("Tea", "Kept", "glow_up")

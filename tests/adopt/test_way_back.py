@@ -57,6 +57,10 @@ def test_the_original_comes_back_as_it_stood(make_original: MakeOriginal, state:
     with psycopg.connect(url) as owner:
         owner.execute("ALTER TABLE events ENABLE ROW LEVEL SECURITY")
         owner.execute("ALTER TABLE events FORCE ROW LEVEL SECURITY")
+        owner.execute("CREATE SCHEMA IF NOT EXISTS drizzle")
+        for schema in ("public", "drizzle"):  # two ledgers of the other tool at once
+            ledger = "(id serial PRIMARY KEY, hash text, created_at bigint)"
+            owner.execute(f"CREATE TABLE IF NOT EXISTS {schema}.__drizzle_migrations {ledger}".encode())
     tables = sorted(look(url, Options()).plan.rows)  # type: ignore[union-attr]  # - it is an original
     before = standing(url), owned(url), digest(url, [f"public.{table}" for table in tables])
     half_adopt(url, at=at)
