@@ -32,6 +32,7 @@ from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.ids import SearchId
 from tastemaker.db.enums import ExportFormat
 from tastemaker.db.transaction import Transaction, transaction
+from tastemaker.searches.imports.queries import list_imports
 from tastemaker.searches.queries import list_runs, list_searches
 from tastemaker.searches.results.export import CAMPAIGN_COLUMNS, Columns, columns_of
 from tastemaker.searches.results.filtering import EVERYTHING, ResultFilter, make_filter
@@ -249,9 +250,10 @@ async def _write_file(
 ) -> None:
     async with transaction(session.database, session.user.claim) as tx:
         meant = await find_meant(tx, session.user, question.reference)
+        imports = meant.campaign and await list_imports(tx, session.user.user_id, meant.campaign.id, limit=1)
     candidates = iter([output]) if output else free_names(meant.file_name, kind, folder=Path.cwd())
     database, user_id, wanted, sort = session.database, session.user.user_id, question.wanted, question.sort
-    if wanted == EVERYTHING and sort is Sort.POSITION and question.limit is None:
+    if wanted == EVERYTHING and sort is Sort.POSITION and question.limit is None and not imports:
         found = stream_results(database, user_id, [search.id for search in meant.searches])
     else:
         found = stream_passing(database, user_id, meant.scope, wanted=wanted, sort=sort, limit=question.limit)
