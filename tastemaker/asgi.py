@@ -47,6 +47,7 @@ import tastemaker.searches.exports.pages
 import tastemaker.searches.facets_api
 import tastemaker.searches.imports.api
 import tastemaker.searches.imports.pages
+import tastemaker.searches.keywords_api
 import tastemaker.searches.pages
 import tastemaker.searches.profiles_api
 import tastemaker.searches.progress_pages
@@ -119,6 +120,7 @@ ROUTERS: Final = (
     tastemaker.searches.imports.api.router,
     tastemaker.searches.profiles_api.router,
     tastemaker.accounts.account_api.router,
+    tastemaker.searches.keywords_api.router,
     tastemaker.admin.users_api.router,
     tastemaker.admin.plans_api.router,
     tastemaker.admin.plan_pages.router,

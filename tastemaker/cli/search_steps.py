@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import get_campaign
+from tastemaker.catalog.keywords import suggest_more
 from tastemaker.cli import creators_table as report
 from tastemaker.cli import screen, states
 from tastemaker.cli.csv_file import Written, free_names, write_creators
@@ -202,6 +203,8 @@ async def _tell(
         screen.say(sentence, style="yellow")
     if hint := _suggestion(begun, searches):
         screen.say(hint)
+    if more := await _further_keywords(session, searches):
+        screen.say(f"To find more, search also for: {', '.join(more)}")
     return states.exit_code(searches)
 
 
@@ -251,6 +254,18 @@ def _document(session: Session, begun: Begun, searches: Sequence[Search]) -> dic
         "problems": _problems(searches),
         "suggestion": _suggestion(begun, searches),
     }
+
+
+async def _further_keywords(session: Session, searches: Sequence[Search]) -> Sequence[str]:
+    """What would have found more, for searches by keywords that ended below their target."""
+    low = [
+        one for one in searches if one.stored < one.target and one.like is None and one.outcome is not None
+    ]
+    if not low:
+        return ()
+    made_up = low[0].source == SANDBOX
+    async with transaction(session.database, session.user.claim) as tx:
+        return await suggest_more(tx, low[0].keywords, made_up=made_up)
 
 
 def _suggestion(begun: Begun, searches: Sequence[Search]) -> str | None:

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from tastemaker.accounts.sessions import SignedIn, Visit
 from tastemaker.billing.plan_limits import creators_left
+from tastemaker.catalog.keywords import suggest_more
 from tastemaker.config_store.keys import ENRICH_AUTOMATICALLY
 from tastemaker.core.clock import utc_now
 from tastemaker.core.display import counted, seconds
@@ -104,10 +105,19 @@ async def estimate(visit: SignedIn) -> Response:
     checked = check_form(read_form(await visit.request.form()), visit.services.live)
     if not is_partial(visit.request):
         return await visit.run(lambda tx: _form_page(tx, visit, checked, shows_errors=True))
-    found = await visit.run(lambda tx: _estimate(tx, visit, checked))
-    return page(
-        visit.request, FORM_PAGE, block="estimate", estimate=found, form=checked.form, name=_name(checked)
-    )
+
+    async def work(tx: Transaction) -> Response:
+        return page(
+            visit.request,
+            FORM_PAGE,
+            block="estimate",
+            estimate=await _estimate(tx, visit, checked),
+            form=checked.form,
+            name=_name(checked),
+            hints=await _hints(tx, checked),
+        )
+
+    return await visit.run(work)
 
 
 @router.post("/searches")
@@ -172,9 +182,16 @@ async def _form_page(
         exclusions=await count_exclusions(tx, visit.user_id),
         estimate=await _estimate(tx, visit, checked),
         name=_name(checked),
+        hints=await _hints(tx, checked),
         enriches=visit.services.rate_limit.config[ENRICH_AUTOMATICALLY],
         **platform_choices(visit),
     )
+
+
+async def _hints(tx: Transaction, checked: CheckedForm) -> Sequence[str]:
+    if "keywords" in checked.errors:
+        return ()
+    return await suggest_more(tx, checked.form.words, made_up=checked.is_sandbox)
 
 
 def _name(checked: CheckedForm) -> str | None:

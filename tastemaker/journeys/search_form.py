@@ -73,15 +73,16 @@ class CheckedForm:
 
 
 def read_form(sent: FormData) -> SearchForm:
-    """Raises InvalidInput for a platform that nobody knows."""
+    """`add` is one more keyword. Raises InvalidInput for a platform that nobody knows."""
 
     def text(name: str) -> str:
         value = sent.get(name, "")
         return value.strip()[:20_000] if isinstance(value, str) else ""
 
     platforms = [Platform.parse(str(name)) for name in sent.getlist("platform")]
+    added = text("add")
     return SearchForm(
-        keywords=text("keywords"),
+        keywords="\n".join(filter(None, (text("keywords"), added))),
         like=text("like"),
         platforms=tuple(dict.fromkeys(platforms)),
         target=text("target"),

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from tastemaker.accounts.sessions import SignedIn, Visit
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import get_campaign
+from tastemaker.catalog.keywords import suggest_more
 from tastemaker.core.display import counted
 from tastemaker.core.errors import InvalidInput, NotFound
 from tastemaker.core.ids import SearchId
@@ -36,11 +37,12 @@ from tastemaker.searches.results.queries import ResultsPage, list_results
 from tastemaker.searches.results.selection_queries import AllBut, Chosen, Selection
 from tastemaker.searches.results.view import ResultsView
 from tastemaker.searches.service import get_search
-from tastemaker.searches.types import Search
+from tastemaker.searches.types import SANDBOX, Outcome, Search
 from tastemaker.web.pages import is_partial, page, redirect
 
 ROWS = 50
 MOST_CHOSEN = 10_000
+LOW_YIELD = {Outcome.FULL, Outcome.PARTIAL, Outcome.NOTHING_FOUND}
 
 router = APIRouter(include_in_schema=False)
 
@@ -98,6 +100,7 @@ class Shown:
     facets: Facets | None
     creator: CreatorResult | None = None
     profiles: MissingProfiles | None = None
+    hints: Sequence[str] = ()
 
 
 @router.get("/searches/{search_id}")  # noqa: FAST003 - `_place` reads the path
@@ -237,7 +240,15 @@ async def _read(tx: Transaction, visit: Visit, asked: AskedPage, *, with_facets:
     search, profiles = place.search, None
     if search is not None and search.campaign_id is not None and not is_partial(visit.request):
         profiles = await read_missing(tx, visit, search.campaign_id, search)
-    return Shown(place=place, results=found, facets=facets, profiles=profiles)
+    hints = await _hints(tx, search) if search is not None and not is_partial(visit.request) else ()
+    return Shown(place=place, results=found, facets=facets, profiles=profiles, hints=hints)
+
+
+async def _hints(tx: Transaction, search: Search) -> Sequence[str]:
+    """What would have found more, for a search by keywords that ended below its target."""
+    if search.outcome not in LOW_YIELD or search.stored >= search.target or search.like is not None:
+        return ()
+    return await suggest_more(tx, search.keywords, made_up=search.source == SANDBOX)
 
 
 def _show(visit: Visit, asked: AskedPage, shown: Shown) -> Response:
@@ -257,6 +268,7 @@ def _show(visit: Visit, asked: AskedPage, shown: Shown) -> Response:
         facets=shown.facets,
         creator=shown.creator,
         profiles=shown.profiles,
+        hints=shown.hints,
     )
 
 

@@ -60,7 +60,9 @@ def test_the_list_says_who_answers_what_and_what_is_missing(
     assert "nothing: excluded" in lines["scrapecreators_tiktok"]
     document = bare("providers", "list", "--json").document
     found = {one["name"]: one for one in document["providers"]}
-    assert found["scrapecreators_instagram"]["used_for"] == {"Instagram": ["keyword_search", "profile"]}
+    assert found["scrapecreators_instagram"]["used_for"] == {
+        "Instagram": ["keyword_search", "profile", "similar"]
+    }
     assert found["scrapecreators_instagram"]["declaration"]["deadline_seconds"] == 90
     assert found["instagram_graph"]["missing"] == ["INSTAGRAM_GRAPH_TOKEN", "INSTAGRAM_GRAPH_USER_ID"]
     assert "very-secret-key" not in told.out + bare("providers", "list", "--json").out

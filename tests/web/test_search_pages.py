@@ -204,6 +204,9 @@ async def test_a_creator_leads_to_those_like_it_and_says_why(
         _ = [line async for line in stream.aiter_lines()]
     with psycopg.connect(admin_url) as owner:
         ((handle,),) = owner.execute("SELECT handle FROM creators ORDER BY id LIMIT 1").fetchall()
+    more = await visitor.send("/searches/estimate", {**FORM, "add": "lipstick"})
+    assert ">makeup\nlipstick</textarea>" in more.text
+    assert 'name="add"' in more.text, "known creators who say makeup use hashtags"
     form = (await visitor.get(f"/searches/new?like={handle}&platform=TikTok")).text
     assert f'value="{handle}"' in form
     assert f"like @{handle}" in form

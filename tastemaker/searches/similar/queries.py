@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tastemaker.core.ids import ExternalUserId, RunId, SearchId
 from tastemaker.core.platforms import Platform
-from tastemaker.db.statements import any_of, composed, statement
+from tastemaker.db.statements import statement
 from tastemaker.db.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -90,30 +90,6 @@ FIND_TERMS = statement(
     f"SELECT {_TERMS} AS terms FROM creator_documents d WHERE d.creator_id = %(creator_id)s",  # noqa: S608 - a constant
     TermsOfTarget,
     not_null="terms",
-)
-
-COUNT_CREATORS = statement(
-    "SELECT count(*) FROM (SELECT FROM creator_documents LIMIT %(most)s) AS known", int, not_null="count"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class TermUse:
-    """How many creators of the catalog, or of its sample, use a term."""
-
-    term: str
-    creators: int
-
-
-COUNT_USING = composed(
-    """
-    SELECT word.term, (SELECT count(*) FROM creator_documents d
-                       WHERE d.terms @@ CAST(word.query AS tsquery) {sample}) AS creators
-    FROM unnest(CAST(%(terms)s AS text[]), CAST(%(queries)s AS text[])) AS word (term, query)
-    """,
-    TermUse,
-    not_null="term creators",
-    sample=any_of(sample="AND d.bucket = 7"),
 )
 
 LIST_CANDIDATES = statement(

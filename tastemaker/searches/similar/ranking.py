@@ -11,8 +11,9 @@ from typing import Final
 import orjson
 
 from tastemaker.billing.plan_limits import charge, plan_creators
+from tastemaker.catalog.keyword_queries import count_using
 from tastemaker.catalog.similar import LEAST_TERMS, Likeness, Target, Terms, TermStatistics, says_enough
-from tastemaker.catalog.terms import any_term, quoted, terms_of
+from tastemaker.catalog.terms import any_term, terms_of
 from tastemaker.core.ids import ExternalUserId, SearchId
 from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Creator, Post
@@ -30,7 +31,6 @@ MOST_COMPARED: Final = 1_000
 RAREST: Final = 25
 """So many of the target's terms choose the candidates of the catalog; all of them are compared."""
 
-EXACT_BELOW: Final = 50_000
 POSTS_LOOKED_AT: Final = 12
 
 
@@ -106,13 +106,8 @@ def _why_nobody(search: RankedSearch, terms: Terms) -> str:
 
 async def _statistics(tx: Transaction, terms: Terms) -> TermStatistics:
     """How many creators of the catalog use the terms; estimated from a sample where it is large."""
-    number = await tx.only(queries.COUNT_CREATORS, most=EXACT_BELOW + 1)
-    is_sampled = number > EXACT_BELOW
-    counting = queries.COUNT_USING.choose(sample="sample") if is_sampled else queries.COUNT_USING.choose()
-    words = list(terms)
-    counted = await tx.many(counting, terms=words, queries=[quoted(word) for word in words])
-    length = max(sum(terms.values()), 1)
-    return TermStatistics(max(number, 1), {one.term: one.creators for one in counted}, length)
+    usage = await count_using(tx, list(terms))
+    return TermStatistics(usage.creators, usage.using, max(sum(terms.values()), 1))
 
 
 def _query(terms: Terms, statistics: TermStatistics, search: RankedSearch) -> str:
