@@ -32,6 +32,7 @@ import tastemaker.billing.webhooks
 import tastemaker.campaigns.api
 import tastemaker.journeys.account_pages
 import tastemaker.journeys.campaign_pages
+import tastemaker.journeys.clerk_webhooks
 import tastemaker.journeys.new_search_pages
 import tastemaker.journeys.onboarding_pages
 import tastemaker.journeys.pages
@@ -126,6 +127,7 @@ ROUTERS: Final = (
     tastemaker.admin.plan_pages.router,
     tastemaker.billing.billing_pages.router,
     tastemaker.billing.api.router,
+    tastemaker.journeys.clerk_webhooks.router,
     openapi.router,
     qstash.router,
 )

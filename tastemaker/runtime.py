@@ -80,6 +80,7 @@ def register_tasks() -> None:
     import tastemaker.catalog.tasks
     import tastemaker.jobs.maintenance
     import tastemaker.journeys.account_deletion
+    import tastemaker.journeys.clerk_webhooks
     import tastemaker.mail.tasks
     import tastemaker.ops.tasks
     import tastemaker.providers.tasks

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
+from uuid import NAMESPACE_URL, uuid5
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from tastemaker.accounts.api_keys import Caller, NotAuthenticated, recognise
+from tastemaker.accounts.api_keys import CLERK, Caller, NotAuthenticated, is_key, recognise
+from tastemaker.accounts.clerk import clerk_of, user_of_token
 from tastemaker.accounts.current_user import CurrentUser
 from tastemaker.accounts.service import get_current_user
 from tastemaker.db.claims import Claim, Tenant
@@ -25,7 +27,9 @@ KEY_MEANING: Final = (
     "1 to 255 plain characters: a repeated request with the same key has one effect and one answer."
 )
 
-_BEARER: Final = HTTPBearer(auto_error=False, description="A key of `tastemaker keys create`.")
+_BEARER: Final = HTTPBearer(
+    auto_error=False, description="A key of `tastemaker keys create`, or Clerk's session token."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def _needing(scope: ApiScope) -> Callable[..., AsyncIterator[Access]]:
         if presented is None:
             raise NotAuthenticated("The API key is missing or wrong.")
         services = services_of(request)
-        caller = await recognise(services.database, presented.credentials)
+        caller = await _recognise(request, services.database, presented.credentials)
         try:
             services.rate_limit.take(caller.key_id)
         finally:
@@ -83,6 +87,20 @@ def _needing(scope: ApiScope) -> Callable[..., AsyncIterator[Access]]:
             yield Access(request, services, caller)
 
     return dependency
+
+
+async def _recognise(request: Request, database: Database, presented: str) -> Caller:
+    """By an API key, or by a session token of Clerk where it is configured.
+
+    Raises NotAuthenticated, ClerkUnavailable.
+    """
+    clerk = clerk_of(request)
+    if clerk is None or is_key(presented):
+        return await recognise(database, presented)
+    user_id = await user_of_token(database, clerk, presented)
+    return Caller(
+        key_id=uuid5(NAMESPACE_URL, user_id), prefix=CLERK, user_id=user_id, scopes=frozenset(ApiScope)
+    )
 
 
 def _once(scope: ApiScope) -> Callable[..., Access]:

@@ -10,6 +10,9 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from tastemaker.accounts import identity, sessions
+from tastemaker.accounts.api_keys import NotAuthenticated
+from tastemaker.accounts.clerk import COOKIE as CLERK_COOKIE
+from tastemaker.accounts.clerk import clerk_of, user_of_token
 from tastemaker.accounts.current_user import LOCAL_USER
 from tastemaker.accounts.identity import LinkUsed, WrongPassword
 from tastemaker.accounts.identity_queries import HAS_SIGNED_UP, AccountLink
@@ -39,7 +42,14 @@ router = APIRouter(include_in_schema=False)
 async def show_sign_in(
     request: Request, token: Annotated[str | None, Query(max_length=200)] = None
 ) -> Response:
-    """With a sign-in link's token: start the session. Without: the form."""
+    """With a sign-in link's token, or Clerk's cookie: start the session. Without: the form."""
+    clerk = clerk_of(request)
+    if token is None and clerk is not None and (cookie := request.cookies.get(CLERK_COOKIE)):
+        try:
+            user_id = await user_of_token(services_of(request).database, clerk, cookie)
+        except NotAuthenticated as error:
+            return await _sign_in_page(request, status=401, refused=str(error))
+        return await sessions.start_session(request, user_id, location=FIRST_PAGE)
     if token is None:
         return await _sign_in_page(request)
     try:
@@ -178,6 +188,7 @@ async def _sign_in_page(
         email=email,
         is_open=_is_open(request),
         has_administrator=has_administrator,
+        clerk=clerk_of(request),
     )
 
 

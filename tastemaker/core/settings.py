@@ -103,6 +103,27 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("QSTASH_URL", "TASTEMAKER_QSTASH_URL"),
         description="The URL of QStash, of another region or of your own server.",
     )
+    clerk_issuer: str | None = Field(
+        default=None,
+        description="The issuer of Clerk's session tokens, `https://clerk.example.com`. It turns Clerk on.",
+    )
+    clerk_jwks_url: str | None = Field(
+        default=None,
+        description="The URL of Clerk's public keys. Default: the issuer with /.well-known/jwks.json.",
+    )
+    clerk_parties: str | None = Field(
+        default=None,
+        description="The origins that Clerk's tokens are for, with commas. Default: the public URL.",
+    )
+    clerk_sign_in_url: str | None = Field(
+        default=None,
+        description="The page at Clerk where people sign in. The page /sign-in links to it.",
+    )
+    clerk_webhook_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("CLERK_WEBHOOK_SECRET", "TASTEMAKER_CLERK_WEBHOOK_SECRET"),
+        description="The secret that signs Clerk's webhooks; two with a comma during a rotation.",
+    )
     stripe_secret_key: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("STRIPE_SECRET_KEY", "TASTEMAKER_STRIPE_SECRET_KEY"),

@@ -15,9 +15,10 @@ OWNERS: Final = {
     **dict.fromkeys(
         (
             "user_subscriptions", "user_billing", "user_usage", "user_system_data", "scraping_runs",
-            "search_creators", "search_candidates", "similar_creators", "campaign_creators", "search_jobs",
-            "search_results", "enrichments", "exclusions", "usage_charges", "provider_calls", "events",
-            "event_keys", "event_deliveries", "background_jobs", "outbox_messages", "inbox_messages", "provider_spending",
+            "search_creators", "search_candidates", "similar_creators", "campaign_creators",
+            "search_jobs", "search_results",
+            "enrichments", "exclusions", "usage_charges", "provider_calls", "events", "event_keys",
+            "event_deliveries", "background_jobs", "outbox_messages", "inbox_messages", "provider_spending",
             "provider_budgets", "usage_periods", "usage_enrichments", "plan_grants", "stripe_subscriptions",
             "api_keys", "browser_sessions", "credentials", "account_links", "members", "clerk_subjects",
             "idempotent_answers", "exports", "email_unsubscriptions",

@@ -18,6 +18,7 @@ PUBLIC: Mapping[str, str] = {
     "GET /healthz": "a load balancer has no key; it tells whether the database answers",
     "GET /email/unsubscriptions/{token}": "a signed link in an e-mail; changes nothing",
     "POST /email/unsubscriptions/{token}": "the same, by one click of a mail program (RFC 8058)",
+    "POST /webhooks/clerk": "each message is signed by Clerk; everything else is 400",
     "POST /webhooks/stripe": "each message is signed by Stripe; everything else is 400",
     "GET /static/{name:path}": "style, script and icons are the same for everybody",
     "GET /sign-in": "where nobody in particular is sent",
