@@ -33,6 +33,7 @@ import tastemaker.campaigns.api
 import tastemaker.journeys.account_pages
 import tastemaker.journeys.campaign_pages
 import tastemaker.journeys.clerk_webhooks
+import tastemaker.journeys.member_pages
 import tastemaker.journeys.new_search_pages
 import tastemaker.journeys.onboarding_pages
 import tastemaker.journeys.pages
@@ -94,6 +95,7 @@ ROUTERS: Final = (
     tastemaker.journeys.pages.router,
     tastemaker.journeys.account_pages.router,
     tastemaker.journeys.onboarding_pages.router,
+    tastemaker.journeys.member_pages.router,
     tastemaker.journeys.campaign_pages.router,
     tastemaker.journeys.new_search_pages.router,
     tastemaker.searches.progress_pages.router,

@@ -55,6 +55,8 @@ async def settings(_visit: SignedIn) -> Response:
 
 @router.get(PATH)
 async def show_account(visit: SignedIn) -> Response:
+    if not visit.is_own:
+        return redirect("/settings/members")
     return await _page(visit)
 
 

@@ -70,7 +70,8 @@ class NewLink:
     secret: str = field(repr=False)
 
     def url(self, base: str) -> str:
-        return f"{base.rstrip('/')}/account-links/{self.secret}"
+        path = "memberships" if self.link.purpose is LinkPurpose.MEMBERSHIP else "account-links"
+        return f"{base.rstrip('/')}/{path}/{self.secret}"
 
 
 async def sign_in(database: Database, *, email: str, password: str, address: str) -> ExternalUserId:

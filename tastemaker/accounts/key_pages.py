@@ -38,6 +38,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(PATH)
 async def show_keys(visit: SignedIn) -> Response:
+    visit.needs_owner()
     return await _page(visit)
 
 
@@ -49,6 +50,7 @@ async def create_key(
     scopes: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
     """The answer shows the key, which is kept nowhere: a redirect could not."""
+    visit.needs_owner()
     chosen = [scope for scope in ApiScope if scope in (scopes or ())]
     life = timedelta(days=int(days)) if days in map(str, LIVES) else timedelta(days=90)
 
@@ -66,6 +68,8 @@ async def create_key(
 
 @router.post(f"{PATH}/{{key_id}}/revocation")
 async def revoke_key(visit: SignedIn, key_id: UUID) -> Response:
+    visit.needs_owner()
+
     async def work(tx: Transaction) -> StoredKey:
         user = await visit.user(tx)
         return await api_keys.revoke_key(tx, user, await api_keys.get_key(tx, user, str(key_id)))

@@ -33,10 +33,12 @@ from tastemaker.core.ids import ExternalUserId, new_token
 from tastemaker.core.settings import get_settings
 from tastemaker.core.text import clean_line
 from tastemaker.db.claims import NOBODY, SYSTEM, Tenant
+from tastemaker.db.enums import MemberRole
 from tastemaker.db.pool import Database
 from tastemaker.db.transaction import Transaction, in_transaction, read_one, transaction
 from tastemaker.events.context import caused_by, current_cause
-from tastemaker.web.pages import SignInRequired, refuse_foreign_origin
+from tastemaker.web.pages import SAFE_METHODS, SignInRequired, refuse_foreign_origin
+from tastemaker.web.problems import VIEWERS_READ
 from tastemaker.web.services import Services, services_of
 
 COOKIE: Final = "tastemaker_session"
@@ -44,12 +46,21 @@ LINK_LIFE: Final = timedelta(minutes=30)
 SESSION_LIFE: Final = timedelta(days=30)
 LONGEST_SECRET: Final = 100
 LONGEST_AGENT: Final = 300
+OWN_DOINGS: Final = ("/sign-out", "/settings/accounts/", "/memberships/")
+"""Paths of acts that a viewer of another account does in the own name."""
+
 
 Result = TypeVar("Result")
 
 
 class LinkRefused(AppError):
     """The sign-in link was used, has expired, or is used from elsewhere."""
+
+    status: ClassVar[int] = 403
+
+
+class ViewersRead(AppError):
+    """A viewer would change something. The database refuses it as well, in every transaction of a viewer."""
 
     status: ClassVar[int] = 403
 
@@ -183,6 +194,9 @@ async def _visit(request: Request) -> AsyncIterator[Visit]:
     session = await _find(services.database, cookie)
     if session is None or not session.is_started or session.is_expired:
         raise SignInRequired("Sign in again: the session has ended.")
+    if session.acting_role is MemberRole.VIEWER and not _is_harmless(request):
+        raise ViewersRead(VIEWERS_READ)
+    request.state.acting_for = session.acting_for
     if not session.is_used_lately:
         async with transaction(services.database, Tenant(session.tenant_id)) as tx:
             await tx.run(NOTE_USE, user_id=session.tenant_id, id=session.id)
@@ -197,6 +211,20 @@ async def _visit(request: Request) -> AsyncIterator[Visit]:
 
 SignedIn = Annotated[Visit, Depends(_visit)]
 """What a page that needs a signed-in user annotates its visit with."""
+
+
+async def _owner(visit: SignedIn) -> Visit:
+    visit.needs_owner()
+    return visit
+
+
+SignedInOwner = Annotated[Visit, Depends(_owner)]
+"""The same for a page that is the owner's alone: money, keys, members."""
+
+
+def _is_harmless(request: Request) -> bool:
+    """What changes only the session, or the membership of who is signed in."""
+    return request.method in SAFE_METHODS or request.url.path.startswith(OWN_DOINGS)
 
 
 async def _find(database: Database, secret: str) -> BrowserSession | None:

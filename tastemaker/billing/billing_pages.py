@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
-from tastemaker.accounts.sessions import SignedIn, Visit
+from tastemaker.accounts.sessions import SignedInOwner, Visit
 from tastemaker.billing import checkout
 from tastemaker.billing.checkout import Interval, PlanOrder
 from tastemaker.billing.overview import BillingOverview, find_overview
@@ -39,13 +39,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(PATH)
-async def show_billing(visit: SignedIn, paid: str = "") -> Response:
+async def show_billing(visit: SignedInOwner, paid: str = "") -> Response:
     """`paid`: the user comes back from Stripe's page."""
     return await _page(visit, said="Thank you. The plan changes within a minute." if paid else None)
 
 
 @router.post(f"{PATH}/checkout")
-async def check_out(visit: SignedIn, plan: Word = "", interval: Word = "", key: Word = "") -> Response:
+async def check_out(visit: SignedInOwner, plan: Word = "", interval: Word = "", key: Word = "") -> Response:
     """To Stripe's page, or, where there is a subscription, to the other plan."""
     order = PlanOrder(
         plan=plan, interval=Interval.YEARLY if interval == "yearly" else Interval.MONTHLY, key=key
@@ -60,7 +60,7 @@ async def check_out(visit: SignedIn, plan: Word = "", interval: Word = "", key: 
 
 
 @router.post(f"{PATH}/plan")
-async def change_plan(visit: SignedIn, plan: Word = "", interval: Word = "", key: Word = "") -> Response:
+async def change_plan(visit: SignedInOwner, plan: Word = "", interval: Word = "", key: Word = "") -> Response:
     order = PlanOrder(
         plan=plan, interval=Interval.YEARLY if interval == "yearly" else Interval.MONTHLY, key=key
     )
@@ -72,7 +72,7 @@ async def change_plan(visit: SignedIn, plan: Word = "", interval: Word = "", key
 
 
 @router.post(f"{PATH}/portal")
-async def open_portal(visit: SignedIn, key: Word = "") -> Response:
+async def open_portal(visit: SignedInOwner, key: Word = "") -> Response:
     try:
         url = await checkout.open_portal(
             visit.database, _payments(visit), visit.user_id, return_url=_here(visit), key=key
@@ -83,7 +83,7 @@ async def open_portal(visit: SignedIn, key: Word = "") -> Response:
 
 
 @router.post(f"{PATH}/cancellation")
-async def cancel(visit: SignedIn, at_once: Word = "", key: Word = "") -> Response:
+async def cancel(visit: SignedInOwner, at_once: Word = "", key: Word = "") -> Response:
     try:
         await checkout.cancel(visit.database, _payments(visit), visit.user_id, at_once=bool(at_once), key=key)
     except TROUBLE as error:
@@ -95,7 +95,7 @@ async def cancel(visit: SignedIn, at_once: Word = "", key: Word = "") -> Respons
 
 
 @router.post(f"{PATH}/resumption")
-async def resume(visit: SignedIn, key: Word = "") -> Response:
+async def resume(visit: SignedInOwner, key: Word = "") -> Response:
     try:
         await checkout.resume(visit.database, _payments(visit), visit.user_id, key=key)
     except TROUBLE as error:

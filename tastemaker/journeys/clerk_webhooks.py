@@ -1,8 +1,7 @@
 """`/webhooks/clerk`: signed messages about Clerk's users, kept first, answered, processed later in any order.
 
 A payload carries the whole user and the time of its last change: one that is older than what was applied
-changes nothing, and after a deletion nothing comes back. Signatures are those of Standard Webhooks, as Svix has
-them.
+changes nothing, and after a deletion nothing comes back. Signatures are those of Standard Webhooks.
 """
 
 import base64

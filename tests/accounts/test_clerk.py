@@ -36,7 +36,7 @@ from tastemaker.journeys.clerk_webhooks import UnsignedMessage, verify
 from tests.web.conftest import app_over, served
 
 ISSUER, PARTY, SUBJECT = "https://clerk.example.com", "https://creators.example.com", "user_2abc"
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECRET = f"{clerk_webhooks.PREFIX}MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 """Of the published vector."""
 
 USERS = statement(

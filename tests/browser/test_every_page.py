@@ -70,6 +70,8 @@ PAGES: Final = {
     "plans": "/system/plans",
     "plan": "/system/plans/glow_up",
     "account": "/settings/account",
+    "members": "/settings/members",
+    "onboarding": "/onboarding/info",
     "users": "/system/users",
     "user": "/system/users/local",
     "jobs": "/system/jobs",

@@ -62,6 +62,8 @@ ALLOWED: Final = {
     ("tastemaker/web/idempotency.py", "idempotent_answers"): "old answers go, whose ever they were",
     ("tastemaker/accounts/session_queries.py", "browser_sessions"): "expired ones are deleted for everybody",
     ("tastemaker/journeys/account_deletion_queries.py", "users"): "who else administers is asked",
+    ("tastemaker/accounts/clerk_queries.py", ""): "a verified token says who it is",
+    ("tastemaker/accounts/member_queries.py", ""): "a member asks in which accounts",
     ("tastemaker/admin/queries.py", ""): "an administrator looks at everybody, by the system's claim",
     ("tastemaker/accounts/session_queries.py", ""): "a cookie says which session it is",
     (
