@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.folding import UNSPACED, fold, is_letter, is_unspaced
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the terms that a text has. A change makes every document older than it."""
 
 ANYBODY: Final = "a:"
@@ -94,7 +94,7 @@ class Document:
                 known = places.setdefault(one.term, [])
                 if len(known) < (MOST_PLACES_OF_PAIR if one.is_pair else MOST_PLACES):
                     known.append(f"{one.place}{weight}")
-                place = one.place + 1
+                place = _after(one)
         self._next = place - 1 + BETWEEN_TEXTS
 
     def tag(self, term: str) -> None:
@@ -113,7 +113,7 @@ def terms_of(text: str) -> Iterator[PlacedTerm]:
     for chunk in _chunks(text):
         for one in _terms_of_chunk(chunk, place):
             yield one
-            place = one.place + 1
+            place = _after(one)
 
 
 def read_query(text: str) -> TextQuery:
@@ -172,7 +172,7 @@ def _terms_of_chunk(chunk: str, place: int) -> Iterator[PlacedTerm]:
         for word in part.split("_"):
             for one in _words(word, place):
                 yield one
-                place = one.place + 1
+                place = _after(one)
 
 
 def _words(chunk: str, place: int) -> Iterator[PlacedTerm]:
@@ -189,7 +189,12 @@ def _words(chunk: str, place: int) -> Iterator[PlacedTerm]:
         for start in range(len(run) - 1):
             yield PlacedTerm(run[start : start + 2], place + start, is_pair=True)
         yield PlacedTerm(run[-1], place + len(run) - 1, is_pair=True)
-        place += len(run)
+        place += len(run) + 1
+
+
+def _after(one: PlacedTerm) -> int:
+    """The next place. Behind a run one is left free, so that two runs apart never look like one."""
+    return one.place + (2 if one.is_pair else 1)
 
 
 def _chunk_query(text: str, *, is_prefix: bool) -> str | None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from tastemaker.accounts.authentication import Access, access
 from tastemaker.campaigns.service import get_campaign
 from tastemaker.catalog.filtering import MOST_DAYS, MOST_VALUES, refuse_unknown
+from tastemaker.catalog.search import CatalogFilter
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.db.enums import ApiScope
 from tastemaker.db.transaction import Transaction
@@ -106,14 +107,17 @@ class ResultsParameters(FilterParameters):
     sort: Sort = Sort.POSITION
 
 
+OF_THE_CATALOG: Final = dict.fromkeys(CatalogFilter.NAMES.keys() - ResultFilter.NAMES.keys(), "the catalog")
+
+
 def asked_filter(request: Request, asked: Annotated[FilterParameters, Query()]) -> ResultFilter:
     """Raises InvalidInput."""
-    refuse_unknown(request.query_params, known=FilterParameters.model_fields, elsewhere={})
+    refuse_unknown(request.query_params, known=FilterParameters.model_fields, elsewhere=OF_THE_CATALOG)
     return asked.read()
 
 
 def _results_query(request: Request, asked: Annotated[ResultsParameters, Query()]) -> ResultsQuery:
-    refuse_unknown(request.query_params, known=ResultsParameters.model_fields, elsewhere={})
+    refuse_unknown(request.query_params, known=ResultsParameters.model_fields, elsewhere=OF_THE_CATALOG)
     return ResultsQuery(asked.read(), asked.sort, decode_cursor(asked.sort, asked.after), asked.limit)
 
 
