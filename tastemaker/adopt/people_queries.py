@@ -193,13 +193,20 @@ def _as_is(*names: str) -> dict[str, str]:
     return {name: f"s.{name}" for name in names}
 
 
+_LIMIT: Final = "(CASE WHEN {0} < -1 THEN -1 ELSE {0} END)::integer"
+
 SUBSCRIPTIONS: Final = Satellite(
     table="user_subscriptions",
-    columns=_as_is(
-        "current_plan", "intended_plan", "subscription_status", "trial_status", "trial_start_date",
-        "trial_end_date", "trial_conversion_date", "subscription_cancel_date", "subscription_renewal_date",
-        "billing_sync_status",
-    ),
+    columns={
+        **_as_is(
+            "current_plan", "intended_plan", "subscription_status", "trial_status", "trial_start_date",
+            "trial_conversion_date", "subscription_cancel_date", "subscription_renewal_date",
+            "billing_sync_status",
+        ),
+        "trial_end_date": """
+            CASE WHEN s.trial_end_date < s.trial_start_date THEN s.trial_start_date
+                 ELSE s.trial_end_date END""",
+    },
 )  # fmt: skip
 
 BILLING: Final = Satellite(
@@ -212,8 +219,8 @@ BILLING: Final = Satellite(
         "payment_method_id": "s.payment_method_id",
         "card_last_4": "left(s.card_last_4, 4)",
         "card_brand": "left(s.card_brand, 20)",
-        "card_exp_month": "s.card_exp_month::integer",
-        "card_exp_year": "s.card_exp_year::integer",
+        "card_exp_month": "CASE WHEN s.card_exp_month BETWEEN 1 AND 12 THEN s.card_exp_month::integer END",
+        "card_exp_year": "CASE WHEN s.card_exp_year BETWEEN 1970 AND 2200 THEN s.card_exp_year::integer END",
         "billing_address_city": "s.billing_address_city",
         "billing_address_country": """
             CASE WHEN length(s.billing_address_country) <= 2 THEN s.billing_address_country END""",
@@ -224,9 +231,10 @@ BILLING: Final = Satellite(
 USAGE: Final = Satellite(
     table="user_usage",
     columns={
-        "plan_campaigns_limit": "s.plan_campaigns_limit::integer",
-        "plan_creators_limit": "s.plan_creators_limit::integer",
-        "plan_features": "coalesce(s.plan_features, '{}')",
+        "plan_campaigns_limit": _LIMIT.format("s.plan_campaigns_limit"),
+        "plan_creators_limit": _LIMIT.format("s.plan_creators_limit"),
+        "plan_features": """
+            CASE WHEN jsonb_typeof(s.plan_features) = 'object' THEN s.plan_features ELSE '{}' END""",
         "usage_campaigns_current": "greatest(coalesce(s.usage_campaigns_current, 0), 0)::integer",
         "usage_creators_current_month": "greatest(coalesce(s.usage_creators_current_month, 0), 0)::integer",
         "usage_reset_date": "coalesce(s.usage_reset_date, s.created_at, s.updated_at, %(moment)s)",

@@ -68,10 +68,13 @@ INSERT INTO public.subscription_plans AS ours (
     id, plan_key, display_name, description, monthly_price, yearly_price, stripe_monthly_price_id,
     stripe_yearly_price_id, campaigns_limit, creators_limit, features, is_active, sort_order, created_at,
         updated_at)
-SELECT DISTINCT ON (key) s.id, key, coalesce(s.display_name, key), s.description, coalesce(s.monthly_price,
-    0)::integer,
-       s.yearly_price::integer, coalesce(s.stripe_monthly_price_id, ''), s.stripe_yearly_price_id,
-       coalesce(s.campaigns_limit, 0)::integer, coalesce(s.creators_limit, 0)::integer, s.features,
+SELECT DISTINCT ON (key) s.id, key, coalesce(s.display_name, key), s.description,
+       greatest(s.monthly_price, 0)::integer,
+       CASE WHEN s.yearly_price >= 0 THEN s.yearly_price::integer END,
+       coalesce(s.stripe_monthly_price_id, ''), s.stripe_yearly_price_id,
+       greatest(coalesce(s.campaigns_limit, 0), -1)::integer,
+       greatest(coalesce(s.creators_limit, 0), -1)::integer,
+       CASE WHEN jsonb_typeof(s.features) = 'object' THEN s.features END,
        coalesce(s.is_active, true), s.sort_order::integer, coalesce(s.created_at, s.updated_at, %(moment)s),
        coalesce(s.updated_at, s.created_at, %(moment)s)
 FROM source_subscription_plans s, public.legacy_plan_key(left(s.plan_key, 50)) key

@@ -4,9 +4,9 @@ A feature is the user's own where `user_usage.plan_features` has it, else that o
 names is not included.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
 
 from tastemaker.billing import plan_queries
 from tastemaker.core.errors import InvalidInput, LimitReached
@@ -18,6 +18,9 @@ from tastemaker.db.pool import Database
 from tastemaker.db.transaction import Transaction, read_one
 
 UNLIMITED: Final = -1
+
+WithEmails = TypeVar("WithEmails", bound=Any)
+"""A row with `emails`."""
 
 FORMAT_NAMES: Final = {
     ExportFormat.CSV: "CSV",
@@ -69,6 +72,21 @@ async def find_features(tx: Transaction, user_id: ExternalUserId) -> Features:
     """Of a user; without a plan nothing is included."""
     found = await tx.one(plan_queries.FIND_FEATURES, user_id=user_id)
     return read_features(found or {})
+
+
+async def without_hidden_emails(
+    tx: Transaction, user_id: ExternalUserId, rows: Sequence[WithEmails]
+) -> list[WithEmails]:
+    """The rows as the plan shows them: without the addresses where it does not include any."""
+    if not any(row.emails for row in rows) or (await find_features(tx, user_id)).shows_emails:
+        return list(rows)
+    return [replace(row, emails=()) for row in rows]
+
+
+async def shows_emails(database: Database, user_id: ExternalUserId) -> bool:
+    """Whether files may have the addresses."""
+    found = await read_one(database, Tenant(user_id), plan_queries.FIND_FEATURES, user_id=user_id)
+    return read_features(found or {}).shows_emails
 
 
 async def refuse_programs(database: Database, user_id: ExternalUserId) -> None:

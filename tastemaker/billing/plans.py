@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from tastemaker.accounts.service import plan_of_new_users
 from tastemaker.billing import plan_queries as queries
 from tastemaker.billing.features import checked_features
 from tastemaker.billing.plan_queries import PlanOfUser, SubscriptionPlan
@@ -103,15 +104,16 @@ async def assign_plan(
 
 
 async def revoke_plan(
-    tx: Transaction, user_id: ExternalUserId, *, actor: str, reason: str | None = None, default: str = FREE
+    tx: Transaction, user_id: ExternalUserId, *, actor: str, reason: str | None = None
 ) -> PlanOfUser:
-    """Take back what an administrator gave: what Stripe says holds again, else `default`.
+    """Take back what an administrator gave: what Stripe says holds again, else the plan of new users.
 
     Raises NotFound, Conflict.
     """
     before = await _plan_of(tx, user_id)
     if not await tx.run(queries.REVOKE_GRANT, user_id=user_id):
         raise Conflict("No plan was given to this user.")
+    default = plan_of_new_users()
     return await _settled(
         tx, before, action="plan_revoked", actor=actor, reason=reason, default=default, released=True
     )

@@ -175,6 +175,6 @@ async def test_administrators_change_the_price_list(
         assert made.json()["creators_limit"] == 10
         given = await http.put("/api/v1/admin/users/bob/plan", json={"plan": "team", "reason": "test"})
         assert given.json()["plan"] == "team"
-        assert (await http.delete("/api/v1/admin/users/bob/plan")).json()["plan"] == "free"
+        assert (await http.delete("/api/v1/admin/users/bob/plan")).json()["plan"] == "self_hosted"
         gone = await http.post("/api/v1/admin/plans/team/deactivation", json={})
         assert gone.json()["is_active"] is False

@@ -92,12 +92,12 @@ async def test_a_given_plan_and_own_limits_hold_until_they_are_taken_back(
         with pytest.raises(LimitReached):
             refused()
     left = await system(database, plans.revoke_plan, user.user_id)
-    assert (left.plan, left.granted, left.campaigns_limit) == ("free", None, 5)
+    assert (left.plan, left.granted, left.campaigns_limit) == ("self_hosted", None, 5)
     acts = events(admin_url, "admin_action")
     assert [act["action"] for act in acts] == ["plan_granted", "limits_changed", "plan_revoked"]
     assert acts[0]["before"] == {"plan": "self_hosted", "granted": None}
     facts = events(admin_url, "subscription_updated")
-    assert [fact["plan"] for fact in facts] == ["glow_up", "free"]
+    assert [fact["plan"] for fact in facts] == ["glow_up", "self_hosted"]
 
 
 @pytest.mark.parametrize(

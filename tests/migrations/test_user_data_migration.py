@@ -18,7 +18,6 @@ UNCHANGED = {
     "users": ("id", "user_id", "email", "brand_description", "industry"),
     "user_subscriptions": (
         "trial_start_date",
-        "trial_end_date",
         "trial_conversion_date",
         "subscription_cancel_date",
         "subscription_renewal_date",
@@ -92,6 +91,14 @@ def test_a_value_without_a_rule_arrives_as_it_was(table: str, column: str, rows:
         if profile["user_id"] in rows[table] and rows[table][profile["user_id"]][column] != profile[column]
     ]
     assert wrong == []
+
+
+def test_a_trial_ends_no_earlier_than_it_began(rows: Rows) -> None:
+    ends = {name: row["trial_end_date"] for name, row in rows["user_subscriptions"].items()}
+    for profile in PROFILES:
+        began, ended = profile["trial_start_date"], profile["trial_end_date"]
+        is_turned = began is not None and ended is not None and ended < began
+        assert ends[profile["user_id"]] == (began if is_turned else ended)
 
 
 def test_names_fall_back_to_the_older_columns(rows: Rows) -> None:

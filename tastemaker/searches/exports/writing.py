@@ -9,9 +9,10 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from tastemaker.billing.features import shows_emails
 from tastemaker.core.clock import monotonic
 from tastemaker.core.ids import ExternalUserId
 from tastemaker.core.private_files import private_folder
@@ -35,7 +36,7 @@ from tastemaker.searches.exports.service import (
     read_selection,
     scope_of,
 )
-from tastemaker.searches.results.export import Columns
+from tastemaker.searches.results.export import FIELDS, Columns
 from tastemaker.searches.results.filtering import ResultFilter
 from tastemaker.searches.results.paging import Scope, Sort
 from tastemaker.searches.results.queries import stream_passing
@@ -44,6 +45,9 @@ SECONDS_BETWEEN_REPORTS: Final = 1.0
 INTERRUPTED: Final = "The export was interrupted several times and is not complete. Start it again."
 
 DELETE_OLD_EXPORTS = JobType(name="delete_old_exports", payload=Nothing, priority=200, records_end=False)
+
+
+Batches = AsyncGenerator[list[tuple[Any, ...]], None]
 
 
 class _Deleted(Exception):
@@ -69,8 +73,16 @@ async def pieces(
         return
     rows = stream_rows(database, user_id, scope, wanted=wanted, sort=sort, more=chosen)
     async with aclosing(rows) as batches:
-        async for piece in row_pieces(batches, kind, columns, bom=True):
+        shown = batches if await shows_emails(database, user_id) else _without_emails(batches)
+        async for piece in row_pieces(shown, kind, columns, bom=True):
             yield piece
+
+
+async def _without_emails(batches: Batches) -> Batches:
+    """For a plan that does not include the addresses."""
+    hidden = {FIELDS.index("emails"): "", FIELDS.index("email"): None}
+    async for batch in batches:
+        yield [tuple(hidden.get(place, value) for place, value in enumerate(row)) for row in batch]
 
 
 async def small_file(

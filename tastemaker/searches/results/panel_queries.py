@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
+from tastemaker.billing.features import without_hidden_emails
 from tastemaker.core.folding import term
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
@@ -280,6 +281,7 @@ async def _result(
     creator = await tx.only(FIND_CREATOR, creator_id=creator_id)
     for row in imported[:1]:
         creator = _completed(creator, row)
+    (creator,) = await without_hidden_emails(tx, user_id, [creator])
     shown = found_by[0].post_id if found_by else None
     posts = await tx.many(
         LIST_POSTS,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from tastemaker.billing.features import without_hidden_emails
 from tastemaker.catalog.similar import LEAST_SHARED, LikenessReason
 from tastemaker.core.ids import CampaignId, ExternalUserId, SearchId
 from tastemaker.core.platforms import Platform
@@ -273,7 +274,7 @@ async def list_results(
         filters=names, after=(order,) if after else (), order=() if order == "position" else (order,)
     )
     rows = await tx.many(chosen, **values, limit=limit + 1)
-    shown = rows[:limit]
+    shown = await without_hidden_emails(tx, user_id, rows[:limit])
     if len(rows) <= limit or not shown:  # one row more than the limit means another page
         return ResultsPage(shown, next=None)
     return ResultsPage(shown, next=_position(sort, shown[-1]))

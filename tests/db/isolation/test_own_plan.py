@@ -92,6 +92,7 @@ def test_only_the_owners_functions_count(app: Connection, owner: Connection) -> 
     usage = (
         "SELECT usage_campaigns_current, usage_creators_current_month FROM user_usage WHERE tenant_id = %s"
     )
+    owner.execute("UPDATE user_usage SET plan_creators_limit = -1 WHERE tenant_id = %s", (BOB,))
     before = {who: owner.execute(usage, (who,)).fetchone() for who in (ALICE, BOB)}
     charge = "SELECT charge_creators(%s, 'TikTok', '{one,two,two}', NULL)"
     with app.transaction(force_rollback=True):

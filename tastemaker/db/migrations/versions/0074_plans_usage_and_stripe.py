@@ -15,6 +15,7 @@ branch_labels = None
 depends_on = None
 
 CORRECTED = """
+SELECT set_config('request.jwt.claims', '{"role": "tastemaker_system"}', true);
 UPDATE subscription_plans SET campaigns_limit = greatest(campaigns_limit, -1),
     creators_limit = greatest(creators_limit, -1), monthly_price = greatest(monthly_price, 0),
     yearly_price = greatest(yearly_price, 0)
@@ -27,6 +28,7 @@ UPDATE user_usage SET plan_features = '{}' WHERE jsonb_typeof(plan_features) <> 
 UPDATE user_billing SET card_exp_month = NULL WHERE card_exp_month NOT BETWEEN 1 AND 12;
 UPDATE user_billing SET card_exp_year = NULL WHERE card_exp_year NOT BETWEEN 1970 AND 2200;
 UPDATE user_subscriptions SET trial_end_date = trial_start_date WHERE trial_end_date < trial_start_date;
+SELECT set_config('request.jwt.claims', '', true);
 """
 
 CHECKS = {
