@@ -291,6 +291,7 @@ def _fields(user: CurrentUser) -> dict[str, object]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_a_hundred_thousand_rows_stay_in_bounded_memory(importer: Importer, tmp_path: Path) -> None:
     path = tmp_path / "many.csv"
     with path.open("w", newline="") as file:
