@@ -74,7 +74,7 @@ def ways(creators: Sequence[Terms], popularity: Sequence[float]) -> Mapping[str,
     if cosines is not None:
         found |= {
             "vectors alone": cosines,
-            "as the product ranks: both": _scores(creators, creators, cosines),
+            "both together": _scores(creators, creators, cosines),
         }
     return found
 
@@ -87,7 +87,7 @@ def split_halves() -> None:
     for name, scores in {
         "shared terms (BM25)": _scores(firsts, seconds, None),
         "vectors alone": cosines,
-        "as the product ranks: both": _scores(firsts, seconds, cosines),
+        "both together": _scores(firsts, seconds, cosines),
     }.items():
         if scores is not None:
             ranks = [sum(one >= row[place] for one in row) for place, row in enumerate(scores)]
