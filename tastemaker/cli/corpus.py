@@ -42,19 +42,32 @@ def generate(
         int | None,
         typer.Option("--seed", metavar="N", min=0, help="The same seed makes the same creators."),
     ] = None,
+    focus: Annotated[
+        str | None,
+        typer.Option("--focus", metavar="NICHE/LANGUAGE", help="Half of them so, such as fitness/es."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Generate creators and their posts, and serve them from now on."""
     # the usual size goes where the sandbox looks by itself; any other is kept beside it, and chosen
     settings = get_settings()
     seed = settings.sandbox_seed if seed is None else seed
-    is_usual = (creators, posts) == (corpus.DEFAULT_CREATORS, corpus.DEFAULT_POSTS_PER_CREATOR)
+    usual = (corpus.DEFAULT_CREATORS, corpus.DEFAULT_POSTS_PER_CREATOR, None)
+    is_usual = (creators, posts, focus) == usual
     with corpus_progress("Making up creators") as on_progress:
         if is_usual:
             path = corpus.ensure_corpus(settings.home, seed=seed, progress=on_progress)
         else:
-            path = settings.home / "corpus" / f"generated-{creators}x{posts}-{seed}.sqlite3"
-            corpus.generate(path, creators=creators, posts_per_creator=posts, seed=seed, progress=on_progress)
+            kind = "-".join([f"{creators}x{posts}", str(seed), *(focus or "").split("/")]).strip("-")
+            path = settings.home / "corpus" / f"generated-{kind}.sqlite3"
+            corpus.generate(
+                path,
+                creators=creators,
+                posts_per_creator=posts,
+                seed=seed,
+                progress=on_progress,
+                focus=focus,
+            )
     corpus.activate(settings.home, None if is_usual and seed == settings.sandbox_seed else path)
     _show(corpus.info(path), as_json=as_json)
 

@@ -20,6 +20,20 @@ Cursor = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 Word = TypeVar("Word", bound=StrEnum)
+HasEmail = Annotated[bool, typer.Option("--has-email", help="Only those who show an e-mail address.")]
+IsVerified = Annotated[bool, typer.Option("--verified", help="Only those with the platform's badge.")]
+Languages = Annotated[
+    list[str] | None,
+    typer.Option("--language", metavar="CODE", help="Only with this language, or unknown (repeatable)."),
+]
+Countries = Annotated[
+    list[str] | None,
+    typer.Option("--country", metavar="CODE", help="Only from this country, or unknown (repeatable)."),
+]
+PostedWithin = Annotated[
+    int | None,
+    typer.Option("--posted-within", metavar="DAYS", help="Only with a post of the last DAYS days."),
+]
 
 
 def word_of(words: type[Word], typed: str | None) -> Word | None:

@@ -119,7 +119,8 @@ class _Lines:
 def bar_lines(standing: ProgressState, *, width: int, elapsed: float, fancy: bool) -> list[Text]:
     """Name, bar, count and state; the bar takes what the rest leaves, or nothing on a narrow terminal."""
     said = [standing.state_of(search) or seconds(elapsed) for search in standing.searches]
-    count_width = max(len(f"{search.target:,} of {search.target:,}") for search in standing.searches)
+    counts = [f"{search.target:,} of {search.target:,}" for search in standing.searches]
+    count_width = max(map(len, [*counts, *map(_count, standing.searches)]))
     state_width = max(STATE_WIDTH, *map(len, said))
     room = width - INDENT - NAME_WIDTH - count_width - state_width - 3 * GAP
     lines = []
@@ -141,7 +142,8 @@ def _bar(search: Search, width: int, *, fancy: bool) -> Text:
 
 
 def _count(search: Search) -> str:
-    return f"{search.stored:,} of {search.target:,}"
+    looked = f" ({search.looked_at:,} looked at)" if search.has_criteria else ""
+    return f"{search.stored:,} of {search.target:,}{looked}"
 
 
 def _style(search: Search, state: str) -> str:

@@ -23,7 +23,7 @@ from tastemaker.cli.csv_file import (
     write_creators,
 )
 from tastemaker.cli.groups import single
-from tastemaker.cli.options import Json
+from tastemaker.cli.options import Countries, HasEmail, IsVerified, Json, Languages, PostedWithin
 from tastemaker.cli.plain_text import plain
 from tastemaker.cli.session import Session, in_session
 from tastemaker.cli.states import search_document, short_id
@@ -116,26 +116,12 @@ MaxFollowers = Annotated[
 MinViews = Annotated[
     int | None, typer.Option("--min-views", metavar="N", help="Only if the post shown has at least so many.")
 ]
-HasEmail = Annotated[bool, typer.Option("--has-email", help="Only those who show an e-mail address.")]
-IsVerified = Annotated[bool, typer.Option("--verified", help="Only those with the platform's badge.")]
 Containing = Annotated[
     str | None, typer.Option("--text", metavar="TEXT", help="Only with this in name, handle, bio or post.")
 ]
 Keywords = Annotated[
     list[str] | None,
     typer.Option("--keyword", metavar="WORD", help="Only found by this keyword (repeatable)."),
-]
-Languages = Annotated[
-    list[str] | None,
-    typer.Option("--language", metavar="CODE", help="Only with this language, or unknown (repeatable)."),
-]
-Countries = Annotated[
-    list[str] | None,
-    typer.Option("--country", metavar="CODE", help="Only from this country, or unknown (repeatable)."),
-]
-PostedWithin = Annotated[
-    int | None,
-    typer.Option("--posted-within", metavar="DAYS", help="Only with a post of the last DAYS days."),
 ]
 
 

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from tastemaker.catalog.filtering import CreatorFilter, Verified, read_range
 from tastemaker.cli import screen
 from tastemaker.cli.csv_file import STANDARD_OUTPUT, refuse_unwritable
 from tastemaker.cli.groups import single
 from tastemaker.cli.listing import show_table
-from tastemaker.cli.options import Json
+from tastemaker.cli.options import Countries, HasEmail, IsVerified, Json, Languages, PostedWithin
 from tastemaker.cli.session import Session, at_head, in_session, open_session
 from tastemaker.cli.sources import choose, is_imported, notice, prepared_corpus
 from tastemaker.cli.table import Column
@@ -53,6 +54,8 @@ class Wish:
     max_cost: str | None
     exclude_campaigns: Sequence[str]
     enrich: bool
+    criteria: CreatorFilter
+    most_looked: int | None
     as_json: bool
 
 
@@ -94,51 +97,71 @@ ExcludedCampaigns = Annotated[
         help="Leave out the creators that this campaign found; repeat it for several.",
     ),
 ]
+Keywords = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEYWORD...]", help="What to search for; each keyword is searched."),
+]
+Target = Annotated[
+    int, typer.Option("--target", metavar="N", help="How many creators at most, on each platform.")
+]
+CampaignName = Annotated[
+    str | None,
+    typer.Option("--campaign", metavar="NAME", help="The campaign of the search; created if missing."),
+]
+Sandboxed = Annotated[bool, typer.Option("--sandbox", help="Search the sandbox even if keys are set.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="The CSV file (default: a new one in this folder)."),
+]
+EstimateOnly = Annotated[bool, typer.Option("--estimate", help="Show the estimated cost and do not search.")]
+MaxCost = Annotated[
+    str | None,
+    typer.Option("--max-cost", metavar="USD", help="The highest cost, on each platform."),
+]
+Enriched = Annotated[
+    bool,
+    typer.Option("--enrich", help="Fetch the profiles too, for bio and e-mail where pages tell none."),
+]
+Followers = Annotated[
+    str | None,
+    typer.Option("--followers", metavar="RANGE", help="Only with so many followers, such as 10k-100k."),
+]
+MostLooked = Annotated[
+    int | None,
+    typer.Option(
+        "--look-at", metavar="N", help="Compare at most N creators (default: 20 for each wanted one)."
+    ),
+]
 
 
 @search_app.command()
 def search(  # noqa: PLR0913 - the options of a command
-    keywords: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEYWORD...]", help="What to search for; each keyword is searched."),
-    ] = None,
+    keywords: Keywords = None,
     *,
     like: Like = None,
     platform: Platforms = None,
-    target: Annotated[
-        int, typer.Option("--target", metavar="N", help="How many creators at most, on each platform.")
-    ] = 100,
-    campaign: Annotated[
-        str | None,
-        typer.Option("--campaign", metavar="NAME", help="The campaign of the search; created if missing."),
-    ] = None,
+    target: Target = 100,
+    campaign: CampaignName = None,
     region: Region = None,
-    sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Search the sandbox even if keys are set.")
-    ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The CSV file (default: a new one in this folder)."
-        ),
-    ] = None,
-    estimate: Annotated[
-        bool, typer.Option("--estimate", help="Show the estimated cost and do not search.")
-    ] = False,
-    max_cost: Annotated[
-        str | None,
-        typer.Option("--max-cost", metavar="USD", help="The highest cost, on each platform."),
-    ] = None,
+    sandbox: Sandboxed = False,
+    output: Output = None,
+    estimate: EstimateOnly = False,
+    max_cost: MaxCost = None,
     exclude_campaign: ExcludedCampaigns = None,
-    enrich: Annotated[
-        bool,
-        typer.Option("--enrich", help="Fetch the profiles too, for bio and e-mail where pages tell none."),
-    ] = False,
+    enrich: Enriched = False,
+    followers: Followers = None,
+    has_email: HasEmail = False,
+    language: Languages = None,
+    country: Countries = None,
+    verified: IsVerified = False,
+    posted_within: PostedWithin = None,
+    most_looked: MostLooked = None,
     as_json: Json = False,
 ) -> int:
     """Search for creators, show them, and write a CSV.
 
-    The same command continues a search that was interrupted.
+    With filters it continues until as many creators match them. The same command continues a search that was
+    interrupted.
     """
     return prepare(
         Wish(
@@ -154,8 +177,31 @@ def search(  # noqa: PLR0913 - the options of a command
             max_cost=max_cost,
             exclude_campaigns=exclude_campaign or (),
             enrich=enrich,
+            criteria=_criteria(followers, has_email, language, country, verified, posted_within),
+            most_looked=most_looked,
             as_json=as_json,
         )
+    )
+
+
+def _criteria(
+    followers: str | None,
+    has_email: bool,  # noqa: FBT001 - a flag that was typed
+    languages: Sequence[str] | None,
+    countries: Sequence[str] | None,
+    verified: bool,  # noqa: FBT001 - the same
+    posted_within: int | None,
+) -> CreatorFilter:
+    """Raises InvalidInput."""
+    least, most = read_range("followers", followers) if followers else (None, None)
+    return CreatorFilter(
+        min_followers=least,
+        max_followers=most,
+        has_email=has_email or None,
+        languages=tuple(languages or ()),
+        countries=tuple(countries or ()),
+        verified=(Verified.YES,) if verified else (),
+        posted_within=posted_within,
     )
 
 
@@ -175,6 +221,8 @@ def prepare(wish: Wish) -> ExitCode:
             max_cost=max_cost,
             enrich=wish.enrich,
             like=wish.like,
+            criteria=wish.criteria,
+            most_looked=wish.most_looked,
         )
         for platform in choice.platforms
     ]
@@ -216,7 +264,13 @@ async def _show_estimate(
     declared = (await installation_for(session.database, session.settings)).declarations(choice.source)
     async with transaction(session.database, session.user.claim) as tx:
         found = [
-            await estimate_cost(tx, session.user.user_id, request, declared[request.platform])
+            await estimate_cost(
+                tx,
+                session.user.user_id,
+                request,
+                declared[request.platform],
+                is_sandbox=choice.source == SANDBOX,
+            )
             for request in requests
         ]
     total = sum(one.micros_usd for one in found)
@@ -231,10 +285,16 @@ async def _show_estimate(
         )
         return
     show_table(COLUMNS, [_row(one) for one in found])
+    least, most = sum(one.least_micros_usd for one in found), sum(one.most_micros_usd for one in found)
+    between = "" if least == most else f", {dollars(least)} to {dollars(most)}"
     if is_free:
-        screen.show(f"The sandbox costs nothing. A live search would cost about {dollars(total)}.")
+        screen.show(f"The sandbox costs nothing. A live search would cost about {dollars(total)}{between}.")
     else:
-        screen.show(f"The search would cost about {dollars(total)}. No request was sent.")
+        screen.show(f"The search would cost about {dollars(total)}{between}. No request was sent.")
+    for one in found:
+        if one.matching is not None:
+            share = f"{100 * one.matching:.0f} %"
+            screen.show(f"{share} of the known creators on {one.platform.value} match.")
 
 
 def _row(one: CostEstimate) -> tuple[str, ...]:

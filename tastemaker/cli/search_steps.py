@@ -75,6 +75,7 @@ async def begin_and_finish(session: Session, plan: Plan) -> ExitCode:
     wish, choice = plan.wish, plan.choice
     installation = await installation_for(session.database, session.settings)
     requests = plan.requests
+    installation.refuse_unmatchable(choice.source, requests)
     if (await load_configuration(session.database))[ENRICH_AUTOMATICALLY]:
         requests = [replace(request, enrich=True) for request in requests]
     without_region = installation.without_region(choice.source, choice.platforms, wish.region)
@@ -194,6 +195,9 @@ async def _tell(
         report.show_more(total - len(page.creators), begun.reference, options="", total=total)
         report.show_policy_note(searches, page.creators)
     screen.show(Text(report.total_line(searches), style="bold"))
+    if _has_criteria(searches):
+        looked = sum(search.looked_at for search in searches)
+        screen.show(f"Looked at {counted(looked, 'creator')}, {total:,} matched.")
     report.show_skipped(searches)
     if total:
         _show_where(session, begun, searches)
@@ -249,6 +253,7 @@ def _document(session: Session, begun: Begun, searches: Sequence[Search]) -> dic
         "campaign": {"id": begun.campaign.id, "name": begun.campaign.name},
         "continued": bool(begun.continued),
         "found": sum(search.stored for search in searches),
+        "looked_at": sum(search.looked_at for search in searches) if _has_criteria(searches) else None,
         "skipped": sum(search.skipped for search in searches),
         "searches": [search_document(search) for search in searches],
         "problems": _problems(searches),
@@ -266,6 +271,10 @@ async def _further_keywords(session: Session, searches: Sequence[Search]) -> Seq
     made_up = low[0].source == SANDBOX
     async with transaction(session.database, session.user.claim) as tx:
         return await suggest_more(tx, low[0].keywords, made_up=made_up)
+
+
+def _has_criteria(searches: Sequence[Search]) -> bool:
+    return any(search.has_criteria for search in searches)
 
 
 def _suggestion(begun: Begun, searches: Sequence[Search]) -> str | None:

@@ -56,6 +56,14 @@ class FormEstimate:
         return sum(part.cost.micros_usd for part in self.parts)
 
     @property
+    def least_micros_usd(self) -> int:
+        return sum(part.cost.least_micros_usd for part in self.parts)
+
+    @property
+    def most_micros_usd(self) -> int:
+        return sum(part.cost.most_micros_usd for part in self.parts)
+
+    @property
     def about_micros_usd(self) -> int:
         """In whole cents, as far as there are any: an estimate has no mills."""
         return -(-self.micros_usd // CENT) * CENT if self.micros_usd > CENT else self.micros_usd
@@ -127,6 +135,7 @@ async def start(visit: SignedIn) -> Response:
     if checked.errors:
         return await visit.run(lambda tx: _form_page(tx, visit, checked, shows_errors=True, status=422))
     try:
+        installation_of(visit.request).refuse_unmatchable(checked.choice.source, checked.requests)
         begun = await visit.run(lambda tx: _start(tx, visit, checked))
     except (LimitReached, Conflict, InvalidInput) as error:
         refused = error

@@ -154,12 +154,14 @@ class SearchLimits:
     region: str | None
     max_cost: int | None
     enrich: bool
+    criteria: Any
 
 
 FIND_LIMITS = statement(
     """
     SELECT search_params ->> 'region' AS region, CAST(search_params ->> 'max_cost' AS bigint) AS max_cost,
-           coalesce(CAST(search_params ->> 'enrich' AS boolean), false) AS enrich
+           coalesce(CAST(search_params ->> 'enrich' AS boolean), false) AS enrich,
+           search_params -> 'criteria' AS criteria
     FROM scraping_jobs WHERE user_id = %(user_id)s AND id = %(search_id)s
     """,
     SearchLimits,

@@ -10,6 +10,14 @@ from starlette.datastructures import FormData
 from tastemaker.accounts.sessions import Visit
 from tastemaker.campaigns.queries import Campaign
 from tastemaker.campaigns.service import get_campaign
+from tastemaker.catalog.filtering import (
+    CreatorFilter,
+    Verified,
+    checked,
+    number,
+    read_fields,
+    read_range,
+)
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.money import dollars, parse_dollars
 from tastemaker.core.platforms import Platform
@@ -22,6 +30,8 @@ from tastemaker.searches.types import SANDBOX, SearchRequest, SourceChoice, choo
 PLATFORMS: Final = (Platform.TIKTOK, Platform.INSTAGRAM, Platform.YOUTUBE)
 DEFAULT_TARGET: Final = "50"
 MOST_EXCLUDED: Final = 200
+
+CRITERIA: Final = ("followers", "languages", "countries", "has_email", "verified", "posted_within")
 
 _SEPARATORS: Final = re.compile(r"[,\n\r;\u060c\u3001\uff0c]+")
 _FIT: Final[Mapping[str, Any]] = {"platform": Platform.TIKTOK, "keywords": ("fit",), "target": 1}
@@ -46,6 +56,17 @@ class SearchForm:
     exclude: tuple[str, ...] = ()
     sandbox: bool = False
     enrich: bool = False
+    followers: str = ""
+    languages: str = ""
+    countries: str = ""
+    has_email: bool = False
+    verified: bool = False
+    posted_within: str = ""
+
+    @property
+    def has_criteria(self) -> bool:
+        typed = (self.followers, self.languages, self.countries, self.has_email, self.verified)
+        return any(typed) or bool(self.posted_within)
 
     @property
     def words(self) -> list[str]:
@@ -93,6 +114,12 @@ def read_form(sent: FormData) -> SearchForm:
         exclude=tuple(dict.fromkeys(str(one) for one in sent.getlist("exclude")[:MOST_EXCLUDED])),
         sandbox=bool(text("sandbox")),
         enrich=bool(text("enrich")),
+        followers=text("followers"),
+        languages=text("languages"),
+        countries=text("countries"),
+        has_email=bool(text("has_email")),
+        verified=bool(text("verified")),
+        posted_within=text("posted_within"),
     )
 
 
@@ -132,6 +159,7 @@ async def repeated(tx: Transaction, visit: Visit, search_id: str) -> SearchForm:
         max_cost="" if limits.max_cost is None else dollars(limits.max_cost).removeprefix("$"),
         sandbox=search.source == SANDBOX,
         enrich=limits.enrich,
+        **_typed(limits.criteria),
     )
 
 
@@ -156,6 +184,12 @@ def _given(form: SearchForm) -> list[tuple[str, Any]]:
         ("region", form.region),
         ("max_cost", form.max_cost),
         ("enrich", form.enrich),
+        ("followers", form.followers),
+        ("languages", form.languages),
+        ("countries", form.countries),
+        ("has_email", form.has_email),
+        ("verified", form.verified),
+        ("posted_within", form.posted_within),
     ]
 
 
@@ -180,7 +214,46 @@ def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
         values["region"] = values["region"] or None
     if "max_cost" in values:
         values["max_cost"] = parse_dollars(values["max_cost"]) if values["max_cost"] else None
-    return values
+    given: dict[str, Any] = {name: values.pop(name) for name in CRITERIA if name in values}
+    return {**values, "criteria": _criteria(given)}
+
+
+def _criteria(given: Mapping[str, Any]) -> CreatorFilter:
+    """Raises InvalidInput."""
+    least, most = read_range("followers", given["followers"]) if given.get("followers") else (None, None)
+    days = given.get("posted_within") or ""
+    return checked(
+        CreatorFilter(
+            min_followers=least,
+            max_followers=most,
+            languages=tuple(one.lower() for one in _several(given.get("languages", ""))),
+            countries=tuple(_several(given.get("countries", ""))),
+            has_email=True if given.get("has_email") else None,
+            verified=(Verified.YES,) if given.get("verified") else (),
+            posted_within=number("The last post", days) if days else None,
+        )
+    )
+
+
+def _several(text: str) -> list[str]:
+    return [one for part in _SEPARATORS.split(text) if (one := clean_line(part))]
+
+
+def _typed(pairs: object) -> dict[str, Any]:
+    """Criteria as `search_params` keeps them, as they would be typed."""
+    if not isinstance(pairs, list):
+        return {}
+    wanted = CreatorFilter(**read_fields(CreatorFilter, [(name, value) for name, value in pairs]))
+    least, most = wanted.min_followers, wanted.max_followers
+    has_range = least is not None or most is not None
+    return {
+        "followers": f"{'' if least is None else least}-{'' if most is None else most}" if has_range else "",
+        "languages": ", ".join(wanted.languages),
+        "countries": ", ".join(wanted.countries),
+        "has_email": bool(wanted.has_email),
+        "verified": wanted.verified == (Verified.YES,),
+        "posted_within": "" if wanted.posted_within is None else str(wanted.posted_within),
+    }
 
 
 def _problem(name: str, value: Any) -> str | None:  # noqa: ANN401 - of any field

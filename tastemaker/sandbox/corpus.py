@@ -16,6 +16,7 @@ from tastemaker.core.errors import AppError, InvalidInput
 from tastemaker.core.private_files import private_folder
 from tastemaker.sandbox.store import CorpusUnreadable, get_facts, reading
 from tastemaker.sandbox.synthetic.generator import generator_version, write_synthetic
+from tastemaker.sandbox.synthetic.vocabulary import focused_on
 
 DEFAULT_CREATORS = 20_000
 DEFAULT_POSTS_PER_CREATOR = 10
@@ -77,13 +78,26 @@ def generate(
     posts_per_creator: float = DEFAULT_POSTS_PER_CREATOR,
     seed: int,
     progress: Progress | None = None,
+    focus: str | None = None,
 ) -> CorpusInfo:
-    """Writes a corpus of made-up creators to `path`, replacing what was there when it is complete."""
+    """Writes a corpus of made-up creators to `path`, replacing what was there when it is complete.
+
+    `focus`: every second person has this niche and language, such as `fitness/es`. Raises InvalidInput.
+    """
+    niche, _, language = (focus or "").partition("/")
+    vocabulary = focused_on(niche, language)
+    if focus is not None and vocabulary is None:
+        raise InvalidInput(f"{focus!r} is no niche and language of the sandbox, such as fitness/es.")
     if creators < 1 or posts_per_creator < 0:
         raise InvalidInput("A corpus needs at least one creator, and no fewer than zero posts for each.")
     with replacing(path) as unfinished:
         write_synthetic(
-            unfinished, creators=creators, posts_per_creator=posts_per_creator, seed=seed, progress=progress
+            unfinished,
+            creators=creators,
+            posts_per_creator=posts_per_creator,
+            seed=seed,
+            progress=progress,
+            focus=vocabulary,
         )
     return info(path)
 

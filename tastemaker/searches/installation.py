@@ -6,12 +6,13 @@ from typing import Final
 
 from fastapi import FastAPI, Request
 
+from tastemaker.config_store.keys import YOUTUBE_CONTACTS_CONFIRMED
 from tastemaker.core.errors import DatabaseUnavailable, InvalidInput
 from tastemaker.core.platforms import Platform
 from tastemaker.core.settings import Settings
 from tastemaker.providers.base import Declaration
 from tastemaker.providers.registry import Registry, sandbox_lookups, sandbox_providers
-from tastemaker.searches.types import LIVE, SANDBOX
+from tastemaker.searches.types import LIVE, SANDBOX, SearchRequest
 
 _NAME: Final = "installation"
 _NO_CALL: Final = "http://127.0.0.1"
@@ -45,6 +46,17 @@ class Installation:
         """The platforms whose provider ignores the region, where one is given."""
         declared = self.declarations(source)
         return [one for one in platforms if region is not None and not declared[one].takes_region]
+
+    def refuse_unmatchable(self, source: str, requests: Sequence[SearchRequest]) -> None:
+        """Raises InvalidInput where a criterion is about what a provider may not tell here."""
+        declared = self.declarations(source)
+        for request in requests:
+            criteria, policy = request.criteria, declared[request.platform].policy
+            if criteria is not None and criteria.has_email and not policy.contacts:
+                raise InvalidInput(
+                    f"Live {request.platform.value} tells no e-mail here, so nobody would match."
+                    f" An administrator confirms the permission by {YOUTUBE_CONTACTS_CONFIRMED.name}."
+                )
 
     def refuse_without_key(self, platform: Platform, *, instead: str = " Set it.") -> None:
         """Raises InvalidInput where no provider searches the platform live."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from tastemaker.catalog.filtering import filter_query
 from tastemaker.core.ids import CampaignId, ExternalUserId, RunId, SearchId, new_id
 from tastemaker.core.platforms import Platform
 from tastemaker.db.statements import any_of, composed, statement
@@ -72,7 +73,8 @@ LIST_SEARCHES = composed(
            coalesce(j.keywords, '[]') AS keywords, j.search_params ->> 'source' AS source, j.status,
            j.outcome, j.target_results AS target, j.processed_results AS stored, j.processed_runs AS pages,
            coalesce(j.progress, 0) AS progress, j.error, j.parked_until, j.parked_reason, j.created_at,
-           j.started_at, j.completed_at, j.target_username AS like,
+           j.started_at, j.completed_at, j.target_username AS like, j.looked_at,
+           coalesce(j.search_params ? 'criteria', false) AS has_criteria,
            coalesce((SELECT sum(r.skipped) FROM scraping_runs r
                      WHERE r.tenant_id = j.user_id AND r.job_id = j.id), 0) AS skipped
     FROM scraping_jobs j LEFT JOIN campaigns c ON c.id = j.campaign_id AND c.user_id = j.user_id
@@ -81,7 +83,7 @@ LIST_SEARCHES = composed(
     LIMIT %(limit)s
     """,
     Search,
-    not_null="keywords progress skipped",
+    not_null="keywords progress skipped has_criteria",
     filters=any_of(
         id="AND j.id = %(search_id)s",
         prefix="AND j.id::text LIKE %(prefix)s || '%%'",
@@ -161,6 +163,9 @@ class EndedSearch:
 
 FINISH = statement(
     """
+    WITH forgotten AS (
+        DELETE FROM search_candidates WHERE job_id = %(search_id)s AND tenant_id = %(user_id)s
+    )
     UPDATE scraping_jobs
     SET status = %(status)s, outcome = %(outcome)s, completed_at = app_now(), parked_until = NULL,
         parked_reason = NULL, error = coalesce((
@@ -214,6 +219,9 @@ def search_params(request: SearchRequest, source: str) -> str:
     }
     if request.max_cost is not None:
         params["max_cost"] = request.max_cost
+    if request.criteria is not None:
+        params["criteria"] = filter_query(request.criteria)
+        params["most_looked"] = request.most_looked
     if request.enrich:
         params["enrich"] = True
     if request.like is not None:

@@ -3,18 +3,56 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
+from tastemaker.catalog.filtering import MOST_DAYS, MOST_VALUES, CreatorFilter, Verified
 from tastemaker.catalog.similar import LikenessReason
 from tastemaker.core.platforms import Platform
 from tastemaker.searches.results.queries import FoundCreator
-from tastemaker.searches.types import MAX_KEYWORDS, MAX_TARGET, EndReason, Outcome, Run, Search, Status
+from tastemaker.searches.types import (
+    MAX_KEYWORDS,
+    MAX_TARGET,
+    MOST_LOOKED,
+    EndReason,
+    Outcome,
+    Run,
+    Search,
+    Status,
+)
 
 MOST_CAMPAIGNS: Final = 50
 """Their creators are excluded by one request."""
+
+
+class Criteria(BaseModel):
+    """What each creator has to meet; see the filters of results. An unknown value meets no limit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    min_followers: Annotated[StrictInt, Field(ge=0, le=10**15)] | None = None
+    max_followers: Annotated[StrictInt, Field(ge=0, le=10**15)] | None = None
+    email: Literal["known", "unknown"] | None = None
+    language: Annotated[list[StrictStr], Field(max_length=MOST_VALUES)] = []
+    country: Annotated[list[StrictStr], Field(max_length=MOST_VALUES)] = []
+    verified: Annotated[list[Verified], Field(max_length=3)] = []
+    posted_within: Annotated[StrictInt, Field(ge=1, le=MOST_DAYS)] | None = None
+    include_unknown: StrictBool = False
+
+    @property
+    def filter(self) -> CreatorFilter:
+        return CreatorFilter(
+            min_followers=self.min_followers,
+            max_followers=self.max_followers,
+            has_email=None if self.email is None else self.email == "known",
+            languages=tuple(self.language),
+            countries=tuple(self.country),
+            verified=tuple(self.verified),
+            posted_within=self.posted_within,
+            include_unknown=self.include_unknown,
+        )
 
 
 class WantedSearch(BaseModel):
@@ -22,7 +60,8 @@ class WantedSearch(BaseModel):
 
     Without `platforms` all that can be searched are. `target` and the cost (in millionths of a US dollar)
     count for each platform. `enrich`: fetch at the end the profiles that tell bio and e-mail, where the pages
-    did not; null as configured.
+    did not; null as configured. `criteria`: the target is of creators that meet them; at most `most_looked`
+    are compared, 20 for each wanted one by default.
     """
 
     model_config = ConfigDict(
@@ -40,6 +79,8 @@ class WantedSearch(BaseModel):
     sandbox: StrictBool = False
     max_cost_micros_usd: Annotated[StrictInt, Field(ge=0, le=10**15)] | None = None
     enrich: StrictBool | None = None
+    criteria: Criteria | None = None
+    most_looked: Annotated[StrictInt, Field(ge=1, le=MOST_LOOKED)] | None = None
 
 
 class NewSearch(WantedSearch):
@@ -66,7 +107,8 @@ class NewSearch(WantedSearch):
 class SearchDocument(BaseModel):
     """`stored` creators of at most `target`; `parked_until` says when a parked one continues.
 
-    `skipped` counts the items of the provider's pages that could not be understood.
+    `skipped` counts the items of the provider's pages that could not be understood. With criteria `looked_at`
+    creators were compared with them, and the stored ones match.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -86,6 +128,8 @@ class SearchDocument(BaseModel):
     error: str | None
     parked_until: datetime | None = None
     parked_reason: str | None = None
+    looked_at: int = 0
+    has_criteria: bool = False
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
@@ -140,6 +184,9 @@ class PlatformEstimate(BaseModel):
     calls: int
     units: int
     micros_usd: int
+    least_micros_usd: int
+    most_micros_usd: int
+    matching: float | None
     by_experience: bool
     least_seconds: float | None
     most_seconds: float | None

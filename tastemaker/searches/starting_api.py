@@ -81,6 +81,8 @@ async def start(caller: Writing, request: Request, wanted: NewSearch) -> Respons
     """Start one search for each platform, all or none. A worker finds the creators."""
     choice = _choose(caller.services.live, wanted)
     requests = _requests(caller, choice, wanted)
+    if wanted.criteria is not None:
+        installation_of(request).refuse_unmatchable(choice.source, requests)
     ignoring: Sequence[Platform] = ()
     if wanted.region is not None:
         installation = installation_of(request)
@@ -171,6 +173,8 @@ def _requests(caller: Access, choice: SourceChoice, wanted: WantedSearch) -> lis
             max_cost=wanted.max_cost_micros_usd,
             enrich=is_automatic if wanted.enrich is None else wanted.enrich,
             like=wanted.like,
+            criteria=wanted.criteria.filter if wanted.criteria else None,
+            most_looked=wanted.most_looked,
         )
         for platform in choice.platforms
     ]

@@ -57,7 +57,14 @@ async def handle_run(context: JobContext, message: ContinueRun) -> JobResult:
     provider = sources.providers.get(message.source, {}).get(message.platform)
     if provider is None:
         return await wait_for_provider(context, message, seconds=NOT_SERVED_HERE_SECONDS)
-    return await continue_run(context, message, provider=provider, http=sources.http, key=sources.key)
+    return await continue_run(
+        context,
+        message,
+        provider=provider,
+        http=sources.http,
+        key=sources.key,
+        lookup=sources.lookups.get(message.source, {}).get(message.platform),
+    )
 
 
 @handles(ENRICH_BATCH, needs=(Sources,))

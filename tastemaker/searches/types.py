@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from tastemaker.catalog.filtering import ANYBODY, CreatorFilter, checked
 from tastemaker.core.accounts import read_account
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.ids import CampaignId, ExternalUserId, RunId, SearchId
@@ -24,6 +25,10 @@ LIVE: Final = "live"
 MAX_KEYWORDS = 50
 MAX_KEYWORD_LENGTH = 200
 MAX_TARGET = 50_000
+LOOKED_FOR_ONE = 20
+"""A search with criteria looks at so many creators for each that is wanted, unless it is told otherwise."""
+
+MOST_LOOKED = 1_000_000
 REGION_LENGTH = 2
 
 
@@ -48,7 +53,8 @@ def choose_source(live: Collection[Platform], wanted: Sequence[Platform], *, san
 class Search:
     """`stored` creators of at most `target`; `parked_until`: when a parked search continues.
 
-    `skipped` counts the items of the provider's pages that could not be understood.
+    `skipped` counts the items of the provider's pages that could not be understood. With criteria it has
+    compared `looked_at` creators with them, of whom the stored ones match.
     """
 
     id: SearchId
@@ -73,6 +79,8 @@ class Search:
     completed_at: datetime | None
     like: str | None = None
     """The creator that others are to be like, in a similar search."""
+    looked_at: int = 0
+    has_criteria: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +124,7 @@ class SearchRequest:
     `max_cost`: what it may cost at the provider, in millionths of a US dollar. `enrich`: at its end the
     profiles of creators are fetched whose bio no page told. `like`: a handle, or the platform's id; then the
     one keyword is what the search is called.
+    `criteria`: the target is of creators that match; at most `most_looked` are compared with them.
     """
 
     platform: Platform
@@ -124,6 +133,8 @@ class SearchRequest:
     region: str | None = None
     max_cost: int | None = None
     enrich: bool = False
+    criteria: CreatorFilter | None = None
+    most_looked: int | None = None
     like: str | None = None
 
     @property
@@ -137,7 +148,7 @@ class Ending:
     outcome: Outcome
 
 
-def make_request(
+def make_request(  # noqa: PLR0913 - the fields of a request
     *,
     platform: Platform,
     keywords: Sequence[str] = (),
@@ -146,12 +157,19 @@ def make_request(
     max_cost: int | None = None,
     enrich: bool = False,
     like: str | None = None,
+    criteria: CreatorFilter | None = None,
+    most_looked: int | None = None,
 ) -> SearchRequest:
     """Trimmed, without repetitions (case folded). Raises InvalidInput with what would be accepted."""
     if like is not None and keywords:
         raise InvalidInput("A search is by keywords, or for creators like one: not both.")
     if not 1 <= target <= MAX_TARGET:
         raise InvalidInput(f"The target is a number of creators from 1 to {MAX_TARGET:,}.")
+    wanted = None if criteria is None or criteria == ANYBODY else checked(criteria)
+    if wanted is not None and like is not None:
+        raise InvalidInput("A search for creators like one takes no criteria. Filter its results.")
+    if wanted is not None and most_looked is not None and not target <= most_looked <= MOST_LOOKED:
+        raise InvalidInput(f"The creators to look at are at least the target and at most {MOST_LOOKED:,}.")
     return SearchRequest(
         platform=platform,
         keywords=_keywords(keywords) if like is None else (f"@{_account(like, platform)}",),
@@ -160,6 +178,8 @@ def make_request(
         max_cost=max_cost,
         enrich=enrich,
         like=None if like is None else _account(like, platform),
+        criteria=wanted,
+        most_looked=None if wanted is None else most_looked or min(target * LOOKED_FOR_ONE, MOST_LOOKED),
     )
 
 

@@ -12,7 +12,8 @@ LIST_WATCHED = statement(
            coalesce(j.keywords, '[]') AS keywords, j.search_params ->> 'source' AS source, j.status,
            j.outcome, j.target_results AS target, j.processed_results AS stored, j.processed_runs AS pages,
            coalesce(j.progress, 0) AS progress, j.error, j.parked_until, j.parked_reason, j.created_at,
-           j.started_at, j.completed_at, j.target_username AS like,
+           j.started_at, j.completed_at, j.target_username AS like, j.looked_at,
+           coalesce(j.search_params ? 'criteria', false) AS has_criteria,
            coalesce((SELECT sum(r.skipped) FROM scraping_runs r
                      WHERE r.tenant_id = j.user_id AND r.job_id = j.id), 0) AS skipped
     FROM unnest(CAST(%(user_ids)s AS text[]), CAST(%(search_ids)s AS uuid[])) AS watched (user_id, search_id)
@@ -21,7 +22,7 @@ LIST_WATCHED = statement(
     WHERE c.deleting_since IS NULL
     """,
     Search,
-    not_null="keywords progress skipped",
+    not_null="keywords progress skipped has_criteria",
 )
 
 

@@ -33,7 +33,7 @@ GONE = ProviderError(ErrorKind.NOT_FOUND, "No such account.", final=True)
 BROKEN = ProviderError(ErrorKind.SERVER, "The server broke.", final=False, cost=Cost(calls=1, units=0))
 
 
-async def finished(bench: Bench, search: Search, *, within: float = 20.0) -> Enrichment:
+async def finished(bench: Bench, search: Search, *, within: float = 60.0) -> Enrichment:
     async with asyncio.timeout(within):
         while True:
             async with transaction(bench.database, bench.user.claim) as tx:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tastemaker.campaigns.service import get_campaign
-from tastemaker.catalog.filtering import UNKNOWN, Verified, filter_query
+from tastemaker.catalog.filtering import UNKNOWN, CreatorFilter, Verified, filter_query
 from tastemaker.catalog.languages import detect
+from tastemaker.catalog.matching import Verdict, matches
 from tastemaker.core.folding import fold
 from tastemaker.core.platforms import Platform
 from tastemaker.db.transaction import Transaction, transaction
@@ -30,6 +31,7 @@ from tastemaker.searches.results.paging import (
     encode_cursor,
 )
 from tastemaker.searches.results.queries import ResultRow, count_results, list_results
+from tastemaker.searches.run.candidate_queries import LIST_FACTS
 from tastemaker.searches.types import Search
 from tests.searches.rows import one
 from tests.searches.scripted import Bench, ScriptedProvider, working
@@ -347,3 +349,26 @@ def test_a_click_on_a_value_and_another_one_change_nothing() -> None:
         assert chosen != ResultFilter()
         assert toggled(chosen, facet, value) == ResultFilter()
     assert toggled(ResultFilter(), FacetName.FOLLOWERS, UNKNOWN) == ResultFilter()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wanted=SPARSE)
+async def test_a_creator_matches_in_python_as_in_sql(
+    bench: Bench, everybody: tuple[Sequence[Made], Sequence[Search]], wanted: ResultFilter
+) -> None:
+    """Criteria of a search are judged in Python, unknown values included."""
+    _, searches = everybody
+    criteria = ResultFilter(**{field.name: getattr(wanted, field.name) for field in fields(CreatorFilter)})
+    scope = SearchScope((searches[0].id, searches[1].id))
+    async with transaction(bench.database, bench.user.claim) as tx:
+        now = (await (await tx.connection.execute("SELECT app_now()")).fetchall())[0][0]
+        rows = await everything(tx, bench, scope, criteria, Sort.POSITION, 100)
+        all_rows = await everything(tx, bench, scope, ResultFilter(), Sort.POSITION, 100)
+        ids = [row.creator_id for row in all_rows]
+        facts = await tx.many(LIST_FACTS.choose(which="ids"), ids=ids, fresh_seconds=0.0, limit=1000)
+    known = [replace(fact, is_profile_known=True) for fact in facts]
+    passing = {fact.creator_id for fact in known if matches(criteria, fact, now) is Verdict.YES}
+    assert passing == {row.creator_id for row in rows}
+    for fact in facts:
+        if matches(criteria, fact, now) is Verdict.NO:
+            assert fact.creator_id not in passing

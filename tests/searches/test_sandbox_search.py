@@ -11,7 +11,7 @@ from tastemaker.core.platforms import Platform
 from tastemaker.jobs.worker import run_worker
 from tastemaker.jobs.worker_state import WorkerSettings
 from tastemaker.providers.http import make_client
-from tastemaker.providers.registry import sandbox_providers
+from tastemaker.providers.registry import sandbox_lookups, sandbox_providers
 from tastemaker.sandbox.faults import Faults
 from tastemaker.sandbox.server import serve
 from tastemaker.searches.tasks import Sources, search_handlers
@@ -24,7 +24,11 @@ from tests.searches.scripted import Bench
 async def worker_over_sandbox(bench: Bench, corpus: Path, faults: Faults | None = None) -> AsyncIterator[str]:
     stopping = asyncio.Event()
     async with serve(corpus, faults=faults) as base_url, make_client() as http:
-        sources = Sources(http=http, providers={"sandbox": sandbox_providers(base_url)})
+        sources = Sources(
+            http=http,
+            providers={"sandbox": sandbox_providers(base_url)},
+            lookups={"sandbox": sandbox_lookups(base_url)},
+        )
         worker = asyncio.create_task(
             run_worker(
                 bench.database,

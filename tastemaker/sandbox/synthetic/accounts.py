@@ -61,7 +61,7 @@ def _account(who: Person, seed: int, row: int, platform: Platform, parts: list[s
     dice = who.dice
     followers = _followers(dice, platform, who.reach)
     handle = write_handle(dice, platform, parts)
-    email = email_address(dice, handle) if happens(dice, 0.26) else None
+    email = email_address(dice, handle) if happens(dice, who.email_share) else None
     links = profile_links(dice, handle)
     joined = LATEST - int((0.3 + 9 * dice.random()) * 365) * DAY
     posts_count = 5 + int(dice.lognormvariate(4.5, 1.1))

@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -21,10 +22,13 @@ from tastemaker.sandbox.store import (
 )
 from tastemaker.sandbox.synthetic.accounts import accounts
 from tastemaker.sandbox.synthetic.posts import posts
-from tastemaker.sandbox.synthetic.vocabulary import Person, get_vocabulary, person
+from tastemaker.sandbox.synthetic.vocabulary import Person, Vocabulary, get_vocabulary, person
 
 Progress = Callable[[int, int], None]
 """Called with (creators done, creators in all)."""
+
+FOCUSED_REACH, FOCUSED_EMAILS = 0.5, 0.8
+"""Most persons of a focus have 10,000 to 100,000 followers and show an e-mail address."""
 
 _BATCH = 1_000
 
@@ -54,13 +58,22 @@ _ACTIVITY = (
 
 
 def write_synthetic(
-    path: Path, *, creators: int, posts_per_creator: float, seed: int, progress: Progress | None
+    path: Path,
+    *,
+    creators: int,
+    posts_per_creator: float,
+    seed: int,
+    progress: Progress | None,
+    focus: Vocabulary | None = None,
 ) -> None:
-    """Fills the new file at `path`: exactly `creators` creators and `creators * posts_per_creator` posts."""
+    """Fills the new file at `path`: exactly `creators` creators and `creators * posts_per_creator` posts.
+
+    Every second person comes from `focus`, where given.
+    """
     with writing(path) as connection:
         create_tables(connection)
         connection.execute("BEGIN")
-        _write_rows(connection, creators, posts_per_creator, seed, progress)
+        _write_rows(connection, creators, posts_per_creator, seed, progress, focus)
         connection.execute("COMMIT")
         set_facts(connection, {"origin": "synthetic", "seed": str(seed), "version": generator_version()})
         build_index(connection)
@@ -89,10 +102,11 @@ def _write_rows(
     posts_per_creator: float,
     seed: int,
     progress: Progress | None,
+    focus: Vocabulary | None,
 ) -> None:
     counts = _post_counts(seed, creators, posts_per_creator)
     next_post = 1
-    for batch in _batches(seed, creators):
+    for batch in _batches(seed, creators, focus):
         rows = _with_free_handles(connection, [account for _, account in batch])
         insert_creators(connection, rows)
         published: list[PostRow] = []
@@ -105,13 +119,16 @@ def _write_rows(
             progress(rows[-1].id, creators)
 
 
-def _batches(seed: int, creators: int) -> Iterator[list[tuple[Person, CreatorRow]]]:
+def _batches(seed: int, creators: int, focus: Vocabulary | None) -> Iterator[list[tuple[Person, CreatorRow]]]:
     """The first `creators` accounts of the seed's persons, each with its person."""
     vocabulary = get_vocabulary()
     batch: list[tuple[Person, CreatorRow]] = []
     done = 0
     for index in count():
-        who = person(vocabulary, seed, index)
+        if focus is not None and index % 2:
+            who = replace(person(focus, seed, index), reach=FOCUSED_REACH, email_share=FOCUSED_EMAILS)
+        else:
+            who = person(vocabulary, seed, index)
         batch.extend((who, account) for account in accounts(who, seed, done + len(batch) + 1))
         if done + len(batch) >= creators:
             yield batch[: creators - done]

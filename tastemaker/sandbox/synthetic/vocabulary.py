@@ -88,6 +88,14 @@ def get_vocabulary() -> Vocabulary:
     )
 
 
+def focused_on(niche: str, language: str) -> Vocabulary | None:
+    """Persons of this niche and language alone; None where one of them does not exist."""
+    known = get_vocabulary()
+    niches = tuple(one for one in known.niches if one.key == niche)
+    languages = tuple(one for one in known.languages if one.code == language)
+    return Vocabulary(niches, languages, ()) if niches and languages else None
+
+
 def _read(name: str) -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
@@ -136,6 +144,8 @@ class Person:
     country: str
     reach: float
     """How far above (or below) the typical account this person's are: a standard normal number."""
+    email_share: float = 0.26
+    """How probably an account shows an e-mail address."""
 
 
 def person(vocabulary: Vocabulary, seed: int, index: int) -> Person:

@@ -8,7 +8,8 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from tastemaker.billing.plan_limits import Charge, charge, creators_left, plan_creators
@@ -27,6 +28,8 @@ from tastemaker.searches.maintenance import publish_merges
 from tastemaker.searches.results.documents import evidence_of, to_document
 from tastemaker.searches.run import queries
 from tastemaker.searches.run.call_queries import PlannedCall, begin_call
+from tastemaker.searches.run.candidate_queries import END_PAGES
+from tastemaker.searches.run.candidates import judge, list_seen
 from tastemaker.searches.run.queries import LockedRun, NewResults, RunState
 from tastemaker.searches.service import end_run, end_search
 from tastemaker.searches.similar.queries import CandidateRole, keep_candidates
@@ -41,6 +44,10 @@ Creators that another keyword of the search stored first are new to this one.
 
 MAX_BARREN_PAGES_OF_OTHERS = 20
 """The same where creators were left out, of whom it is unknown whether they are new."""
+
+
+OF_THE_SEARCH: Final = {EndReason.TARGET_REACHED, EndReason.PLAN_LIMIT}
+"""Reasons that end the whole search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +85,8 @@ class Continue:
 class FetchedPage:
     """A page with its request. `call_id`: a call that is settled with it.
 
-    `fetched_at`: when an earlier call fetched it. `most_pages`: the most that its keyword may have.
+    `fetched_at`: when an earlier call fetched it. `most_pages`: the most that its keyword may have. `fresh`:
+    how old a profile may be; None where nobody here tells profiles.
     """
 
     run: RunState
@@ -92,6 +100,7 @@ class FetchedPage:
     key: SuppressionKey | None = None
     fetched_at: datetime | None = None
     most_pages: int = MOST_PAGES
+    fresh: timedelta | None = None
 
     @property
     def provenance(self) -> Provenance:
@@ -99,7 +108,7 @@ class FetchedPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Catalogued:
+class Catalogued:
     """A page in the catalog: the ids of its creators and posts there."""
 
     page: Page
@@ -112,6 +121,7 @@ class _Accepted:
     """The creators that enter the search, and their charge. `again`: the ids of those it had already.
 
     `is_limited`: the plan allows no more. `is_barren`: the page has no creator that is new to its keyword.
+    `has_waiting`: some of the page wait for a profile.
     """
 
     creators: Sequence[Creator]
@@ -119,6 +129,7 @@ class _Accepted:
     charge: Charge
     is_limited: bool
     is_barren: bool
+    has_waiting: bool
 
 
 async def commit_page(
@@ -132,7 +143,7 @@ async def commit_page(
     key_id = fetched.key.id if fetched.key else NO_KEY_ID
     locked = await queries.lock_run(tx, run, fetched.call_id, page.cost, key_id=key_id)
     is_ours = await job_queries.progressed(tx, fetched.job)
-    if locked is None or not is_ours or not _is_current(locked, run):
+    if locked is None or not is_ours or not is_current(locked, run):
         return Done()
     if locked.lacks_key:  # since the page was requested: the next step parks the search
         return Continue()
@@ -142,7 +153,7 @@ async def commit_page(
     names = [*accepted.again, *(creator.stable_id for creator in accepted.creators)]
     await refresh_in_campaign(tx, run, [catalogued.creator_ids[name] for name in names])
     if accepted.creators:
-        await queries.insert_results(tx, run, _new_results(fetched, locked, catalogued, accepted.creators))
+        await queries.insert_results(tx, run, new_results(fetched, locked, catalogued, accepted.creators))
     await queries.add_posts(tx, run, fetched.platform, _posts_of(accepted.again, catalogued))
     if run.like is not None:
         await keep_candidates(tx, run, _candidates(fetched, filtered, catalogued))
@@ -159,8 +170,11 @@ async def commit_page(
     )
     is_barren = barren_pages >= _most_barren_pages(page, filtered)
     reason = _end_reason(fetched, locked, accepted, is_barren=is_barren)
+    if accepted.has_waiting and reason not in {None, *OF_THE_SEARCH}:
+        await tx.run(END_PAGES, run_id=run.run_id, user_id=run.user_id, reason=reason)
+        reason = None
     following = None
-    if reason is None and not locked.has_to_wait:
+    if reason is None and run.criteria is None and not locked.has_to_wait:
         progress = _progress(fetched, locked, accepted, barren_pages)
         following = PendingPage(run=next_state(fetched), progress=progress)
         if next_call is not None:
@@ -191,6 +205,7 @@ def can_ask_ahead(fetched: FetchedPage) -> bool:
     page, before = fetched.page, fetched.progress
     return (
         before is not None
+        and fetched.run.criteria is None
         and page.next_cursor is not None
         and _digest(page.next_cursor) not in before.seen_cursors | {_digest(fetched.run.cursor)}
         and before.room > len(page.creators)
@@ -208,13 +223,13 @@ def _fence(run: RunState) -> dict[str, object]:
     return {"run_id": run.run_id, "user_id": run.user_id, "version": run.version}
 
 
-def _is_current(locked: LockedRun, run: RunState) -> bool:
+def is_current(locked: LockedRun, run: RunState) -> bool:
     return locked.search_status.is_open and locked.status.is_open and locked.version == run.version
 
 
 async def _catalog_and_accept(
     tx: Transaction, fetched: FetchedPage, locked: LockedRun, filtered: FilteredPage
-) -> tuple[_Catalogued, _Accepted]:
+) -> tuple[Catalogued, _Accepted]:
     """The whole page enters the catalog; creators that are new enter the search, in order.
 
     Target and plan limit how many. What an earlier call fetched replaces nothing newer in the catalog.
@@ -222,17 +237,14 @@ async def _catalog_and_accept(
     page, run, moment = filtered.page, fetched.run, fetched.fetched_at
     stable_ids = [creator.stable_id for creator in fetched.page.creators]
     platform = fetched.platform.value
-    where = {
-        "search_id": run.search_id,
-        "user_id": run.user_id,
-        "platform": platform,
-        "position": locked.position,
-    }
+    whose = {"search_id": run.search_id, "user_id": run.user_id}
+    where = {**whose, "platform": platform, "position": locked.position}
     rows = await tx.many(queries.LIST_HELD, **where, run_id=run.run_id, stable_ids=stable_ids)
     held = {row.stable_id: row.is_known for row in rows}
     newer = NO_IDS if moment is None else await list_newer(tx, page.creators, page.posts, moment)
     by_id = {creator.stable_id: creator for creator in filtered.creators}
-    new = [stable_id for stable_id in by_id if stable_id not in held][: locked.target - locked.stored]
+    seen = await list_seen(tx, where, run, stable_ids)
+    new = [stable_id for stable_id in by_id if stable_id not in held and stable_id not in seen]
     if run.like is not None:  # its creators enter when all are there to be compared
         new = []
     if of_others := [stable_id for stable_id in by_id if held.get(stable_id) is False]:
@@ -245,22 +257,31 @@ async def _catalog_and_accept(
         provenance=fetched.provenance,
         now=moment or locked.now,
     )
+    creator_ids = {**newer.creators, **written.creators}
+    waiting: Sequence[str] = ()
+    if run.criteria is not None:
+        unseen = replace(page, creators=[by_id[stable_id] for stable_id in new])
+        judged = await judge(tx, run, locked, unseen, creator_ids, fresh=fetched.fresh)
+        new, waiting = list(judged.matching), judged.waiting
+    new = new[: locked.target - locked.stored]
     # After the catalog: here the usage of the user may be locked.
     planned = await plan_creators(tx, run.user_id, platform=platform, stable_ids=new)
     await publish_merges(tx, run.user_id, written.known_by_handle)
-    catalogued = _Catalogued(page, {**newer.creators, **written.creators}, {**newer.posts, **written.posts})
+    catalogued = Catalogued(page, creator_ids, {**newer.posts, **written.posts})
     creators = [by_id[stable_id] for stable_id in planned.allowed]
     return catalogued, _Accepted(
         creators,
         [stable_id for stable_id in by_id if stable_id in held],
         planned,
         is_limited=len(creators) < len(new),
-        is_barren=run.like is None and all(held.get(stable_id, False) for stable_id in by_id),
+        is_barren=run.like is None
+        and all(held.get(stable_id, seen.get(stable_id, False)) for stable_id in by_id),
+        has_waiting=bool(waiting),
     )
 
 
-def _new_results(
-    fetched: FetchedPage, locked: LockedRun, catalogued: _Catalogued, new: Sequence[Creator]
+def new_results(
+    fetched: FetchedPage, locked: LockedRun, catalogued: Catalogued, new: Sequence[Creator]
 ) -> NewResults:
     keyword = fetched.run.keyword
     posts = _posts_by_creator(catalogued.page.posts)
@@ -286,7 +307,7 @@ def _new_results(
 
 
 def _candidates(
-    fetched: FetchedPage, filtered: FilteredPage, catalogued: _Catalogued
+    fetched: FetchedPage, filtered: FilteredPage, catalogued: Catalogued
 ) -> Mapping[int, CandidateRole]:
     """The creators that a similar search is to compare, by their ids, and the creator itself."""
     is_first = fetched.run.cursor is None
@@ -299,7 +320,7 @@ def _candidates(
     return {ids[stable_id]: one for stable_id, one in roles.items() if stable_id in ids}
 
 
-def _posts_of(stable_ids: Sequence[str], catalogued: _Catalogued) -> Sequence[tuple[str, int]]:
+def _posts_of(stable_ids: Sequence[str], catalogued: Catalogued) -> Sequence[tuple[str, int]]:
     wanted = set(stable_ids)
     return [
         (post.creator_id, catalogued.post_ids[post.post_id])
@@ -342,7 +363,7 @@ def _most_barren_pages(page: Page, filtered: FilteredPage) -> int:
 async def _end(tx: Transaction, fetched: FetchedPage, reason: EndReason) -> None:
     """Target and plan end the whole search; the other reasons end this keyword."""
     run = fetched.run
-    if reason in {EndReason.TARGET_REACHED, EndReason.PLAN_LIMIT}:
+    if reason in OF_THE_SEARCH:
         await end_search(tx, run.user_id, run.search_id, reason)
     else:
         error = _cut(fetched) if reason is EndReason.PAGE_CAP else None

@@ -30,6 +30,7 @@ from tastemaker.providers.base import (
     ErrorKind,
     KeywordQuery,
     Page,
+    ProfileLookup,
     Provider,
     ProviderError,
 )
@@ -75,6 +76,7 @@ class ProviderAccess:
     source: str
     config: Configuration
     key: SuppressionKey | None = None
+    lookup: ProfileLookup | None = None
 
     @property
     def declaration(self) -> Declaration:

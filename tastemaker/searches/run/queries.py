@@ -20,7 +20,7 @@ from tastemaker.db.transaction import Transaction
 from tastemaker.providers.base import Cost
 from tastemaker.searches.campaign_creators_queries import KEEP
 from tastemaker.searches.exclusions.names import NO_KEY_ID
-from tastemaker.searches.types import Status
+from tastemaker.searches.types import EndReason, Status
 
 MOST_POSTS: Final = 100
 """Of one creator in one search."""
@@ -30,7 +30,9 @@ MOST_POSTS: Final = 100
 class RunState:
     """An open run: its next page, and the version that fences the page's commit.
 
-    `parked_for` in seconds. `max_cost` of the whole search, in millionths of a US dollar. `lacks_key`:
+    `criteria` are pairs of an address's query; None: a search without. It has looked at `looked_at` creators
+    of `most_looked`, and has `room` for further ones. `pages_end`: why no further page is read. `parked_for`
+    in seconds. `max_cost` of the whole search, in millionths of a US dollar. `lacks_key`:
     creators are suppressed under a key that is missing here. `like`: the creator of a similar search.
     """
 
@@ -47,6 +49,11 @@ class RunState:
     lacks_key: bool
     max_cost: int | None
     like: str | None
+    criteria: Any
+    looked_at: int
+    most_looked: int | None
+    room: int
+    pages_end: EndReason | None
 
 
 FIND_RUN_STATE = statement(
@@ -56,13 +63,16 @@ FIND_RUN_STATE = statement(
            coalesce(j.timeout_at < app_now(), false) AS timed_out,
            coalesce(extract(epoch FROM j.parked_until - app_now()), 0) AS parked_for,
            EXISTS (SELECT FROM suppressions WHERE key_id <> %(key_id)s) AS lacks_key,
-           CAST(j.search_params ->> 'max_cost' AS bigint) AS max_cost, j.target_username AS like
+           CAST(j.search_params ->> 'max_cost' AS bigint) AS max_cost, r.pages_end,
+           j.search_params -> 'criteria' AS criteria, j.looked_at,
+           CAST(j.search_params ->> 'most_looked' AS integer) AS most_looked,
+           j.target_results - j.processed_results AS room, j.target_username AS like
     FROM scraping_runs r JOIN scraping_jobs j ON j.id = r.job_id AND j.user_id = r.tenant_id
     WHERE r.id = %(run_id)s AND r.tenant_id = %(user_id)s AND r.status IN ('pending', 'processing')
       AND j.status IN ('pending', 'processing')
     """,
     RunState,
-    not_null="is_begun timed_out parked_for lacks_key",
+    not_null="is_begun timed_out parked_for lacks_key room",
 )
 
 BEGIN_SEARCH = statement(
@@ -101,6 +111,7 @@ class LockedRun:
     search_status: Status
     target: int
     stored: int
+    looked_at: int
     has_to_wait: bool
     now: datetime
     status: Status
@@ -108,6 +119,7 @@ class LockedRun:
     version: int
     pages: int
     barren_pages: int
+    failures: int
     seen_cursors: frozenset[str]
     excludes: bool
     suppresses: bool
@@ -117,13 +129,13 @@ class LockedRun:
 LOCK_RUN = statement(
     """
     WITH search AS MATERIALIZED (
-        SELECT id, user_id, status, target_results, processed_results,
+        SELECT id, user_id, status, target_results, processed_results, looked_at,
                coalesce(timeout_at < app_now() OR parked_until > app_now(), false) AS has_to_wait
         FROM scraping_jobs
         WHERE id = %(search_id)s AND user_id = %(user_id)s
         FOR NO KEY UPDATE
     ), run AS MATERIALIZED (
-        SELECT r.status, r.position, r.version, r.pages, r.barren_pages, r.seen_cursors
+        SELECT r.status, r.position, r.version, r.pages, r.barren_pages, r.failures, r.seen_cursors
         FROM search JOIN scraping_runs r ON r.tenant_id = search.user_id
         WHERE r.id = %(run_id)s AND r.tenant_id = %(user_id)s
         FOR UPDATE OF r
@@ -134,15 +146,15 @@ LOCK_RUN = statement(
         WHERE id = CAST(%(call_id)s AS uuid) AND tenant_id = %(user_id)s
     )
     SELECT search.status AS search_status, search.target_results AS target,
-           search.processed_results AS stored, search.has_to_wait, app_now() AS now, run.*,
+           search.processed_results AS stored, search.looked_at, search.has_to_wait, app_now() AS now, run.*,
            EXISTS (SELECT FROM exclusions e WHERE e.tenant_id = %(user_id)s) AS excludes,
            EXISTS (SELECT FROM suppressions) AS suppresses,
            EXISTS (SELECT FROM suppressions WHERE key_id <> %(key_id)s) AS lacks_key
     FROM search CROSS JOIN run
     """,
     LockedRun,
-    not_null="search_status target stored has_to_wait now status position version pages barren_pages"
-    " seen_cursors excludes suppresses lacks_key",
+    not_null="search_status target stored looked_at has_to_wait now status position version pages"
+    " barren_pages failures seen_cursors excludes suppresses lacks_key",
 )
 """Search, then run: the order of locks. The call is settled even if its page is dropped."""
 

@@ -18,6 +18,7 @@ from tastemaker.catalog.languages import detect
 from tastemaker.config_store.hot_reload import Configuration
 from tastemaker.config_store.keys import (
     INSTAGRAM_JOB_TIMEOUT,
+    KEEP_PROFILES_FOR,
     MAX_API_CALLS_TIKTOK,
     STANDARD_JOB_TIMEOUT,
 )
@@ -31,12 +32,20 @@ from tastemaker.db.pool import Database
 from tastemaker.db.transaction import DATABASE_TROUBLE, Transaction, in_transaction, is_full
 from tastemaker.events.payloads import SearchProcessing
 from tastemaker.jobs.types import Again, Done, JobContext, JobResult
-from tastemaker.providers.base import Page, Provider, ProviderError
+from tastemaker.providers.base import Page, ProfileLookup, Provider, ProviderError
 from tastemaker.providers.limits import Throttled
 from tastemaker.providers.samples import sampled
+from tastemaker.searches.enrichment.queries import ABANDON_CALLS
 from tastemaker.searches.exclusions.names import NO_KEY_ID, SuppressionKey
 from tastemaker.searches.queries import lock_search
 from tastemaker.searches.run import call_queries, queries
+from tastemaker.searches.run.candidate_step import (
+    PendingCandidates,
+    commit_candidates,
+    fetch_candidates,
+    profile_access,
+)
+from tastemaker.searches.run.candidates import list_waiting
 from tastemaker.searches.run.failures import event_identifier, park, postpone, provider_failed, record_event
 from tastemaker.searches.run.page import (
     MOST_PAGES,
@@ -80,6 +89,7 @@ async def continue_run(
     provider: Provider,
     http: httpx.AsyncClient,
     key: SuppressionKey | None = None,
+    lookup: ProfileLookup | None = None,
 ) -> JobResult:
     """Work on the run until it ends, its time slice is over, or the worker stops."""
     slice_ends = monotonic() + SLICE_SECONDS
@@ -93,6 +103,7 @@ async def continue_run(
                 source=message.source,
                 config=context.config.snapshot(),  # the same for the whole page
                 key=key,
+                lookup=lookup,
             )
             if pending is None and not access.is_enabled:  # a page under way is still committed
                 return await wait_for_provider(context, message, seconds=SWITCHED_OFF_SECONDS)
@@ -171,6 +182,8 @@ async def _one_page(
     database, claim = context.database, Tenant(ExternalUserId(message.user_id))
     if pending is None:
         begun = await in_transaction(database, claim, partial(_begin, message=message, access=access))
+        if isinstance(begun, PendingCandidates):
+            return await _judge_candidates(context, access, begun)
         if not isinstance(begun, PendingPage):
             return begun
         pending = begun
@@ -201,14 +214,13 @@ async def _one_page(
         key=access.key,
         fetched_at=pending.paid.fetched_at if pending.paid else None,
         most_pages=_most_pages(access),
+        fresh=None if access.lookup is None else access.config[KEEP_PROFILES_FOR],
     )
-    if fetched.provenance.derives:  # known to the transaction then, which does not wait for the model
-        await asyncio.to_thread(
-            detect, [*(one.bio for one in page.creators), *(one.text for one in page.posts)]
-        )
+    await _learn_languages(fetched)
     now = monotonic()  # after the call, which takes long
     next_access = replace(access, config=context.config.snapshot())  # the next page has its own snapshot
     may_go_on = not context.stopping.is_set() and now < slice_ends and next_access.is_enabled
+    may_go_on = may_go_on and pending.run.criteria is None  # candidates come before the next page
     is_slow = pending.ahead is not None or now - requested >= AHEAD_FROM_SECONDS
     if may_go_on and is_slow and can_ask_ahead(fetched):
         return await _commit_and_ask_ahead(database, claim, fetched, next_access)
@@ -220,8 +232,34 @@ async def _one_page(
     return await in_transaction(database, claim, commit)
 
 
-async def _begin(tx: Transaction, *, message: ContinueRun, access: ProviderAccess) -> PendingPage | JobResult:
-    """The run's next page with its row in the ledger, unless the run has to wait or to end."""
+async def _learn_languages(fetched: FetchedPage) -> None:
+    """Known to the page's transaction then, which does not wait for the model."""
+    if fetched.provenance.derives:
+        page = fetched.page
+        texts = [*(one.bio for one in page.creators), *(one.text for one in page.posts)]
+        await asyncio.to_thread(detect, texts)
+
+
+async def _judge_candidates(context: JobContext, access: ProviderAccess, pending: PendingCandidates) -> Step:
+    """Fetch the profiles of candidates, and commit what they say."""
+    profiles = profile_access(access)
+    fetched = await fetch_candidates(context.database, profiles, pending) if profiles else []
+    commit = partial(
+        commit_candidates,
+        job=context.job,
+        pending=pending,
+        access=access,
+        profiles=profiles,
+        fetched=fetched,
+    )
+    result = await in_transaction(context.database, Tenant(pending.run.user_id), commit)
+    return Continue() if result is None else result
+
+
+async def _begin(
+    tx: Transaction, *, message: ContinueRun, access: ProviderAccess
+) -> PendingPage | PendingCandidates | JobResult:
+    """The run's next candidates, else its next page with its row in the ledger, unless it waits or ends."""
     user_id, run_id = ExternalUserId(message.user_id), RunId(message.run_id)
     key_id = access.key.id if access.key else NO_KEY_ID
     run = await queries.find_run_state(tx, user_id, run_id, key_id=key_id)
@@ -240,7 +278,26 @@ async def _begin(tx: Transaction, *, message: ContinueRun, access: ProviderAcces
         return await park(tx, run, seconds=KEY_SECONDS, reason=NO_KEY)
     if not run.is_begun:
         await _begin_search(tx, run, time_limit=_time_limit(access.config, message.platform))
+    if run.criteria is not None:
+        if waiting := await list_waiting(tx, run):
+            await tx.run(ABANDON_CALLS, user_id=run.user_id, owner_id=run.run_id)
+            return PendingCandidates(run, waiting)
+        if (end := _end_of_looking(run)) is not None:
+            reason, error = end
+            await lock_search(tx, user_id, run.search_id)
+            await end_run(tx, user_id, run.search_id, run.run_id, reason, error=error)
+            return Done()
     return await _begin_call(tx, PendingPage(run=run), access)
+
+
+def _end_of_looking(run: RunState) -> tuple[EndReason, str | None] | None:
+    """Why a search with criteria reads no further page of the keyword, and the sentence about it."""
+    if run.pages_end is not None:
+        return run.pages_end, None
+    if run.most_looked is not None and run.looked_at >= run.most_looked:
+        said = f"{run.looked_at:,} creators were looked at, which is the limit. A higher limit finds more."
+        return EndReason.PAGE_CAP, said
+    return None
 
 
 async def _begin_search(tx: Transaction, run: RunState, *, time_limit: timedelta) -> None:
