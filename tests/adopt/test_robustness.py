@@ -94,7 +94,7 @@ def test_the_plan_says_what_it_found(make_original: MakeOriginal) -> None:
     assert [step.name for step in plan.steps[:3]] == ["move", "build", "look"]
     orphans, settings = plan.decisions
     assert (orphans.chosen, orphans.rows, settings.chosen, settings.rows) == ("leave", 3, "fit", 4)
-    assert plan.orphans == [{"user_id": "ghost", "campaigns": 1, "searches": 1}]
+    assert plan.orphans == [{"user_id": "ghost", "campaigns": 1, "searches": 2}]
 
 
 def test_decisions_are_carried_out(make_original: MakeOriginal) -> None:
