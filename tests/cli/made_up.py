@@ -37,6 +37,8 @@ def found(name: str | None = "Anna Kowalska", handle: str | None = "annak", **fi
         "keyword": "chess",
         "matched_in": ("post", "hashtag"),
         "search_id": SearchId(new_id()),
+        "similarity": None,
+        "because": (),
     }
     return FoundCreator(**{**values, **fields})  # type: ignore[arg-type]  # object, so that rows stay short
 

@@ -148,7 +148,7 @@ def test_searches_of_one_command_share_a_campaign_and_a_second_command_adds_to_i
         (["chess", "--output", "."], "is a folder"),
         (["chess", "--output", "-"], "A search writes its CSV into a file."),
         (["chess", "--colour"], "No such option: --colour"),
-        ([], "Missing argument"),
+        ([], "Give a keyword to search for, or --like @NAME"),
         (["chess", "--campaign", "x" * 300], "A campaign's name has 1 to 200 characters."),
     ],
 )

@@ -214,5 +214,7 @@ def found(**fields: object) -> FoundCreator:
         "keyword": "chess",
         "matched_in": ("post",),
         "search_id": SearchId(new_id()),
+        "similarity": None,
+        "because": (),
     }
     return FoundCreator(**{**values, **fields})  # type: ignore[arg-type]  # fields come by name

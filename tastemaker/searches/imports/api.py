@@ -35,6 +35,15 @@ Columns = Annotated[
     Form(max_length=50, description="`field=heading`, for columns whose heading is not understood."),
 ]
 _LONGEST_NAME: Final = 200
+FORM_EXAMPLE: Final = {
+    "requestBody": {
+        "content": {
+            "multipart/form-data": {
+                "example": {"file": "platform,handle\ntiktok,jane", "kind": "creators", "platform": "tiktok"}
+            }
+        }
+    }
+}
 
 
 class RowErrorDocument(BaseModel):
@@ -90,6 +99,7 @@ class ImportsDocument(BaseModel):
     "/{campaign_id}/imports",
     operation_id="import_creators",
     status_code=201,
+    openapi_extra=FORM_EXAMPLE,
     responses={
         201: {"model": ImportReportDocument},
         409: {"description": "An archived campaign."},
