@@ -48,7 +48,9 @@ class NewUser(BaseModel):
 class StatedReason(BaseModel):
     """`reason` is kept with the event."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"reason": "asked by telephone"}]}
+    )
 
     reason: Annotated[StrictStr, Field(max_length=500)] | None = None
 

@@ -37,7 +37,7 @@ ABOUT = {
     "export": "Write the creators that a search or a campaign found into a file.",
     "discover": "Find creators that this installation has found before, for nothing.",
     "import": "Import creators or results of other tools into a campaign.",
-    "keywords": "Show what creators who use a word say besides, as further keywords.",
+    "keywords": "Show what creators who use a word say besides, as further keywords. No provider is called.",
     "profile": "Look up one account. A live call is paid, recorded in the ledger, and reused for a time.",
     "campaigns": "Create, show, rename, archive and delete campaigns.",
     "searches": "Show, cancel and resume searches.",
