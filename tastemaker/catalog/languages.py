@@ -10,18 +10,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Final
-
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+from typing import TYPE_CHECKING, Final
 
 from tastemaker.core.folding import UNSPACED
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 MIXED: Final = "mul"
 """ISO 639-2 for several languages: none has a share of `LEAST_SHARE`."""
 
 LEAST_SHARE: Final = 0.6
 LEAST_SCORE: Final = 0.6
-"""Of made-up captions of 24 languages it leaves one in eight unknown, and 99.6 % of the others are right."""
+"""Of made-up captions of 15 languages it leaves one in eight unknown, and 99.6 % of the others are right."""
 
 LEAST_WORDS, LEAST_LETTERS, LEAST_UNSPACED_LETTERS = 2, 8, 4
 MOST_LETTERS: Final = 1_000
@@ -108,18 +109,20 @@ def _by_words(plain: str, script: str) -> Guess | None:
 
 
 @cache
-def _identifier(script: str) -> LanguageIdentifier:
+def _identifier(script: str) -> "LanguageIdentifier":
     """About 80 MB, loaded once in a second with the first text of such a script."""
     whole = _whole_model()
-    one = LanguageIdentifier.__new__(LanguageIdentifier)
-    for name in LanguageIdentifier.__slots__:
+    one = object.__new__(type(whole))
+    for name in type(whole).__slots__:
         setattr(one, name, getattr(whole, name))
     one.set_languages(_SEVERAL_LANGUAGES[script])
     return one
 
 
 @cache
-def _whole_model() -> LanguageIdentifier:
+def _whole_model() -> "LanguageIdentifier":
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - it brings numpy and more
+
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
