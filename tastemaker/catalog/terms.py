@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.folding import UNSPACED, fold, is_letter, is_unspaced
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the terms that a text has. A change makes every document older than it."""
 
 ANYBODY: Final = "a:"
@@ -70,6 +70,9 @@ _QUOTES: Final = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\uff
 _CHUNK: Final = re.compile(r'([-\u2013\u2212]?)(?:"([^"]*)"?|([^\s"]+))')
 
 
+_ADDRESS: Final = re.compile(r"https?://\S+|\bwww\.\S+|[^\s@<>()]{1,64}@[^\s@<>()]{1,254}")
+
+
 class Document:
     """The terms of several texts, as the text of a tsvector."""
 
@@ -79,7 +82,9 @@ class Document:
         self._next = 1
 
     def add(self, text: str, weight: str = "") -> None:
-        """What is behind the 16,000th place is left out."""
+        """What is behind the 16,000th place is left out, and so are addresses, which name no subject."""
+        if "@" in text or "://" in text or "www." in text:
+            text = _ADDRESS.sub(" ", text)
         places, place = self._places, self._next
         for chunk in _chunks(text):
             if place > LAST_PLACE:

@@ -24,7 +24,7 @@ from tastemaker.catalog.search import (
     make_catalog_filter,
     search,
 )
-from tastemaker.catalog.terms import read_query
+from tastemaker.catalog.terms import Document, read_query
 from tastemaker.core.errors import InvalidInput
 from tastemaker.core.folding import UNSPACED, fold, is_letter
 from tastemaker.core.ids import ExternalUserId
@@ -373,3 +373,9 @@ def test_the_index_of_terms_is_used_behind_the_policies(app_url: str, admin_url:
             explain = f"EXPLAIN SELECT 1 FROM creator_documents WHERE {condition}"  # noqa: S608 - constants
             plan = connection.execute(explain.encode()).fetchall()
             assert index in str(plan), plan
+
+
+def test_an_address_is_no_word_of_a_creator() -> None:
+    document = Document()
+    document.add("Yoga daily. Mail jane.doe@example.com or see https://www.example.org/yoga?x=1 @jane")
+    assert re.findall(r"'([^']+)'", document.tsvector()) == ["yoga", "daily", "mail", "or", "see", "jane"]
