@@ -33,7 +33,7 @@ BOB = ExternalUserId("bob")
 PAGE = "http://here/settings/billing"
 PLANS = ("glow_up", "viral_surge")
 LIVE = ("trialing", "active", "past_due")
-MANY = int(os.environ.get("TASTEMAKER_HISTORIES", "60"))
+MANY = int(os.environ.get("TASTEMAKER_HISTORIES", "300"))
 """In the slow set; 10,000 take a night."""
 
 FORGET = (
