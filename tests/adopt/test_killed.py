@@ -29,7 +29,7 @@ ADOPTING = textwrap.dedent(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_killed_anywhere_it_converges(make_original: MakeOriginal, seed: int) -> None:
     whole = make_original("both")
     adopt(whole, app_password=None, options=Options())
