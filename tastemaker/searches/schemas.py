@@ -6,7 +6,17 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from tastemaker.catalog.filtering import MOST_DAYS, MOST_VALUES, CreatorFilter, Verified
 from tastemaker.catalog.similar import LikenessReason
@@ -69,9 +79,11 @@ class WantedSearch(BaseModel):
         json_schema_extra={"examples": [{"keywords": ["chess"], "platforms": ["youtube"], "target": 100}]},
     )
 
-    keywords: Annotated[list[StrictStr], Field(max_length=MAX_KEYWORDS, examples=[["chess"]])] = []
     like: Annotated[StrictStr, Field(min_length=1, max_length=500)] | None = None
     """A handle or the address of an account, instead of keywords."""
+    keywords: Annotated[
+        list[StrictStr], Field(max_length=MAX_KEYWORDS, examples=[["chess"]], validate_default=True)
+    ] = []
 
     platforms: Annotated[list[StrictStr], Field(min_length=1, max_length=3)] | None = None
     target: Annotated[StrictInt, Field(ge=1, le=MAX_TARGET)] = 100
@@ -81,6 +93,13 @@ class WantedSearch(BaseModel):
     enrich: StrictBool | None = None
     criteria: Criteria | None = None
     most_looked: Annotated[StrictInt, Field(ge=1, le=MOST_LOOKED)] | None = None
+
+    @field_validator("keywords")
+    @classmethod
+    def _asks_for_something(cls, keywords: list[str], others: ValidationInfo) -> list[str]:
+        if not keywords and others.data.get("like") is None:
+            raise PydanticCustomError("too_short", "Give a keyword, or a creator as like", {"min_length": 1})
+        return keywords
 
 
 class NewSearch(WantedSearch):
