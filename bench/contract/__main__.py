@@ -101,7 +101,7 @@ async def _run(program: Path, *words: object, cwd: Path) -> None:
     said, _ = await process.communicate()
     lines = said.decode().splitlines()
     if process.returncode:
-        sys.exit("\n".join(lines[-80:]))
+        sys.exit("\n".join(lines[-400:]))
     print(f"{program.name}: {lines[-1] if lines else 'done'}")
 
 

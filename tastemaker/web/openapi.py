@@ -85,7 +85,7 @@ def _failures(method: str, operation: Operation) -> Iterator[int]:
     parameters = operation.get("parameters", ())
     if parameters:
         yield 422
-    if any(one["name"].endswith("_id") or one["in"] == "path" for one in parameters):
+    if any(one["name"].endswith(("_id", "campaign")) or one["in"] == "path" for one in parameters):
         yield 404
     if "requestBody" in operation:
         yield from OF_A_BODY
