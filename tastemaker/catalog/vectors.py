@@ -4,6 +4,8 @@ A vector has two halves of 32 numbers, each of length one. The first is the trun
 decomposition of who uses which term; the second the mean of the terms' own vectors, which come from the terms
 that appear together (positive pointwise mutual information). Both are linear in the terms, so that a model is
 one row of numbers per term, and a creator that came later has its vector at once.
+
+No search uses them yet: `bench.similar` measures what they would add to the shared terms.
 """
 
 import math
