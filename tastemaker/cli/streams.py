@@ -6,7 +6,6 @@ import shlex
 import shutil
 import sys
 import textwrap
-from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -68,7 +67,6 @@ def complain(sentence: str) -> None:
     sys.stderr.flush()
 
 
-@cache
 def _program() -> str:
     """`tastemaker`, or the path of the program that is installed beside this Python."""
     if shutil.which(PROGRAM):

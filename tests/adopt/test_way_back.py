@@ -74,6 +74,7 @@ def test_the_original_comes_back_as_it_stood(make_original: MakeOriginal, state:
         go_back(url)
 
 
+@pytest.mark.usefixtures("template")  # it makes the role by which commands connect, with its password
 def test_every_command_says_that_it_is_half_adopted(
     make_original: MakeOriginal,
     server: Server,

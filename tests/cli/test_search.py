@@ -12,7 +12,6 @@ from typing import IO, Any
 import psycopg
 import pytest
 
-from tastemaker.cli.streams import _program
 from tastemaker.core.errors import ExitCode
 from tastemaker.searches.run import runner
 from tests.cli.conftest import CommandLine
@@ -250,10 +249,8 @@ def test_a_search_that_a_page_cap_cut_says_so(cli: CommandLine) -> None:
 def test_a_hint_is_a_command_that_this_machine_has(
     cli: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    _program.cache_clear()
     monkeypatch.setenv("PATH", str(tmp_path))
     beside = shlex.quote(str(Path(sys.executable).with_name("tastemaker")))
     told = cli("search", "chess", "--target", "12")
     assert f"16 more: {beside} results" in told.out
     assert f"`{beside} searches list`" in cli("results", "nowhere").err
-    _program.cache_clear()
